@@ -1,0 +1,1 @@
+"""Experiments: one file each, read by train.py."""

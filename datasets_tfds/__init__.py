@@ -1,0 +1,1 @@
+"""TFDS builders of the project and the light command that builds them."""

@@ -1,0 +1,1 @@
+"""From records to batches: sources, decoding and the Grain pipelines."""

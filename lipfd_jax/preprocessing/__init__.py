@@ -1,0 +1,1 @@
+"""From a video and its sound to composites: a mel picture over five frames."""
