@@ -1,0 +1,41 @@
+"""A window (mel strip and five frames) and the picture made of it, which is what LipFD looks at."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from lipfd_jax.preprocessing.windows import FRAMES_PER_WINDOW
+
+TILE = 500  # side of a frame in the composite, and height of its mel half, in pixels
+COMPOSITE_SHAPE = (2 * TILE, FRAMES_PER_WINDOW * TILE, 3)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Five consecutive frames and the sound that belongs to them, before anything is enlarged."""
+
+    index: int  # number of the window within its clip, the J of NAME_J.png
+    start_frame: int  # number of the first frame shown, from 0
+    fps: float  # average frames per second of the video, 0.0 where unknown
+    mel: np.ndarray  # (128, columns, 3) uint8 RGB; row 0 is the lowest mel band
+    frames: np.ndarray  # (5, height, width, 3) uint8 RGB; 500x500 where the video has more pixels than that
+
+
+def composite(window: Window) -> np.ndarray:
+    """The picture of a window: (1000, 2500, 3) uint8 RGB, mel on top and the five frames side by side below.
+
+    Every part is stretched with OpenCV's bilinear resize, as in the released code.
+    """
+    picture = np.empty(COMPOSITE_SHAPE, np.uint8)
+    picture[:TILE] = cv2.resize(window.mel, (COMPOSITE_SHAPE[1], TILE))
+    for position, frame in enumerate(window.frames):
+        picture[TILE:, position * TILE : (position + 1) * TILE] = tile(frame)
+    return picture
+
+
+def tile(frame: np.ndarray) -> np.ndarray:
+    """A frame (height, width, 3) uint8 stretched to (500, 500, 3)."""
+    if frame.shape[:2] == (TILE, TILE):
+        return frame
+    return cv2.resize(frame, (TILE, TILE))
