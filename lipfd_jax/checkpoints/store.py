@@ -1,0 +1,120 @@
+"""Opens a checkpoint as a ready model, whoever wrote it, and writes a model as a checkpoint."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import jax
+from etils import epath
+from flax import nnx
+from orbax.checkpoint import v1 as ocp
+
+from lipfd_jax.checkpoints.metadata import CheckpointError, Metadata
+from lipfd_jax.models.lipfd import LipFD, ModelConfig
+
+FOLDER = "checkpoints"  # inside a training run's workdir
+METRIC = "auc"  # of the validation split; the best checkpoint is the one with the highest
+
+
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """A model with its weights, what its checkpoint says about it, and where that lies."""
+
+    model: LipFD
+    metadata: Metadata
+    path: epath.Path
+
+
+def abstract_model(config: ModelConfig) -> LipFD:
+    """Returns the model with shapes and types in place of arrays."""
+    return nnx.eval_shape(lambda: LipFD(config, rngs=nnx.Rngs(0)))
+
+
+def open_model(path: str | pathlib.Path, *, step: int | None = None, sharding: Any = None) -> Opened:
+    """Opens a converted checkpoint, one step of a training run, or the best step of a run.
+
+    Args:
+      path: a checkpoint, a run's workdir, or its folder of checkpoints.
+      step: which step of a run; by default the best by validation AUC, without validation the latest.
+      sharding: where the arrays go; by default this process's first device.
+
+    Raises:
+      CheckpointError: nothing there, not ours, or damaged.
+    """
+    path = find_checkpoint(path, step)
+    metadata = read_metadata(path)
+    model = abstract_model(metadata.model)
+    state = nnx.state(model)
+    sharding = sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    wanted = {"model": _abstract(nnx.to_pure_dict(state), sharding)}
+    if metadata.ema:
+        wanted["ema"] = None
+    try:
+        loaded = ocp.load_checkpointables(path, wanted)
+    except Exception as error:
+        raise CheckpointError(
+            f"{path}: can't be read ({_first_line(error)}); it is damaged or its weights are not those of "
+            f"{metadata.model.encoder} + {metadata.model.backbone}"
+        ) from error
+    nnx.replace_by_pure_dict(state, loaded["model"])
+    if metadata.ema:
+        nnx.replace_by_pure_dict(state, nnx.restore_int_paths(loaded["ema"]))
+    nnx.update(model, state)
+    return Opened(model, metadata, path)
+
+
+def read_metadata(path: str | pathlib.Path) -> Metadata:
+    """Reads what the checkpoint at exactly this path says about itself; CheckpointError if it can't."""
+    try:
+        values = ocp.metadata(path).custom_metadata
+    except Exception as error:
+        raise CheckpointError(f"{path}: not a readable checkpoint ({_first_line(error)})") from error
+    return Metadata.from_json(values, path)
+
+
+def find_checkpoint(path: str | pathlib.Path, step: int | None = None) -> epath.Path:
+    """Returns the path of one checkpoint: `path` itself, or the step or best step of a run's folder."""
+    path = epath.Path(path).expanduser()
+    path = path if "://" in str(path) else epath.Path(pathlib.Path(path).absolute())
+    if not path.exists():
+        raise CheckpointError(f"{path}: no such folder; expected a checkpoint or a training run's workdir")
+    if ocp.is_orbax_checkpoint(path):
+        return path
+    run = path / FOLDER if (path / FOLDER).is_dir() else path
+    with ocp.training.Checkpointer(run, lightweight_initialize=True) as checkpointer:
+        found = {c.step: c.metrics or {} for c in checkpointer.checkpoints}
+    if not found:
+        raise CheckpointError(f"{path}: no finished checkpoint inside")
+    if step is None:
+        step = max(found, key=lambda s: (found[s].get(METRIC, -1.0), s))
+    if step not in found:
+        raise CheckpointError(f"{path}: no checkpoint of step {step}; there are {sorted(found)}")
+    return run / str(step)
+
+
+def save_model(path: str | pathlib.Path, weights: dict[str, Any], metadata: Metadata) -> None:
+    """Writes one self-contained checkpoint holding only a model.
+
+    Args:
+      path: the checkpoint's folder; must not exist.
+      weights: pure dict of arrays in the model's structure (parameters and batch statistics).
+    """
+    with ocp.Context(
+        array_options=ocp.options.ArrayOptions(
+            saving=ocp.options.ArrayOptions.Saving(use_ocdbt=False, use_zarr3=True)
+        ),
+        memory_options=ocp.options.MemoryOptions(
+            write_concurrent_bytes=200 * 2**20,  # without these Orbax holds the tree several times over
+            transfer_concurrent_bytes=200 * 2**20,
+            deepcopy_host_arrays=False,
+        ),
+    ):
+        ocp.save_checkpointables(path, {"model": weights}, custom_metadata=metadata.to_json())
+
+
+def _abstract(tree: Any, sharding: Any) -> Any:
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), tree)
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0][:300]

@@ -1,0 +1,88 @@
+"""The two Grain pipelines: an endless shuffled one for training, one ordered pass for evaluation."""
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import grain
+import numpy as np
+
+from lipfd_jax.data import records
+from lipfd_jax.data.sources import Source
+
+Transform = Callable[[dict[str, Any], np.random.Generator], dict[str, Any]]
+
+
+def train(
+    source: Source,
+    *,
+    batch_size: int,
+    seed: int,
+    process_index: int = 0,
+    process_count: int = 1,
+    threads: int = 2,
+    augment: Transform | None = None,
+) -> grain.IterDataset:
+    """Returns endless batches, reshuffled every epoch.
+
+    Global batch b holds samples b * batch_size up to (b + 1) * batch_size of one order that depends on the
+    seed alone: the number of processes only says who reads which of them, and the iterator's state is the
+    number of batches consumed. `augment` draws from a generator that depends on seed and position.
+
+    Args:
+      source: records by index.
+      batch_size: global; each process gets batch_size / process_count samples a batch.
+      threads: reading threads (they beat worker processes here: decoding releases Python's lock).
+    """
+    cv2.setNumThreads(0)  # the reading threads are the parallelism
+    data = grain.MapDataset.source(source).seed(seed).shuffle().repeat().map(records.decode)
+    if augment is not None:
+        data = data.random_map(augment)
+    data = data[process_index::process_count].batch(local_batch(batch_size, process_count))
+    return data.to_iter_dataset(_read_options(threads))
+
+
+def evaluate(
+    source: Source,
+    *,
+    batch_size: int,
+    start: int = 0,
+    process_index: int = 0,
+    process_count: int = 1,
+    threads: int = 2,
+) -> grain.IterDataset:
+    """Returns one ordered pass from record `start` on; nothing is dropped.
+
+    The last batch is filled up with blank samples; `mask` (bool) is False for those. Every process gets
+    the same number of batches.
+    """
+    cv2.setNumThreads(0)
+    batches = -(-(len(source) - start) // batch_size)
+    data = grain.MapDataset.range(start, start + batches * batch_size).map(_OrBlank(source))
+    data = data[process_index::process_count].batch(local_batch(batch_size, process_count))
+    return data.to_iter_dataset(_read_options(threads))
+
+
+class _OrBlank:
+    """Reads and decodes record i, or gives a blank one past the end, so that all batches are full."""
+
+    def __init__(self, source: Source):
+        self.source = source
+
+    def __call__(self, index: int) -> dict[str, Any]:
+        inside = index < len(self.source)
+        sample = records.decode(self.source[int(index) if inside else 0])
+        if not inside:
+            sample["composite"] = np.zeros_like(sample["composite"])
+        return {**sample, "mask": np.bool_(inside)}
+
+
+def local_batch(batch_size: int, process_count: int) -> int:
+    """Returns the samples of a global batch that fall to one process."""
+    if batch_size % process_count:
+        raise ValueError(f"batch size {batch_size} does not divide among {process_count} processes")
+    return batch_size // process_count
+
+
+def _read_options(threads: int) -> grain.ReadOptions:
+    return grain.ReadOptions(num_threads=threads, prefetch_buffer_size=max(2 * threads, 2))

@@ -1,0 +1,135 @@
+"""Where samples come from: a TFDS build or a folder of composites, both with random access."""
+
+import dataclasses
+import pathlib
+import re
+from typing import Any, Protocol
+
+import tensorflow_datasets as tfds
+
+CLASSES = ("0_real", "1_fake")
+_PICTURE = re.compile(r"(?P<name>.+)_(?P<window>\d+)\.png")
+
+
+class Source(Protocol):
+    """Records by index, pictures still coded; see `records.decode`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+
+
+def open_source(path: str, *, split: str = "test", builder_config: str | None = None) -> Source:
+    """Opens the data at a path, whatever its kind.
+
+    Args:
+      path: a folder of composites (0_real/NAME_J.png, 1_fake/NAME_J.png) or a TFDS data_dir (or a folder
+        inside it, down to a version).
+      split: split of a TFDS build; a folder of composites has none and gives all its pictures.
+      builder_config: which built config, where the data_dir holds several.
+
+    Raises:
+      FileNotFoundError: nothing readable is there.
+      ValueError: several built configs fit, or the split does not exist or is empty.
+    """
+    folder = pathlib.Path(path)
+    if any((folder / name).is_dir() for name in CLASSES):
+        return PictureFolder(folder)
+    return Records.open(built_version(folder, builder_config), split)
+
+
+def built_version(folder: pathlib.Path, builder_config: str | None = None) -> pathlib.Path:
+    """Returns the folder of the one TFDS version at or below `folder` (newest version of one config)."""
+    found = sorted(p.parent for p in folder.glob("**/features.json") if "incomplete" not in p.parent.name)
+    if builder_config:
+        found = [p for p in found if p.parent.name == builder_config]
+    if not found:
+        wanted = f" of config {builder_config!r}" if builder_config else ""
+        raise FileNotFoundError(
+            f"{folder}: no TFDS build{wanted} and no folder of composites (0_real, 1_fake) there; "
+            "build one with: python -m datasets_tfds.build"
+        )
+    configs = sorted({p.parent.name for p in found})
+    if len(configs) > 1:
+        raise ValueError(f"{folder}: holds several configs ({', '.join(configs)}); name one")
+    return max(found, key=lambda p: [int(n) for n in p.name.split(".")])
+
+
+@dataclasses.dataclass(frozen=True)
+class Records:
+    """One split of a TFDS build in array_record format."""
+
+    folder: pathlib.Path
+    split: str
+    records: Any
+
+    @classmethod
+    def open(cls, folder: pathlib.Path, split: str) -> "Records":
+        builder = tfds.builder_from_directory(folder)
+        if split.split("[")[0] not in builder.info.splits:
+            raise ValueError(f"{folder}: no split {split!r}; there are {', '.join(builder.info.splits)}")
+        pictures = [n for n, f in builder.info.features.items() if isinstance(f, tfds.features.Image)]
+        records = builder.as_data_source(split, decoders={n: tfds.decode.SkipDecoding() for n in pictures})
+        if not len(records):
+            raise ValueError(f"{folder}: split {split!r} is empty")
+        return cls(folder, split, records)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        try:
+            return self.records[index]
+        except Exception as error:
+            raise ValueError(
+                f"{self.folder}: record {index} of split {self.split!r} can't be read ({error}); "
+                "a shard is damaged: build again"
+            ) from error
+
+    def __repr__(self) -> str:  # Grain puts it into the iterator's identity
+        return f"Records({self.folder.name}, {self.split}, {len(self)})"
+
+
+class PictureFolder:
+    """A folder of composites as the released script and `lipfd_jax.preprocess` write it."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+        self.pictures = sorted(
+            (p for name in CLASSES for p in (folder / name).glob("*.png") if _PICTURE.fullmatch(p.name)),
+            key=_natural,
+        )
+        if not self.pictures:
+            raise FileNotFoundError(f"{folder}: no pictures named NAME_J.png in 0_real or 1_fake")
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        path = self.pictures[index]
+        name, window = _PICTURE.fullmatch(path.name).group("name", "window")
+        return {
+            "composite": path.read_bytes(),
+            "label": CLASSES.index(path.parent.name),
+            "video": f"{path.parent.name}/{name}",
+            "source": name,
+            "generator": "",
+            "window": int(window),
+            "start_frame": -1,
+            "fps": 0.0,
+            "windows": self.windows,
+        }
+
+    @property
+    def windows(self) -> str:
+        """How the windows were cut: noted beside the pictures by our tool, else the released script's way."""
+        note = self.folder / "windows.txt"
+        return note.read_text().strip() if note.is_file() else "released"
+
+    def __repr__(self) -> str:
+        return f"PictureFolder({self.folder.name}, {len(self)})"
+
+
+def _natural(path: pathlib.Path) -> tuple:
+    digits = re.split(r"(\d+)", path.name)
+    return path.parent.name, [int(d) if d.isdigit() else d for d in digits]
