@@ -1,0 +1,101 @@
+"""From composites to what the network sees: the whole picture and fifteen crops, inside the jitted step.
+
+Two conventions exist. Released weights expect what the released code feeds them, oddities included;
+everything trained here uses what the paper describes. The choice travels with the checkpoint.
+"""
+
+import dataclasses
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lipfd_jax.models.resize import Taps, compose, resize, taps
+
+COMPOSITE_SHAPE = (1000, 2500, 3)
+FRAMES = 5
+REGIONS = ("head", "face", "lip")
+
+_FRAME = 500  # rows and columns of one frame inside a composite
+_CLIP_MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
+_CLIP_STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
+# Part of the head crop that the face (0.65x) and lip (0.45x) crops keep, as the released code rounds it.
+_NESTED_BOXES = ((0, 224), (28, 196), (61, 163))
+_FRAME_SCALES = (1.0, 0.65, 0.45)
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """How composites become the network's input."""
+
+    name: Literal["released", "paper"]
+    channels: Literal["bgr", "rgb"]  # order of the channels
+    normalise: bool  # CLIP's mean and deviation of x / 255; otherwise values stay in 0..255
+    frames: Literal["shifted", "true"]  # "shifted": the first frame five times, moved by 0..4 pixels
+    crops: Literal["nested", "frame"]  # face and lip cut from the resized head, or from the frame itself
+    antialias: bool
+    picture_size: int = 1120  # side of the whole picture; the 5x5 convolution then divides it by 5
+    crop_size: int = 224  # side of each crop
+
+
+# What the released code computes (with torchvision 0.16; 0.17 and newer antialias).
+RELEASED = Inputs(
+    "released", channels="bgr", normalise=False, frames="shifted", crops="nested", antialias=False
+)
+# What the paper describes (section 4), with the input the CLIP encoder was trained on.
+PAPER = Inputs("paper", channels="rgb", normalise=True, frames="true", crops="frame", antialias=True)
+
+
+class Prepared(NamedTuple):
+    """The network's input, in the convention of an `Inputs`."""
+
+    image: jax.Array  # (B, P, P, 3)
+    crops: jax.Array  # (B, 5, 3, C, C, 3): frame, region (head, face, lip), rows, columns, channels
+
+
+def prepare(composites: jax.Array, inputs: Inputs, *, dtype: jax.typing.DTypeLike = jnp.float32) -> Prepared:
+    """Resizes and crops composites (B, 1000, 2500, 3) uint8 RGB. Runs inside jit.
+
+    Raises:
+      ValueError: the composites have another shape.
+    """
+    if composites.shape[1:] != COMPOSITE_SHAPE:
+        raise ValueError(f"composites must be (B, 1000, 2500, 3), got {composites.shape}")
+    height, width, _ = COMPOSITE_SHAPE
+    size = inputs.picture_size
+    image = resize(
+        composites,
+        taps(height, size, antialias=inputs.antialias),
+        taps(width, size, antialias=inputs.antialias),
+        dtype=dtype,
+    )
+    frames = _frames(composites, inputs)
+    crops = jnp.stack([resize(frames, side, side, dtype=dtype) for side in region_taps(inputs)], axis=2)
+    return Prepared(_coloured(image, inputs), _coloured(crops, inputs))
+
+
+def region_taps(inputs: Inputs) -> tuple[Taps, ...]:
+    """Taps from a frame's 500 rows (or columns) to head, face and lip crops."""
+    size, antialias = inputs.crop_size, inputs.antialias
+    if inputs.crops == "frame":
+        margins = [_FRAME * (1 - scale) / 2 for scale in _FRAME_SCALES]
+        return tuple(taps(_FRAME, size, antialias=antialias, box=(m, _FRAME - m)) for m in margins)
+    head = taps(_FRAME, 224, antialias=antialias)  # the released boxes are in pixels of this size
+    return tuple(compose(taps(224, size, antialias=antialias, box=box), head) for box in _NESTED_BOXES)
+
+
+def _frames(composites: jax.Array, inputs: Inputs) -> jax.Array:
+    """The five frames (B, 5, 500, 500, 3) of the lower half."""
+    step = _FRAME if inputs.frames == "true" else 1  # the released code forgot the factor 500
+    lower = composites[:, _FRAME:]
+    return jnp.stack([lower[:, :, i * step : i * step + _FRAME] for i in range(FRAMES)], axis=1)
+
+
+def _coloured(pictures: jax.Array, inputs: Inputs) -> jax.Array:
+    """Channel order and normalisation; both commute with resizing, and here there are fewer pixels."""
+    if inputs.normalise:
+        pictures = (pictures - (255 * _CLIP_MEAN).astype(pictures.dtype)) * (1 / (255 * _CLIP_STD)).astype(
+            pictures.dtype
+        )
+    return pictures[..., ::-1] if inputs.channels == "bgr" else pictures

@@ -1,0 +1,135 @@
+"""LipFD: global feature of the whole composite, features of fifteen crops, fused by region weights."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from lipfd_jax.models.inputs import PAPER, Inputs
+from lipfd_jax.models.resnet import BACKBONES, ResNet
+from lipfd_jax.models.vit import ACTIVATIONS, ENCODERS, VisionTransformer
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """Everything needed to build the model again; `dataclasses.asdict` of it is plain JSON."""
+
+    encoder: str = "vit_l14"  # a name in vit.ENCODERS
+    backbone: str = "resnet50"  # a name in resnet.BACKBONES
+    inputs: Inputs = PAPER
+    activation: str = "quick_gelu"  # of the encoder; "gelu" for most open_clip weights
+    dtype: Literal["float32", "bfloat16"] = "float32"  # of the computation; parameters are float32
+    remat: bool = False  # recompute encoder blocks in the backward pass rather than keep them
+
+    def __post_init__(self):
+        known = {
+            "encoder": ENCODERS,
+            "backbone": BACKBONES,
+            "activation": ACTIVATIONS,
+            "dtype": ("float32", "bfloat16"),
+        }
+        for field, values in known.items():
+            if getattr(self, field) not in values:
+                raise ValueError(f"{field}={getattr(self, field)!r} is unknown; use one of {sorted(values)}")
+        unit = 5 * ENCODERS[self.encoder].patch
+        if self.inputs.picture_size % unit:
+            raise ValueError(
+                f"picture_size {self.inputs.picture_size} must be a multiple of {unit}, "
+                f"the input convolution's stride times the patch of {self.encoder}"
+            )
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "ModelConfig":
+        """The configuration `dataclasses.asdict` was taken of.
+
+        Raises:
+          ValueError: a field is unknown, or a value is not allowed.
+        """
+        fields = _checked(cls, fields, "model")
+        if isinstance(fields.get("inputs"), Mapping):
+            fields["inputs"] = Inputs(**_checked(Inputs, fields["inputs"], "model.inputs"))
+        return cls(**fields)
+
+
+class Output(NamedTuple):
+    """What the model gives for a batch; all float32."""
+
+    logits: jax.Array  # (B,); their sigmoid is the probability of a fake
+    region_weights: jax.Array  # (B, 5, 3): per frame the shares of head, face and lip, which sum to one
+    features: jax.Array  # (B, F): the encoder's global feature
+
+
+class InputConv(nnx.Module):
+    """The learnt 5x5 convolution of stride 5 between the whole picture and the encoder."""
+
+    def __init__(self, *, dtype: jax.typing.DTypeLike):
+        # Starts as the mean of each channel, so that a pretrained encoder sees a picture from step one.
+        self.kernel = nnx.Param(jnp.broadcast_to(jnp.eye(3) / 25, (5, 5, 3, 3)))
+        self.bias = nnx.Param(jnp.zeros(3))
+        self.dtype = dtype
+
+    def __call__(self, images: jax.Array) -> jax.Array:
+        """Pictures (B, P, P, 3) to (B, P / 5, P / 5, 3)."""
+        kernel, bias = (p[...].astype(self.dtype) for p in (self.kernel, self.bias))
+        return bias + jax.lax.conv_general_dilated(
+            images.astype(self.dtype),
+            kernel,
+            window_strides=(5, 5),
+            padding="VALID",
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+
+
+class LipFD(nnx.Module):
+    """The detector (arXiv 2401.15668, section 4)."""
+
+    def __init__(self, config: ModelConfig, *, rngs: nnx.Rngs):
+        encoder, backbone = ENCODERS[config.encoder], BACKBONES[config.backbone]
+        dtype = jnp.dtype(config.dtype)
+        width = backbone.features + encoder.features
+        self.config = config
+        self.conv1 = InputConv(dtype=dtype)
+        self.encoder = VisionTransformer(
+            encoder,
+            image_size=config.inputs.picture_size // 5,
+            activation=config.activation,
+            dtype=dtype,
+            remat=config.remat,
+            rngs=rngs,
+        )
+        self.backbone = ResNet(backbone, dtype=dtype, rngs=rngs)
+        self.get_weight = nnx.Linear(width, 1, rngs=rngs)
+        self.fc = nnx.Linear(width, 1, rngs=rngs)
+
+    def __call__(self, image: jax.Array, crops: jax.Array, *, train: bool = False) -> Output:
+        """Scores prepared pictures.
+
+        Args:
+          image: (B, P, P, 3), the whole composite in the convention of config.inputs.
+          crops: (B, 5, 3, C, C, 3): frame, region.
+          train: normalise by the batch's statistics and update the running ones.
+        """
+        features = self.encoder(self.conv1(image)).astype(jnp.float32)
+        # All fifteen crops in one call: one batch statistic, and products large enough for the device.
+        local = self.backbone(crops.reshape(-1, *crops.shape[3:]), train=train)
+        return self.fuse(local.reshape(*crops.shape[:3], -1), features)
+
+    def fuse(self, local: jax.Array, features: jax.Array) -> Output:
+        """Crop features (B, 5, 3, D) and global features (B, F), float32, to the output."""
+        shared = jnp.broadcast_to(features[:, None, None], (*local.shape[:3], features.shape[-1]))
+        joined = jnp.concatenate([local, shared], axis=-1)
+        weights = jax.nn.softmax(jax.nn.sigmoid(self.get_weight(joined)[..., 0]), axis=-1)
+        # The released code divides this by the sum of the weights, which softmax has made one.
+        fused = jnp.einsum("bfr,bfrd->bfd", weights, joined).mean(1)
+        return Output(self.fc(fused)[:, 0], weights, features)
+
+
+def _checked(kind: type, fields: Mapping[str, Any], where: str) -> dict[str, Any]:
+    known = [field.name for field in dataclasses.fields(kind)]
+    unknown = sorted(set(fields) - set(known))
+    if unknown:
+        raise ValueError(f"unknown fields of {where}: {', '.join(unknown)}; known are {', '.join(known)}")
+    return dict(fields)

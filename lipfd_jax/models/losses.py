@@ -1,0 +1,72 @@
+"""Losses: binary cross-entropy on the logit, and the region-awareness loss of the paper (equation 7)."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from lipfd_jax.models.lipfd import Output
+
+
+class Losses(NamedTuple):
+    """Scalar parts of the training loss, float32."""
+
+    total: jax.Array
+    classification: jax.Array
+    region: jax.Array
+
+
+def bce(
+    logits: jax.Array, labels: jax.Array, *, weights: jax.Array | None = None, label_smoothing: float = 0.0
+) -> jax.Array:
+    """Mean binary cross-entropy of logits (B,) and labels (B,), 1 for a fake.
+
+    The released training calls a softmax loss on the vector of logits instead, which compares the
+    pictures of a batch with each other.
+
+    Args:
+      logits: (B,) float.
+      labels: (B,) 0 or 1, any number type.
+      weights: (B,) weight of each example, 0 for padding; all one if None.
+      label_smoothing: labels become label * (1 - s) + s / 2.
+    """
+    logits = logits.astype(jnp.float32)
+    targets = labels.astype(jnp.float32) * (1 - label_smoothing) + label_smoothing / 2
+    losses = jnp.maximum(logits, 0) - logits * targets + jnp.log1p(jnp.exp(-jnp.abs(logits)))
+    return _mean(losses, weights)
+
+
+def region_awareness(region_weights: jax.Array, *, weights: jax.Array | None = None) -> jax.Array:
+    """10 / exp(largest share - head's share), a mean over frames and examples.
+
+    It falls from 10 to 6.95 as a small region takes over from the head (the sigmoid before the softmax
+    bounds it). The released code sums over the five frames, so that its value is five times this one
+    (34.74 to 50) and drowns the classification loss.
+
+    Args:
+      region_weights: (B, 5, 3), shares of head, face and lip.
+      weights: (B,) weight of each example; all one if None.
+    """
+    lead = region_weights.max(-1) - region_weights[..., 0]
+    return _mean((10 * jnp.exp(-lead)).mean(-1), weights)
+
+
+def total(
+    output: Output,
+    labels: jax.Array,
+    *,
+    region_weight: float,
+    weights: jax.Array | None = None,
+    label_smoothing: float = 0.0,
+) -> Losses:
+    """Classification plus `region_weight` times region-awareness loss; arguments as in the two parts."""
+    classification = bce(output.logits, labels, weights=weights, label_smoothing=label_smoothing)
+    region = region_awareness(output.region_weights, weights=weights)
+    return Losses(classification + region_weight * region, classification, region)
+
+
+def _mean(values: jax.Array, weights: jax.Array | None) -> jax.Array:
+    if weights is None:
+        return values.mean()
+    weights = weights.astype(values.dtype)
+    return (values * weights).sum() / jnp.maximum(weights.sum(), 1e-9)

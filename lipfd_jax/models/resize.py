@@ -1,0 +1,133 @@
+"""Bilinear resizing of pictures, as PyTorch does it on float tensors, with the crop in the same step.
+
+Sampling is a linear map along each axis that depends on sizes only. It is worked out once in NumPy as
+`Taps`: for every output position the input positions it reads and their weights. They are applied as
+gathers (few multiplications, what a CPU wants) or as a small matrix product (what a TPU wants).
+"""
+
+import dataclasses
+import functools
+import math
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Taps:
+    """What each output position of one axis reads: `indices` int32 and `weights` float32, (size, k)."""
+
+    length: int  # of the input axis
+    indices: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def size(self) -> int:
+        return len(self.indices)
+
+    def matrix(self) -> np.ndarray:
+        """The same map as a dense (size, length) float32 matrix."""
+        dense = np.zeros((self.size, self.length), np.float32)
+        np.add.at(dense, (np.arange(self.size)[:, None], self.indices), self.weights)
+        return dense
+
+
+@functools.lru_cache(maxsize=256)
+def taps(length: int, size: int, *, antialias: bool, box: tuple[float, float] | None = None) -> Taps:
+    """Taps that resample `box` of an axis to `size` positions, pixel centres at half-integers.
+
+    Args:
+      length: positions of the input axis.
+      size: positions of the output axis.
+      antialias: widen the triangle filter when shrinking (torchvision's antialias=True).
+      box: (start, stop) in pixels, fractions allowed; the whole axis if None. Nothing outside the pixels
+        the box touches is read, as if the picture had been cropped first.
+
+    Raises:
+      ValueError: the box is empty or leaves the axis.
+    """
+    start, stop = box or (0, length)
+    if not 0 <= start < stop <= length:
+        raise ValueError(f"crop box {start}..{stop} must be a part of the axis 0..{length}, not empty")
+    first = math.floor(start)
+    read = math.ceil(stop) - first
+    # All of this in float32, like PyTorch: at position 2000 its rounding already moves weights by 1e-4.
+    scale = np.float32((stop - start) / size)
+    centres = scale * (np.arange(size, dtype=np.float32) + np.float32(0.5)) + np.float32(start - first)
+    table = _widened if antialias else _neighbours
+    indices, weights = table(centres, scale, read)
+    return Taps(length, (indices + first).astype(np.int32), weights.astype(np.float32))
+
+
+def _neighbours(centres: np.ndarray, scale: np.float32, length: int) -> tuple[np.ndarray, np.ndarray]:
+    position = np.clip(centres - np.float32(0.5), 0, length - 1)
+    low = np.floor(position).astype(np.int32)
+    high = np.minimum(low + 1, length - 1)
+    fraction = position - low.astype(np.float32)
+    return np.stack([low, high], 1), np.stack([1 - fraction, fraction], 1)
+
+
+def _widened(centres: np.ndarray, scale: np.float32, length: int) -> tuple[np.ndarray, np.ndarray]:
+    support = np.maximum(scale, np.float32(1))
+    low = np.maximum((centres - support + np.float32(0.5)).astype(np.int32), 0)
+    high = np.minimum((centres + support + np.float32(0.5)).astype(np.int32), length)
+    indices = low[:, None] + np.arange((high - low).max())
+    distance = (indices.astype(np.float32) - centres[:, None] + np.float32(0.5)) / support
+    weights = np.where(indices < high[:, None], np.maximum(1 - np.abs(distance), 0), 0)
+    return np.minimum(indices, length - 1), weights / weights.sum(1, keepdims=True)
+
+
+def compose(outer: Taps, inner: Taps) -> Taps:
+    """The one step that equals `inner` followed by `outer`."""
+    dense = outer.matrix().astype(np.float64) @ inner.matrix().astype(np.float64)
+    count = np.count_nonzero(dense, axis=1).max()
+    indices = np.sort(np.argsort(dense == 0, axis=1, kind="stable")[:, :count], axis=1)
+    weights = np.take_along_axis(dense, indices, axis=1)
+    return Taps(inner.length, indices.astype(np.int32), weights.astype(np.float32))
+
+
+def resize(
+    pictures: jax.Array,
+    rows: Taps,
+    columns: Taps,
+    *,
+    dtype: jax.typing.DTypeLike = jnp.float32,
+    method: Literal["gather", "product"] | None = None,
+) -> jax.Array:
+    """Resamples pictures (..., height, width, channels) to (..., rows.size, columns.size, channels).
+
+    Args:
+      pictures: uint8 or float.
+      rows: taps of the height.
+      columns: taps of the width.
+      dtype: of the result. With bfloat16 the matrix products use bfloat16 weights.
+      method: "gather" or "product"; by default the one that suits the device the program is compiled for.
+    """
+    gather = functools.partial(_gathered, rows=rows, columns=columns, dtype=dtype)
+    product = functools.partial(_multiplied, rows=rows, columns=columns, dtype=dtype)
+    if method is None:
+        return jax.lax.platform_dependent(pictures, cpu=gather, default=product)
+    return {"gather": gather, "product": product}[method](pictures)
+
+
+def _gathered(pictures: jax.Array, *, rows: Taps, columns: Taps, dtype: jax.typing.DTypeLike) -> jax.Array:
+    for taps_, axis in ((columns, pictures.ndim - 2), (rows, pictures.ndim - 3)):
+        shape = [1] * pictures.ndim
+        shape[axis] = taps_.size
+        pictures = sum(
+            jnp.take(pictures, index, axis=axis).astype(jnp.float32) * weight.reshape(shape)
+            for index, weight in zip(taps_.indices.T, taps_.weights.T, strict=True)
+        )
+    return pictures.astype(dtype)
+
+
+def _multiplied(pictures: jax.Array, *, rows: Taps, columns: Taps, dtype: jax.typing.DTypeLike) -> jax.Array:
+    product = functools.partial(
+        jnp.einsum,
+        precision=jax.lax.Precision.HIGHEST if dtype == jnp.float32 else None,
+        preferred_element_type=jnp.float32,
+    )
+    narrow = product("xw,...hwc->...hxc", jnp.asarray(columns.matrix(), dtype), pictures.astype(dtype))
+    return product("yh,...hxc->...yxc", jnp.asarray(rows.matrix(), dtype), narrow.astype(dtype)).astype(dtype)
