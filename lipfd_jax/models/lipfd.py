@@ -127,6 +127,12 @@ class LipFD(nnx.Module):
         return Output(self.fc(fused)[:, 0], weights, features)
 
 
+def abstract_state(config: ModelConfig) -> dict[Any, Any]:
+    """The model's parameters and batch statistics as a pure dict of shapes, nothing allocated."""
+    model = nnx.eval_shape(lambda: LipFD(config, rngs=nnx.Rngs(0)))
+    return nnx.to_pure_dict(nnx.state(model))
+
+
 def _checked(kind: type, fields: Mapping[str, Any], where: str) -> dict[str, Any]:
     known = [field.name for field in dataclasses.fields(kind)]
     unknown = sorted(set(fields) - set(known))
