@@ -1,0 +1,204 @@
+"""Finds and reads the members of a .pth file's zip without trusting what the zip says about itself."""
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lipfd_jax.checkpoints.refusal import quoted, refusal
+
+_MAX_READ = 16 << 20  # of a member read whole
+_MAX_DIRECTORY = 8 << 20  # read whole by zipfile; a member takes about 100 bytes in it
+_LOCAL_HEADER = struct.Struct("<4s5H3L2H")
+_LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # how torch.save began before PyTorch 1.6
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Member:
+    """One uncompressed member: where its bytes lie in the file, and their checksum (0: not computed)."""
+
+    name: str
+    start: int
+    size: int
+    crc: int
+
+
+class Archive:
+    """The members of one .pth file by their name inside its folder, as "data.pkl" or "data/0".
+
+    Members are stored uncompressed, don't overlap and lie inside the file. The file is opened anew for every
+    read. What is read is compared with the checksum, so that a damaged download is not taken for weights.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Reads and checks the directory; CheckpointError where it is not one `torch.save` makes."""
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise refusal(path, "there is no such file")
+        with open(self.path, "rb") as file:
+            infos = self._directory(file)
+            self._check(infos)
+            members = [self._locate(file, info) for info in infos]
+        _check_apart(self.path, members, infos)
+        folder = self._folder(info.filename for info in infos)
+        self.members = {member.name.removeprefix(folder): member for member in members}
+        self._verified: set[str] = set()
+        self._check_kind()
+
+    def read(self, name: str) -> bytes:
+        """A small member's bytes; CheckpointError if it is missing, large or damaged."""
+        member = self.members.get(name)
+        if member is None or member.size > _MAX_READ:
+            raise refusal(self.path, f"its member {name} is {'missing' if member is None else 'too large'}")
+        buffer = bytearray(member.size)
+        self.read_into(member, 0, memoryview(buffer))
+        return bytes(buffer)
+
+    def read_into(self, member: Member, offset: int, buffer: memoryview) -> None:
+        """Fills a buffer of bytes from a member, starting at `offset`; CheckpointError if it is damaged."""
+        if offset < 0 or offset + len(buffer) > member.size:
+            raise refusal(self.path, f"bytes outside {quoted(member.name)} were asked for")
+        whole = len(buffer) == member.size
+        with open(self.path, "rb") as file:
+            if not whole and member.name not in self._verified:
+                self._compare(member, self._stream_crc(file, member))
+            file.seek(member.start + offset)
+            if file.readinto(buffer) != len(buffer):
+                raise refusal(self.path, f"it ends inside {quoted(member.name)}")
+        if whole:
+            self._compare(member, zlib.crc32(buffer))
+
+    def _directory(self, file: io.BufferedReader) -> list[zipfile.ZipInfo]:
+        start = file.read(300)
+        try:
+            with zipfile.ZipFile(_Limited(file)) as archive:
+                return archive.infolist()
+        except (
+            zipfile.BadZipFile,
+            NotImplementedError,
+            struct.error,
+            ValueError,
+            OverflowError,
+            OSError,
+        ) as error:
+            raise refusal(self.path, _no_zip(start, error)) from error
+
+    def _check(self, infos: list[zipfile.ZipInfo]) -> None:
+        problems, seen = [], set()
+        for info in infos:
+            name = info.filename
+            if name in seen:
+                problems.append(f"its zip has the member {quoted(name)} twice")
+            seen.add(name)
+            if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
+                problems.append(
+                    f"its member {quoted(name)} is compressed; torch.save stores members as they are"
+                )
+            if info.flag_bits & 0x1:
+                problems.append(f"its member {quoted(name)} is encrypted")
+        if problems:
+            raise refusal(self.path, problems)
+
+    def _locate(self, file: io.BufferedReader, info: zipfile.ZipInfo) -> Member:
+        """A member by its own header, which must agree with the directory on its name and storage."""
+        if 0 <= info.header_offset < 1 << 62:
+            file.seek(info.header_offset)
+            header = file.read(_LOCAL_HEADER.size)
+            if len(header) == _LOCAL_HEADER.size and header.startswith(b"PK\x03\x04"):
+                fields = _LOCAL_HEADER.unpack(header)
+                name, method, lengths = file.read(fields[9]), fields[3], fields[9:11]
+                if method == zipfile.ZIP_STORED and name == _raw_name(info):
+                    start = info.header_offset + _LOCAL_HEADER.size + sum(lengths)
+                    return Member(info.filename, start, info.file_size, info.CRC)
+        raise refusal(self.path, f"its member {quoted(info.filename)} is not where its zip directory says")
+
+    def _folder(self, names: Iterable[str]) -> str:
+        """The one folder everything is in, with its slash."""
+        names = list(names)
+        folders = {name[: name.find("/") + 1] for name in names}
+        if len(folders) != 1 or folders <= {"", "/", "./", "../"}:
+            raise refusal(
+                self.path, f"its zip has {len(names)} members but not in one folder, as torch.save makes it"
+            )
+        return folders.pop()
+
+    def _check_kind(self) -> None:
+        if "constants.pkl" in self.members or any(name.startswith("code/") for name in self.members):
+            raise refusal(
+                self.path,
+                "it is a TorchScript program, not weights; with PyTorch: "
+                "torch.save(torch.jit.load(PATH, map_location='cpu').state_dict(), NEW_PATH)",
+            )
+        if "data.pkl" not in self.members:
+            raise refusal(
+                self.path, "it is a zip file but holds no data.pkl; expected a file from torch.save"
+            )
+        order = (
+            self.read("byteorder") if "byteorder" in self.members else b"little"
+        )  # absent before PyTorch 2.1
+        if order != b"little":
+            raise refusal(self.path, f"its byte order is {quoted(repr(order))}, expected little")
+
+    def _compare(self, member: Member, crc: int) -> None:
+        if member.crc not in (0, crc):
+            raise refusal(
+                self.path,
+                f"its member {quoted(member.name)} is damaged (its checksum differs); copy the file again",
+            )
+        self._verified.add(member.name)
+
+    def _stream_crc(self, file: io.BufferedReader, member: Member) -> int:
+        file.seek(member.start)
+        crc, left = 0, member.size
+        while left and (chunk := file.read(min(left, _CHUNK))):
+            crc, left = zlib.crc32(chunk, crc), left - len(chunk)
+        return crc
+
+
+class _Limited:
+    """A file for zipfile to read the directory from, refusing reads that only a hostile directory needs."""
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file = file
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, count: int = -1) -> bytes:
+        data = self._file.read(min(count, _MAX_DIRECTORY + 1) if count >= 0 else _MAX_DIRECTORY + 1)
+        if len(data) > _MAX_DIRECTORY:
+            raise zipfile.BadZipFile("its directory is larger than any of torch.save's")
+        return data
+
+
+def _check_apart(path: Path, members: list[Member], infos: list[zipfile.ZipInfo]) -> None:
+    """Every member's header and bytes must lie after those of the one before, and inside the file."""
+    size = path.stat().st_size
+    spans = sorted((i.header_offset, m.start + m.size, m.name) for i, m in zip(infos, members, strict=True))
+    problems, end = [], 0
+    for start, stop, name in spans:
+        if start < end:
+            problems.append(f"its member {quoted(name)} overlaps another")
+        if stop > size:
+            problems.append(f"its member {quoted(name)} reaches beyond the end of the file")
+        end = max(end, stop)
+    if problems:
+        raise refusal(path, problems)
+
+
+def _raw_name(info: zipfile.ZipInfo) -> bytes:
+    return info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437")
+
+
+def _no_zip(start: bytes, error: Exception) -> str:
+    if start.startswith(b"PK\x03\x04"):
+        return f"its zip directory can't be read ({error}); it is cut off or damaged: copy it again"
+    if start.startswith(_LEGACY) or start[257:262] == b"ustar":
+        return (
+            "it has the format of PyTorch before 1.6, which is not read here; with PyTorch: "
+            "torch.save(torch.load(PATH, map_location='cpu', weights_only=True), NEW_PATH)"
+        )
+    page = start.lstrip().lower().startswith((b"<!doctype", b"<html"))
+    return "it is a web page, not weights: download it again" if page else "it is not a file from torch.save"

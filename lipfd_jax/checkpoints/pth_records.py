@@ -1,0 +1,113 @@
+"""What a .pth file's pickle may speak of: storages, tensors as views of them, the calls that make them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lipfd_jax.checkpoints.refusal import quoted
+
+STORAGES = {
+    "torch FloatStorage": "float32",
+    "torch DoubleStorage": "float64",
+    "torch HalfStorage": "float16",
+    "torch BFloat16Storage": "bfloat16",
+    "torch LongStorage": "int64",
+    "torch IntStorage": "int32",
+    "torch ShortStorage": "int16",
+    "torch CharStorage": "int8",
+    "torch ByteStorage": "uint8",
+    "torch BoolStorage": "bool",
+}
+_MAX_DIMENSIONS = 16
+
+
+class PickleRefused(ValueError):
+    """The pickle holds something other than plain values and tensors, or is broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class StorageRecord:
+    """A storage as the pickle declares it; nothing of it has been checked against the archive."""
+
+    key: str  # names the member data/KEY
+    dtype: str
+    values: int
+
+
+@dataclass(frozen=True, slots=True)
+class TensorRecord:
+    """A view of a storage as the pickle declares it: offset and strides count values; all are ints >= 0."""
+
+    storage: StorageRecord
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Global:
+    """A global the pickle may name, as "module name"; it is only ever a name here."""
+
+    name: str
+
+
+def expect(value: object, kind: type, what: str) -> Any:
+    """The value, if its type is exactly `kind`; PickleRefused otherwise."""
+    if type(value) is not kind:
+        raise PickleRefused(f"its pickle has {quoted(value)} where {what} ({kind.__name__}) belongs")
+    return value
+
+
+def storage(identity: object) -> StorageRecord:
+    """From a persistent id, ("storage", type, key, device, number of values)."""
+    fields = expect(identity, tuple, "a storage's description")
+    if len(fields) != 5 or expect(fields[0], str, "a storage's tag") != "storage":
+        raise PickleRefused("its pickle refers to something that is not a storage")
+    kind = expect(fields[1], Global, "a storage's type").name
+    if kind not in STORAGES:
+        raise PickleRefused(f"its pickle has {kind} as a storage's type")
+    (values,) = _counts(fields[4:], "a storage's number of values")
+    return StorageRecord(expect(fields[2], str, "a storage's key"), STORAGES[kind], values)
+
+
+def _ordered_dict(arguments: tuple[object, ...]) -> dict[object, object]:
+    if arguments:
+        raise PickleRefused("its pickle makes an OrderedDict of arguments")
+    return {}
+
+
+def _tensor(arguments: tuple[object, ...]) -> TensorRecord:
+    """From (storage, offset, shape, strides, requires_grad, hooks[, metadata])."""
+    if len(arguments) not in (6, 7) or (len(arguments) == 7 and arguments[6]):
+        raise PickleRefused("its pickle makes a tensor of a kind that is not known here")
+    shape, strides = (expect(a, tuple, "a shape") for a in arguments[2:4])
+    if len(shape) != len(strides) or len(shape) > _MAX_DIMENSIONS:
+        raise PickleRefused(f"its pickle has a tensor of {len(shape)} dimensions and {len(strides)} strides")
+    (offset,) = _counts(arguments[1:2], "a tensor's offset")
+    return TensorRecord(
+        expect(arguments[0], StorageRecord, "a tensor's storage"),
+        offset,
+        _counts(shape, "a tensor's size"),
+        _counts(strides, "a tensor's stride"),
+    )
+
+
+def _parameter(arguments: tuple[object, ...]) -> TensorRecord:
+    """From (tensor, requires_grad, hooks)."""
+    if len(arguments) != 3:
+        raise PickleRefused("its pickle makes a parameter of a kind that is not known here")
+    return expect(arguments[0], TensorRecord, "a parameter's tensor")
+
+
+def _counts(values: tuple[object, ...], what: str) -> tuple[int, ...]:
+    for value in values:
+        if expect(value, int, what) < 0:
+            raise PickleRefused(f"its pickle has {value} as {what}")
+    return values
+
+
+CALLS: dict[str, Callable[[tuple[object, ...]], object]] = {
+    "collections OrderedDict": _ordered_dict,
+    "torch._utils _rebuild_tensor_v2": _tensor,
+    "torch._utils _rebuild_parameter": _parameter,
+}

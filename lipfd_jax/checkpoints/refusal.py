@@ -1,0 +1,31 @@
+"""How an imported weight file is refused: one message that gathers everything found wrong with it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lipfd_jax.checkpoints.metadata import CheckpointError
+
+_SHOWN = 100
+_MAX_NAME = 200
+
+
+def refusal(path: str | Path, problems: str | Sequence[str]) -> CheckpointError:
+    """The exception to raise for a file with these problems; its message shows the first hundred."""
+    problems = [problems] if isinstance(problems, str) else list(problems)
+    if len(problems) == 1:
+        return CheckpointError(f"{path} is refused: {problems[0]}")
+    hidden = [f"... and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+    lines = [f"{path} is refused, {len(problems)} problems:", *problems[:_SHOWN], *hidden]
+    return CheckpointError("\n  ".join(lines))
+
+
+def quoted(value: object, limit: int = 80) -> str:
+    """A string from an untrusted file, fit for one line of a message; of anything else only its type."""
+    if not isinstance(value, str):
+        return f"a {type(value).__name__}"
+    return repr(value if len(value) <= limit else value[:limit] + "...")
+
+
+def is_name(key: object) -> bool:
+    """Whether a key of an untrusted file can be a tensor's name: printable and of sensible length."""
+    return type(key) is str and 0 < len(key) <= _MAX_NAME and key.isprintable()

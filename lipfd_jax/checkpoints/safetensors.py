@@ -1,0 +1,67 @@
+"""Opens the weights in a safetensors file; tensors are read one by one, when asked for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from lipfd_jax.checkpoints.refusal import is_name, quoted, refusal
+
+_DTYPES = {
+    "F64": np.dtype(np.float64),
+    "F32": np.dtype(np.float32),
+    "F16": np.dtype(np.float16),
+    "BF16": np.dtype(ml_dtypes.bfloat16),
+    "I64": np.dtype(np.int64),
+    "I32": np.dtype(np.int32),
+    "I16": np.dtype(np.int16),
+    "I8": np.dtype(np.int8),
+    "U8": np.dtype(np.uint8),
+    "BOOL": np.dtype(np.bool_),
+}
+
+
+@dataclass(frozen=True)
+class LazyTensor:
+    """A tensor inside a safetensors file: `np.asarray(tensor)` reads it, into memory of its own."""
+
+    path: Path
+    key: str
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
+        """Reads the values."""
+        if copy is False:
+            raise ValueError("a tensor in a file can't be had without copying it")
+        with safe_open(self.path, framework="numpy") as file:
+            array = file.get_tensor(self.key)
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+
+def open_safetensors(path: str | Path) -> dict[str, LazyTensor]:
+    """The tensors of a safetensors file, by key.
+
+    Raises:
+        CheckpointError: not such a file, a damaged one, or types of values not known here (all of them).
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise refusal(path, "there is no such file")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+            found = {key: (part.get_dtype(), tuple(part.get_shape())) for key, part in slices.items()}
+    except (SafetensorError, OSError, UnicodeDecodeError) as error:
+        raise refusal(path, f"it is not a complete safetensors file ({error})") from error
+    problems = [
+        f"{quoted(key)} holds values of type {dtype}, expected one of {', '.join(_DTYPES)}"
+        for key, (dtype, _) in found.items()
+        if dtype not in _DTYPES
+    ]
+    problems += [f"{quoted(key)} is no name of a tensor" for key in found if not is_name(key)]
+    if problems or not found:
+        raise refusal(path, problems or "it holds no weights")
+    return {key: LazyTensor(path, key, _DTYPES[dtype], shape) for key, (dtype, shape) in found.items()}
