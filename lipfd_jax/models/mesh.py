@@ -1,0 +1,52 @@
+"""Devices as a mesh with a data axis and an axis that shares parameters, and what lies where on it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+DATA, FSDP = "data", "fsdp"
+_SMALLEST_SHARDED = 2**14  # values; below this a shard saves nothing and costs a message
+
+
+def make_mesh(fsdp: int = 1, devices: Any = None) -> Mesh:
+    """Returns the mesh (data, fsdp) over all devices; `fsdp` of them share one copy of the parameters."""
+    devices = list(devices if devices is not None else jax.devices())
+    if len(devices) % fsdp:
+        raise ValueError(f"fsdp={fsdp} does not divide the {len(devices)} devices")
+    # Auto axes: under Explicit ones a class token next to sharded patches is a type error.
+    return jax.make_mesh(
+        (len(devices) // fsdp, fsdp), (DATA, FSDP), axis_types=(AxisType.Auto,) * 2, devices=devices
+    )
+
+
+def batch_sharding(mesh: Mesh) -> NamedSharding:
+    """Returns the sharding of a batch: split over both axes, so that every device has its own samples."""
+    return NamedSharding(mesh, PartitionSpec((DATA, FSDP)))
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """Returns the sharding of what every device holds whole."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def state_sharding(state: Any, mesh: Mesh) -> Any:
+    """Returns a sharding for each array: the largest dimension that fsdp divides is split, small ones whole."""
+
+    def of(array: Any) -> NamedSharding:
+        size = mesh.shape[FSDP]
+        fits = [d for d, n in enumerate(array.shape) if n % size == 0]
+        if size == 1 or not fits or np.prod(array.shape) < _SMALLEST_SHARDED:
+            return replicated(mesh)
+        split = max(fits, key=lambda d: array.shape[d])
+        return NamedSharding(mesh, PartitionSpec(*(FSDP if d == split else None for d in range(split + 1))))
+
+    return jax.tree.map(of, state)
+
+
+def to_devices(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
+    """Makes global arrays from this process's part of a batch."""
+    sharding = batch_sharding(mesh)
+    return {name: jax.make_array_from_process_local_data(sharding, value) for name, value in batch.items()}

@@ -1,0 +1,120 @@
+"""Every setting of a training run, a line each, with what it means and its default."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from lipfd_jax.models.inputs import CONVENTIONS
+from lipfd_jax.models.lipfd import ModelConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelSettings:
+    """The network and its input convention."""
+
+    encoder: str = "vit_l14"  # vit_l14, vit_b16, vit_b32, vit_tiny
+    backbone: str = "resnet50"  # resnet50, resnet34, resnet18, resnet_tiny
+    convention: str = "paper"  # input convention: paper or released
+    picture_size: int = 1120  # side of the resized composite; the encoder sees a fifth of it
+    crop_size: int = 224  # side of the head, face and lip crops
+    dtype: str = "bfloat16"  # of the computation; parameters, statistics and loss are float32
+    activation: str = "quick_gelu"  # of the encoder; "gelu" for most open_clip weights
+    remat: bool = False  # recompute encoder blocks in the backward pass, to fit memory
+
+    def build(self) -> ModelConfig:
+        """Returns the architecture with its input convention, as a checkpoint stores it."""
+        if self.convention not in CONVENTIONS:
+            raise ValueError(f"model.convention={self.convention!r}: expected one of {sorted(CONVENTIONS)}")
+        inputs = dataclasses.replace(
+            CONVENTIONS[self.convention], picture_size=self.picture_size, crop_size=self.crop_size
+        )
+        return ModelConfig(
+            encoder=self.encoder,
+            backbone=self.backbone,
+            inputs=inputs,
+            activation=self.activation,
+            dtype=self.dtype,
+            remat=self.remat,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSettings:
+    """Where samples come from and who reads them."""
+
+    path: str = "data"  # TFDS data_dir, or a folder of composites
+    builder_config: str = ""  # which built config, where the data_dir holds several
+    train_split: str = "train"
+    validation_split: str = "validation"  # "" trains without looking; then the latest checkpoint is the best
+    validation_samples: int = 0  # at most this many samples of it per evaluation, 0 for all
+    threads: int = 4  # reading threads per process
+    balance: bool = False  # draw real and fake equally often, whatever the data holds
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerSettings:
+    """AdamW with warm-up and cosine decay."""
+
+    learning_rate: float = 1e-4  # peak
+    warmup_steps: int = 100
+    final_factor: float = 0.01  # of the peak, at the last step
+    weight_decay: float = 1e-3  # not on norms and biases
+    clip_norm: float = 1.0  # of the global gradient; 0 for none
+    trained_blocks: int = 0  # encoder: 0 frozen, n its last n blocks and what follows them, -1 whole
+    encoder_factor: float = 0.1  # learning rate of the encoder's trained part, relative
+    accumulate: int = 1  # parts a batch is cut into, to fit memory
+    ema: float = 0.0  # decay of an averaged copy of the parameters, which is then evaluated; 0 for none
+
+
+@dataclasses.dataclass(frozen=True)
+class LossSettings:
+    """Binary cross-entropy + weight x region-awareness loss."""
+
+    region_weight: float = 0.01  # 0.01 worked, 1 was unstable (published replications)
+    label_smoothing: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """One training run."""
+
+    name: str = "lipfd"
+    seed: int = 0
+    steps: int = 20_000
+    batch_size: int = 256  # global, over all devices and processes
+    log_every: int = 50  # steps between lines in metrics.jsonl
+    evaluate_every: int = 1000  # steps between looks at the validation split
+    checkpoint_every: int = 1000
+    keep: int = 2  # latest checkpoints kept, besides the best by validation AUC
+    fsdp: int = 1  # devices that share one copy of the parameters
+    start_encoder: str = ""  # file with CLIP image-tower weights (model.safetensors); "" draws them
+    start_backbone: str = ""  # file with torchvision resnet weights (.pth); "" draws them
+    start: str = ""  # checkpoint to start from (ours or converted); "" for none
+    model: ModelSettings = dataclasses.field(default_factory=ModelSettings)
+    data: DataSettings = dataclasses.field(default_factory=DataSettings)
+    optimizer: OptimizerSettings = dataclasses.field(default_factory=OptimizerSettings)
+    loss: LossSettings = dataclasses.field(default_factory=LossSettings)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Experiment":
+        """Builds it from nested plain values; ValueError names every unknown setting."""
+        return _build(cls, values, "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns nested plain values, as configs and checkpoints hold them."""
+        return dataclasses.asdict(self)
+
+
+def _build(cls: Any, values: Mapping[str, Any], prefix: str) -> Any:
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        names = ", ".join(prefix + name for name in unknown)
+        raise ValueError(f"unknown setting {names}; known there: {', '.join(sorted(fields))}")
+    built = {
+        name: _build(fields[name].default_factory, value, f"{prefix}{name}.")
+        if isinstance(value, Mapping)
+        else value
+        for name, value in values.items()
+    }
+    return cls(**built)

@@ -1,0 +1,113 @@
+"""The log of a run: one JSON object a line, TensorBoard where installed, curves as a picture."""
+
+import json
+import os
+import time
+from typing import Any
+
+import numpy as np
+from etils import epath
+
+FILE = "metrics.jsonl"
+PICTURE = "curves.png"
+
+
+class Journal:
+    """Appends to metrics.jsonl from one process; on the others it does nothing.
+
+    Opening it at a restored step cuts off what later steps wrote, so that no step appears twice.
+    """
+
+    def __init__(self, workdir: str | os.PathLike, *, step: int = 0, writes: bool = True):
+        self.path = epath.Path(workdir) / FILE
+        self._board = None
+        if not writes:
+            self.path = None
+            return
+        kept = [line for line in read(workdir) if line["step"] <= step] if step else []
+        self._text = "".join(json.dumps(line) + "\n" for line in kept)
+        self._store()
+        self._board = _tensorboard(workdir, step)
+
+    def write(self, step: int, **values: Any) -> None:
+        """Adds a line {"step": ..., "time": ..., ...}; numbers become Python floats."""
+        if self.path is None:
+            return
+        plain = {name: _plain(value) for name, value in values.items()}
+        line = json.dumps({"step": step, "time": round(time.time(), 3), **plain}) + "\n"
+        self._text += line
+        if "://" in str(self.path):  # object stores can't append
+            self._store()
+        else:
+            with self.path.open("a") as file:
+                file.write(line)
+        if self._board is not None:
+            for name, value in plain.items():
+                if isinstance(value, float):
+                    self._board.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Finishes what is being written."""
+        if self._board is not None:
+            self._board.close()
+
+    def _store(self) -> None:
+        """Writes the whole log at once, so that it is never half there."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if "://" in str(self.path):
+            self.path.write_text(self._text)
+            return
+        part = self.path.with_name(FILE + ".part")
+        part.write_text(self._text)
+        part.replace(self.path)
+
+
+def read(workdir: str | os.PathLike) -> list[dict[str, Any]]:
+    """Returns the log's lines; a last line cut short by a kill is left out."""
+    path = epath.Path(workdir) / FILE
+    lines = []
+    for text in path.read_text().splitlines() if path.exists() else []:
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError:
+            break
+    return lines
+
+
+def draw(workdir: str | os.PathLike) -> epath.Path:
+    """Draws loss, learning rate and validation curves of the log into curves.png; returns its path."""
+    from matplotlib.figure import Figure  # matplotlib takes a second to import
+
+    lines = read(workdir)
+    panels = [
+        ("training loss", ("loss", "classification")),
+        ("validation", ("validation_auc", "validation_ap", "validation_eer")),
+        ("region-awareness loss", ("region",)),
+        ("learning rate", ("learning_rate",)),
+    ]
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    for axes, (title, names) in zip(figure.subplots(2, 2).flat, panels, strict=True):
+        for name in names:
+            points = [(line["step"], line[name]) for line in lines if isinstance(line.get(name), float)]
+            if points:
+                axes.plot(*np.array(points).T, label=name, marker="o" if len(points) < 30 else "", ms=3)
+        axes.set(title=title, xlabel="step")
+        axes.grid(alpha=0.3)
+        if axes.lines:
+            axes.legend()
+    target = epath.Path(workdir) / PICTURE
+    with target.open("wb") as file:
+        figure.savefig(file, format="png", dpi=100)
+    return target
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | list | dict) or value is None else float(value)
+
+
+def _tensorboard(workdir: str | os.PathLike, step: int) -> Any:
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(os.path.join(os.fspath(workdir), "tensorboard"), purge_step=step + 1)

@@ -1,0 +1,73 @@
+"""What is trained and how: the filter of trained parameters and the optimizer."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from lipfd_jax.training.config import OptimizerSettings
+
+ENCODER = "encoder"
+LATE = ("ln_post", "proj")  # parts of the image tower after its blocks
+
+
+def trained(settings: OptimizerSettings, layers: int) -> Callable[[tuple, Any], bool]:
+    """Returns the one filter that says which parameters are trained.
+
+    Everything outside the encoder is; of the encoder the last `trained_blocks` of its `layers` blocks and
+    what follows them, or all of it (-1). What the filter leaves out has neither gradient nor optimizer state.
+    """
+    if settings.trained_blocks > layers:
+        raise ValueError(
+            f"optimizer.trained_blocks={settings.trained_blocks}: the encoder has {layers} blocks"
+        )
+
+    def wanted(path: tuple, value: Any) -> bool:
+        if not (isinstance(value, nnx.Param) or getattr(value, "type", None) is nnx.Param):
+            return False
+        if path[0] != ENCODER or settings.trained_blocks < 0:
+            return True
+        if settings.trained_blocks == 0:
+            return False
+        block = next((key for key in path if isinstance(key, int)), None)
+        return path[1] in LATE if block is None else block >= layers - settings.trained_blocks
+
+    return wanted
+
+
+def schedule(settings: OptimizerSettings, steps: int) -> optax.Schedule:
+    """Returns the learning rate by step: linear warm-up, then cosine down to final_factor of the peak."""
+    warmup = min(settings.warmup_steps, max(steps - 1, 0))
+    return optax.warmup_cosine_decay_schedule(
+        init_value=0.0 if warmup else settings.learning_rate,
+        peak_value=settings.learning_rate,
+        warmup_steps=warmup,
+        decay_steps=steps,
+        end_value=settings.learning_rate * settings.final_factor,
+    )
+
+
+def make_optimizer(settings: OptimizerSettings, steps: int) -> optax.GradientTransformation:
+    """Returns AdamW with clipping, decay on matrices only, and a slower encoder."""
+    clip = optax.clip_by_global_norm(settings.clip_norm) if settings.clip_norm else optax.identity()
+    return optax.chain(
+        clip,
+        optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8),
+        optax.add_decayed_weights(settings.weight_decay, mask=_matrices),
+        optax.masked(optax.scale(settings.encoder_factor), _in_encoder),
+        optax.scale_by_learning_rate(schedule(settings, steps)),
+    )
+
+
+def _matrices(parameters: Any) -> Any:
+    """Marks what decays: norms and biases are vectors and do not."""
+    return jax.tree.map(lambda p: jnp.ndim(p) > 1, parameters)
+
+
+def _in_encoder(parameters: Any) -> Any:
+    return jax.tree_util.tree_map_with_path(
+        lambda path, _: getattr(path[0], "key", None) == ENCODER, parameters
+    )

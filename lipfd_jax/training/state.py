@@ -1,0 +1,110 @@
+"""The state of a training run: what is trained, what is not, and the optimizer's memory of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jax.sharding import Mesh
+
+from lipfd_jax.models.lipfd import LipFD, ModelConfig
+from lipfd_jax.models.mesh import state_sharding
+from lipfd_jax.models.vit import ENCODERS
+from lipfd_jax.training.config import Experiment
+from lipfd_jax.training.optimizer import make_optimizer, trained
+
+
+@flax.struct.dataclass
+class TrainState:
+    """Arrays of a run; every field is a tree."""
+
+    step: jax.Array  # () int32, optimizer steps taken
+    trainable: Any  # parameters with gradients
+    frozen: Any  # parameters without
+    statistics: Any  # BatchNorm's running means and variances
+    optimizer: Any
+    ema: Any  # averaged copy of `trainable`, or None
+
+
+@flax.struct.dataclass
+class Recipe:
+    """What does not change while a run goes on: structure, optimizer, settings."""
+
+    graph: Any = flax.struct.field(pytree_node=False)
+    optimizer: optax.GradientTransformation = flax.struct.field(pytree_node=False)
+    experiment: Experiment = flax.struct.field(pytree_node=False)
+    config: ModelConfig = flax.struct.field(pytree_node=False)
+
+    def model(self, state: TrainState, *, averaged: bool = False) -> LipFD:
+        """Returns the model of a state; `averaged` with the EMA parameters where there are any."""
+        trainable = state.ema if averaged and state.ema is not None else state.trainable
+        return nnx.merge(self.graph, trainable, state.frozen, state.statistics, copy=True)
+
+
+def make_recipe(experiment: Experiment) -> Recipe:
+    """Returns the fixed parts of a run; nothing is allocated."""
+    config = experiment.model.build()
+    model = nnx.eval_shape(lambda: LipFD(config, rngs=nnx.Rngs(0)))
+    graph, *_ = _split(model, experiment, config)
+    optimizer = make_optimizer(experiment.optimizer, experiment.steps)
+    return Recipe(graph, optimizer, experiment, config)
+
+
+def abstract_state(recipe: Recipe, mesh: Mesh) -> TrainState:
+    """Returns the state with shapes, types and places in place of arrays."""
+    shapes = jax.eval_shape(_creator(recipe), jax.random.key(0))
+    places = state_sharding(shapes, mesh)
+    return jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, places)
+
+
+def create_state(recipe: Recipe, mesh: Mesh) -> TrainState:
+    """Draws a fresh state from the experiment's seed, in place on the mesh; the same on any mesh."""
+    places = jax.tree.map(lambda x: x.sharding, abstract_state(recipe, mesh))
+    return jax.jit(_creator(recipe), out_shardings=places)(jax.random.key(recipe.experiment.seed))
+
+
+def with_weights(state: TrainState, recipe: Recipe, weights: dict[str, Any]) -> TrainState:
+    """Returns the state with some weights replaced (pure dict, any subset of the model's)."""
+    parts = {"trainable": state.trainable, "frozen": state.frozen, "statistics": state.statistics}
+    given = dict(nnx.traversals.flatten_mapping(weights))
+    for name, part in parts.items():
+        flat = dict(nnx.to_flat_state(part))
+        for path in flat.keys() & given.keys():
+            old = flat[path][...]
+            flat[path] = flat[path].replace(jax.device_put(given.pop(path).astype(old.dtype), old.sharding))
+        parts[name] = nnx.from_flat_state(flat)
+    if given:
+        raise ValueError(f"weights the model has no place for: {', '.join(map(str, sorted(given)))}")
+    ema = jax.tree.map(jnp.copy, parts["trainable"]) if state.ema is not None else None
+    return state.replace(**parts, ema=ema)
+
+
+def weights(state: TrainState) -> dict[str, Any]:
+    """Returns parameters and statistics as one pure dict, as checkpoints hold them."""
+    return nnx.to_pure_dict(nnx.merge_state(state.trainable, state.frozen, state.statistics))
+
+
+def _creator(recipe: Recipe) -> Callable[[jax.Array], TrainState]:
+    experiment = recipe.experiment
+
+    def create(key: jax.Array) -> TrainState:
+        model = LipFD(recipe.config, rngs=nnx.Rngs(key))
+        _, trainable, frozen, statistics = _split(model, experiment, recipe.config)
+        return TrainState(
+            step=jnp.zeros((), jnp.int32),
+            trainable=trainable,
+            frozen=frozen,
+            statistics=statistics,
+            optimizer=recipe.optimizer.init(nnx.to_pure_dict(trainable)),
+            ema=jax.tree.map(jnp.copy, trainable) if experiment.optimizer.ema else None,
+        )
+
+    return create
+
+
+def _split(model: LipFD, experiment: Experiment, config: ModelConfig) -> tuple:
+    wanted = trained(experiment.optimizer, ENCODERS[config.encoder].layers)
+    return nnx.split(model, wanted, nnx.Param, nnx.BatchStat)

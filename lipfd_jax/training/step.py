@@ -1,0 +1,102 @@
+"""One jitted training step: composites in, a new state and its measurements out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from lipfd_jax.models import losses
+from lipfd_jax.models.inputs import prepare
+from lipfd_jax.training.optimizer import schedule
+from lipfd_jax.training.state import Recipe, TrainState
+
+Step = Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, dict[str, jax.Array]]]
+
+
+def make_step(recipe: Recipe) -> Step:
+    """Returns the step, to be jitted with the state donated.
+
+    The step takes a state and a global batch (composite (B, 1000, 2500, 3) uint8 RGB, label (B,) int32) and
+    returns the next state with loss, classification, region, accuracy, gradient_norm and learning_rate,
+    scalars of float32. BatchNorm sees the whole batch, or each of the parts it is cut into.
+    """
+    settings = recipe.experiment.optimizer
+    rate = schedule(settings, recipe.experiment.steps)
+
+    def step(state: TrainState, batch: dict[str, jax.Array]) -> tuple[TrainState, dict[str, jax.Array]]:
+        gradients, statistics, measured = _accumulated(recipe, state, batch)
+        trainable = nnx.to_pure_dict(state.trainable)
+        updates, optimizer = recipe.optimizer.update(gradients, state.optimizer, trainable)
+        trainable = _like(state.trainable, optax.apply_updates(trainable, updates))
+        measured |= {"gradient_norm": optax.global_norm(gradients), "learning_rate": rate(state.step)}
+        return state.replace(
+            step=state.step + 1,
+            trainable=trainable,
+            statistics=statistics,
+            optimizer=optimizer,
+            ema=_averaged(state, trainable, settings.ema),
+        ), jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), measured)
+
+    return step
+
+
+def _accumulated(recipe: Recipe, state: TrainState, batch: dict[str, jax.Array]) -> tuple[Any, Any, dict]:
+    """Gradients (pure dict), new statistics and measurements, averaged over the batch's parts."""
+    parts = recipe.experiment.optimizer.accumulate
+    if parts == 1:
+        return _gradients(recipe, state, state.statistics, batch)
+    # Cut so that each device keeps its own samples: part k holds every parts-th sample from k on.
+    cut = jax.tree.map(lambda x: jnp.moveaxis(x.reshape(-1, parts, *x.shape[1:]), 1, 0), batch)
+
+    def add(carry: tuple, part: dict[str, jax.Array]) -> tuple[tuple, None]:
+        total, statistics = carry
+        gradients, statistics, measured = _gradients(recipe, state, statistics, part)
+        return (jax.tree.map(jnp.add, total, (gradients, measured)), statistics), None
+
+    first = jax.tree.map(lambda x: x[0], cut)
+    shapes = jax.eval_shape(lambda: _gradients(recipe, state, state.statistics, first))
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), (shapes[0], shapes[2]))
+    (total, statistics), _ = jax.lax.scan(add, (zeros, state.statistics), cut)
+    gradients, measured = jax.tree.map(lambda x: x / parts, total)
+    return gradients, statistics, measured
+
+
+def _gradients(recipe: Recipe, state: TrainState, statistics: Any, batch: dict[str, jax.Array]) -> tuple:
+    loss = recipe.experiment.loss
+
+    def objective(trainable: Any) -> tuple[jax.Array, tuple]:
+        model = nnx.merge(recipe.graph, trainable, state.frozen, statistics, copy=True)
+        prepared = prepare(batch["composite"], recipe.config.inputs, dtype=jnp.dtype(recipe.config.dtype))
+        output = model(prepared.image, prepared.crops, train=True)
+        parts = losses.total(
+            output, batch["label"], region_weight=loss.region_weight, label_smoothing=loss.label_smoothing
+        )
+        accuracy = jnp.mean((output.logits > 0) == (batch["label"] > 0))
+        measured = {
+            "loss": parts.total,
+            "classification": parts.classification,
+            "region": parts.region,
+            "accuracy": accuracy,
+        }
+        return parts.total, (nnx.state(model, nnx.BatchStat), measured)
+
+    gradients, (statistics, measured) = jax.grad(objective, has_aux=True)(state.trainable)
+    return nnx.to_pure_dict(gradients), statistics, measured
+
+
+def _like(state: Any, values: dict[str, Any]) -> Any:
+    """Returns the state tree `state` with the values of a pure dict."""
+    new = jax.tree.map(lambda x: x, state)
+    nnx.replace_by_pure_dict(new, values)
+    return new
+
+
+def _averaged(state: TrainState, trainable: Any, decay: float) -> Any:
+    if state.ema is None:
+        return None
+    # Warmed up, so that the first steps do not carry the random start along for 1 / (1 - decay) steps.
+    decay = jnp.minimum(decay, (1.0 + state.step) / (10.0 + state.step))
+    return jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.ema, trainable)
