@@ -59,8 +59,8 @@ def avlips_clips(folder: str | Path) -> Listing:
     """The clips of a folder in the AVLips layout, in natural order, real ones first.
 
     The layout is `0_real/NAME.mp4`, `1_fake/NAME.mp4` (any video suffix), `wav/0_real/NAME.wav` and
-    `wav/1_fake/NAME.wav`. Real NAME and fake NAME show the same footage, so the source id is NAME. A wav without
-    a video, a file that is no video and a link that leads out of the folder are listed as problems.
+    `wav/1_fake/NAME.wav`. Real NAME and fake NAME show the same footage, so the source id is NAME. A wav
+    without a video, a file that is no video and a link that leads out of the folder are listed as problems.
     Raises ClipError where neither class folder exists.
     """
     folder = Path(folder)
@@ -89,11 +89,11 @@ def avlips_clips(folder: str | Path) -> Listing:
 
 
 def folder_clips(csv_path: str | Path) -> Listing:
-    """The clips a CSV names, in its order; it has a heading and the columns path (or file), label, group, generator.
+    """The clips a CSV names, in its order; columns path (or file), label, group, generator.
 
-    Paths are relative to the CSV and stay inside its folder; label is real/fake or 0/1; group (the source id; the
-    video's own name where empty) and generator may be missing. A video's NAME is its path without suffix, with
-    "__" for "/"; the suffix is kept where two names would collide. `x.wav` beside `x.mp4` is its sound.
+    Paths are relative to the CSV and stay inside its folder; label is real/fake or 0/1; group (the source id;
+    the video's own name where empty) and generator may be missing. A video's NAME is its path without suffix,
+    with "__" for "/"; the suffix is kept where two names would collide. `x.wav` beside `x.mp4` is its sound.
     Rows that can't be used are listed as problems. Raises ClipError where the file is no such CSV.
     """
     csv_path = Path(csv_path)

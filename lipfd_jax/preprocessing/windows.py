@@ -7,9 +7,9 @@ WINDOWS_PER_CLIP = 10
 
 
 def released_starts(frame_count: int) -> list[int]:
-    """The released code's nominal window starts, sorted: ten numbers, wrapped modulo 256 as its uint8 wraps them.
+    """The released code's nominal window starts, sorted: ten numbers, wrapped modulo 256 as in its uint8.
 
-    They run from 0 to ``frame_count - 6`` (so the last frame is never used), pass 255 in clips of more than
+    They run from 0 to `frame_count - 6` (so the last frame is never used), pass 255 in clips of more than
     261 frames, lie below zero in clips of fewer than 6, and repeat in clips of fewer than 15.
     """
     starts = np.floor(np.linspace(0, frame_count - FRAMES_PER_WINDOW - 1, WINDOWS_PER_CLIP))

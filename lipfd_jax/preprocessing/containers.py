@@ -1,0 +1,38 @@
+"""Opens media files nobody vouches for: known containers only, no way to other files, bounded sizes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+
+from lipfd_jax.preprocessing.clips import ClipError
+
+MAX_PIXELS = 4096 * 4096  # of one picture; a decoder may hold seventeen of them
+MAX_SECONDS = 3600.0  # of a clip; an hour of sound is 320 MB
+# Playlists, scripts and still pictures are containers to ffmpeg too, and can name other files: not these.
+_FORMATS = "mov,matroska,webm,avi,mpeg,mpegvideo,mpegts,flv,asf,ogg,wav,w64,aiff,flac,mp3,aac"
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[av.container.InputContainer]:
+    """A media file opened for reading. Raises ClipError, with name and reason, for what goes wrong inside."""
+    if not path.is_file():
+        raise ClipError(f"{path}: no such file")
+    if not path.stat().st_size:
+        raise ClipError(f"{path}: an empty file")
+    options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
+    try:
+        # "file:" keeps a name such as "http:x.mp4" from being taken for an address.
+        with av.open(f"file:{path}", options=options, metadata_errors="replace") as container:
+            yield container
+    except av.FFmpegError as error:
+        raise ClipError(
+            f"{path}: can't be decoded ({error.strerror}); damaged, cut off or no media file"
+        ) from error
+
+
+def check_seconds(path: Path, seconds: float) -> None:
+    """Raises ClipError for a clip longer than we hold in memory."""
+    if seconds > MAX_SECONDS:
+        raise ClipError(f"{path}: lasts over {MAX_SECONDS / 60:.0f} minutes; cut it into shorter clips")

@@ -1,0 +1,127 @@
+"""The windows of a clip: frames chosen and decoded, their sound cut from the mel picture of the clip."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib import colormaps
+
+from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND, Sound, mel_picture, read_sound
+from lipfd_jax.preprocessing.clips import Clip, ClipError, WindowsMode
+from lipfd_jax.preprocessing.composite import Window, tile
+from lipfd_jax.preprocessing.video import Track, read_frames, read_track
+from lipfd_jax.preprocessing.windows import FRAMES_PER_WINDOW, paper_starts, released_frames, released_starts
+
+_TOLERATED = 0.5  # seconds by which sound and video may differ in length without a word
+_QUIETEST = np.asarray(colormaps["viridis"](0, bytes=True)[:3], np.uint8)  # the minimum colour
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """The windows of a clip and what is odd about it."""
+
+    windows: tuple[Window, ...]
+    warnings: tuple[str, ...]  # such as "silent sound"
+
+
+def extract(clip: Clip, windows: WindowsMode = "paper") -> Extraction:
+    """All windows of a clip, in one decoding pass and without temporary files.
+
+    `paper`: up to ten windows over the whole clip, each with five consecutive frames of its own and the mel
+    columns of exactly the time in which they are shown, whatever the frame rate; the sound is the clip's wav
+    (taken to start with the first frame), else the track inside the video. `released`: what the released code
+    makes of the clip, index wrap and overlap faults included; needs the wav.
+    Raises ClipError, naming the file and the reason, where there is nothing to build from.
+    """
+    if windows == "released" and clip.wav is None:
+        raise ClipError(f"{clip.path}: no wav beside it, which released windows need; use paper windows")
+    track = read_track(clip.path)
+    _check_count(clip.path, len(track.times))
+    sound = _sound(clip, track)
+    mel = mel_picture(sound.samples)
+    cut = _released if windows == "released" else _paper
+    built, warnings = cut(clip.path, track, sound, mel)
+    if not built:
+        raise ClipError(f"{clip.path}: no complete window of {FRAMES_PER_WINDOW} frames")
+    return Extraction(tuple(built), (*_oddities(track, sound), *warnings))
+
+
+def _sound(clip: Clip, track: Track) -> Sound:
+    if clip.wav is None:
+        return read_sound(clip.path)
+    return Sound(read_sound(clip.wav).samples, start=float(track.times[0]))
+
+
+def _paper(path: Path, track: Track, sound: Sound, mel: np.ndarray) -> tuple[list[Window], list[str]]:
+    starts = paper_starts(len(track.times))
+    decoded, warnings = read_frames(path, _consecutive(starts)), []
+    if len(decoded.times) != len(track.times):
+        # The packets of some codecs are not frames one to one. Rare, so it may cost a second pass.
+        warnings = [f"{len(track.times)} frames announced, {len(decoded.times)} decoded"]
+        _check_count(path, len(decoded.times))
+        track = track.retimed(decoded.times)
+        starts = paper_starts(len(track.times))
+        decoded = read_frames(path, _consecutive(starts))
+    bounds = np.rint((track.boundaries() - sound.start) * COLUMNS_PER_SECOND).astype(int)
+    built, unheard = [], 0
+    for index, start in enumerate(starts):
+        end = start + FRAMES_PER_WINDOW
+        first, last = bounds[start], max(bounds[end], bounds[start] + 1)
+        unheard += bool(first >= mel.shape[1] or last <= 0)
+        frames = _stacked([decoded.pictures[number] for number in range(start, end)])
+        built.append(Window(index, start, track.fps, _columns(mel, first, last), frames))
+    return built, warnings + [f"{unheard} windows lie outside the sound"] * (unheard > 0)
+
+
+def _released(path: Path, track: Track, sound: Sound, mel: np.ndarray) -> tuple[list[Window], list[str]]:
+    if track.opencv_count < 1:
+        raise ClipError(f"{path}: its header gives no number of frames, which released windows need")
+    starts = released_starts(track.opencv_count)
+    pictures = read_frames(path, released_frames(starts)).pictures
+    kept = sorted(pictures)
+    per_frame = mel.shape[1] / track.opencv_count
+    built = []
+    for index in range(len(kept) // FRAMES_PER_WINDOW):
+        numbers = kept[index * FRAMES_PER_WINDOW : (index + 1) * FRAMES_PER_WINDOW]
+        nominal = starts[index]  # its sound is shown, whatever the frames are
+        first, last = (int(np.round(number * per_frame)) for number in (nominal, nominal + FRAMES_PER_WINDOW))
+        if first >= min(last, mel.shape[1]):
+            raise ClipError(f"{path}: no mel columns for window {index}; the released code fails here too")
+        frames = _stacked([pictures[number] for number in numbers])
+        built.append(Window(index, numbers[0], track.fps, np.ascontiguousarray(mel[:, first:last]), frames))
+    left = len(kept) % FRAMES_PER_WINDOW
+    return built, [f"last {left} frames dropped, as they fill no window"] * (left > 0)
+
+
+def _consecutive(starts: list[int]) -> set[int]:
+    return {start + offset for start in starts for offset in range(FRAMES_PER_WINDOW)}
+
+
+def _stacked(pictures: list[np.ndarray]) -> np.ndarray:
+    """Frames as one array; as tiles of 500x500 in the odd video that changes its size on the way."""
+    same = len({picture.shape for picture in pictures}) == 1
+    return np.stack(pictures if same else [tile(picture) for picture in pictures])
+
+
+def _columns(mel: np.ndarray, first: int, last: int) -> np.ndarray:
+    """Mel columns first..last-1; in the minimum colour where there is no sound."""
+    strip = np.empty((len(mel), last - first, 3), np.uint8)
+    strip[:] = _QUIETEST
+    heard = mel[:, max(first, 0) : max(last, 0)]
+    offset = max(-first, 0)
+    strip[:, offset : offset + heard.shape[1]] = heard
+    return strip
+
+
+def _check_count(path: Path, count: int) -> None:
+    if count < FRAMES_PER_WINDOW:
+        raise ClipError(f"{path}: {count} frames, expected at least {FRAMES_PER_WINDOW}")
+
+
+def _oddities(track: Track, sound: Sound) -> list[str]:
+    begin, end = (time - track.times[0] for time in (sound.start, sound.start + sound.seconds))
+    length = track.end - track.times[0]
+    found = ["silent sound"] if sound.silent else []
+    if max(abs(begin), abs(end - length)) > _TOLERATED:
+        found.append(f"sound from {begin:.2f} to {end:.2f} s, video from 0 to {length:.2f} s")
+    return found
