@@ -1,0 +1,125 @@
+"""TFDS builder of LipFD records: AVLips, any folder of labelled videos, or the official validation pictures."""
+
+import dataclasses
+import os
+import pathlib
+import shutil
+from typing import Any
+
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
+
+from datasets_tfds import inputs, production, report, shards, splits
+from datasets_tfds.examples import features
+from datasets_tfds.settings import Settings, named_settings
+
+MANUAL = """
+What manual_dir holds depends on the config's source:
+avlips: 0_real/NAME.mp4, 1_fake/NAME.mp4, wav/0_real/NAME.wav, wav/1_fake/NAME.wav, or a zip or tar of that.
+folder: videos and clips.csv, with the columns path,label,group,generator (the last two may be missing).
+official_val: 0_real/NAME_J.png, 1_fake/NAME_J.png, or an archive of them.
+"""
+
+
+@dataclasses.dataclass(eq=False)
+class Config(tfds.core.BuilderConfig):
+    """A config name and the settings it stands for."""
+
+    settings: Settings = Settings()
+
+
+class Builder(FileReaderBuilder):
+    """Builds in parallel processes and goes on where it was stopped, or on Apache Beam where asked to.
+
+    `settings` replaces those of the config, for another split, salt or CSV; encoding, windows and source must
+    stay those of the config's name. `workers` is the number of processes; 0 uses this one.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First version."}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = MANUAL
+    BUILDER_CONFIGS = [Config(name=settings.name, settings=settings) for settings in named_settings()]
+    workers: int = os.cpu_count() or 1
+    archive: pathlib.Path | None = None  # read this file instead of what manual_dir holds
+
+    def __init__(
+        self, *, settings: Settings | None = None, file_format: str | None = None, **kwargs: Any
+    ) -> None:
+        self._given = settings
+        super().__init__(file_format=file_format, **kwargs)
+        if settings is not None and settings.name != self.builder_config.name:
+            raise ValueError(f"settings of {settings.name!r} given to config {self.builder_config.name!r}")
+        if file_format is None and not self.is_prepared():
+            self.info.set_file_format("array_record", override=True)
+
+    @property
+    def settings(self) -> Settings:
+        return self._given or self.builder_config.settings
+
+    @property
+    def work_dir(self) -> pathlib.Path:
+        """Where the parts of an unfinished build are."""
+        name = f"{self.name}-{self.builder_config.name}-{self.version}"
+        return pathlib.Path(self.data_dir_root) / "building" / name
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(
+            features=features(self.settings),
+            supervised_keys=None,
+            homepage="https://github.com/AaronComo/LipFD",
+        )
+
+    def _download_and_prepare(
+        self, dl_manager: tfds.download.DownloadManager, download_config: tfds.download.DownloadConfig
+    ) -> None:
+        with production.locked(self.work_dir):
+            self._remove_abandoned()
+            place = self.archive or dl_manager.manual_dir
+            found = inputs.find(place, self.settings, self.work_dir.parent)
+            assigned = splits.assign(found.items, self.settings)
+            print(f"{self.builder_config.name} from {place}:\n{found.summary()}", flush=True)
+            planned = shards.plan(found.items, assigned, self.settings, self.data_dir)
+            if download_config.beam_runner or download_config.beam_options:
+                written = self._on_beam(planned, download_config)
+            else:
+                written = self._here(planned)
+            self._finish(found, written, [i.video for i in found.items if i.video not in assigned])
+
+    def _remove_abandoned(self) -> None:
+        """Removes what killed builds left: TFDS writes to VERSION.incompleteX and renames it at the end."""
+        mine = pathlib.Path(self.data_dir)
+        for folder in mine.parent.glob(f"{self.version}.incomplete*"):
+            if folder != mine:
+                shutil.rmtree(folder)
+
+    def _here(self, planned: list[shards.Shard]) -> list[shards.Written]:
+        items = [item for shard in planned for item in shard.items]
+        outcomes = production.produce(items, self.settings, self.work_dir, self.workers)
+        source = shards.from_parts(self.settings, self.work_dir, outcomes)
+        return [shards.write(shard, source, self.info.file_format.value) for shard in planned]
+
+    def _on_beam(
+        self, planned: list[shards.Shard], config: tfds.download.DownloadConfig
+    ) -> list[shards.Written]:
+        return shards.write_with_beam(
+            planned,
+            self.settings,
+            self.info.file_format.value,
+            runner=config.beam_runner,
+            options=config.beam_options,
+        )
+
+    def _finish(self, found: inputs.Inputs, written: list[shards.Written], left_out: list[str]) -> None:
+        """Names the shards, checks them and writes the report; all of it still in a temporary folder."""
+        folder = pathlib.Path(self.data_dir)
+        made = report.describe(found, written, self.settings, left_out)
+        if not made["records"]:
+            raise report.BuildError(f"no record could be made:\n{report.summary(made)}")
+        infos = shards.finish_names(written, self._get_filename_template, self.data_dir)
+        made["shards"] = report.check_records(folder, infos, written, self.settings)
+        report.write(made, folder)
+        self.info.set_splits(tfds.core.SplitDict(infos))
+        print(report.summary(made), flush=True)
+
+    def _post_download_and_prepare_hook(self) -> None:
+        shutil.rmtree(self.work_dir, ignore_errors=True)

@@ -1,0 +1,132 @@
+"""From one video to its records: what every kind of build calls, and how records become bytes and back."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+import tensorflow_datasets as tfds
+
+from datasets_tfds.inputs import Item, Pictures
+from datasets_tfds.settings import Settings
+from lipfd_jax.preprocessing import encoding, extraction
+from lipfd_jax.preprocessing.clips import ClipError
+from lipfd_jax.preprocessing.composite import COMPOSITE_SHAPE
+
+LABELS = ("real", "fake")
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """The records of one video."""
+
+    records: tuple[tuple[str, dict[str, Any]], ...]  # (key "CLASS/NAME_J", fields)
+    warnings: tuple[str, ...]
+
+
+def features(settings: Settings) -> tfds.features.FeaturesDict:
+    """Returns the TFDS features of a record; pictures stay coded, so TensorFlow is not needed to write them."""
+    if settings.encoding == "composite":
+        pictures = {"composite": tfds.features.Image(shape=COMPOSITE_SHAPE, encoding_format="png")}
+    else:
+        pictures = encoding.features(settings.encoding)
+    return tfds.features.FeaturesDict(
+        {
+            **pictures,
+            "label": tfds.features.ClassLabel(names=LABELS),
+            "video": tfds.features.Text(doc="video id, CLASS/NAME"),
+            "source": tfds.features.Text(doc="same footage or person; never in two splits"),
+            "generator": tfds.features.Text(doc="what made the forgery, empty where unknown"),
+            "window": tfds.features.Scalar(np.int64, doc="number of the window, the J of NAME_J.png"),
+            "start_frame": tfds.features.Scalar(np.int64, doc="first of the five frames, -1 where unknown"),
+            "fps": tfds.features.Scalar(np.float32, doc="frames per second of the video, 0 where unknown"),
+            "windows": tfds.features.Text(doc="how the windows were cut: paper or released"),
+        }
+    )
+
+
+def examples(item: Item, settings: Settings) -> Examples:
+    """Cuts one video into records.
+
+    Raises:
+      ClipError: the video can't be used; the message says why.
+    """
+    if isinstance(item, Pictures):
+        return _from_pictures(item)
+    found = extraction.extract(item, settings.windows)
+    records = []
+    for window in found.windows:
+        fields = _fields(item, window.index, window.start_frame, window.fps, settings.windows)
+        fields |= encoding.encode(window, settings.encoding)
+        records.append((key(item.video, window.index), fields))
+    return Examples(tuple(records), tuple(found.warnings))
+
+
+def _from_pictures(item: Pictures) -> Examples:
+    records = []
+    for window, path in item.paths:
+        coded = path.read_bytes()
+        picture = cv2.imdecode(np.frombuffer(coded, np.uint8), cv2.IMREAD_UNCHANGED) if coded else None
+        if picture is None or picture.shape != COMPOSITE_SHAPE or not coded.startswith(_PNG):
+            raise ClipError(f"{path}: expected a PNG of {COMPOSITE_SHAPE[1]}x{COMPOSITE_SHAPE[0]} in colour")
+        records.append(
+            (key(item.video, window), _fields(item, window, -1, 0.0, "released") | {"composite": coded})
+        )
+    return Examples(tuple(records), ())
+
+
+def _fields(item: Item, window: int, start_frame: int, fps: float, windows: str) -> dict[str, Any]:
+    return {
+        "label": item.label,
+        "video": item.video,
+        "source": item.source,
+        "generator": item.generator,
+        "window": window,
+        "start_frame": start_frame,
+        "fps": fps,
+        "windows": windows,
+    }
+
+
+def key(video: str, window: int) -> str:
+    """Returns "CLASS/NAME_J", the key of a record: unique in a data set and the same in every build."""
+    return f"{video}_{window}"
+
+
+def record_key(record: Mapping[str, Any]) -> str:
+    """Returns the key of a record that was read back."""
+    return key(record["video"].decode(), int(record["window"]))
+
+
+class Codec:
+    """Records to bytes (tf.train.Example) and back, pictures left coded; no TensorFlow."""
+
+    def __init__(self, settings: Settings):
+        self._features = features(settings)
+
+    def serialize(self, fields: Mapping[str, Any]) -> bytes:
+        return _serializer(self._features).serialize_example(self._features.encode_example(fields))
+
+    def parse(self, serialized: bytes) -> dict[str, Any]:
+        """Returns the fields; texts and pictures as bytes."""
+        return self._features.deserialize_example_np(serialized, decoders=_skip_pictures(self._features))
+
+
+def _serializer(fields: tfds.features.FeaturesDict) -> Any:
+    from tensorflow_datasets.core import example_serializer  # TFDS names no public one
+
+    return example_serializer.ExampleSerializer(fields.get_serialized_info())
+
+
+def _skip_pictures(fields: tfds.features.FeaturesDict) -> dict[str, Any]:
+    pictures = [name for name, feature in fields.items() if isinstance(feature, tfds.features.Image)]
+    return {name: tfds.decode.SkipDecoding() for name in pictures}
+
+
+@functools.cache
+def codec(settings: Settings) -> Codec:
+    """Returns the codec of these settings, made once per process."""
+    return Codec(settings)

@@ -1,0 +1,157 @@
+"""What a build did and whether its records are sound: build_report.json, the check of the keys, the check of shards."""
+
+import hashlib
+import json
+import pathlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import tensorflow_datasets as tfds
+
+import lipfd_jax
+from datasets_tfds.examples import codec, record_key
+from datasets_tfds.inputs import Inputs
+from datasets_tfds.settings import Settings
+from datasets_tfds.shards import Written
+from lipfd_jax.preprocessing.clips import CLASSES
+
+FILE = "build_report.json"
+
+
+class BuildError(RuntimeError):
+    """A build that is not what it should be; the message says what to do."""
+
+
+def describe(
+    inputs: Inputs, written: Sequence[Written], settings: Settings, left_out: Sequence[str]
+) -> dict[str, Any]:
+    """Returns the report of a build as plain JSON-able values, without the sums of its shards."""
+    outcomes = [outcome for shard in written for outcome in shard.outcomes]
+    bad = [(o.video, o.problem) for o in outcomes if o.problem]
+    return {
+        "project": lipfd_jax.__version__,
+        "settings": settings.as_dict(),
+        "videos": {"listed": len(inputs.items), "built": len(outcomes) - len(bad), "left_out": len(left_out)},
+        "records": sum(shard.records for shard in written),
+        "bytes": sum(shard.bytes for shard in written),
+        "splits": _by_split(written),
+        "problems": [{"name": n, "reason": r} for n, r in sorted([*inputs.problems, *bad])],
+        "warnings": [{"video": o.video, "warnings": list(o.warnings)} for o in outcomes if o.warnings],
+        "left_out": sorted(left_out),
+    }
+
+
+def _by_split(written: Sequence[Written]) -> dict[str, dict[str, dict[str, int]]]:
+    counts: dict[str, dict[str, dict[str, int]]] = {}
+    for shard in written:
+        split = counts.setdefault(shard.split, {name: {"videos": 0, "windows": 0} for name in CLASSES})
+        for outcome in shard.outcomes:
+            name = outcome.video.split("/")[0]
+            split[name]["videos"] += not outcome.problem
+            split[name]["windows"] += len(outcome.keys)
+    return counts
+
+
+def summary(report: dict[str, Any]) -> str:
+    """Returns what a build did, for people."""
+    lines = [
+        f"{report['records']} records of {report['videos']['built']} videos, {report['bytes'] / 1e6:.1f} MB"
+    ]
+    for split, classes in report["splits"].items():
+        parts = [f"{name} {n['videos']} videos / {n['windows']} windows" for name, n in classes.items()]
+        lines.append(f"  {split}: {', '.join(parts)}")
+    lines.append(f"{len(report['problems'])} inputs could not be used")
+    lines += [f"  {problem['name']}: {problem['reason']}" for problem in report["problems"][:50]]
+    lines.append(f"{len(report['warnings'])} videos were built with a warning")
+    lines += [
+        f"  {warning['video']}: {'; '.join(warning['warnings'])}" for warning in report["warnings"][:20]
+    ]
+    if report["left_out"]:
+        lines.append(f"{len(report['left_out'])} videos are in no split")
+    return "\n".join(lines)
+
+
+def check_records(
+    folder: pathlib.Path, infos: Sequence[tfds.core.SplitInfo], written: Sequence[Written], settings: Settings
+) -> dict[str, dict[str, Any]]:
+    """Reads every record back and compares the keys with those of all good videos.
+
+    Returns:
+      What each shard holds: {file name: {"records", "bytes", "sha256"}}.
+
+    Raises:
+      BuildError: a window is missing, is there twice, or is in the wrong split.
+    """
+    shards = {}
+    found: Counter[tuple[str, str]] = Counter()
+    for info in infos:
+        for path in map(pathlib.Path, info.filepaths):
+            keys = [record_key(codec(settings).parse(record)) for record in read_shard(path)]
+            found.update((info.name, key) for key in keys)
+            shards[path.name] = {"records": len(keys), **_sum(path)}
+    expected = Counter((s.split, key) for s in written for outcome in s.outcomes for key in outcome.keys)
+    if found != expected:
+        missing, extra = sorted((expected - found).elements()), sorted((found - expected).elements())
+        raise BuildError(
+            f"{folder}: {len(missing)} windows are missing {missing[:3]}, {len(extra)} are too many {extra[:3]}; "
+            "the records are not complete, build again with --overwrite"
+        )
+    return shards
+
+
+def read_shard(path: pathlib.Path) -> Iterator[bytes]:
+    """Yields the records of one array_record or tfrecord file (the latter needs TensorFlow), sums checked."""
+    if ".tfrecord" in path.name:
+        import tensorflow as tf
+
+        yield from tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+        return
+    from array_record.python import array_record_module
+
+    reader = array_record_module.ArrayRecordReader(str(path))
+    try:
+        for index in range(reader.num_records()):
+            yield reader.read([index])[0]
+    finally:
+        reader.close()
+
+
+def _sum(path: pathlib.Path) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def write(report: dict[str, Any], folder: pathlib.Path) -> None:
+    """Writes build_report.json."""
+    (folder / FILE).write_text(json.dumps(report, indent=1) + "\n")
+
+
+def read(folder: pathlib.Path) -> dict[str, Any]:
+    """Reads build_report.json. Raises BuildError where there is none."""
+    path = pathlib.Path(folder) / FILE
+    if not path.is_file():
+        raise BuildError(f"{path}: no such file; was this built by another program?")
+    return json.loads(path.read_text())
+
+
+def damaged_shards(folder: pathlib.Path) -> list[str]:
+    """Compares the shards of a finished build with the sums in its report.
+
+    Returns:
+      A line for each shard that is missing or changed.
+    """
+    lines = []
+    for name, stored in read(folder)["shards"].items():
+        path = pathlib.Path(folder) / name
+        if not path.is_file():
+            lines.append(f"{path}: missing")
+        elif _sum(path) != {field: stored[field] for field in ("bytes", "sha256")}:
+            lines.append(f"{path}: not the bytes that were built")
+    return lines
+
+
+def differences(old: dict[str, Any], settings: Settings) -> dict[str, tuple[Any, Any]]:
+    """Returns which settings differ from those a build was made with: {name: (built with, asked for)}."""
+    asked = settings.as_dict()
+    return {name: (old.get(name), asked[name]) for name in asked if old.get(name) != asked[name]}

@@ -1,0 +1,63 @@
+"""What decides the content of a build: its source, encoding, windows and split, in one frozen dataclass."""
+
+import dataclasses
+import itertools
+from typing import Any, Literal, get_args
+
+from lipfd_jax.preprocessing.clips import WindowsMode
+from lipfd_jax.preprocessing.encoding import Encoding
+
+Source = Literal["avlips", "folder", "official_val"]
+SPLITS = ("train", "validation", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Same settings and same input give the same records, whatever machine or number of workers builds them."""
+
+    source: Source = "avlips"
+    encoding: Encoding = "compact"
+    windows: WindowsMode = "paper"
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)  # of the source ids, in the order of SPLITS
+    salt: str = "lipfd"  # another salt draws another split
+    held_out: bool = False  # the sources of the official validation windows go to the test split
+    splits_csv: str = ""  # a split to follow instead of the hash (see datasets_tfds.splits)
+    clips_csv: str = "clips.csv"  # source folder: the CSV that describes it, relative to manual_dir
+    videos_per_shard: int = 64
+
+    def __post_init__(self) -> None:
+        if any(part < 0 for part in self.fractions) or abs(sum(self.fractions) - 1) > 1e-6:
+            raise ValueError(
+                f"fractions {self.fractions}: expected three shares of {SPLITS} that add up to 1"
+            )
+        if self.videos_per_shard < 1:
+            raise ValueError(f"videos_per_shard {self.videos_per_shard}: expected 1 or more")
+
+    @property
+    def name(self) -> str:
+        """Returns SOURCE[-ENCODING][-WINDOWS], defaults left out."""
+        if self.source == "official_val":
+            return self.source  # exists in one encoding and one windows mode only
+        parts = (self.encoding, Settings.encoding), (self.windows, Settings.windows)
+        return "-".join([self.source, *(value for value, default in parts if value != default)])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns plain JSON-able values."""
+        return {**dataclasses.asdict(self), "fractions": list(self.fractions)}
+
+
+def named_settings() -> tuple[Settings, ...]:
+    """Returns the settings behind every config name, the default one first.
+
+    The official validation set exists only as finished pictures, which no other encoding can hold.
+    """
+    built = [
+        Settings(source=source, encoding=encoding, windows=windows, held_out=source == "avlips")
+        for source, windows, encoding in itertools.product(
+            ("avlips", "folder"), ("paper", "released"), get_args(Encoding)
+        )
+    ]
+    pictures = Settings(
+        source="official_val", encoding="composite", windows="released", fractions=(0.0, 0.0, 1.0)
+    )
+    return (*built, pictures)

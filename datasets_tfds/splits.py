@@ -1,0 +1,112 @@
+"""Which split a video belongs to, by its source id; writes the split as CSV and reads one back.
+
+python -m datasets_tfds.splits --manual_dir=DIR --config=avlips --output=splits.csv
+"""
+
+import csv
+import hashlib
+import pathlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from datasets_tfds.inputs import Item
+from datasets_tfds.settings import SPLITS, Settings
+
+COLUMNS = ("video", "source", "label", "split")
+HELD_OUT_FILE = pathlib.Path(__file__).parent / "avlips" / "official_val_sources.txt"
+
+
+def held_out_sources() -> frozenset[str]:
+    """Returns the 744 source ids that occur in the official validation windows."""
+    return frozenset(HELD_OUT_FILE.read_text().split())
+
+
+def assign(items: Iterable[Item], settings: Settings) -> dict[str, str]:
+    """Returns the split of every video: {video id: "train" | "validation" | "test"}.
+
+    Real and forged videos of one source id, and all windows of both, are always in one split. Videos that
+    `settings.splits_csv` does not mention are left out.
+
+    Raises:
+      ValueError: that file can't be followed; the message says what to change.
+    """
+    if settings.splits_csv:
+        return _followed(items, read(settings.splits_csv), settings)
+    held_out = held_out_sources() if settings.held_out else frozenset()
+    return {
+        item.video: "test" if item.source in held_out else _drawn(item.source, settings) for item in items
+    }
+
+
+def _drawn(source: str, settings: Settings) -> str:
+    """A number in [0, 1) from salt and source id, compared with the fractions: no other source has a say."""
+    digest = hashlib.sha256(f"{settings.salt}:{source}".encode()).digest()
+    draw = int.from_bytes(digest[:8], "big") / 2**64
+    train, validation, test = settings.fractions
+    if draw < train:
+        return "train"
+    return "validation" if draw < train + validation or not test else "test"
+
+
+def _followed(items: Iterable[Item], rows: Mapping[str, str], settings: Settings) -> dict[str, str]:
+    items = list(items)
+    splits = {item.video: rows[item.video] for item in items if item.video in rows}
+    unknown = sorted(set(rows) - set(splits))
+    if unknown:
+        raise ValueError(
+            f"{settings.splits_csv}: {len(unknown)} videos are not in the data, such as {unknown[:3]}; "
+            "remove those rows or check manual_dir"
+        )
+    _refuse_crossing(items, splits, settings.splits_csv)
+    if settings.held_out:
+        trained = [i.video for i in items if splits.get(i.video) != "test" and i.source in held_out_sources()]
+        trained = [video for video in trained if video in splits]
+        if trained:
+            raise ValueError(
+                f"{settings.splits_csv}: {len(trained)} videos of the official validation sources are not in "
+                f"test, such as {trained[:3]}; move them, or build with --noheld_out"
+            )
+    return splits
+
+
+def _refuse_crossing(items: list[Item], splits: Mapping[str, str], path: str) -> None:
+    sides = defaultdict(set)
+    for item in items:
+        if item.video in splits:
+            sides[item.source].add(splits[item.video])
+    crossing = sorted(source for source, found in sides.items() if len(found) > 1)
+    if crossing:
+        raise ValueError(
+            f"{path}: {len(crossing)} source ids are in more than one split, such as {crossing[:3]}; "
+            "all videos of a source id belong on one side"
+        )
+
+
+def read(path: str) -> dict[str, str]:
+    """Reads {video: split} from a CSV with the columns video and split (others are ignored).
+
+    Raises:
+      ValueError: no such columns, an unknown split or a video that occurs twice.
+    """
+    splits: dict[str, str] = {}
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        if not {"video", "split"} <= set(reader.fieldnames or ()):
+            raise ValueError(f"{path}: columns {reader.fieldnames}, expected {','.join(COLUMNS)}")
+        for row in reader:
+            video, split = row["video"].strip(), row["split"].strip()
+            if split not in SPLITS:
+                raise ValueError(f"{path}, line {reader.line_num}: split {split!r}, expected one of {SPLITS}")
+            if video in splits:
+                raise ValueError(f"{path}, line {reader.line_num}: {video} occurs twice")
+            splits[video] = split
+    return splits
+
+
+def write(path: str, items: Iterable[Item], splits: Mapping[str, str]) -> None:
+    """Writes the split as CSV (video,source,label,split), in the order of the items."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        rows = ((i.video, i.source, i.label, splits[i.video]) for i in items if i.video in splits)
+        writer.writerows(rows)
