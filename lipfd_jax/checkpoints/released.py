@@ -1,0 +1,95 @@
+"""Turns a checkpoint of the released code into one of ours, in the released input convention."""
+
+import contextlib
+import dataclasses
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from orbax.checkpoint import v1 as ocp
+from tqdm import tqdm
+
+from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.checkpoints.refusal import refusal
+from lipfd_jax.checkpoints.starts import fill, open_weights
+from lipfd_jax.checkpoints.store import save_model
+from lipfd_jax.checkpoints.tables import RELEASED, Tensor
+from lipfd_jax.models.inputs import RELEASED as RELEASED_INPUTS
+from lipfd_jax.models.lipfd import ModelConfig, abstract_state
+
+# The released weights, with the torchvision the released code pins.
+RELEASED_MODEL = ModelConfig(encoder="vit_l14", backbone="resnet50", inputs=RELEASED_INPUTS)
+
+
+def antialiased(config: ModelConfig) -> ModelConfig:
+    """The same model for weights trained or validated with torchvision 0.17 or newer, which antialiases."""
+    return dataclasses.replace(config, inputs=dataclasses.replace(config.inputs, antialias=True))
+
+
+def convert(
+    source: str | Path, out: str | Path, *, config: ModelConfig = RELEASED_MODEL, overwrite: bool = False
+) -> None:
+    """Writes the weights of `source` as the checkpoint `out`, which appears only when it is complete.
+
+    The optimizer and CLIP's text tower are never read. Takes about the memory of the weights kept, 1.3 GB.
+
+    Args:
+        source: file of the released code (`torch.save`, with or without a `model` entry), or .safetensors.
+        out: folder to make.
+        config: architecture and input convention to record.
+        overwrite: replace a checkpoint that is there.
+
+    Raises:
+        CheckpointError: `source` is refused, with everything that is wrong with it, or `out` is in the way.
+    """
+    out = Path(out)
+    _check_free(out, overwrite)
+    tensors = open_weights(source)
+    with tqdm(desc=f"reading {Path(source).name}", unit="B", unit_scale=True, disable=None) as bar:
+        watched = {key: _Watched(tensor, bar) for key, tensor in tensors.items()}
+        weights = fill(source, watched, RELEASED, abstract_state(config))
+    origin = f"converted from {Path(source).name}, a checkpoint of the released code"
+    with _published(out) as folder:
+        save_model(folder, weights, Metadata(model=config, windows="released", origin=origin))
+
+
+def _check_free(out: Path, overwrite: bool) -> None:
+    if not os.path.lexists(out):
+        return
+    if not overwrite:
+        raise refusal(out, "it exists already; choose another name, or overwrite it with --overwrite")
+    if not (out.is_dir() and ocp.is_orbax_checkpoint(out.absolute())):
+        raise refusal(out, "it is not a checkpoint, so it is not overwritten")
+
+
+@contextlib.contextmanager
+def _published(out: Path) -> Iterator[Path]:
+    """A folder to be made beside `out`, renamed to it at the end; nothing is left behind if that fails."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent.absolute(), prefix=f".{out.name}.") as place:
+        made, old = Path(place) / "new", Path(place) / "old"
+        yield made
+        if out.exists():
+            os.replace(out, old)
+        try:
+            os.replace(made, out)
+        except OSError:
+            if old.exists():
+                os.replace(old, out)
+            raise
+
+
+class _Watched:
+    """A tensor that moves a progress bar when it is read."""
+
+    def __init__(self, tensor: Tensor, bar: tqdm) -> None:
+        self.shape, self.dtype = tensor.shape, tensor.dtype
+        self._tensor, self._bar = tensor, bar
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        values = self._tensor.__array__(dtype, copy)
+        self._bar.update(values.nbytes)
+        return values
