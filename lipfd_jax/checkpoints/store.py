@@ -78,10 +78,10 @@ def find_checkpoint(path: str | pathlib.Path, step: int | None = None) -> epath.
     path = path if "://" in str(path) else epath.Path(pathlib.Path(path).absolute())
     if not path.exists():
         raise CheckpointError(f"{path}: no such folder; expected a checkpoint or a training run's workdir")
-    if ocp.is_orbax_checkpoint(path):
+    if (path / "_CHECKPOINT_METADATA").exists():  # Orbax's own test takes any folder of folders for one
         return path
     run = path / FOLDER if (path / FOLDER).is_dir() else path
-    with ocp.training.Checkpointer(run, lightweight_initialize=True) as checkpointer:
+    with ocp.training.Checkpointer(run) as checkpointer:
         found = {c.step: c.metrics or {} for c in checkpointer.checkpoints}
     if not found:
         raise CheckpointError(f"{path}: no finished checkpoint inside")

@@ -38,6 +38,12 @@ def open_source(path: str, *, split: str = "test", builder_config: str | None = 
     return Records.open(built_version(folder, builder_config), split)
 
 
+def windows_mode(source: Source) -> str:
+    """Returns how the windows of a source were cut: "released" or "paper"; one source holds one kind."""
+    value = source[0]["windows"]
+    return value.decode() if isinstance(value, bytes) else value
+
+
 def built_version(folder: pathlib.Path, builder_config: str | None = None) -> pathlib.Path:
     """Returns the folder of the one TFDS version at or below `folder` (newest version of one config)."""
     found = sorted(p.parent for p in folder.glob("**/features.json") if "incomplete" not in p.parent.name)

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -56,7 +56,6 @@ def predict(
     mesh: Mesh,
     batch_size: int,
     start: int = 0,
-    limit: int = 0,
     threads: int = 2,
 ) -> Iterator[Prediction]:
     """Scores records in order; every process must call it and every process gets all rows.
@@ -67,9 +66,7 @@ def predict(
       source: records by index.
       batch_size: global; a multiple of the number of devices.
       start: first record.
-      limit: stop after about so many records, spread evenly over the source; 0 for all.
     """
-    source = _Spread(source, limit) if 0 < limit < len(source) else source
     batches = pipeline.evaluate(
         source,
         batch_size=batch_size,
@@ -142,12 +139,11 @@ def _gather(places: list) -> list:
     ]
 
 
-class _Spread:
-    """Evenly spaced records of a source, for a quicker look."""
+class Chosen:
+    """Some records of a source, by their numbers."""
 
-    def __init__(self, source: Source, count: int):
-        self.source = source
-        self.index = np.linspace(0, len(source) - 1, count).astype(int)
+    def __init__(self, source: Source, index: Sequence[int]):
+        self.source, self.index = source, index
 
     def __len__(self) -> int:
         return len(self.index)

@@ -15,9 +15,9 @@ from etils import epath
 from jax.sharding import Mesh
 
 from lipfd_jax.data import pipeline
-from lipfd_jax.data.sources import Source, open_source
+from lipfd_jax.data.sources import Source, open_source, windows_mode
 from lipfd_jax.evaluation.metrics import window_metrics
-from lipfd_jax.evaluation.predict import collect, predict
+from lipfd_jax.evaluation.predict import Chosen, collect, predict
 from lipfd_jax.models.mesh import make_mesh, to_devices
 from lipfd_jax.training import journal
 from lipfd_jax.training.checkpointer import RunCheckpointer
@@ -68,7 +68,7 @@ def train(
     mesh = make_mesh(experiment.fsdp)
     recipe = make_recipe(experiment)
     source = _source(experiment, experiment.data.train_split)
-    windows = _windows(source)
+    windows = windows_mode(source)
     data = iter(_batches(experiment, source))
     checkpointer = RunCheckpointer(workdir, recipe, windows=windows)
     try:
@@ -109,6 +109,9 @@ class _Run:
             if self.experiment.data.validation_split
             else None
         )
+        if 0 < self.experiment.data.validation_samples < len(self.validation_source or ()):
+            spread = np.linspace(0, len(self.validation_source) - 1, self.experiment.data.validation_samples)
+            self.validation_source = Chosen(self.validation_source, spread.astype(int))
         self.pending: list[tuple[int, dict[str, jax.Array], list[str]]] = []
         self.last: dict[str, float] = {}
         self.validation: dict[str, float] = {}
@@ -209,7 +212,6 @@ class _Run:
             self.validation_source,
             mesh=self.mesh,
             batch_size=self.experiment.batch_size,
-            limit=self.experiment.data.validation_samples,
             threads=self.experiment.data.threads,
         )
         found = window_metrics(collect(predictions))
@@ -225,11 +227,6 @@ def _source(experiment: Experiment, split: str) -> Source:
     return open_source(
         experiment.data.path, split=split, builder_config=experiment.data.builder_config or None
     )
-
-
-def _windows(source: Source) -> str:
-    value: Any = source[0]["windows"]
-    return value.decode() if isinstance(value, bytes) else value
 
 
 def _batches(experiment: Experiment, source: Source) -> Any:

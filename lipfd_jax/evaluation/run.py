@@ -1,0 +1,150 @@
+"""Evaluates a checkpoint on data: scores as they come, then metrics, pictures and the report."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+from jax.sharding import Mesh
+from tqdm import tqdm
+
+from lipfd_jax.checkpoints.store import Opened, open_model
+from lipfd_jax.data import records
+from lipfd_jax.data.sources import Source, windows_mode
+from lipfd_jax.evaluation.compare import compare, comparison_json, comparison_text
+from lipfd_jax.evaluation.examples import ReportPicture, example_windows
+from lipfd_jax.evaluation.predict import Chosen, Prediction, predict
+from lipfd_jax.evaluation.report import write_report
+from lipfd_jax.evaluation.scores import Scores, ScoresWriter, read_scores
+from lipfd_jax.evaluation.table import metrics_json, metrics_table
+from lipfd_jax.models.mesh import make_mesh, replicated
+
+SCORES, METRICS, REPORT, IDENTITY = "scores.csv", "metrics.json", "report.html", "evaluated.json"
+
+
+def evaluate(
+    checkpoint: str,
+    source: Source,
+    output: str | os.PathLike,
+    *,
+    step: int | None = None,
+    batch_size: int = 8,
+    threads: int = 2,
+    against: str | None = None,
+) -> Scores:
+    """Scores every record of a source with a checkpoint and writes what there is to know.
+
+    Into `output`: scores.csv row by row (an interrupted evaluation of the same checkpoint and data goes on
+    where it stopped), metrics.json and report.html. Prints the tables.
+
+    Args:
+      batch_size: global; rounded up to a multiple of the number of devices.
+      against: scores file of somebody else to compare with.
+
+    Raises:
+      CheckpointError: the checkpoint can't be opened.
+      ValueError: `output` holds the scores of another checkpoint or other data.
+    """
+    mesh = make_mesh()
+    opened = open_model(checkpoint, step=step, sharding=replicated(mesh))
+    notes = _notes(opened, source)
+    for line in notes.items():
+        print(f"{line[0] + ':':14s} {line[1]}")
+    output = Path(output)
+    _claim(output, notes)
+    graph, state = nnx.split(opened.model)
+    batch_size = -(-batch_size // mesh.size) * mesh.size
+    scores = _score(graph, state, source, output, mesh=mesh, batch_size=batch_size, threads=threads)
+    print("\n" + metrics_table(scores))
+    figures = metrics_json(scores, notes)
+    if against:
+        comparison = compare(scores, read_scores(against))
+        print(f"\nCompared with {against}\n{comparison_text(comparison)}")
+        figures["comparison"] = comparison_json(comparison)
+    (output / METRICS).write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n", "utf-8")
+    pictures = list(_pictures(graph, state, source, scores, mesh))
+    report = write_report(
+        scores, output / REPORT, title="Lip-sync forgery detection", notes=notes, pictures=pictures
+    )
+    print(f"\nscores: {output / SCORES}\nreport: {report}")
+    return scores
+
+
+def mismatch(convention: str, windows: str) -> str:
+    """Returns a warning where an input convention and the windows' mode don't go together, else ""."""
+    if convention == windows:
+        return ""
+    return (
+        f"the model takes {convention} inputs, the records hold {windows} windows: scores are not comparable "
+        f"with those on {convention} windows"
+    )
+
+
+def _notes(opened: Opened, source: Source) -> dict[str, str]:
+    metadata, windows = opened.metadata, windows_mode(source)
+    model = metadata.model
+    notes = {
+        "checkpoint": f"{opened.path} (step {metadata.step}, {metadata.origin})",
+        "model": f"{model.encoder} + {model.backbone}, {model.dtype}",
+        "inputs": f"{model.inputs.name}{' (antialias)' if model.inputs.antialias else ''}",
+        "windows": f"{windows} (trained on {metadata.windows})",
+        "data": f"{source}, {len(source):,} windows",
+        "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+    }
+    warning = mismatch(model.inputs.name, windows)
+    return {**notes, "warning": warning} if warning else notes
+
+
+def _claim(output: Path, notes: dict[str, str]) -> None:
+    """Makes sure that scores already in the folder are of the same checkpoint and data."""
+    output.mkdir(parents=True, exist_ok=True)
+    identity = {name: notes[name] for name in ("checkpoint", "inputs", "windows", "data")}
+    note = output / IDENTITY
+    if note.exists() and (found := json.loads(note.read_text())) != identity:
+        raise ValueError(
+            f"{output}: holds scores of {found.get('checkpoint')} on {found.get('data')}; "
+            "give another output folder or remove it"
+        )
+    note.write_text(json.dumps(identity, indent=2) + "\n")
+
+
+def _score(
+    graph: Any, state: Any, source: Source, output: Path, *, mesh: Mesh, batch_size: int, threads: int
+) -> Scores:
+    with ScoresWriter(output / SCORES) as writer:
+        done = len(writer.finished)
+        if done > len(source) or (done and _path(source, done - 1) not in writer.finished):
+            raise ValueError(f"{output / SCORES}: holds scores of other data; give another output folder")
+        todo = predict(
+            graph, (state,), source, mesh=mesh, batch_size=batch_size, start=done, threads=threads
+        )  # fmt: skip
+        with tqdm(total=len(source), initial=done, unit="window", desc="scoring") as bar:
+            for prediction in todo if done < len(source) else ():
+                writer.append(prediction.rows)
+                bar.update(len(prediction.rows))
+    return read_scores(output / SCORES)
+
+
+def _path(source: Source, index: int) -> str:
+    return records.picture_path(records.metadata(source[index]))
+
+
+def _pictures(graph: Any, state: Any, source: Source, scores: Scores, mesh: Mesh) -> Iterator[ReportPicture]:
+    """The windows worth showing, scored once more for their region weights."""
+    chosen = [int(i) for i in example_windows(scores)]
+    found: list[Prediction] = list(
+        predict(graph, (state,), Chosen(source, chosen), mesh=mesh, batch_size=mesh.size)
+    )
+    weights = np.concatenate([p.region_weights for p in found]) if found else ()
+    for index, region_weights in zip(chosen, weights, strict=True):
+        yield ReportPicture(
+            image=records.decode(source[index])["composite"],
+            path=scores.path[index],
+            label=int(scores.label[index]),
+            score=float(scores.score[index]),
+            region_weights=region_weights,
+        )
