@@ -124,7 +124,8 @@ def _header(cells: list[str], name: str) -> list[str]:
     if missing:
         raise ScoresError(
             f"{name}, line 1: missing column {', '.join(missing)}; a scores file starts with the header "
-            f"path,label,score (optionally also {','.join(COLUMNS[3:])}), this one with {','.join(header)!r}"
+            f"path,label,score (and, optionally, {','.join(COLUMNS[3:])}), "
+            f"this one with {','.join(header)[:200]!r}"
         )
     doubled = [column for column in COLUMNS if header.count(column) > 1]
     if doubled:
