@@ -1,0 +1,117 @@
+"""Metrics as a plain text table and as a JSON-safe dictionary."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from lipfd_jax.evaluation.metrics import (
+    Metrics,
+    generator_scores,
+    released_figures,
+    video_metrics,
+    window_metrics,
+)
+from lipfd_jax.evaluation.scores import Scores
+
+VERSION = 1  # of the keys of metrics.json; rises when one changes its meaning or goes
+UNKNOWN_GENERATOR = "(unknown)"
+
+# Name in the table, field of Metrics, digits; the order of every table and page.
+ROWS = (
+    ("ACC at 0.5", "acc", 5),
+    ("AP", "ap", 5),
+    ("AUC", "auc", 5),
+    ("EER", "eer", 5),
+    ("  threshold there", "eer_threshold", 4),
+    ("FPR at 0.5", "fpr", 5),
+    ("FNR at 0.5", "fnr", 5),
+    ("best ACC (in hindsight)", "best_acc", 5),
+    ("  threshold there", "best_threshold", 4),
+    ("TP", "tp", 0),
+    ("TN", "tn", 0),
+    ("FP", "fp", 0),
+    ("FN", "fn", 0),
+)
+
+
+def metrics_table(scores: Scores) -> str:
+    """Everything `scores` tells, as text to print: windows and videos side by side, generators, released."""
+    blocks = [columns_table({"windows": window_metrics(scores), "videos": video_metrics(scores)})]
+    generators = _generators(scores)
+    if generators:
+        blocks.append(generators)
+    figures = dataclasses.asdict(released_figures(scores))
+    lines = [
+        "As the released script prints them (windows; its ap is on predictions rounded to 0 and 1,",
+        "its fpr is the FNR above and its fnr the FPR above)",
+        "  ".join(f"{name} {number(value)}" for name, value in figures.items()),
+    ]
+    return "\n\n".join([*blocks, "\n".join(lines)])
+
+
+def metrics_json(scores: Scores, notes: Mapping[str, str] | None = None) -> dict:
+    """The content of metrics.json: numbers, strings and None only (no NaN); rates as fractions.
+
+    Keys: version; notes; windows and videos: the fields of `Metrics`; generators: for each name windows and
+    videos, its fakes against all real ones; as_released: `ReleasedFigures`, in its own naming.
+    """
+    return {
+        "version": VERSION,
+        "notes": {str(key): str(value) for key, value in (notes or {}).items()},
+        **_both(scores),
+        "generators": {name: _both(part) for name, part in generator_scores(scores).items()},
+        "as_released": dataclasses.asdict(released_figures(scores)),
+    }
+
+
+def columns_table(columns: Mapping[str, Metrics]) -> str:
+    """Metrics in columns under their names, one row a figure; reasons for missing figures below."""
+    lines = [["", *columns], ["number", *(number(metrics.n, 0) for metrics in columns.values())]]
+    split = [f"{metrics.n - metrics.positives:,} / {metrics.positives:,}" for metrics in columns.values()]
+    lines.append(["  real / fake", *split])
+    for title, field, digits in ROWS:
+        lines.append([title, *(number(getattr(metrics, field), digits) for metrics in columns.values())])
+    reasons = [f"{name}: {metrics.missing}" for name, metrics in columns.items() if metrics.missing]
+    return "\n".join([align(lines), *reasons])
+
+
+def recall(metrics: Metrics) -> float | None:
+    """Share of the fakes called fake at 0.5."""
+    return None if metrics.fnr is None else 1 - metrics.fnr
+
+
+def number(value: float | int | None, digits: int = 5) -> str:
+    """A figure as text; a dash where there is none."""
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def align(lines: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as text columns: the first flush left, the others flush right."""
+    lines = [[printable(cell) for cell in line] for line in lines]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    aligned = ([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines)
+    return "\n".join("  ".join(cells).rstrip() for cells in aligned)
+
+
+def printable(text: str) -> str:
+    """Text from a file, safe for a terminal: control characters become question marks."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _both(scores: Scores) -> dict:
+    return {
+        "windows": dataclasses.asdict(window_metrics(scores)),
+        "videos": dataclasses.asdict(video_metrics(scores)),
+    }
+
+
+def _generators(scores: Scores) -> str:
+    parts = generator_scores(scores)
+    if not parts:
+        return ""
+    lines = [["generator", "videos", "found", "AUC", "windows", "found", "AUC"]]
+    for name, part in parts.items():
+        line = [name or UNKNOWN_GENERATOR]
+        for metrics in (video_metrics(part), window_metrics(part)):
+            line += [number(metrics.positives, 0), number(recall(metrics), 4), number(metrics.auc, 4)]
+        lines.append(line)
+    return f"Per generator: its fakes, the share found at 0.5, AUC against all real ones\n{align(lines)}"
