@@ -20,7 +20,8 @@ REGIONS = ("head", "face", "lip")
 _FRAME = 500  # rows and columns of one frame inside a composite
 _CLIP_MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
 _CLIP_STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
-# Part of the head crop that the face (0.65x) and lip (0.45x) crops keep, as the released code rounds it.
+# Part of the head crop that the face and lip crops keep in the released code: 0.75x, though it says 0.65x,
+# and 0.455x.
 _NESTED_BOXES = ((0, 224), (28, 196), (61, 163))
 _FRAME_SCALES = (1.0, 0.65, 0.45)
 
@@ -45,6 +46,7 @@ RELEASED = Inputs(
 )
 # What the paper describes (section 4), with the input the CLIP encoder was trained on.
 PAPER = Inputs("paper", channels="rgb", normalise=True, frames="true", crops="frame", antialias=True)
+CONVENTIONS = {convention.name: convention for convention in (RELEASED, PAPER)}
 
 
 class Prepared(NamedTuple):

@@ -1,0 +1,58 @@
+"""The losses against their formulas."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lipfd_jax.models import losses
+from lipfd_jax.models.lipfd import Output
+
+LOGITS = jnp.array([-2.0, 0.5, 3.0, 40.0])
+LABELS = jnp.array([0, 1, 0, 1])
+
+
+def expected_bce(logits, labels):
+    p = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
+    return -(labels * np.log(p) + (1 - labels) * np.log1p(-np.minimum(p, 1 - 1e-16)))
+
+
+def test_bce_is_the_mean():
+    assert losses.bce(LOGITS, LABELS) == pytest.approx(
+        expected_bce(LOGITS, np.array(LABELS)).mean(), rel=1e-5
+    )
+
+
+def test_smoothing_moves_the_labels():
+    smooth = 0.9 * np.array([0, 1]) + 0.05
+    found = losses.bce(LOGITS[:2], LABELS[:2], label_smoothing=0.1)
+    assert found == pytest.approx(expected_bce(LOGITS[:2], smooth).mean(), rel=1e-5)
+
+
+def test_padding_does_not_count():
+    weights = jnp.array([True, True, False, False])
+    assert losses.bce(LOGITS, LABELS, weights=weights) == pytest.approx(losses.bce(LOGITS[:2], LABELS[:2]))
+    assert losses.bce(LOGITS, LABELS, weights=jnp.zeros(4)) == 0
+
+
+def test_region_awareness_over_frames():
+    even = jnp.full((2, 5, 3), 1 / 3)
+    assert losses.region_awareness(even) == pytest.approx(10)
+    head = jnp.broadcast_to(jnp.array([0.6, 0.3, 0.1]), (1, 5, 3))
+    assert losses.region_awareness(head) == pytest.approx(10)
+    lip = jnp.broadcast_to(jnp.array([0.1, 0.3, 0.6]), (1, 5, 3))
+    assert losses.region_awareness(lip) == pytest.approx(10 / np.exp(0.5))
+    both = jnp.concatenate([head, lip])
+    assert losses.region_awareness(both, weights=jnp.array([0, 1])) == pytest.approx(10 / np.exp(0.5))
+
+
+def test_region_awareness_has_the_known_bounds():
+    gates = jnp.array([[[0.0, 1.0, 0.0]] * 5])  # the sigmoid's limits before the softmax
+    shares = jnp.exp(gates) / jnp.exp(gates).sum(-1, keepdims=True)
+    assert 5 * losses.region_awareness(shares) == pytest.approx(34.74, abs=0.01)  # summed, as released
+
+
+def test_total_adds_the_parts():
+    output = Output(LOGITS, jnp.full((4, 5, 3), 1 / 3), jnp.zeros((4, 8)))
+    found = losses.total(output, LABELS, region_weight=0.01)
+    assert found.total == pytest.approx(found.classification + 0.1)
+    assert found.region == pytest.approx(10)

@@ -1,0 +1,121 @@
+"""The network at full size, layer by layer, against what the released code computed with the same weights."""
+
+import dataclasses
+import functools
+import importlib.util
+
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from lipfd_jax.checkpoints import tables
+from lipfd_jax.models.inputs import RELEASED, prepare
+from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_state
+
+SEEDS = (7, 8)
+ANTIALIAS = (0, 1)
+CONFIG = ModelConfig(inputs=RELEASED)
+
+
+@dataclasses.dataclass(frozen=True)
+class StandIn:
+    """A tensor of the stand-in checkpoint, drawn when it is read."""
+
+    draw: functools.partial
+    shape: tuple
+    dtype: np.dtype
+
+    def __array__(self, dtype=None, copy=None):
+        return self.draw()
+
+
+@functools.lru_cache(maxsize=1)  # 1.3 GB each
+def parameters(golden, seed):
+    spec = importlib.util.spec_from_file_location("golden_weights", golden / "weights.py")
+    weights = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(weights)
+    tensors = {
+        key: StandIn(functools.partial(weights.tensor, seed, key, shape, dtype), shape, np.dtype(dtype))
+        for key, (shape, dtype) in weights.load_manifest().items()
+    }
+    return tables.to_params(tensors, tables.RELEASED, abstract_state(CONFIG))
+
+
+@functools.cache
+def inputs(golden, antialias):
+    names = np.load(golden / "model_seed7_antialias0.npz")["images"]
+    files = [golden / "composites" / f"{name.replace('/', '__')}.png" for name in names]
+    composites = np.stack([cv2.imread(str(file))[..., ::-1] for file in files])
+    convention = dataclasses.replace(RELEASED, antialias=bool(antialias))
+    return jax.jit(prepare, static_argnums=1)(composites, convention)
+
+
+def model_of(params):
+    model = nnx.eval_shape(lambda: LipFD(CONFIG, rngs=nnx.Rngs(0)))
+    nnx.update(model, params)
+    return model
+
+
+@jax.jit
+def forward(params, prepared):
+    return model_of(params)(prepared.image, prepared.crops)
+
+
+@jax.jit
+def activations(params, prepared):
+    """Every recorded activation of one composite, in the recorded layouts."""
+    model = model_of(params)
+    encoder, backbone = model.encoder, model.backbone
+    found = {"conv1": model.conv1(prepared.image)}
+    found["ln_pre"] = x = encoder.embed(found["conv1"])
+    for number, block in enumerate(encoder.blocks[:-1]):
+        x = block(x)
+        found[f"block{number}"] = x.swapaxes(0, 1)
+    found["ln_post"] = encoder.ln_post(encoder.blocks[-1](x, queries=1)[:, 0])
+    found["maxpool"] = y = backbone.stem(prepared.crops[:, 0, 0], train=False)
+    for stage in (1, 2, 3, 4):
+        for block in getattr(backbone, f"layer{stage}"):
+            y = block(y, train=False)
+        found[f"layer{stage}"] = y
+    found["avgpool"] = y.mean((1, 2), keepdims=True)
+    return {name: jnp.moveaxis(a, -1, 1) if a.ndim == 4 else a for name, a in found.items()}
+
+
+@pytest.mark.parametrize("antialias", ANTIALIAS)
+def test_resized_pictures_match_the_released_code(golden, antialias):
+    expected = np.load(golden / f"model_seed7_antialias{antialias}.npz")
+    image, crops = (np.asarray(part) for part in inputs(golden, antialias))
+    crops = crops.transpose(2, 1, 0, 5, 3, 4)  # recorded as region, frame, composite, channel, rows, columns
+    means = {"image_mean": image.mean((1, 2), dtype=float), "crops_mean": crops.mean((-2, -1), dtype=float)}
+    corners = {"image_corner": image[:, :8, :8].transpose(0, 3, 1, 2), "crops_corner": crops[..., :4, :4]}
+    for name, found in (means | corners).items():
+        np.testing.assert_allclose(found, expected[name], rtol=0, atol=1e-4, err_msg=name)
+
+
+def test_layers_match_the_released_code(golden):
+    first = jax.tree.map(lambda a: a[:1], inputs(golden, 0))
+    found = activations(parameters(golden, 7), first)
+    expected = np.load(golden / "activations_seed7_antialias0.npz")
+    for name in expected.files:
+        values = np.asarray(found[name])
+        if name in ("maxpool", "layer1"):  # recorded in part
+            values = values[:, : expected[name].shape[1]]
+        error = np.abs(values - expected[name]).max() / np.abs(expected[name]).max()
+        assert error < 2e-5, f"{name}: relative error {error:.1e}"
+        assert values.shape == expected[name].shape
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_scores_match_the_released_code(golden, seed):
+    params = parameters(golden, seed)
+    for antialias in ANTIALIAS:
+        expected = np.load(golden / f"model_seed{seed}_antialias{antialias}.npz")
+        output = forward(params, inputs(golden, antialias))
+        np.testing.assert_allclose(output.logits, expected["logits"], rtol=0, atol=2e-5)
+        np.testing.assert_allclose(output.features, expected["features"], rtol=0, atol=1e-4)
+        weights = np.asarray(output.region_weights)
+        np.testing.assert_allclose(weights.max(-1).T, expected["weights_max"], rtol=0, atol=1e-5)
+        np.testing.assert_allclose(weights[..., 0].T, expected["weights_head"], rtol=0, atol=1e-5)
