@@ -28,7 +28,7 @@ class Examples:
 
 
 def features(settings: Settings) -> tfds.features.FeaturesDict:
-    """Returns the TFDS features of a record; pictures stay coded, so TensorFlow is not needed to write them."""
+    """Returns the TFDS features of a record; pictures are given coded, which needs no TensorFlow."""
     if settings.encoding == "composite":
         pictures = {"composite": tfds.features.Image(shape=COMPOSITE_SHAPE, encoding_format="png")}
     else:

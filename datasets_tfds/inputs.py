@@ -134,9 +134,7 @@ def official_pictures(folder: pathlib.Path) -> _PictureListing:
             if path.name.startswith("."):
                 continue
             if not match or not path.resolve().is_relative_to(folder.resolve()):
-                problems.append(
-                    (f"{name}/{path.name}", "expected a picture named NAME_J.png inside the folder")
-                )
+                problems.append((f"{name}/{path.name}", "expected NAME_J.png inside the folder"))
                 continue
             video = f"{name}/{match['name']}"
             old = videos.get(video, Pictures(video, (), label, match["name"]))

@@ -1,4 +1,4 @@
-"""Makes the part of every video in parallel: goes on where it was stopped, says early how long it will take."""
+"""Makes the part of every video in parallel, goes on where it was stopped, and says how long it will take."""
 
 import contextlib
 import fcntl
@@ -71,7 +71,7 @@ def _estimate(
     needed, free = 2 * records - there, free_bytes(folder)  # the parts, and the shards made of them
     if needed > free:
         raise BuildError(
-            f"about {needed / 1e9:.1f} GB are needed on the way and {free / 1e9:.1f} GB are free below {folder}; "
+            f"about {needed / 1e9:.1f} GB are needed on the way, {free / 1e9:.1f} GB are free at {folder}; "
             "choose another data_dir or the lossy encoding, then run the command again: what is done is kept"
         )
     return (

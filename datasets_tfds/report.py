@@ -1,4 +1,4 @@
-"""What a build did and whether its records are sound: build_report.json, the check of the keys, the check of shards."""
+"""What a build did, and whether its records are complete and its shards sound: build_report.json."""
 
 import hashlib
 import json
@@ -94,7 +94,7 @@ def check_records(
     if found != expected:
         missing, extra = sorted((expected - found).elements()), sorted((found - expected).elements())
         raise BuildError(
-            f"{folder}: {len(missing)} windows are missing {missing[:3]}, {len(extra)} are too many {extra[:3]}; "
+            f"{folder}: {len(missing)} windows are missing {missing[:3]}, {len(extra)} too many {extra[:3]}; "
             "the records are not complete, build again with --overwrite"
         )
     return shards

@@ -13,7 +13,7 @@ SPLITS = ("train", "validation", "test")
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Same settings and same input give the same records, whatever machine or number of workers builds them."""
+    """Same settings and same input give the same records, whoever builds them with however many workers."""
 
     source: Source = "avlips"
     encoding: Encoding = "compact"

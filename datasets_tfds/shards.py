@@ -1,8 +1,8 @@
 """Which videos go into which shard, and writing shards one record at a time.
 
-TFDS's own writers keep a gigabyte in memory, need TensorFlow beyond that, and on Beam move every record through
-a shuffle that has been seen to lose some. Here a shard is a list of videos that depends on the settings alone,
-so a shard has the same bytes whoever writes it; records need no other shuffling, as Grain reads them in any order.
+TFDS's own writers keep a gigabyte in memory, need TensorFlow beyond that, and on Beam move every record
+through a shuffle that has been seen to lose some. Here a shard is a list of videos that depends on input and
+settings alone, so it has the same bytes whoever writes it; Grain reads in any order and needs no shuffled files.
 """
 
 import dataclasses
@@ -163,7 +163,7 @@ def _take_note(shard: Shard) -> Written:
 def finish_names(
     written: Sequence[Written], template: Callable[[str], tfds.core.ShardedFileTemplate], folder: str
 ) -> list[tfds.core.SplitInfo]:
-    """Gives the shards that hold records their final names, SPLIT-00000-of-NNNNN, and describes the splits."""
+    """Gives the shards that hold records their final names (-00000-of-NNNNN) and describes the splits."""
     infos = []
     for split in SPLITS:
         full = [shard for shard in written if shard.split == split and shard.records]

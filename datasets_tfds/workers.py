@@ -27,10 +27,10 @@ def run(
 ) -> Iterator[tuple[In, Out | Crashed]]:
     """Yields (item, result) as they are finished.
 
-    With workers 0 everything runs in this process. Otherwise in `workers` fresh processes; where one dies, the
-    items it may have had in hand are tried again one by one, alone, and Crashed stands for the result of those
-    that kill their process again. The function must be importable (the processes are spawned, not forked:
-    video and numeric libraries keep threads and locks that do not survive a fork).
+    With workers 0 everything runs in this process, otherwise in `workers` fresh ones; where one dies, the
+    items it may have had in hand are tried again one by one, alone, and Crashed stands for the result of
+    those that kill their process again. The function must be importable (the processes are spawned, not
+    forked: video and numeric libraries keep threads and locks that do not survive a fork).
     """
     if workers == 0:
         for item in items:
@@ -55,7 +55,7 @@ def run(
 def _pool(
     function: Callable[[In], Out], items: Sequence[In], workers: int
 ) -> Iterator[tuple[In, Out | Crashed]]:
-    """One pool's life: ends early, with Crashed for the items then in hand, when one of its processes dies."""
+    """One pool's life; it ends early, with Crashed for the items in hand, when one of its processes dies."""
     for name in _ONE_THREAD:  # read by the libraries when the new processes import them
         os.environ.setdefault(name, "1")
     pool = futures.ProcessPoolExecutor(

@@ -1,10 +1,10 @@
-"""TFDS builder of LipFD records: AVLips, any folder of labelled videos, or the official validation pictures."""
+"""TFDS builder of LipFD records, of AVLips, any labelled videos or the official validation pictures."""
 
 import dataclasses
 import os
 import pathlib
 import shutil
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
@@ -25,7 +25,7 @@ official_val: 0_real/NAME_J.png, 1_fake/NAME_J.png, or an archive of them.
 class Config(tfds.core.BuilderConfig):
     """A config name and the settings it stands for."""
 
-    settings: Settings = Settings()
+    settings: Settings = dataclasses.field(default_factory=Settings)
 
 
 class Builder(FileReaderBuilder):
@@ -36,9 +36,9 @@ class Builder(FileReaderBuilder):
     """
 
     VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First version."}
+    RELEASE_NOTES: ClassVar = {"1.0.0": "First version."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = MANUAL
-    BUILDER_CONFIGS = [Config(name=settings.name, settings=settings) for settings in named_settings()]
+    BUILDER_CONFIGS: ClassVar = [Config(name=s.name, settings=s) for s in named_settings()]
     workers: int = os.cpu_count() or 1
     archive: pathlib.Path | None = None  # read this file instead of what manual_dir holds
 
