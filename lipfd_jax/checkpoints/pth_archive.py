@@ -4,7 +4,6 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,13 +40,19 @@ class Archive:
             raise refusal(path, "there is no such file")
         with open(self.path, "rb") as file:
             infos = self._directory(file)
+            folder = self._folder([info.filename for info in infos])
             self._check(infos)
             members = [self._locate(file, info) for info in infos]
         _check_apart(self.path, members, infos)
-        folder = self._folder(info.filename for info in infos)
         self.members = {member.name.removeprefix(folder): member for member in members}
         self._verified: set[str] = set()
-        self._check_kind()
+        if "data.pkl" not in self.members:
+            raise refusal(path, "it is a zip file but holds no data.pkl; expected a file from torch.save")
+        order = (
+            self.read("byteorder") if "byteorder" in self.members else b"little"
+        )  # absent before PyTorch 2.1
+        if order != b"little":
+            raise refusal(path, f"its byte order is {quoted(repr(order))}, expected little")
 
     def read(self, name: str) -> bytes:
         """A small member's bytes; CheckpointError if it is missing, large or damaged."""
@@ -116,32 +121,21 @@ class Archive:
                     return Member(info.filename, start, info.file_size, info.CRC)
         raise refusal(self.path, f"its member {quoted(info.filename)} is not where its zip directory says")
 
-    def _folder(self, names: Iterable[str]) -> str:
+    def _folder(self, names: list[str]) -> str:
         """The one folder everything is in, with its slash."""
-        names = list(names)
         folders = {name[: name.find("/") + 1] for name in names}
         if len(folders) != 1 or folders <= {"", "/", "./", "../"}:
             raise refusal(
-                self.path, f"its zip has {len(names)} members but not in one folder, as torch.save makes it"
+                self.path, f"its {len(names)} members are not in one folder, as torch.save puts them"
             )
-        return folders.pop()
-
-    def _check_kind(self) -> None:
-        if "constants.pkl" in self.members or any(name.startswith("code/") for name in self.members):
+        (folder,) = folders
+        if any(name.startswith((f"{folder}constants.pkl", f"{folder}code/")) for name in names):
             raise refusal(
                 self.path,
                 "it is a TorchScript program, not weights; with PyTorch: "
                 "torch.save(torch.jit.load(PATH, map_location='cpu').state_dict(), NEW_PATH)",
             )
-        if "data.pkl" not in self.members:
-            raise refusal(
-                self.path, "it is a zip file but holds no data.pkl; expected a file from torch.save"
-            )
-        order = (
-            self.read("byteorder") if "byteorder" in self.members else b"little"
-        )  # absent before PyTorch 2.1
-        if order != b"little":
-            raise refusal(self.path, f"its byte order is {quoted(repr(order))}, expected little")
+        return folder
 
     def _compare(self, member: Member, crc: int) -> None:
         if member.crc not in (0, crc):

@@ -1,0 +1,108 @@
+"""Writes .pth files by hand, opcode by opcode: good ones as `torch.save` lays them out, and broken ones."""
+
+import struct
+import zipfile
+
+import ml_dtypes
+import numpy as np
+
+KINDS = {
+    np.dtype(np.float32): "Float",
+    np.dtype(np.float64): "Double",
+    np.dtype(np.float16): "Half",
+    np.dtype(ml_dtypes.bfloat16): "BFloat16",
+    np.dtype(np.int64): "Long",
+    np.dtype(np.int32): "Int",
+    np.dtype(np.int16): "Short",
+    np.dtype(np.int8): "Char",
+    np.dtype(np.uint8): "Byte",
+    np.dtype(np.bool_): "Bool",
+}
+
+
+def text(value):
+    raw = value.encode()
+    return b"X" + struct.pack("<I", len(raw)) + raw
+
+
+def integer(value):
+    if -(2**31) <= value < 2**31:
+        return b"J" + struct.pack("<i", value)
+    raw = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
+    return b"\x8a" + bytes([len(raw)]) + raw
+
+
+def integers(values):
+    return b"(" + b"".join(map(integer, values)) + b"t"
+
+
+def named(module, name):
+    return f"c{module}\n{name}\n".encode()
+
+
+def ordered_dict(*items):
+    """Keys and values alternating, as opcodes."""
+    return named("collections", "OrderedDict") + b")R" + (b"(" + b"".join(items) + b"u" if items else b"")
+
+
+def mapping(**items):
+    """A dict of opcodes."""
+    return b"}(" + b"".join(text(key) + value for key, value in items.items()) + b"u"
+
+
+def storage(key, kind, values):
+    return (
+        b"("
+        + text("storage")
+        + named("torch", f"{kind}Storage")
+        + text(key)
+        + text("cpu")
+        + integer(values)
+        + b"tQ"
+    )
+
+
+def tensor(key, kind, values, shape, *, offset=0, strides=None):
+    """A tensor's opcodes; `strides` are row-major unless given."""
+    if strides is None:
+        strides = [int(np.prod(shape[i + 1 :])) for i in range(len(shape))]
+    view = integer(offset) + integers(shape) + integers(strides)
+    arguments = storage(key, kind, values) + view + b"\x89" + ordered_dict()
+    return named("torch._utils", "_rebuild_tensor_v2") + b"(" + arguments + b"tR"
+
+
+def program(value):
+    return b"\x80\x02" + value + b"."
+
+
+def write_zip(path, pickle, storages, *, folder="archive", extra=(), byteorder=b"little"):
+    """A .pth file of a finished pickle and the bytes of its storages by key."""
+    members = [("data.pkl", pickle), ("byteorder", byteorder)]
+    members += [(f"data/{key}", raw) for key, raw in storages.items()]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, raw in [*members, ("version", b"3\n"), *extra]:
+            archive.writestr(f"{folder}/{name}", raw)
+    return path
+
+
+def write_pth(path, arrays, *, model=True, parameters=False, **options):
+    """A .pth file of contiguous arrays: {"model": OrderedDict, "total_steps": 3}, or the bare dict."""
+    items, storages = [], {}
+    for i, (name, array) in enumerate(arrays.items()):
+        array = np.asarray(array)
+        opcodes = tensor(str(i), KINDS[array.dtype], array.size, array.shape)
+        if parameters:
+            opcodes = (
+                named("torch._utils", "_rebuild_parameter")
+                + b"("
+                + opcodes
+                + b"\x88"
+                + ordered_dict()
+                + b"tR"
+            )
+        items += [text(name), opcodes]
+        storages[str(i)] = array.tobytes()
+    weights = ordered_dict(*items)
+    weights += b"}" + text("_metadata") + ordered_dict() + b"sb"  # the state dict's attribute
+    value = mapping(model=weights, total_steps=integer(3)) if model else weights
+    return write_zip(path, program(value), storages, **options)
