@@ -5,6 +5,7 @@ import shutil
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import IO
 
@@ -17,6 +18,7 @@ MAX_RATIO = 50  # unpacked bytes per packed byte; videos and sound hardly shrink
 RATIO_GRACE = 1 << 30  # below this much output no ratio is asked for
 SPARE_BYTES = 1 << 30  # left free on the disk
 _BLOCK = 1 << 20
+_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError)
 
 
 def unpack(archive: pathlib.Path, below: pathlib.Path) -> pathlib.Path:
@@ -35,14 +37,7 @@ def unpack(archive: pathlib.Path, below: pathlib.Path) -> pathlib.Path:
     partial.mkdir(parents=True)
     try:
         _copy(_members(archive), partial, archive, info.st_size)
-    except (
-        zipfile.BadZipFile,
-        tarfile.TarError,
-        EOFError,
-        OSError,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
+    except _DAMAGE as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise ClipError(f"{archive}: can't be unpacked: {error}") from error
     except BaseException:

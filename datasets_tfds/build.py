@@ -78,6 +78,9 @@ def verify(data_dir: str, settings: Settings) -> None:
     print(f"{folder}: all {len(report.read(folder)['shards'])} shards are as they were built")
 
 
+CHANGES = ("effort", "held_out", "fractions", "salt", "splits_csv", "clips_csv")  # flags that are settings
+
+
 def _define_flags() -> None:
     names = [settings.name for settings in named_settings()]
     flags.DEFINE_string("data_dir", None, "where the records go", required=True)
@@ -87,6 +90,7 @@ def _define_flags() -> None:
     flags.DEFINE_bool("overwrite", False, "build again what is built already")
     flags.DEFINE_integer("workers", None, "processes; default one per core, 0 for none", lower_bound=0)
     flags.DEFINE_bool("verify", False, "only check the shards of a finished build")
+    flags.DEFINE_integer("effort", None, "compact encoding: 0 (fast, default) to 6 (smallest records)")
     flags.DEFINE_bool("held_out", None, "keep the official validation sources out of training")
     flags.DEFINE_list("fractions", None, "shares of train, validation and test, such as 0.8,0.1,0.1")
     flags.DEFINE_string("salt", None, "another salt draws another split")
@@ -111,7 +115,7 @@ def main(argv: list[str]) -> None:
     try:
         settings = settings_from(
             given.config,
-            **{n: given[n].value for n in ("held_out", "fractions", "salt", "splits_csv", "clips_csv")},
+            **{name: given[name].value for name in CHANGES},
         )
         if given.verify:
             verify(given.data_dir, settings)

@@ -28,11 +28,17 @@ class Examples:
 
 
 def features(settings: Settings) -> tfds.features.FeaturesDict:
-    """Returns the TFDS features of a record; pictures are given coded, which needs no TensorFlow."""
+    """Returns the TFDS features of a record; pictures are given coded, which needs no TensorFlow.
+
+    The fields of the compact encodings are plain bytes, as TFDS's Image can't read WebP with TensorFlow.
+    """
     if settings.encoding == "composite":
         pictures = {"composite": tfds.features.Image(shape=COMPOSITE_SHAPE, encoding_format="png")}
     else:
-        pictures = encoding.features(settings.encoding)
+        pictures = {
+            "mel": tfds.features.Scalar(np.object_, doc="WebP: mel strip (128, columns, 3) RGB"),
+            "frames": tfds.features.Scalar(np.object_, doc="WebP, JPEG or PNG: five frames side by side"),
+        }
     return tfds.features.FeaturesDict(
         {
             **pictures,
@@ -60,7 +66,7 @@ def examples(item: Item, settings: Settings) -> Examples:
     records = []
     for window in found.windows:
         fields = _fields(item, window.index, window.start_frame, window.fps, settings.windows)
-        fields |= encoding.encode(window, settings.encoding)
+        fields |= encoding.encode(window, settings.encoding, effort=settings.effort)
         records.append((key(item.video, window.index), fields))
     return Examples(tuple(records), tuple(found.warnings))
 

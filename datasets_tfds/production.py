@@ -75,7 +75,7 @@ def _estimate(
             "choose another data_dir or the lossy encoding, then run the command again: what is done is kept"
         )
     return (
-        f"about {seconds / 3600:.1f} hours left; {windows:.0f} windows, {records / 1e9:.2f} GB of records, "
+        f"about {seconds / 60:.0f} minutes left; {windows:.0f} windows, {records / 1e9:.2f} GB of records, "
         f"twice that on the way ({free / 1e9:.1f} GB are free)"
     )
 

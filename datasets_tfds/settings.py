@@ -18,6 +18,7 @@ class Settings:
     source: Source = "avlips"
     encoding: Encoding = "compact"
     windows: WindowsMode = "paper"
+    effort: int = 0  # 0 (fast) to 6 (small): lossless compression of the compact encoding
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)  # of the source ids, in the order of SPLITS
     salt: str = "lipfd"  # another salt draws another split
     held_out: bool = False  # the sources of the official validation windows go to the test split
@@ -30,6 +31,8 @@ class Settings:
             raise ValueError(
                 f"fractions {self.fractions}: expected three shares of {SPLITS} that add up to 1"
             )
+        if not 0 <= self.effort <= 6:
+            raise ValueError(f"effort {self.effort}: expected 0 to 6")
         if self.videos_per_shard < 1:
             raise ValueError(f"videos_per_shard {self.videos_per_shard}: expected 1 or more")
 

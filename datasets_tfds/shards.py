@@ -2,7 +2,7 @@
 
 TFDS's own writers keep a gigabyte in memory, need TensorFlow beyond that, and on Beam move every record
 through a shuffle that has been seen to lose some. Here a shard is a list of videos that depends on input and
-settings alone, so it has the same bytes whoever writes it; Grain reads in any order and needs no shuffled files.
+settings alone, so it has the same bytes whoever writes it; Grain reads in any order and needs no shuffling.
 """
 
 import dataclasses

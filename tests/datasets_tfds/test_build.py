@@ -1,0 +1,193 @@
+"""The whole build on tiny clips: what is in it, bad inputs, resuming, the same bytes every way."""
+
+import hashlib
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from datasets_tfds import build, report
+from datasets_tfds.avlips.make_dummy_data import (
+    FOLDER,
+    chirp,
+    moving_bars,
+    write_clips,
+    write_video,
+    write_wav,
+)
+from datasets_tfds.report import BuildError
+
+DUMMY_WINDOWS = 8  # of a clip of 12 frames
+
+
+def _build(manual_dir, data_dir, *, config="avlips", workers=0, changes=None, **options):
+    settings = build.settings_from(config, **(changes or {}))
+    return build.build(
+        manual_dir=str(manual_dir), data_dir=str(data_dir), settings=settings, workers=workers, **options
+    )
+
+
+def _sums(folder):
+    return {
+        p.name: hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(pathlib.Path(folder).glob("*.array_record*"))
+    }
+
+
+@pytest.fixture(scope="module")
+def dummy(tmp_path_factory):
+    """An undisturbed build of the dummy data."""
+    return _build(FOLDER, tmp_path_factory.mktemp("dummy"))
+
+
+def test_every_window_is_there_once_with_its_fields(dummy):
+    records = [record for split in dummy.info.splits for record in dummy.as_data_source(split)]
+    keys = [(record["video"].decode(), record["window"]) for record in records]
+    assert len(keys) == len(set(keys)) == 8 * DUMMY_WINDOWS
+    for record in records:
+        video = record["video"].decode()
+        assert record["label"] == video.startswith("1_fake")
+        assert video.endswith("/" + record["source"].decode())
+        assert record["windows"] == b"paper"
+        assert 0 <= record["start_frame"] <= 7
+        assert record["fps"] == 25
+
+
+def test_no_source_is_in_two_splits(dummy):
+    sides = {
+        split: {record["source"] for record in dummy.as_data_source(split)} for split in dummy.info.splits
+    }
+    assert sum(map(len, sides.values())) == len(set().union(*sides.values())) == 4
+    assert len(sides) == 3
+
+
+def test_a_second_build_does_nothing(dummy, capsys):
+    before = {p: p.stat().st_mtime_ns for p in pathlib.Path(dummy.data_dir).iterdir()}
+    _build(FOLDER, dummy.data_dir_root)
+    assert "already built" in capsys.readouterr().out
+    assert before == {p: p.stat().st_mtime_ns for p in pathlib.Path(dummy.data_dir).iterdir()}
+
+
+def test_other_settings_are_refused_and_overwrite_builds_again(tmp_path):
+    _build(FOLDER, tmp_path)
+    with pytest.raises(BuildError, match="salt: 'lipfd', asked for 'other'"):
+        _build(FOLDER, tmp_path, changes={"salt": "other"})
+    again = _build(FOLDER, tmp_path, changes={"salt": "other"}, overwrite=True)
+    assert report.read(again.data_path)["settings"]["salt"] == "other"
+
+
+def test_the_number_of_workers_does_not_matter(dummy, tmp_path):
+    other = _build(FOLDER, tmp_path, workers=2)
+    assert _sums(other.data_path) == _sums(dummy.data_path)
+
+
+def test_small_shards_hold_the_same_records(dummy, tmp_path):
+    settings = build.dataclasses.replace(dummy.settings, videos_per_shard=1)
+    other = build.build(manual_dir=str(FOLDER), data_dir=str(tmp_path), settings=settings, workers=0)
+    assert [info.num_shards for info in other.info.splits.values()] == [4, 2, 2]
+    for split in dummy.info.splits:
+        assert [r["video"] for r in other.as_data_source(split)] == [
+            r["video"] for r in dummy.as_data_source(split)
+        ]
+
+
+def test_a_changed_shard_is_found_and_can_not_be_read(tmp_path):
+    folder = pathlib.Path(_build(FOLDER, tmp_path).data_dir)
+    settings = build.settings_from("avlips")
+    build.verify(str(tmp_path), settings)
+    shard = next(folder.glob("*train*"))
+    content = bytearray(shard.read_bytes())
+    content[5000] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(BuildError, match=r"train.*not the bytes that were built"):
+        build.verify(str(tmp_path), settings)
+    with pytest.raises(Exception, match="hash mismatch"):
+        list(tfds.builder_from_directory(folder).as_data_source("train"))
+
+
+def _damage(folder):
+    """Bad inputs beside the good ones of write_clips; returns {name: part of the reason}."""
+    real, wavs = folder / "0_real", folder / "wav" / "0_real"
+    good = (real / "a.mp4").read_bytes()
+    sound = (wavs / "a.wav").read_bytes()
+    files = {
+        "empty": b"",
+        "text": b"this is no video\n" * 50,
+        "header": good[:100],
+        "half": good[: len(good) // 2],
+    }
+    for name, content in files.items():
+        (real / f"{name}.mp4").write_bytes(content)
+        (wavs / f"{name}.wav").write_bytes(sound)
+    write_video(real / "short.mp4", moving_bars(0, count=4))
+    write_wav(wavs / "short.wav", chirp(0, seconds=0.2))
+    write_video(real / "mute.mp4", moving_bars(0, count=12))  # neither wav nor track
+    (real / "nosound.mp4").write_bytes(good)
+    write_wav(wavs / "nosound.wav", np.zeros(0))
+    (real / "notes.txt").write_text("no video")
+    (wavs / "lonely.wav").write_bytes(sound)
+    (real / "link.mp4").symlink_to(FOLDER / "0_real" / "dummy0.mp4")
+    names = [*files, "short", "mute", "nosound", "notes.txt", "link.mp4"]
+    return {f"0_real/{name}" for name in names} | {"wav/0_real/lonely.wav"}
+
+
+def test_bad_inputs_are_named_and_nothing_else_is_lost(tmp_path):
+    write_clips(tmp_path / "data", ("a", "b", "c"))
+    bad = _damage(tmp_path / "data")
+    silent = tmp_path / "data" / "wav" / "1_fake" / "b.wav"
+    write_wav(silent, np.zeros(4000))
+    builder = _build(tmp_path / "data", tmp_path / "out", workers=2)
+    made = json.loads((builder.data_path / report.FILE).read_text())
+    assert {problem["name"] for problem in made["problems"]} == bad
+    assert all(problem["reason"] for problem in made["problems"])
+    assert [(w["video"], "silent" in w["warnings"][0]) for w in made["warnings"]] == [("1_fake/b", True)]
+    assert made["records"] == 6 * DUMMY_WINDOWS == sum(i.num_examples for i in builder.info.splits.values())
+
+
+def test_no_good_video_is_an_error(tmp_path):
+    write_video(tmp_path / "data" / "0_real" / "mute.mp4", moving_bars(0, count=12))
+    with pytest.raises(BuildError, match="no record could be made"):
+        _build(tmp_path / "data", tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*.array_record*"))
+
+
+def _start(manual_dir, data_dir):
+    command = [sys.executable, "-m", "datasets_tfds.build", f"--manual_dir={manual_dir}"]
+    command += [f"--data_dir={data_dir}", "--workers=1"]
+    return subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def test_a_build_killed_ten_times_ends_like_an_undisturbed_one(tmp_path):
+    names = tuple(f"clip{number}" for number in range(24))
+    write_clips(tmp_path / "data", names, frames=30, size=64)
+    undisturbed = _build(tmp_path / "data", tmp_path / "undisturbed")
+    draw = random.Random(0)
+    kills = 0
+    parts = tmp_path / "out" / "building"
+    while kills < 10:
+        process = _start(tmp_path / "data", tmp_path / "out")
+        before = len(list(parts.rglob("*.part")))
+        while len(list(parts.rglob("*.part"))) < min(before + 1, 40) and process.poll() is None:
+            time.sleep(0.01)  # every life gets past its start
+        time.sleep(draw.uniform(0, 0.15))
+        if process.poll() is not None:
+            break
+        os.kill(process.pid, signal.SIGINT if kills % 3 == 0 else signal.SIGKILL)
+        process.wait()
+        kills += 1
+    assert kills == 10
+    last = _start(tmp_path / "data", tmp_path / "out")
+    said = last.communicate()[0].decode()
+    assert "videos were finished before" in said, said
+    folder = pathlib.Path(str(undisturbed.data_dir).replace("undisturbed", "out"))
+    assert _sums(folder) == _sums(undisturbed.data_path)
+    assert not list((tmp_path / "out").rglob("*incomplete*"))
+    assert not list(parts.rglob("*.part"))
