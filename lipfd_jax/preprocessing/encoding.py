@@ -1,0 +1,97 @@
+"""A window as the bytes a record holds, and the composite rebuilt from them: the one place that knows both.
+
+`composite` is the whole picture as PNG. `compact` keeps the mel strip and the five frames, side by side, as
+they were before enlarging, as lossless WebP: the composite is rebuilt bit for bit from a sixth of the bytes.
+`lossy` is `compact` with the frames as JPEG. docs/encodings.md has the measurements behind the choices.
+"""
+
+import io
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from lipfd_jax.preprocessing.composite import COMPOSITE_SHAPE, Window, assembled, composite
+from lipfd_jax.preprocessing.windows import FRAMES_PER_WINDOW
+
+Encoding = Literal["compact", "composite", "lossy"]
+JPEG_QUALITY = 95  # with full-resolution chroma: largest error 12/255, 46 dB
+_WEBP_SIDE = 16383  # the longest side WebP can hold; longer strips become PNG
+_JPEG_SIDE = 65500
+
+
+def encode(window: Window, encoding: Encoding = "compact", *, effort: int = 0) -> dict[str, bytes]:
+    """The record fields of a window: `composite`, or `mel` and `frames`, each an encoded picture.
+
+    `effort` (0 fast to 6 slow) trades time for size in the lossless frames of `compact`; reading is the same.
+    """
+    if encoding not in get_args(Encoding):
+        raise ValueError(f"encoding {encoding!r}, expected one of {get_args(Encoding)}")
+    if encoding == "composite":
+        return {"composite": png(composite(window))}
+    strip = np.concatenate(list(window.frames), axis=1)
+    frames = _jpeg(strip) if encoding == "lossy" else _webp(strip, effort)
+    return {"mel": _webp(window.mel, effort), "frames": frames}
+
+
+def rebuild(fields: Mapping[str, bytes]) -> np.ndarray:
+    """The composite (1000, 2500, 3) uint8 RGB of a record's fields, in any encoding.
+
+    Raises ValueError, naming the field, where bytes can't be decoded.
+    """
+    if "composite" in fields:
+        picture = _decoded(fields, "composite")
+        if picture.shape != COMPOSITE_SHAPE:
+            raise ValueError(f"composite of shape {picture.shape}, expected {COMPOSITE_SHAPE}")
+        return picture
+    return assembled(_decoded(fields, "mel"), split(_decoded(fields, "frames")))
+
+
+def split(strip: np.ndarray) -> list[np.ndarray]:
+    """Five frames (height, width, 3) of a strip (height, 5 width, 3); views."""
+    if not strip.shape[1] or strip.shape[1] % FRAMES_PER_WINDOW:
+        raise ValueError(f"frames of shape {strip.shape}, expected a width divisible by {FRAMES_PER_WINDOW}")
+    return np.split(strip, FRAMES_PER_WINDOW, axis=1)
+
+
+def png(picture: np.ndarray) -> bytes:
+    """A picture (height, width, 3) uint8 RGB as PNG; run-length strategy, the fastest for composites."""
+    fast = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+    return _encoded(".png", picture, fast)
+
+
+def _webp(picture: np.ndarray, effort: int) -> bytes:
+    """Lossless WebP by Pillow, as OpenCV's has no setting for the effort and takes thirteen times as long."""
+    if max(picture.shape[:2]) > _WEBP_SIDE:
+        return png(picture)
+    file = io.BytesIO()
+    # Quality is the time spent on lossless compression; the fastest method has next to no use for it.
+    quality = 75 if effort > 2 else 0
+    Image.fromarray(picture).save(file, "WEBP", lossless=True, method=effort, quality=quality)
+    return file.getvalue()
+
+
+def _jpeg(picture: np.ndarray) -> bytes:
+    if max(picture.shape[:2]) > _JPEG_SIDE:
+        return png(picture)
+    full_chroma = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    return _encoded(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, *full_chroma])
+
+
+def _encoded(suffix: str, picture: np.ndarray, options: list[int]) -> bytes:
+    done, data = cv2.imencode(suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
+    if not done:
+        raise ValueError(f"OpenCV can't write {picture.shape} as {suffix}")
+    return data.tobytes()
+
+
+def _decoded(fields: Mapping[str, bytes], name: str) -> np.ndarray:
+    data = fields[name]
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if len(data) else None
+    if picture is None:
+        raise ValueError(
+            f"the field {name} holds {len(data)} bytes that are no picture; the record is damaged"
+        )
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=picture)
