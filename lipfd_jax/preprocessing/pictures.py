@@ -1,0 +1,122 @@
+"""Composites of a whole data set as PNG files, with a journal that lets a stopped run go on."""
+
+import functools
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from lipfd_jax.preprocessing.clips import CLASSES, Clip, ClipError, Listing, WindowsMode
+from lipfd_jax.preprocessing.composite import composite
+from lipfd_jax.preprocessing.encoding import png
+from lipfd_jax.preprocessing.extraction import extract
+from lipfd_jax.preprocessing.workers import Outcome, each_clip
+
+JOURNAL = "preprocess.jsonl"  # one line per finished clip: {"video", "windows", "pictures", "warnings"}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run found in its output folder or put there."""
+
+    built: int  # clips
+    skipped: int  # clips finished by an earlier run
+    pictures: int  # of both
+    warnings: tuple[tuple[str, str], ...]  # (video, what is odd about it)
+    problems: tuple[tuple[str, str], ...]  # (name, why nothing was built)
+    missing: tuple[str, ...]  # pictures that should be there and are not
+
+    def __str__(self) -> str:
+        lines = [f"warning: {video}: {text}" for video, text in self.warnings]
+        lines += [f"not built: {name}: {reason}" for name, reason in self.problems]
+        lines += [f"missing: {name}" for name in self.missing]
+        lines.append(
+            f"{self.built} clips built, {self.skipped} finished before, {len(self.problems)} not built; "
+            f"{self.pictures} pictures, {len(self.missing)} missing"
+        )
+        return "\n".join(lines)
+
+
+def write_pictures(
+    listing: Listing, output: Path, *, windows: WindowsMode, workers: int, progress: bool = False
+) -> Summary:
+    """Writes {0_real,1_fake}/NAME_J.png for all windows of all clips, then checks that every one is there.
+
+    Clips that fail are reported and skipped. Files appear whole or not at all; clips that an earlier run
+    finished are not built again. Raises ClipError where the output folder holds windows of the other mode.
+    """
+    for name in CLASSES:
+        (output / name).mkdir(parents=True, exist_ok=True)
+    finished = _finished(output, windows)
+    todo = [clip for clip in listing.clips if clip.video not in finished]
+    skipped = len(listing.clips) - len(todo)
+    warnings, problems = [], list(listing.problems)
+    outcomes = each_clip(
+        functools.partial(_write_clip, output=output, windows=windows), todo, workers=workers
+    )
+    with open(output / JOURNAL, "a", encoding="utf-8") as journal:
+        for outcome in tqdm(outcomes, total=len(todo), unit="clip", disable=not progress):
+            if outcome.problem:
+                problems.append((outcome.clip.video, outcome.problem))
+                continue
+            entry = _entry(outcome, windows)
+            warnings += [(outcome.clip.video, text) for text in entry["warnings"]]
+            finished[outcome.clip.video] = entry
+            journal.write(json.dumps(entry) + "\n")
+            journal.flush()
+    ours = [finished[clip.video] for clip in listing.clips if clip.video in finished]
+    names = [f"{entry['video']}_{index}.png" for entry in ours for index in range(entry["pictures"])]
+    return Summary(
+        built=len(ours) - skipped,
+        skipped=skipped,
+        pictures=len(names),
+        warnings=tuple(warnings),
+        problems=tuple(problems),
+        missing=tuple(name for name in names if not (output / name).is_file()),
+    )
+
+
+def _write_clip(clip: Clip, *, output: Path, windows: WindowsMode) -> tuple[int, tuple[str, ...]]:
+    extraction = extract(clip, windows)
+    for window in extraction.windows:
+        write_whole(output / f"{clip.video}_{window.index}.png", png(composite(window)))
+    return len(extraction.windows), extraction.warnings
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes a file that is whole as soon as it has its name; a kill leaves at most a hidden .tmp behind."""
+    short = hashlib.sha256(os.fsencode(path.name)).hexdigest()[
+        :24
+    ]  # path.name itself may be too long already
+    temporary = path.with_name(f".{short}.tmp")
+    temporary.write_bytes(data)
+    os.replace(temporary, path)
+
+
+def _entry(outcome: Outcome[tuple[int, tuple[str, ...]]], windows: WindowsMode) -> dict:
+    pictures, warnings = outcome.result
+    return {"video": outcome.clip.video, "windows": windows, "pictures": pictures, "warnings": list(warnings)}
+
+
+def _finished(output: Path, windows: WindowsMode) -> dict[str, dict]:
+    """Journal entries of the clips whose pictures are all there."""
+    journal = output / JOURNAL
+    entries = {}
+    for line in journal.read_text(encoding="utf-8").splitlines() if journal.exists() else ():
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:
+            continue  # the line a kill broke off
+        if entry["windows"] != windows:
+            raise ClipError(
+                f"{output}: holds {entry['windows']} windows; use another folder for {windows} ones"
+            )
+        entries[entry["video"]] = entry
+    return {video: entry for video, entry in entries.items() if _whole(output, entry)}
+
+
+def _whole(output: Path, entry: dict) -> bool:
+    return all((output / f"{entry['video']}_{index}.png").is_file() for index in range(entry["pictures"]))
