@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from lipfd_jax.preprocessing.composite import COMPOSITE_SHAPE, Window, assembled, composite
+from lipfd_jax.preprocessing.composite import COMPOSITE_SHAPE, TILE, Window, assembled, composite
 from lipfd_jax.preprocessing.windows import FRAMES_PER_WINDOW
 
 Encoding = Literal["compact", "composite", "lossy"]
@@ -42,11 +42,20 @@ def rebuild(fields: Mapping[str, bytes]) -> np.ndarray:
     Raises ValueError, naming the field, where bytes can't be decoded.
     """
     if "composite" in fields:
-        picture = _decoded(fields, "composite")
-        if picture.shape != COMPOSITE_SHAPE:
-            raise ValueError(f"composite of shape {picture.shape}, expected {COMPOSITE_SHAPE}")
-        return picture
-    return assembled(_decoded(fields, "mel"), split(_decoded(fields, "frames")))
+        return _whole(fields)
+    return assembled(*parts(fields))
+
+
+def parts(fields: Mapping[str, bytes]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The mel strip and the five frames of a record's fields, each (height, width, 3) uint8 RGB, as stored.
+
+    That is before enlarging, or the halves of the picture where the record holds the whole composite.
+    Raises ValueError, naming the field, where bytes can't be decoded.
+    """
+    if "composite" in fields:
+        picture = _whole(fields)
+        return picture[:TILE], split(picture[TILE:])
+    return _decoded(fields, "mel"), split(_decoded(fields, "frames"))
 
 
 def split(strip: np.ndarray) -> list[np.ndarray]:
@@ -85,6 +94,13 @@ def _encoded(suffix: str, picture: np.ndarray, options: list[int]) -> bytes:
     if not done:
         raise ValueError(f"OpenCV can't write {picture.shape} as {suffix}")
     return data.tobytes()
+
+
+def _whole(fields: Mapping[str, bytes]) -> np.ndarray:
+    picture = _decoded(fields, "composite")
+    if picture.shape != COMPOSITE_SHAPE:
+        raise ValueError(f"composite of shape {picture.shape}, expected {COMPOSITE_SHAPE}")
+    return picture
 
 
 def _decoded(fields: Mapping[str, bytes], name: str) -> np.ndarray:
