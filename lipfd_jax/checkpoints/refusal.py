@@ -5,12 +5,12 @@ from pathlib import Path
 
 from lipfd_jax.checkpoints.metadata import CheckpointError
 
-_SHOWN = 100
+_SHOWN = 200
 _MAX_NAME = 200
 
 
 def refusal(path: str | Path, problems: str | Sequence[str]) -> CheckpointError:
-    """The exception to raise for a file with these problems; its message shows the first hundred."""
+    """The exception to raise for a file with these problems; its message shows the first two hundred."""
     problems = [problems] if isinstance(problems, str) else list(problems)
     if len(problems) == 1:
         return CheckpointError(f"{path} is refused: {problems[0]}")

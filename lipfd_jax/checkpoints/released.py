@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from orbax.checkpoint import v1 as ocp
 from tqdm import tqdm
 
-from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.checkpoints.metadata import CheckpointError, Metadata
 from lipfd_jax.checkpoints.refusal import refusal
 from lipfd_jax.checkpoints.starts import fill, open_weights
-from lipfd_jax.checkpoints.store import save_model
+from lipfd_jax.checkpoints.store import read_metadata, save_model
 from lipfd_jax.checkpoints.tables import RELEASED, Tensor
 from lipfd_jax.models.inputs import RELEASED as RELEASED_INPUTS
 from lipfd_jax.models.lipfd import ModelConfig, abstract_state
@@ -61,8 +60,10 @@ def _check_free(out: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise refusal(out, "it exists already; choose another name, or overwrite it with --overwrite")
-    if not (out.is_dir() and ocp.is_orbax_checkpoint(out.absolute())):
-        raise refusal(out, "it is not a checkpoint, so it is not overwritten")
+    try:
+        read_metadata(out.absolute())
+    except CheckpointError as error:
+        raise refusal(out, "it is not one of our checkpoints, so it is not overwritten") from error
 
 
 @contextlib.contextmanager

@@ -101,7 +101,7 @@ def write_pth(path, arrays, *, model=True, parameters=False, **options):
                 + b"tR"
             )
         items += [text(name), opcodes]
-        storages[str(i)] = array.tobytes()
+        storages[str(i)] = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
     weights = ordered_dict(*items)
     weights += b"}" + text("_metadata") + ordered_dict() + b"sb"  # the state dict's attribute
     value = mapping(model=weights, total_steps=integer(3)) if model else weights
