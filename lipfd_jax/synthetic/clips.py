@@ -1,5 +1,6 @@
 """Real and forged clips in the AVLips layout; both leave through the same encoder in the same formats."""
 
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,11 @@ from lipfd_jax.synthetic.motion import FPS
 from lipfd_jax.synthetic.speech import RATE, Speech, speak
 
 REAL, FAKE = "0_real", "1_fake"
-FRAMES = (56, 96)  # shortest and longest clip: 2.2 to 3.8 s, room for ten windows of five frames
+FRAMES = (54, 86)  # shortest and longest clip: 2.2 to 3.4 s, room for ten windows of five frames
 _X264 = {"crf": "20", "preset": "veryfast"}
+if platform.machine().lower() in ("x86_64", "amd64"):
+    # with its AVX-512 code, x264 (core 165) gives other bytes from run to run, on one thread too
+    _X264["x264-params"] = "asm=sse2"
 _AAC_BITS = 64_000
 
 
@@ -56,8 +60,8 @@ def write_take(take: Take, output: Path, name: str) -> None:
 def write_video(path: Path, frames: np.ndarray, sound: np.ndarray) -> None:
     """An mp4 as AVLips has them: H.264 at 25 frames a second with a 16 kHz AAC track.
 
-    frames: (F, 224, 224, 3) uint8 RGB; sound: (n,) float32 at 16 kHz. One encoder thread, so that the bytes
-    do not depend on the machine's number of cores.
+    frames: (F, 224, 224, 3) uint8 RGB; sound: (n,) float32 at 16 kHz. One encoder thread and code
+    without AVX-512, so that equal frames give equal bytes.
     """
     with av.open(str(path), "w", format="mp4") as container:
         video = container.add_stream("libx264", rate=FPS, options=_X264)

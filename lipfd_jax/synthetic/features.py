@@ -23,8 +23,8 @@ class _Lips:
 
 def mouth_box(person: Identity) -> tuple[float, float, float, float]:
     """Left, top, right and bottom, in units, of all that a mouth ever covers."""
-    reach = 1.25 * person.mouth_width + 4
-    top = person.mouth_row - person.upper_lip - 0.4 * person.gape - 4
+    reach = 1.2 * person.mouth_width + 4
+    top = person.mouth_row - 1.15 * person.upper_lip - 0.3 * person.gape - 3
     return _MIDDLE - reach, top, _MIDDLE + reach, person.mouth_row + person.lower_lip + person.gape + 4
 
 

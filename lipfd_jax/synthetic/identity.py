@@ -92,7 +92,7 @@ def draw_identity(rng: np.random.Generator) -> Identity:
         light=rng.uniform(-1, 1),
         pitch=110 * (tract / 1.05) ** 4 * rng.uniform(0.85, 1.2),
         tract=tract,
-        loudness=rng.uniform(-25, -19),
+        loudness=rng.uniform(-30, -24),
         hiss=rng.uniform(-62, -50),
     )
 

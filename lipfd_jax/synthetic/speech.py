@@ -150,7 +150,7 @@ def _filtered(rng: np.random.Generator, tracks: np.ndarray, voice: np.ndarray, t
     index = starts[:, None] + np.arange(_WINDOW)
     spectrum = np.fft.rfft(padded[index] * shape) * throat
     breath = np.fft.rfft(rng.standard_normal(padded.size)[index] * shape)
-    spectrum = spectrum + breath * (0.1 * now[4] * band + 0.004 * now[3] * throat)
+    spectrum = spectrum + breath * (0.25 * now[4] * band + 0.004 * now[3] * throat)
     sound = np.zeros(padded.size)
     np.add.at(sound, index, np.fft.irfft(spectrum) * shape)
     return sound[_WINDOW : _WINDOW + voice.size]
