@@ -3,19 +3,17 @@
 The same flags mean what they mean for `tfds build`, and the records are the same.
 """
 
-import dataclasses
 import os
 import pathlib
 import sys
-from typing import Any
 
 import tensorflow_datasets as tfds
 from absl import app, flags
 
-from datasets_tfds import report
+from datasets_tfds import options, report
 from datasets_tfds.avlips.avlips_dataset_builder import Builder
 from datasets_tfds.report import BuildError
-from datasets_tfds.settings import Settings, named_settings
+from datasets_tfds.settings import Settings
 from lipfd_jax.preprocessing.clips import ClipError
 
 
@@ -78,33 +76,12 @@ def verify(data_dir: str, settings: Settings) -> None:
     print(f"{folder}: all {len(report.read(folder)['shards'])} shards are as they were built")
 
 
-CHANGES = ("effort", "held_out", "fractions", "salt", "splits_csv", "clips_csv")  # flags that are settings
-
-
 def _define_flags() -> None:
-    names = [settings.name for settings in named_settings()]
-    flags.DEFINE_string("data_dir", None, "where the records go", required=True)
-    flags.DEFINE_string("manual_dir", None, "folder or archive with the data")
-    flags.DEFINE_enum("config", names[0], names, "SOURCE[-ENCODING][-WINDOWS]")
+    options.define()
     flags.DEFINE_enum("file_format", None, ["array_record", "tfrecord"], "default array_record")
     flags.DEFINE_bool("overwrite", False, "build again what is built already")
-    flags.DEFINE_integer("workers", None, "processes; default one per core, 0 for none", lower_bound=0)
     flags.DEFINE_bool("verify", False, "only check the shards of a finished build")
-    flags.DEFINE_integer("effort", None, "compact encoding: 0 (fast, default) to 6 (smallest records)")
-    flags.DEFINE_bool("held_out", None, "keep the official validation sources out of training")
-    flags.DEFINE_list("fractions", None, "shares of train, validation and test, such as 0.8,0.1,0.1")
-    flags.DEFINE_string("salt", None, "another salt draws another split")
-    flags.DEFINE_string("splits_csv", None, "follow this split (see datasets_tfds.splits)")
-    flags.DEFINE_string("clips_csv", None, "source folder: the CSV, relative to manual_dir")
-
-
-def settings_from(config: str, **changes: Any) -> Settings:
-    """Returns the settings of a config name with changes, None meaning unchanged."""
-    named = {settings.name: settings for settings in named_settings()}
-    if changes.get("fractions") is not None:
-        changes["fractions"] = tuple(float(part) for part in changes["fractions"])
-    given = {name: value for name, value in changes.items() if value is not None}
-    return dataclasses.replace(named[config], **given)
+    flags.DEFINE_string("data_dir", None, "where the records go", required=True)
 
 
 def main(argv: list[str]) -> None:
@@ -113,10 +90,7 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"unexpected arguments {argv[1:]}")
     given = flags.FLAGS
     try:
-        settings = settings_from(
-            given.config,
-            **{name: given[name].value for name in CHANGES},
-        )
+        settings = options.settings()
         if given.verify:
             verify(given.data_dir, settings)
             return

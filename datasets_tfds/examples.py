@@ -114,7 +114,9 @@ class Codec:
         self._features = features(settings)
 
     def serialize(self, fields: Mapping[str, Any]) -> bytes:
-        return _serializer(self._features).serialize_example(self._features.encode_example(fields))
+        """Returns the same bytes for the same fields in every process (TFDS leaves their order open)."""
+        example = _serializer(self._features).get_tf_example(self._features.encode_example(fields))
+        return example.SerializeToString(deterministic=True)
 
     def parse(self, serialized: bytes) -> dict[str, Any]:
         """Returns the fields; texts and pictures as bytes."""

@@ -60,8 +60,8 @@ class Inputs:
 
 def _kind(item: Item) -> str:
     if isinstance(item, Pictures):
-        return "as finished pictures"
-    return "with wav" if item.wav else "without wav (the sound track inside is used)"
+        return f"as {len(item.paths)} finished pictures"
+    return "with wav" if item.wav else "with only the sound inside"
 
 
 def files(item: Item) -> tuple[pathlib.Path, ...]:

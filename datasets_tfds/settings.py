@@ -64,3 +64,9 @@ def named_settings() -> tuple[Settings, ...]:
         source="official_val", encoding="composite", windows="released", fractions=(0.0, 0.0, 1.0)
     )
     return (*built, pictures)
+
+
+def changed(config: str, **changes: Any) -> Settings:
+    """Returns the settings of a config name with changes."""
+    named = {settings.name: settings for settings in named_settings()}
+    return dataclasses.replace(named[config], **changes)

@@ -132,7 +132,7 @@ def write_with_beam(
             | "Spread" >> beam.Reshuffle()
             | "Write" >> beam.Map(_write_and_note, settings, file_format)
         )
-    return [_take_note(shard) for shard in shards]
+    return [take_note(shard) for shard in shards]
 
 
 def _write_and_note(shard: Shard, settings: Settings, file_format: str) -> None:
@@ -147,7 +147,8 @@ def _note(shard: Shard) -> pathlib.Path:
     return pathlib.Path(f"{shard.path}.json")
 
 
-def _take_note(shard: Shard) -> Written:
+def take_note(shard: Shard) -> Written:
+    """Returns what a worker noted about a shard. Raises RuntimeError where there is no note."""
     note = _note(shard)
     if not note.is_file():
         raise RuntimeError(f"{shard.path}: the Beam runner lost this shard; build again with another runner")

@@ -5,12 +5,19 @@ python -m datasets_tfds.splits --manual_dir=DIR --config=avlips --output=splits.
 
 import csv
 import hashlib
+import os
 import pathlib
-from collections import defaultdict
+import sys
+import tempfile
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
-from datasets_tfds.inputs import Item
+from absl import app, flags
+
+from datasets_tfds import footage, options
+from datasets_tfds.inputs import Item, find
 from datasets_tfds.settings import SPLITS, Settings
+from lipfd_jax.preprocessing.clips import Clip, ClipError
 
 COLUMNS = ("video", "source", "label", "split")
 HELD_OUT_FILE = pathlib.Path(__file__).parent / "avlips" / "official_val_sources.txt"
@@ -110,3 +117,48 @@ def write(path: str, items: Iterable[Item], splits: Mapping[str, str]) -> None:
         writer.writerow(COLUMNS)
         rows = ((i.video, i.source, i.label, splits[i.video]) for i in items if i.video in splits)
         writer.writerows(rows)
+
+
+def main(argv: list[str]) -> None:
+    """Runs the command."""
+    given = flags.FLAGS
+    if len(argv) > 1 or not given.manual_dir:
+        raise app.UsageError(f"--manual_dir is missing, or unexpected arguments {argv[1:]}")
+    try:
+        settings = options.settings()
+        with tempfile.TemporaryDirectory() as unpacked:
+            found = find(given.manual_dir, settings, given.unpack_dir or unpacked)
+            print(found.summary())
+            splits = assign(found.items, settings)
+            if given.check_footage:
+                clips = [item for item in found.items if isinstance(item, Clip)]
+                _print_mismatches(clips, os.cpu_count() if given.workers is None else given.workers)
+        if given.output:
+            write(given.output, found.items, splits)
+        counts = Counter(splits.values())
+        print(f"videos in {', '.join(f'{split}: {counts[split]}' for split in SPLITS)}")
+    except (ClipError, ValueError) as error:
+        sys.exit(f"error: {error}")
+
+
+def _print_mismatches(clips: list[Clip], worker_count: int) -> None:
+    different = footage.mismatches(clips, worker_count)
+    print(
+        f"{len(footage.pairs(clips))} pairs of real and forged clips, {len(different)} not the same footage:"
+    )
+    for pair, result in different:
+        print(
+            f"  {pair.real.video} {pair.fake.video}: {result if isinstance(result, str) else f'{result:.3f}'}"
+        )
+
+
+def _define_flags() -> None:
+    options.define()
+    flags.DEFINE_string("output", None, "write the split here, as CSV")
+    flags.DEFINE_string("unpack_dir", None, "where to keep what an archive holds; default: not at all")
+    flags.DEFINE_bool("check_footage", False, "compare real and forged clips of each source id")
+
+
+if __name__ == "__main__":
+    _define_flags()
+    app.run(main)

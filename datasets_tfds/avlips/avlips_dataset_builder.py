@@ -86,9 +86,9 @@ class Builder(FileReaderBuilder):
             self._finish(found, written, [i.video for i in found.items if i.video not in assigned])
 
     def _remove_abandoned(self) -> None:
-        """Removes what killed builds left: TFDS writes to VERSION.incompleteX and renames it at the end."""
+        """Removes what killed builds left: TFDS writes to incomplete.X_VERSION and renames it at the end."""
         mine = pathlib.Path(self.data_dir)
-        for folder in mine.parent.glob(f"{self.version}.incomplete*"):
+        for folder in mine.parent.glob(f"incomplete.*_{self.version}"):
             if folder != mine:
                 shutil.rmtree(folder)
 

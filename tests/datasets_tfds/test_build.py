@@ -1,5 +1,6 @@
 """The whole build on tiny clips: what is in it, bad inputs, resuming, the same bytes every way."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -24,12 +25,13 @@ from datasets_tfds.avlips.make_dummy_data import (
     write_wav,
 )
 from datasets_tfds.report import BuildError
+from datasets_tfds.settings import changed
 
 DUMMY_WINDOWS = 8  # of a clip of 12 frames
 
 
 def _build(manual_dir, data_dir, *, config="avlips", workers=0, changes=None, **options):
-    settings = build.settings_from(config, **(changes or {}))
+    settings = changed(config, **(changes or {}))
     return build.build(
         manual_dir=str(manual_dir), data_dir=str(data_dir), settings=settings, workers=workers, **options
     )
@@ -90,7 +92,7 @@ def test_the_number_of_workers_does_not_matter(dummy, tmp_path):
 
 
 def test_small_shards_hold_the_same_records(dummy, tmp_path):
-    settings = build.dataclasses.replace(dummy.settings, videos_per_shard=1)
+    settings = dataclasses.replace(dummy.settings, videos_per_shard=1)
     other = build.build(manual_dir=str(FOLDER), data_dir=str(tmp_path), settings=settings, workers=0)
     assert [info.num_shards for info in other.info.splits.values()] == [4, 2, 2]
     for split in dummy.info.splits:
@@ -101,7 +103,7 @@ def test_small_shards_hold_the_same_records(dummy, tmp_path):
 
 def test_a_changed_shard_is_found_and_can_not_be_read(tmp_path):
     folder = pathlib.Path(_build(FOLDER, tmp_path).data_dir)
-    settings = build.settings_from("avlips")
+    settings = changed("avlips")
     build.verify(str(tmp_path), settings)
     shard = next(folder.glob("*train*"))
     content = bytearray(shard.read_bytes())
@@ -159,9 +161,9 @@ def test_no_good_video_is_an_error(tmp_path):
     assert not list((tmp_path / "out").rglob("*.array_record*"))
 
 
-def _start(manual_dir, data_dir):
+def _start(manual_dir, data_dir, workers):
     command = [sys.executable, "-m", "datasets_tfds.build", f"--manual_dir={manual_dir}"]
-    command += [f"--data_dir={data_dir}", "--workers=1"]
+    command += [f"--data_dir={data_dir}", f"--workers={workers}"]
     return subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
@@ -173,7 +175,7 @@ def test_a_build_killed_ten_times_ends_like_an_undisturbed_one(tmp_path):
     kills = 0
     parts = tmp_path / "out" / "building"
     while kills < 10:
-        process = _start(tmp_path / "data", tmp_path / "out")
+        process = _start(tmp_path / "data", tmp_path / "out", workers=int(kills % 5 == 0))
         before = len(list(parts.rglob("*.part")))
         while len(list(parts.rglob("*.part"))) < min(before + 1, 40) and process.poll() is None:
             time.sleep(0.01)  # every life gets past its start
@@ -184,7 +186,7 @@ def test_a_build_killed_ten_times_ends_like_an_undisturbed_one(tmp_path):
         process.wait()
         kills += 1
     assert kills == 10
-    last = _start(tmp_path / "data", tmp_path / "out")
+    last = _start(tmp_path / "data", tmp_path / "out", workers=0)
     said = last.communicate()[0].decode()
     assert "videos were finished before" in said, said
     folder = pathlib.Path(str(undisturbed.data_dir).replace("undisturbed", "out"))

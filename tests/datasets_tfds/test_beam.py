@@ -1,0 +1,41 @@
+"""Apache Beam builds the same bytes."""
+
+import hashlib
+import pathlib
+
+import pytest
+import tensorflow_datasets as tfds
+
+from datasets_tfds import build
+from datasets_tfds.avlips.avlips_dataset_builder import Builder
+from datasets_tfds.avlips.make_dummy_data import FOLDER
+from datasets_tfds.settings import changed
+from datasets_tfds.shards import Shard, take_note
+
+
+def _sums(builder):
+    shards = sorted(pathlib.Path(builder.data_dir).glob("*.array_record*"))
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in shards}
+
+
+@pytest.mark.parametrize("mode", ["in_memory", "multi_processing"])
+def test_beam_builds_the_same_shards(tmp_path, mode):
+    beam = pytest.importorskip("apache_beam", reason="the extra tfds is not installed")
+    flags = ["--runner=DirectRunner", f"--direct_running_mode={mode}", "--direct_num_workers=2"]
+    config = tfds.download.DownloadConfig(
+        manual_dir=FOLDER, beam_options=beam.options.pipeline_options.PipelineOptions(flags)
+    )
+    on_beam = Builder(config="avlips", data_dir=tmp_path / "beam")
+    on_beam.download_and_prepare(download_config=config)
+    light = build.build(
+        manual_dir=str(FOLDER), data_dir=str(tmp_path / "light"), settings=changed("avlips"), workers=0
+    )
+    assert _sums(on_beam) == _sums(light)
+    assert len(_sums(light)) == 3
+    made, expected = (build.report.read(builder.data_path) for builder in (on_beam, light))
+    assert made == expected
+
+
+def test_a_shard_the_runner_lost_is_missed(tmp_path):
+    with pytest.raises(RuntimeError, match="lost this shard"):
+        take_note(Shard("train", 0, str(tmp_path / "train.shard-00000"), ()))
