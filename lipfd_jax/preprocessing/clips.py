@@ -75,7 +75,7 @@ def avlips_clips(folder: str | Path) -> Listing:
                 f"has the name of {clips[video].path.name}" if video in clips else ""
             )
             if reason:
-                problems.append((f"{name}/{path.name}", reason))
+                problems.append((f"{name}/{_printable(path.name)}", reason))
                 continue
             wav = folder / "wav" / name / f"{path.stem}.wav"
             if wav.exists() and _leaves(wav, folder):
@@ -84,7 +84,7 @@ def avlips_clips(folder: str | Path) -> Listing:
                 )
                 continue
             clips[video] = Clip(video, path, wav if wav.exists() else None, label, source=path.stem)
-    problems += _lone_wavs(folder, clips)
+    problems += _lone_wavs(folder)
     return Listing(tuple(clips.values()), tuple(problems))
 
 
@@ -157,13 +157,20 @@ def _rows(csv_path: Path) -> Iterator[dict[str, str]]:
 
 
 def _row_objection(name: str, label: int | None, given: str, path: Path, folder: Path) -> str:
-    if not name:
-        return "a row without a path"
+    if not name or not name.isprintable():
+        return "a row without a path, or one with control characters"
     if label is None:
         return f"label {given!r}, expected real, fake, 0 or 1"
     if _leaves(path, folder):
         return "leads out of the folder of the CSV"
-    return "no such file" if not path.is_file() else ""
+    try:
+        return "" if path.is_file() else "no such file"
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def _printable(name: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -180,6 +187,8 @@ def _natural(name: str) -> tuple[list[tuple[int, str]], str]:
 
 
 def _objection(path: Path, folder: Path) -> str:
+    if not path.name.isprintable():  # records hold names as UTF-8, reports one per line
+        return "its name holds control characters or is not UTF-8; rename it"
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         return f"no video by its name (expected one of {' '.join(VIDEO_SUFFIXES)})"
     if _leaves(path, folder):
@@ -188,13 +197,17 @@ def _objection(path: Path, folder: Path) -> str:
 
 
 def _leaves(path: Path, folder: Path) -> bool:
-    return not path.resolve().is_relative_to(folder.resolve())
+    try:
+        return not path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # links in a circle, no possible name
+        return True
 
 
-def _lone_wavs(folder: Path, clips: dict[str, Clip]) -> list[tuple[str, str]]:
-    wavs = [(name, path) for name in CLASSES for path in _files(folder / "wav" / name)]
+def _lone_wavs(folder: Path) -> list[tuple[str, str]]:
+    videos = {(name, path.stem) for name in CLASSES for path in _files(folder / name)}
     return [
-        (f"wav/{name}/{path.name}", "a wav without a video")
-        for name, path in wavs
-        if path.suffix.lower() == ".wav" and f"{name}/{path.stem}" not in clips
+        (f"wav/{name}/{_printable(path.name)}", "a wav without a video")
+        for name in CLASSES
+        for path in _files(folder / "wav" / name)
+        if path.suffix.lower() == ".wav" and (name, path.stem) not in videos
     ]

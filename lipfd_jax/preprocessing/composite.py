@@ -18,7 +18,7 @@ class Window:
 
     index: int  # number of the window within its clip, the J of NAME_J.png
     start_frame: int  # number of the first frame shown, from 0
-    fps: float  # average frames per second of the video, 0.0 where unknown
+    fps: float  # average frames per second of the video
     mel: np.ndarray  # (128, columns, 3) uint8 RGB; row 0 is the lowest mel band
     frames: np.ndarray  # (5, height, width, 3) uint8 RGB; 500x500 where the video has more pixels than that
 

@@ -120,8 +120,7 @@ def _check_count(path: Path, count: int) -> None:
 
 def _oddities(track: Track, sound: Sound) -> list[str]:
     begin, end = (time - track.times[0] for time in (sound.start, sound.start + sound.seconds))
-    length = track.end - track.times[0]
     found = ["silent sound"] if sound.silent else []
-    if max(abs(begin), abs(end - length)) > _TOLERATED:
-        found.append(f"sound from {begin:.2f} to {end:.2f} s, video from 0 to {length:.2f} s")
+    if max(abs(begin), abs(end - track.seconds)) > _TOLERATED:
+        found.append(f"sound from {begin:.2f} to {end:.2f} s, video from 0 to {track.seconds:.2f} s")
     return found

@@ -27,10 +27,19 @@ class Track:
 
     times: np.ndarray  # (n,) float64, seconds on the file's clock, not falling
     end: float  # when the last frame's turn is over, seconds
-    fps: float  # average frames per second, 0.0 where unknown
     opencv_count: (
         int  # number of frames OpenCV would report, from the file's header; the released code trusts it
     )
+
+    @property
+    def seconds(self) -> float:
+        """How long the video lasts."""
+        return self.end - float(self.times[0])
+
+    @property
+    def fps(self) -> float:
+        """Average frames per second; from the timestamps, as headers say odd things about variable rates."""
+        return round(len(self.times) / self.seconds, 6)
 
     def boundaries(self) -> np.ndarray:
         """(n + 1,) float64: frame k is shown from entry k to entry k + 1."""
@@ -38,7 +47,7 @@ class Track:
 
     def retimed(self, times: Sequence[float | None]) -> "Track":
         """The same track with the frames that decoding really gave."""
-        shown, end = _spans(times, [0.0] * len(times), self.fps)
+        shown, end = _spans(times, [0.0] * len(times), 1 / self.fps)
         return replace(self, times=shown, end=end)
 
 
@@ -63,9 +72,9 @@ def read_track(path: Path) -> Track:
                 seen = max(seen, float((packet.pts + (packet.duration or 0)) * packet.time_base))
         if not times:
             raise ClipError(f"{path}: no video frames; cut off or empty")
-        fps = float(stream.average_rate or stream.guessed_rate or 0)
-        track = Track(*_spans(times, durations, fps), fps, _opencv_count(container, stream))
-        check_seconds(path, track.end - track.times[0])
+        step = 1 / float(stream.guessed_rate or stream.average_rate or _FALLBACK_RATE)
+        track = Track(*_spans(times, durations, step), _opencv_count(container, stream))
+        check_seconds(path, track.seconds)
         _check_whole(path, container, stream, track, seen)
         return track
 
@@ -95,12 +104,17 @@ def read_frames(path: Path, wanted: Collection[int]) -> Decoded:
         for frame in container.decode(stream):
             _check_size(path, frame.width, frame.height)
             if len(times) in wanted:
-                picture = reformatter.reformat(frame, format="rgb24").to_ndarray()
-                picture = np.rot90(picture, round(frame.rotation / 90))  # both count against the clock
-                large = picture.shape[0] * picture.shape[1] > TILE * TILE
-                pictures[len(times)] = tile(np.ascontiguousarray(picture)) if large else picture
+                pictures[len(times)] = _picture(frame, reformatter)
             times.append(frame.time)
     return Decoded(pictures, tuple(times))
+
+
+def _picture(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:
+    # To BGR with these flags, as OpenCV does it: straight to RGB differs by up to 3 of 255 for 10-bit video.
+    bgr = reformatter.reformat(frame, format="bgr24", interpolation="BICUBIC").to_ndarray()
+    turned = np.rot90(bgr, round(frame.rotation / 90))  # both count against the clock
+    rgb = np.ascontiguousarray(turned[..., ::-1])
+    return tile(rgb) if rgb.shape[0] * rgb.shape[1] > TILE * TILE else rgb
 
 
 def _video_stream(path: Path, container: av.container.InputContainer) -> av.VideoStream:
@@ -118,9 +132,8 @@ def _check_size(path: Path, width: int, height: int) -> None:
         raise ClipError(f"{path}: {width}x{height} pixels, expected at most {MAX_PIXELS // 10**6} million")
 
 
-def _spans(times: Sequence[float | None], durations: list[float], fps: float) -> tuple[np.ndarray, float]:
+def _spans(times: Sequence[float | None], durations: list[float], step: float) -> tuple[np.ndarray, float]:
     """Frame times and the end of the last frame; even steps where the file stamps no times (H.264 in AVI)."""
-    step = 1 / (fps or _FALLBACK_RATE)
     if None in times:
         return np.arange(len(times)) * step, len(times) * step
     order = np.argsort(times, kind="stable")
@@ -143,12 +156,12 @@ def _check_whole(
     path: Path, container: av.container.InputContainer, stream: av.VideoStream, track: Track, seen: float
 ) -> None:
     """Raises ClipError where the file holds less than its header says, as when a download broke off."""
-    step = (track.end - track.times[0]) / len(track.times)
     if stream.duration is not None:
-        promised, found = float(stream.duration * stream.time_base), track.end - track.times[0]
-    elif container.duration is not None:
+        promised, found, tolerance = float(stream.duration * stream.time_base), track.seconds, 0.1
+    elif container.duration is not None:  # of all streams, and less exact
         promised, found = container.duration / av.time_base, seen - (container.start_time or 0) / av.time_base
+        tolerance = 0.5
     else:
         return
-    if found < promised - max(1.5 * step, 0.1):
+    if found < promised - max(1.5 / track.fps, tolerance):
         raise ClipError(f"{path}: cut off after {found:.2f} of {promised:.2f} seconds")
