@@ -1,11 +1,12 @@
 """From one stored record to one sample: the composite and what is known about it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from lipfd_jax.preprocessing import encoding
+from lipfd_jax.preprocessing.composite import assembled
 
 TEXT_FIELDS = ("video", "source", "generator", "windows")
 NUMBER_FIELDS = {"window": np.int32, "start_frame": np.int32, "fps": np.float32}
@@ -24,14 +25,31 @@ def decode(record: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
       ValueError: the pictures can't be decoded; the message names the video and the window.
     """
-    sample = metadata(record)
+    return {**metadata(record), "composite": _readable(encoding.rebuild, record)}
+
+
+def decode_parts(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what `decode` returns, with the composite's parts in its place, to be changed while small.
+
+    `mel` (rows, columns, 3) and `frames` (5, height, width, 3), uint8 RGB: as they were before enlarging
+    (128 rows, the video's size), or the halves of a composite stored whole. `assemble` finishes the sample.
+    """
+    mel, frames = _readable(encoding.parts, record)
+    return {**metadata(record), "mel": mel, "frames": np.stack(frames)}
+
+
+def assemble(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """Puts the composite in the place of its parts."""
+    kept = {name: value for name, value in sample.items() if name not in ("mel", "frames")}
+    return {**kept, "composite": assembled(sample["mel"], sample["frames"])}
+
+
+def _readable(read: Callable[[Mapping[str, Any]], Any], record: Mapping[str, Any]) -> Any:
     try:
-        sample["composite"] = encoding.rebuild(record)
+        return read(record)
     except Exception as error:
-        raise ValueError(
-            f"record of {sample['video']}, window {sample['window']}: {error}; build the data again"
-        ) from error
-    return sample
+        name = f"{_text(record['video'])}, window {int(record['window'])}"
+        raise ValueError(f"record of {name}: {error}; build the data again") from error
 
 
 def metadata(record: Mapping[str, Any]) -> dict[str, Any]:

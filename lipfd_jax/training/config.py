@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from lipfd_jax.data.augmentation import AugmentationSettings
 from lipfd_jax.models.inputs import CONVENTIONS
 from lipfd_jax.models.lipfd import ModelConfig
 
@@ -49,6 +50,7 @@ class DataSettings:
     validation_samples: int = 0  # at most this many samples of it per evaluation, 0 for all
     threads: int = 4  # reading threads per process
     balance: bool = False  # draw real and fake equally often, whatever the data holds
+    augmentation: AugmentationSettings = dataclasses.field(default_factory=AugmentationSettings)
 
 
 @dataclasses.dataclass(frozen=True)

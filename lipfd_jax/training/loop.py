@@ -234,6 +234,8 @@ def _batches(experiment: Experiment, source: Source) -> Any:
         source,
         batch_size=experiment.batch_size,
         seed=experiment.seed,
+        balance=experiment.data.balance,
+        augmentation=experiment.data.augmentation,
         process_index=jax.process_index(),
         process_count=jax.process_count(),
         threads=experiment.data.threads,

@@ -1,0 +1,38 @@
+"""Endless orders in which records are drawn, each a function of seed and position alone."""
+
+import grain
+import numpy as np
+
+_WINDOW = 64  # positions within which the classes are mixed; exactly half of them are real
+
+
+def shuffled(count: int, *, seed: int) -> grain.MapDataset:
+    """Record numbers: every one once an epoch, in another order each epoch."""
+    return grain.MapDataset.range(count).seed(seed).shuffle().repeat()
+
+
+def balanced(labels: np.ndarray, *, seed: int) -> grain.MapDataset:
+    """Record numbers, real and fake equally often, whatever there is more of.
+
+    Each class goes through epochs of its own, so that no record is drawn a second time before all others of
+    its class. Of 64 positions (0 to 63, 64 to 127 and so on) 32 are real, in random places.
+
+    Args:
+      labels: (n,) of every record, 0 real and 1 fake.
+
+    Raises:
+      ValueError: there are records of one class only.
+    """
+    classes = [np.flatnonzero(labels == label) for label in (0, 1)]
+    if not all(map(len, classes)):
+        counts = ", ".join(f"{len(c)} {name}" for c, name in zip(classes, ("real", "fake"), strict=True))
+        raise ValueError(f"records of one class only ({counts}): can't draw both equally often; balance off")
+    seeds = np.random.SeedSequence(seed).generate_state(3)
+    endless = [
+        grain.MapDataset.source(numbers).seed(int(own)).shuffle().repeat()
+        for numbers, own in zip(classes, seeds, strict=False)
+    ]
+    mixed = grain.MapDataset.mix(endless)
+    # Grain adds the window's number to the seed; halved, so that the sum stays within 32 bits.
+    places = grain.experimental.WindowShuffleMapDataset(mixed, window_size=_WINDOW, seed=int(seeds[2]) // 2)
+    return places.seed(seed)
