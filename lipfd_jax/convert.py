@@ -13,7 +13,7 @@ def main(argv: list[str]) -> None:
     """Converts the file named first into the checkpoint named second."""
     if len(argv) != 3:
         raise app.UsageError("expected two arguments: the .pth file and the folder to write")
-    logging.set_verbosity(logging.WARNING)  # the libraries' own chatter
+    logging.set_verbosity(logging.ERROR)  # the libraries' own chatter
     jax.config.update("jax_platforms", "cpu")  # leaves the accelerator to whatever is running
     config = antialiased(RELEASED_MODEL) if flags.FLAGS.antialias else RELEASED_MODEL
     try:

@@ -12,7 +12,9 @@ from lipfd_jax.checkpoints.refusal import quoted, refusal
 _MAX_READ = 16 << 20  # of a member read whole
 _MAX_DIRECTORY = 8 << 20  # read whole by zipfile; a member takes about 100 bytes in it
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
+_ZIP = b"PK\x03\x04"
 _LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # how torch.save began before PyTorch 1.6
+_UNREADABLE = (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError, OverflowError, OSError)
 _CHUNK = 1 << 20
 
 
@@ -48,9 +50,8 @@ class Archive:
         self._verified: set[str] = set()
         if "data.pkl" not in self.members:
             raise refusal(path, "it is a zip file but holds no data.pkl; expected a file from torch.save")
-        order = (
-            self.read("byteorder") if "byteorder" in self.members else b"little"
-        )  # absent before PyTorch 2.1
+        # PyTorch before 2.1 doesn't say.
+        order = self.read("byteorder") if "byteorder" in self.members else b"little"
         if order != b"little":
             raise refusal(path, f"its byte order is {quoted(repr(order))}, expected little")
 
@@ -79,18 +80,16 @@ class Archive:
 
     def _directory(self, file: io.BufferedReader) -> list[zipfile.ZipInfo]:
         start = file.read(300)
+        if not start.startswith(_ZIP):  # other bytes before a zip are for files that want to be two things
+            raise refusal(self.path, _no_zip(start))
         try:
             with zipfile.ZipFile(_Limited(file)) as archive:
                 return archive.infolist()
-        except (
-            zipfile.BadZipFile,
-            NotImplementedError,
-            struct.error,
-            ValueError,
-            OverflowError,
-            OSError,
-        ) as error:
-            raise refusal(self.path, _no_zip(start, error)) from error
+        except _UNREADABLE as error:
+            raise refusal(
+                self.path,
+                f"its zip directory can't be read ({error}); it is cut off or damaged: copy it again",
+            ) from error
 
     def _check(self, infos: list[zipfile.ZipInfo]) -> None:
         problems, seen = [], set()
@@ -113,7 +112,7 @@ class Archive:
         if 0 <= info.header_offset < 1 << 62:
             file.seek(info.header_offset)
             header = file.read(_LOCAL_HEADER.size)
-            if len(header) == _LOCAL_HEADER.size and header.startswith(b"PK\x03\x04"):
+            if len(header) == _LOCAL_HEADER.size and header.startswith(_ZIP):
                 fields = _LOCAL_HEADER.unpack(header)
                 name, method, lengths = file.read(fields[9]), fields[3], fields[9:11]
                 if method == zipfile.ZIP_STORED and name == _raw_name(info):
@@ -186,9 +185,7 @@ def _raw_name(info: zipfile.ZipInfo) -> bytes:
     return info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437")
 
 
-def _no_zip(start: bytes, error: Exception) -> str:
-    if start.startswith(b"PK\x03\x04"):
-        return f"its zip directory can't be read ({error}); it is cut off or damaged: copy it again"
+def _no_zip(start: bytes) -> str:
     if start.startswith(_LEGACY) or start[257:262] == b"ustar":
         return (
             "it has the format of PyTorch before 1.6, which is not read here; with PyTorch: "

@@ -1,6 +1,5 @@
 """Broken and hostile zips are refused, with a reason; a mutated file is refused or read right."""
 
-import random
 import struct
 import tracemalloc
 import zipfile
@@ -220,6 +219,13 @@ def test_other_files_are_named_for_what_they_are(tmp_path):
     refused(tmp_path, "no such file")
 
 
+def test_zips_behind_something_else_are_refused(good, tmp_path):
+    """PyTorch would read what stands before the zip."""
+    path = tmp_path / "two.pth"
+    path.write_bytes(b"#!/bin/sh\n" + good.read_bytes())
+    refused(path, "not a file from torch.save")
+
+
 def test_programs_big_endian_files_and_other_zips_are_refused(tmp_path):
     script = write_zip(
         tmp_path / "a.pth", one_tensor(), {}, extra=[("constants.pkl", b""), ("code/m.py", b"")]
@@ -231,7 +237,7 @@ def test_programs_big_endian_files_and_other_zips_are_refused(tmp_path):
     refused(tmp_path / "c.pth", "no data.pkl")
     with zipfile.ZipFile(tmp_path / "d.pth", "w"):
         pass
-    refused(tmp_path / "d.pth", "not in one folder")
+    refused(tmp_path / "d.pth", "not a file from torch.save")
     refused(write_zip(tmp_path / "e.pth", bytes(17 << 20), {}), "too large")
 
 
@@ -241,63 +247,3 @@ def test_files_from_before_the_byteorder_member_are_read(tmp_path):
         archive.writestr("a/data.pkl", one_tensor())
         archive.writestr("a/data/0", SIX.tobytes())
     np.testing.assert_array_equal(np.asarray(open_pth(path)["t"]), SIX)
-
-
-def mutations(raw, seed, count):
-    """Copies of the bytes with one to three changed, or some inserted or taken out."""
-    rng = random.Random(seed)
-    for _ in range(count):
-        mutated = bytearray(raw)
-        for _ in range(rng.randint(1, 3)):
-            at = rng.randrange(len(mutated))
-            kind = rng.random()
-            if kind < 0.4:
-                mutated[at] ^= 1 << rng.randrange(8)
-            elif kind < 0.8:
-                mutated[at] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
-            elif kind < 0.9:
-                del mutated[at : at + rng.randint(1, 40)]
-            else:
-                mutated[at:at] = rng.randbytes(rng.randint(1, 8))
-        yield bytes(mutated)
-
-
-def test_a_mutated_file_is_refused_or_read_right(good, tmp_path):
-    path, outcomes = tmp_path / "mutated.pth", {"read": 0, "refused": 0}
-    tracemalloc.start()
-    for raw in mutations(good.read_bytes(), seed=1, count=600):
-        path.write_bytes(raw)
-        try:
-            found = read_all(path)
-        except CheckpointError:
-            outcomes["refused"] += 1
-            continue
-        outcomes["read"] += 1
-        assert found.keys() == ARRAYS.keys()
-        for key, array in ARRAYS.items():
-            np.testing.assert_array_equal(found[key], array, strict=True)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert min(outcomes.values()) > 10
-    assert peak < 10 << 20
-
-
-def test_a_mutated_pickle_under_a_right_checksum_is_refused_or_read(good, tmp_path):
-    with zipfile.ZipFile(good) as archive:
-        pickle = archive.read("archive/data.pkl")
-    storages = {str(i): array.tobytes() for i, array in enumerate(ARRAYS.values())}
-    path, outcomes = tmp_path / "mutated.pth", {"read": 0, "refused": 0}
-    tracemalloc.start()
-    for mutated in mutations(pickle, seed=2, count=1500):
-        write_zip(path, mutated, storages)
-        try:
-            found = read_all(path)
-            outcomes["read"] += 1
-        except CheckpointError:
-            outcomes["refused"] += 1
-            continue
-        assert all(value.nbytes <= 60 for value in found.values())
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert min(outcomes.values()) > 10
-    assert peak < 10 << 20
