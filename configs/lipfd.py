@@ -1,8 +1,8 @@
 """LipFD on AVLips: CLIP ViT-L/14 (frozen) + ResNet-50 + region attention, in the paper convention.
 
 After "Lips Are Lying" (NeurIPS 2024, arXiv 2401.15668). The authors' recipe is not published; this one
-follows what replications found to work: binary cross-entropy with a small region-awareness weight, frozen encoder,
-AdamW. Published for the released weights: ACC 0.937, AP 0.983, AUC 0.987 per window.
+follows what replications found to work: binary cross-entropy with a small region-awareness weight, frozen
+encoder, AdamW. Published for the released weights: ACC 0.937, AP 0.983, AUC 0.987 per window.
 
     python -m datasets_tfds.build --data_dir=data --manual_dir=AVLips --config=avlips
     python train.py --config=configs/lipfd.py --workdir=runs/lipfd

@@ -1,0 +1,48 @@
+# Every target makes its own environment first: nothing but Python (3.11 to 3.13) and make is needed.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO ?= demo
+SEED ?= 0
+
+# Reference data for the tests (recorded outputs, clips), where a checkout has it beside it; without it the
+# tests that compare with it skip and say so.
+ifneq ($(wildcard ../shared/golden),)
+export LIPFD_GOLDEN ?= $(abspath ../shared/golden)
+endif
+ifneq ($(wildcard ../shared/media),)
+export LIPFD_MEDIA ?= $(abspath ../shared/media)
+endif
+export JAX_PLATFORMS ?= cpu
+
+.PHONY: help demo test lint format clean
+help:  ## Show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+test: $(VENV)/installed lint  ## Check style, run all tests
+	$(BIN)/python -m pytest --durations=15
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/installed  ## Mend style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+demo: $(VENV)/installed  ## Draw talking heads and forgeries, train a small detector, evaluate it
+	test -e $(DEMO)/AVLips/clips.csv || $(BIN)/python -m lipfd_jax.synthetic --output=$(DEMO)/AVLips --seed=$(SEED)
+	$(BIN)/python -m datasets_tfds.build --data_dir=$(DEMO)/data --manual_dir=$(DEMO)/AVLips \
+	    --noheld_out --fractions=0.7,0.05,0.25
+	$(BIN)/python train.py --config=configs/demo.py --workdir=$(DEMO)/run --config.data.path=$(DEMO)/data \
+	    --config.seed=$(SEED)
+	$(BIN)/python evaluate.py --checkpoint=$(DEMO)/run --data=$(DEMO)/data --output=$(DEMO)/evaluation
+
+clean:  ## Remove the environment and the demo
+	rm -rf $(VENV) $(DEMO) *.egg-info

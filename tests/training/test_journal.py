@@ -1,0 +1,44 @@
+"""The log of a run: lines, cutting back, half-written lines, the picture."""
+
+import pytest
+
+from lipfd_jax.training import journal
+from lipfd_jax.training.journal import Journal
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    log = Journal(tmp_path)
+    for step in (1, 2, 3):
+        log.write(step, loss=1.0 / step, validation_auc=0.5)
+    log.close()
+    return tmp_path
+
+
+def test_lines_come_back(workdir):
+    assert [line["step"] for line in journal.read(workdir)] == [1, 2, 3]
+    assert journal.read(workdir)[1]["loss"] == 0.5
+
+
+def test_opening_at_a_step_cuts_what_came_later(workdir):
+    log = Journal(workdir, step=2)
+    log.write(3, loss=9.0)
+    assert [(line["step"], line["loss"]) for line in journal.read(workdir)] == [(1, 1.0), (2, 0.5), (3, 9.0)]
+
+
+def test_a_line_cut_short_by_a_kill_is_left_out(workdir):
+    path = workdir / journal.FILE
+    path.write_bytes(path.read_bytes()[:-20])
+    assert [line["step"] for line in journal.read(workdir)] == [1, 2]
+    log = Journal(workdir, step=2)
+    log.write(3, loss=1.0)
+    assert [line["step"] for line in journal.read(workdir)] == [1, 2, 3]
+
+
+def test_other_processes_write_nothing(tmp_path):
+    Journal(tmp_path, writes=False).write(1, loss=1.0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_curves_are_drawn(workdir):
+    assert journal.draw(workdir).read_bytes().startswith(b"\x89PNG")
