@@ -58,6 +58,7 @@ def write_pictures(
         functools.partial(_write_clip, output=output, windows=windows), todo, workers=workers
     )
     with open(output / JOURNAL, "a", encoding="utf-8") as journal:
+        journal.write("\n" if _broken_off(output / JOURNAL) else "")
         for outcome in tqdm(outcomes, total=len(todo), unit="clip", disable=not progress):
             if outcome.problem:
                 problems.append((outcome.clip.video, outcome.problem))
@@ -109,7 +110,7 @@ def _finished(output: Path, windows: WindowsMode) -> dict[str, dict]:
         try:
             entry = json.loads(line)
         except json.JSONDecodeError:
-            continue  # the line a kill broke off
+            continue  # an empty line, or one that a kill broke off
         if entry["windows"] != windows:
             raise ClipError(
                 f"{output}: holds {entry['windows']} windows; use another folder for {windows} ones"
@@ -120,3 +121,8 @@ def _finished(output: Path, windows: WindowsMode) -> dict[str, dict]:
 
 def _whole(output: Path, entry: dict) -> bool:
     return all((output / f"{entry['video']}_{index}.png").is_file() for index in range(entry["pictures"]))
+
+
+def _broken_off(journal: Path) -> bool:
+    data = journal.read_bytes()
+    return bool(data) and not data.endswith(b"\n")

@@ -1,0 +1,142 @@
+"""Frames and their times: equal to OpenCV's to the bit, rightly turned, bounded, from one file only."""
+
+import cv2
+import numpy as np
+import pytest
+
+from lipfd_jax.preprocessing.clips import ClipError
+from lipfd_jax.preprocessing.video import read_frames, read_track
+
+FORMATS = {
+    "a.mp4": {},
+    "odd.mp4": {"size": (99, 101), "pixels": "yuv444p"},
+    "odd.mkv": {"size": (99, 101), "codec": "ffv1"},
+    "ten_bit.mp4": {"size": (66, 90), "pixels": "yuv420p10le"},
+    "mpeg4.avi": {"codec": "mpeg4"},
+    "one_pixel.mkv": {"size": (1, 1), "codec": "ffv1", "pixels": "bgr0"},
+    "wide.mp4": {"size": (16, 4096)},
+    "b.mov": {"fps": 30},
+}
+
+
+def _opencv_frames(path):
+    capture = cv2.VideoCapture(str(path))
+    frames = []
+    while (read := capture.read())[0]:
+        frames.append(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB))
+    return frames, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_frames_equal_opencvs(tmp_path, studio, name):
+    path = studio.write_video(tmp_path / name, 12, **FORMATS[name])
+    expected, count = _opencv_frames(path)
+    track, decoded = read_track(path), read_frames(path, range(12))
+    assert track.opencv_count == count
+    assert len(track.times) == len(decoded.times) == len(expected) == 12
+    for number, frame in enumerate(expected):
+        np.testing.assert_array_equal(decoded.pictures[number], frame)
+
+
+def test_frames_of_real_clips_equal_opencvs(media):
+    paths = sorted(media.glob("*/**/*.mp*"))[::4]
+    assert paths
+    for path in paths:
+        capture = cv2.VideoCapture(str(path))
+        frame = cv2.cvtColor(capture.read()[1], cv2.COLOR_BGR2RGB)
+        if frame.shape[0] * frame.shape[1] > 500 * 500:
+            frame = cv2.resize(frame, (500, 500))
+        np.testing.assert_array_equal(read_frames(path, {0}).pictures[0], frame)
+        assert read_track(path).opencv_count == capture.get(cv2.CAP_PROP_FRAME_COUNT)
+
+
+def test_times_are_those_the_file_gives(tmp_path, studio):
+    times = [0.0, 0.04, 0.3, 0.32, 0.5, 0.9, 1.0, 1.5]
+    track = read_track(studio.write_video(tmp_path / "a.mkv", 8, times=times))
+    np.testing.assert_allclose(track.times, times, atol=1e-6)
+    assert track.boundaries().shape == (9,)
+    assert track.end > 1.5
+
+
+def test_only_wanted_frames_are_kept_and_large_ones_are_shrunk(tmp_path, studio):
+    decoded = read_frames(studio.write_video(tmp_path / "a.mp4", 9, size=(480, 640)), {2, 7, 100})
+    assert sorted(decoded.pictures) == [2, 7]
+    assert decoded.pictures[7].shape == (500, 500, 3)
+    assert [studio.number_of(decoded.pictures[number]) for number in (2, 7)] == [2, 7]
+
+
+def test_rotation_is_respected(tmp_path, studio):
+    path = studio.turn(studio.write_video(tmp_path / "a.mp4", 6))
+    frame = read_frames(path, {5}).pictures[5]
+    assert frame.shape == (80, 48, 3)
+    np.testing.assert_array_equal(frame, _opencv_frames(path)[0][5])
+
+
+def test_frames_before_time_zero(tmp_path, studio):
+    times = [-0.4 + 0.05 * number for number in range(20)]
+    for name in ("a.mp4", "a.mkv", "a.ts"):
+        path = studio.write_video(tmp_path / name, 20, times=times)
+        track, decoded = read_track(path), read_frames(path, range(20))
+        assert len(track.times) == len(decoded.times)
+        np.testing.assert_allclose(track.times, decoded.times, atol=1e-6)
+        numbers = [studio.number_of(decoded.pictures[number]) for number in range(len(track.times))]
+        assert numbers == list(range(20 - len(numbers), 20))
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.3, 0.6, 0.8, 0.95])
+@pytest.mark.parametrize("faststart", [False, True])
+def test_a_truncated_mp4_is_named(tmp_path, studio, kept, faststart):
+    path = studio.write_video(tmp_path / "cut.mp4", 60, faststart=faststart)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * kept)])
+    with pytest.raises(ClipError, match=r"cut\.mp4: "):
+        read_frames(path, range(len(read_track(path).times)))
+
+
+def test_names_are_never_addresses(tmp_path, studio, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("http:x.mp4", "concat:a|b.mp4", "%d.mp4", "ünï 日本.mp4", "x" * 240 + ".mp4"):
+        studio.write_video(tmp_path / "plain.mp4", 6).rename(tmp_path / name)
+        assert len(read_frames((tmp_path / name).relative_to(tmp_path), ()).times) == 6
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ffconcat version 1.0\nfile secret.mp4\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nsecret.mp4\n#EXT-X-ENDLIST\n",
+        "just text\n" * 100,
+        '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"></MPD>',
+    ],
+)
+def test_text_named_mp4_opens_no_other_file(tmp_path, studio, text):
+    studio.write_video(tmp_path / "secret.mp4", 6)
+    path = tmp_path / "list.mp4"
+    path.write_text(text)
+    with pytest.raises(ClipError, match=r"list\.mp4: can't be decoded"):
+        read_track(path)
+
+
+def test_other_damage_is_named(tmp_path, studio):
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    (tmp_path / "folder.mp4").mkdir()
+    studio.write_wav(tmp_path / "sound.wav", studio.chirp(1)).rename(tmp_path / "sound.mp4")
+    reasons = {"empty.mp4": "empty", "folder.mp4": "no such", "none.mp4": "no such", "sound.mp4": "no video"}
+    for name, reason in reasons.items():
+        with pytest.raises(ClipError, match=rf"{name}: .*{reason}"):
+            read_track(tmp_path / name)
+
+
+def test_absurd_sizes_and_lengths_are_refused(tmp_path, studio, monkeypatch):
+    path = studio.write_video(tmp_path / "a.mp4", 30)
+    monkeypatch.setattr("lipfd_jax.preprocessing.video.MAX_PIXELS", 1000)
+    with pytest.raises(ClipError, match="80x48"):
+        read_track(path)
+    monkeypatch.undo()
+    monkeypatch.setattr("lipfd_jax.preprocessing.containers.MAX_SECONDS", 1.0)
+    with pytest.raises(ClipError, match="minutes"):
+        read_track(path)
+    monkeypatch.undo()
+    monkeypatch.setattr("lipfd_jax.preprocessing.video.MAX_FRAMES", 20)
+    with pytest.raises(ClipError, match="20 frames"):
+        read_track(path)

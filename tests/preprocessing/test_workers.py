@@ -1,0 +1,94 @@
+"""Work over clips in processes: order kept, failures and crashes are one clip's, no orphans."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lipfd_jax.preprocessing import workers
+from lipfd_jax.preprocessing.clips import Clip, ClipError
+
+# A script of its own, as worker processes find functions by importing the main file.
+SCRIPT = """
+import json, os, signal, sys, time
+from pathlib import Path
+from lipfd_jax.preprocessing.clips import Clip, ClipError
+from lipfd_jax.preprocessing.workers import each_clip
+
+def work(clip):
+    number = int(clip.source)
+    if number == 3:
+        raise ClipError(f"{clip.path}: damaged")
+    if number in (5, 14):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if sys.argv[1:]:
+        Path(sys.argv[1], f"{os.getpid()}.pid").touch()
+        time.sleep(60)
+    return number ** 2
+
+if __name__ == "__main__":
+    clips = [Clip(f"0_real/{n}", Path(f"{n}.mp4"), None, 0, str(n)) for n in range(20)]
+    outcomes = each_clip(work, clips, workers=2)
+    print(json.dumps([(o.clip.video, o.result, o.problem) for o in outcomes]))
+"""
+
+
+@pytest.fixture
+def script(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT)
+    return path
+
+
+def test_crashes_and_failures_are_one_clips_and_the_order_is_kept(script):
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300, check=True)
+    outcomes = json.loads(done.stdout)
+    assert [video for video, _, _ in outcomes] == [f"0_real/{n}" for n in range(20)]
+    for number, (_, result, problem) in enumerate(outcomes):
+        if number in (3, 5, 14):
+            assert result is None
+            assert problem.startswith(f"{number}.mp4: ")
+            assert ("damaged" if number == 3 else "crashed") in problem
+        else:
+            assert (result, problem) == (number**2, "")
+
+
+def _running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+def test_workers_end_with_a_killed_parent(script, tmp_path):
+    parent = subprocess.Popen([sys.executable, script, tmp_path], stderr=subprocess.DEVNULL)
+    _wait_for(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    started = [int(path.stem) for path in tmp_path.glob("*.pid")]
+    _wait_for(lambda: not any(_running(pid) for pid in started))
+
+
+def _wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_without_processes_failures_are_one_clips_too():
+    def work(clip):
+        if clip.source == "1":
+            raise ClipError("1.mp4: damaged")
+        return {"0": "fine"}[clip.source]
+
+    clips = [Clip(f"0_real/{n}", Path(f"{n}.mp4"), None, 0, str(n)) for n in range(3)]
+    first, second, third = workers.each_clip(work, clips, workers=0)
+    assert (first.result, first.problem) == ("fine", "")
+    assert second.problem == "1.mp4: damaged"
+    assert "unexpected KeyError" in third.problem
