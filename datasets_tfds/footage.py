@@ -9,9 +9,9 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from datasets_tfds import workers
 from lipfd_jax.preprocessing.clips import Clip, ClipError
 from lipfd_jax.preprocessing.video import read_frames
+from lipfd_jax.preprocessing.workers import each_clip
 
 FRAMES = (0, 12, 24, 48, 96)
 UPPER_PART = 0.4  # of the picture's height; in talking heads the mouth is below it
@@ -26,6 +26,10 @@ class Pair:
 
     real: Clip
     fake: Clip
+
+    @property
+    def path(self) -> pathlib.Path:
+        return self.fake.path
 
 
 def pairs(clips: Iterable[Clip]) -> list[Pair]:
@@ -48,9 +52,9 @@ def similarity(pair: Pair) -> float | str:
 
 def mismatches(clips: Iterable[Clip], worker_count: int) -> list[tuple[Pair, float | str]]:
     """Returns the pairs that do not show the same footage, or can't be compared, with what was found."""
-    found = workers.run(similarity, pairs(clips), worker_count)
-    results = [(pair, str(result) if isinstance(result, Exception) else result) for pair, result in found]
-    different = [(p, result) for p, result in results if isinstance(result, str) or result < SAME]
+    done = each_clip(similarity, pairs(clips), workers=worker_count)
+    results = [(one.clip, one.problem or one.result) for one in done]
+    different = [(pair, found) for pair, found in results if isinstance(found, str) or found < SAME]
     return sorted(different, key=lambda entry: entry[0].real.video)
 
 

@@ -25,8 +25,8 @@ class Pictures:
     generator: str = ""
 
     @property
-    def files(self) -> tuple[pathlib.Path, ...]:
-        return tuple(path for _, path in self.paths)
+    def path(self) -> pathlib.Path:
+        return self.paths[0][1]
 
 
 Item = Clip | Pictures
@@ -67,7 +67,7 @@ def _kind(item: Item) -> str:
 def files(item: Item) -> tuple[pathlib.Path, ...]:
     """Returns the files the records of an item depend on."""
     if isinstance(item, Pictures):
-        return item.files
+        return tuple(path for _, path in item.paths)
     return (item.path,) if item.wav is None else (item.path, item.wav)
 
 

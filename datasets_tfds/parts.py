@@ -88,7 +88,15 @@ def finished(item: Item, settings: Settings, folder: pathlib.Path) -> Outcome | 
 
 
 def records(item: Item, settings: Settings, folder: pathlib.Path) -> Iterator[bytes]:
-    """Yields the serialized records of a finished video, one at a time, their sums checked."""
-    with zipfile.ZipFile(path_of(item, settings, folder)) as packed:
-        for number in range(len(packed.namelist()) - 1):
-            yield packed.read(str(number))
+    """Yields the serialized records of a finished video, one at a time.
+
+    Raises ClipError where they are not the bytes that were written; the part is then removed.
+    """
+    path = path_of(item, settings, folder)
+    try:
+        with zipfile.ZipFile(path) as packed:
+            for number in range(len(packed.namelist()) - 1):
+                yield packed.read(str(number))
+    except (OSError, zipfile.BadZipFile, EOFError) as error:
+        path.unlink(missing_ok=True)
+        raise ClipError(f"{path}: damaged ({error}); run the build again, it makes this video anew") from error

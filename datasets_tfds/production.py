@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 
 from tqdm import tqdm
 
-from datasets_tfds import parts, workers
+from datasets_tfds import parts
 from datasets_tfds.inputs import Item, free_bytes
 from datasets_tfds.parts import Outcome
 from datasets_tfds.report import BuildError
 from datasets_tfds.settings import Settings
+from lipfd_jax.preprocessing.workers import each_clip
 
 _SAMPLE = 8  # videos from all over the data that are made first, for the estimate
 _LONG = 40  # builds of fewer videos are not worth one
@@ -35,11 +36,11 @@ def produce(
     function = functools.partial(_timed, settings=settings, folder=folder)
     seconds: list[float] = []
     with tqdm(total=len(items), initial=len(outcomes), unit="video", smoothing=0.05) as bar:
-        for item, result in workers.run(function, todo, worker_count):
-            if isinstance(result, workers.Crashed):
-                result = Outcome(item.video, (), 0, problem=str(result)), 0.0
-            outcomes[item.video] = result[0]
-            seconds.append(result[1])
+        for done in each_clip(function, todo, workers=worker_count):
+            video = done.clip.video
+            outcome, taken = done.result or (Outcome(video, (), 0, problem=done.problem), 0.0)
+            outcomes[video] = outcome
+            seconds.append(taken)
             bar.update()
             if len(seconds) == _SAMPLE and len(todo) >= _LONG:
                 per_video = sum(seconds) / _SAMPLE / max(worker_count, 1)
