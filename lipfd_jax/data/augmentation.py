@@ -1,9 +1,10 @@
-"""Random changes to training samples: the frames flipped and perturbed, the sound changed on its mel strip."""
+"""Random changes to training samples: frames flipped and perturbed, sound changed on its mel strip."""
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import cv2
 import numpy as np
 
 from lipfd_jax.data import strips
@@ -31,9 +32,9 @@ class AugmentationSettings:
     highest_level: int = 5  # levels are drawn evenly from 1 to this
     sound_gain: float = 0.2  # by -15 to 15 dB, against the rest of the clip
     sound_noise: float = 0.2  # 20 to 60 dB below the clip's loudest
-    # In AVLips most fake sound ends at 8 kHz and real sound does not: without this a model may learn only that.
+    # In AVLips most fake sound ends at 8 kHz, real sound does not: without this that may be all it learns.
     sound_band_limit: float = 0.5  # nothing above 8 kHz
-    sound_trim: float = 0.1  # leading silence cut off; silent is what lies 25 to 45 dB below the clip's loudest
+    sound_trim: float = 0.1  # leading silence cut off: 25 to 45 dB or more below the clip's loudest
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -41,7 +42,7 @@ class AugmentationSettings:
             if field.type is float and not 0 <= value <= 1:
                 raise ValueError(f"augmentation.{field.name}={value!r}: expected a probability from 0 to 1")
         if self.highest_level not in LEVELS:
-            raise ValueError(f"augmentation.highest_level={self.highest_level!r}: expected 1 to {len(LEVELS)}")
+            raise ValueError(f"augmentation.highest_level={self.highest_level!r}: expected 1 to 5")
 
 
 OFF = AugmentationSettings(enabled=False)
@@ -68,9 +69,9 @@ class Augment:
 def augment_frames(
     frames: np.ndarray, settings: AugmentationSettings, rng: np.random.Generator
 ) -> np.ndarray:
-    """Mirrors and perturbs the five frames (5, height, width, 3) uint8 RGB of a window, all in the same way."""
+    """Mirrors and perturbs frames (5, height, width, 3) uint8 RGB of a window, all in the same way."""
     if rng.random() < settings.flip:
-        frames = np.ascontiguousarray(frames[:, :, ::-1])
+        frames = np.stack([cv2.flip(frame, 1) for frame in frames])
     for name in _ORDER:
         chosen = rng.random() < getattr(settings, name.replace("-", ""))
         level = int(rng.integers(1, settings.highest_level, endpoint=True))
@@ -82,7 +83,7 @@ def augment_frames(
 def augment_sound(
     strip: np.ndarray, fps: float, settings: AugmentationSettings, rng: np.random.Generator
 ) -> np.ndarray:
-    """Changes the sound a mel strip (rows, columns, 3) uint8 RGB shows; see `strips` for what is approximated.
+    """Changes the sound a mel strip (rows, columns, 3) uint8 RGB shows; `strips` says what is approximated.
 
     A strip that nothing falls on is returned as it is; the mel half of a composite that was stored whole is
     otherwise shrunk to the strip's size first.
@@ -99,6 +100,6 @@ def augment_sound(
     values = strips.loudness(strips.native(strip, fps))
     values = strips.gain(values, by) if gain else values
     values = strips.trim(values, silence) if trim else values
-    values = strips.noise(values, distance, rng) if noise else values
     values = strips.band_limit(values) if limit else values
+    values = strips.noise(values, distance, rng) if noise else values
     return strips.coloured(values)

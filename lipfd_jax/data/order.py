@@ -3,7 +3,7 @@
 import grain
 import numpy as np
 
-_WINDOW = 64  # positions within which the classes are mixed; exactly half of them are real
+_WINDOW = 512  # positions within which the classes are mixed; exactly half of them are real
 
 
 def shuffled(count: int, *, seed: int) -> grain.MapDataset:
@@ -15,7 +15,7 @@ def balanced(labels: np.ndarray, *, seed: int) -> grain.MapDataset:
     """Record numbers, real and fake equally often, whatever there is more of.
 
     Each class goes through epochs of its own, so that no record is drawn a second time before all others of
-    its class. Of 64 positions (0 to 63, 64 to 127 and so on) 32 are real, in random places.
+    its class. Of 512 positions (0 to 511, 512 to 1023 and so on) 256 are real, in random places.
 
     Args:
       labels: (n,) of every record, 0 real and 1 fake.

@@ -37,16 +37,16 @@ def train(
         a batch in hand, and each sample of it takes 7.5 MB.
     """
     cv2.setNumThreads(0)  # the reading threads are the parallelism
-    drawn = (
-        order.balanced(labels(source), seed=seed) if balance else order.shuffled(len(source), seed=seed)
-    )
+    drawn = order.balanced(labels(source), seed=seed) if balance else order.shuffled(len(source), seed=seed)
     data = (
         drawn.map(_Read(source))
         .map(records.decode_parts)
         .random_map(Augment(augmentation))
         .map(records.assemble)
     )
-    data = data[process_index::process_count].batch(local_batch(batch_size, process_count))
+    data = data[process_index::process_count]
+    # No end, so nothing is dropped; without it Grain's length overflows for batches of one.
+    data = data.batch(local_batch(batch_size, process_count), drop_remainder=True)
     return data.to_iter_dataset(_read_options(threads))
 
 

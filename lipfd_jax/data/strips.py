@@ -22,7 +22,7 @@ _VIRIDIS = colormaps["viridis"](np.arange(256), bytes=True)[:, :3]
 
 
 def loudness(strip: np.ndarray) -> np.ndarray:
-    """Takes a strip's colours back to loudness; exact to one of viridis's 256 steps (0.3 dB)."""
+    """Takes a strip's colours back to loudness; exact but for four of 256 steps, off by one (0.3 dB)."""
     return _levels()[_key(strip)]
 
 
@@ -32,7 +32,7 @@ def coloured(values: np.ndarray) -> np.ndarray:
 
 
 def native(strip: np.ndarray, fps: float) -> np.ndarray:
-    """Shrinks the mel half of a composite to about the strip it was enlarged from; others stay as they are."""
+    """Shrinks the mel half of a composite to about the strip it was made of; strips stay as they are."""
     if len(strip) == BANDS:
         return strip
     columns = max(1, round(FRAMES_PER_WINDOW / (fps or USUAL_RATE) * COLUMNS_PER_SECOND))
@@ -115,5 +115,6 @@ def _key(colours: np.ndarray) -> np.ndarray:
 @functools.cache
 def _levels() -> np.ndarray:
     """Loudness (766,) float32 by `_key`."""
-    keys = np.maximum.accumulate(_key(_VIRIDIS))  # falls by 1 in one place, from level 120 to 121
-    return np.interp(np.arange(766), keys, np.linspace(0, 1, 256)).astype(np.float32)
+    rising = np.maximum.accumulate(_key(_VIRIDIS))  # stays or falls by 1 in three places
+    keys, levels = np.unique(rising, return_index=True)
+    return np.interp(np.arange(766), keys, levels / 255).astype(np.float32)

@@ -1,0 +1,76 @@
+"""A small source in memory and records as a build holds them."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+
+from datasets_tfds import build
+from datasets_tfds.avlips.make_dummy_data import FOLDER
+from datasets_tfds.settings import Settings
+from lipfd_jax.data import strips
+from lipfd_jax.preprocessing import encoding
+from lipfd_jax.preprocessing.composite import Window
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """Records in a list."""
+
+    records: tuple
+
+    def __len__(self):
+        return len(self.records)
+
+    def __getitem__(self, index):
+        return self.records[index]
+
+
+def smooth_frames(seed=0, size=48):
+    """Five frames that differ, smooth and colourful as pictures are."""
+    drawn = np.random.default_rng(seed).integers(0, 256, (5, 9, 9, 3), dtype=np.uint8)
+    return np.stack([cv2.resize(frame, (size, size), interpolation=cv2.INTER_CUBIC) for frame in drawn])
+
+
+def smooth_strip(seed=0, columns=9):
+    """A mel strip whose values vary slowly."""
+    drawn = np.random.default_rng(seed).random((9, 5), np.float32)
+    return strips.coloured(cv2.resize(drawn, (columns, 128), interpolation=cv2.INTER_LINEAR))
+
+
+def record(index, label, encoding_name="compact"):
+    """One record as a source gives it, number `index`."""
+    window = Window(index, index, 25.0, smooth_strip(index), smooth_frames(index))
+    folder = ("0_real", "1_fake")[label]
+    return {
+        **encoding.encode(window, encoding_name),
+        "label": label,
+        "video": f"{folder}/{index}".encode(),
+        "source": str(index).encode(),
+        "generator": b"",
+        "window": index,
+        "start_frame": index,
+        "fps": 25.0,
+        "windows": b"paper",
+    }
+
+
+@pytest.fixture(scope="session")
+def make_record():
+    """The function `record`."""
+    return record
+
+
+@pytest.fixture(scope="session")
+def source():
+    """13 records, every fourth one real."""
+    return Memory(tuple(record(index, int(index % 4 != 0)) for index in range(13)))
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """Folder of a build of the dummy data, 8 clips with 8 windows each; not to be changed."""
+    folder = tmp_path_factory.mktemp("built")
+    build.build(manual_dir=str(FOLDER), data_dir=str(folder), settings=Settings(), workers=0)
+    return folder

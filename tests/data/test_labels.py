@@ -1,0 +1,72 @@
+"""Labels of a source: from names, or read once and kept beside the build."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from lipfd_jax.data import pipeline
+from lipfd_jax.data.labels import labels
+from lipfd_jax.data.sources import open_source
+
+
+@pytest.fixture
+def build_copy(built, tmp_path):
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def _expected(source):
+    return [int(source[index]["label"]) for index in range(len(source))]
+
+
+def test_labels_of_records_in_memory(source):
+    np.testing.assert_array_equal(labels(source), _expected(source))
+
+
+def test_labels_of_a_folder_come_from_its_names(tmp_path):
+    for name in ("0_real/a_0.png", "1_fake/a_0.png", "1_fake/a_1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"not read")
+    assert labels(open_source(str(tmp_path))).tolist() == [0, 1, 1]
+
+
+def test_labels_of_a_build_are_read_once(build_copy, monkeypatch):
+    source = open_source(str(build_copy), split="train")
+    expected = _expected(source)
+    assert labels(source).tolist() == expected
+    assert (source.folder / "labels-train.json").is_file()
+    unread = dataclasses.replace(source, records=[None] * len(source))
+    assert labels(unread).tolist() == expected
+    open_source(str(build_copy), split="train")  # TFDS does not mind the file
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"split": "train", "labels": "01"}', "[1]"])
+def test_labels_that_do_not_fit_are_read_again(build_copy, content):
+    source = open_source(str(build_copy), split="train")
+    path = source.folder / "labels-train.json"
+    path.write_text(content)
+    assert labels(source).tolist() == _expected(source)
+    assert len(json.loads(path.read_text())["labels"]) == len(source)
+
+
+def test_parts_of_splits_do_not_share_a_file(build_copy):
+    for split in ("train", "train[:50%]", "train[50%:]"):
+        source = open_source(str(build_copy), split=split)
+        assert labels(source).tolist() == _expected(source)
+        assert labels(source).tolist() == _expected(source)
+
+
+def test_a_folder_that_cannot_be_written_to_will_do(built, monkeypatch):
+    source = open_source(str(built), split="validation")
+    nowhere = dataclasses.replace(source, folder=source.folder / "features.json")
+    assert labels(nowhere).tolist() == _expected(source)
+
+
+def test_a_build_is_drawn_from_evenly(build_copy):
+    source = open_source(str(build_copy), split="train")
+    batches = iter(pipeline.train(source, batch_size=16, seed=0, balance=True))
+    drawn = np.concatenate([next(batches)["label"] for _ in range(4)])
+    assert 0.3 < drawn.mean() < 0.7

@@ -1,0 +1,108 @@
+"""Opening data: a folder of composites, a TFDS build, and what is wrong with the rest."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from lipfd_jax.data import records, sources
+from lipfd_jax.data.sources import PictureFolder, Records, open_source
+
+
+@pytest.fixture
+def pictures(tmp_path, make_record):
+    """Three composites and some files that are none."""
+    for name in ("0_real/7_10.png", "0_real/7_2.png", "1_fake/a_b_0.png"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(make_record(1, 0, "composite")["composite"])
+    for name in ("0_real/note.txt", "0_real/picture.png", "1_fake/Thumbs.db"):
+        (tmp_path / name).write_bytes(b"")
+    return tmp_path
+
+
+def test_a_folder_of_composites_in_natural_order(pictures):
+    source = open_source(str(pictures))
+    assert isinstance(source, PictureFolder)
+    samples = [records.metadata(source[i]) for i in range(len(source))]
+    assert [records.picture_path(s) for s in samples] == [
+        *("0_real/7_2.png", "0_real/7_10.png", "1_fake/a_b_0.png")
+    ]
+    assert [s["label"] for s in samples] == [0, 0, 1]
+    assert [s["source"] for s in samples] == ["7", "7", "a_b"]
+    assert samples[0]["start_frame"] == -1
+    assert records.decode(source[0])["composite"].any()
+
+
+def test_the_folder_says_how_its_windows_were_cut(pictures):
+    assert sources.windows_mode(open_source(str(pictures))) == "released"
+    (pictures / "windows.txt").write_text("paper\n")
+    assert sources.windows_mode(open_source(str(pictures))) == "paper"
+
+
+def test_a_folder_without_pictures_is_named(tmp_path):
+    (tmp_path / "0_real").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"no pictures named NAME_J\.png"):
+        open_source(str(tmp_path))
+
+
+@pytest.mark.parametrize("below", ["", "avlips", "avlips/avlips", "avlips/avlips/1.0.0"])
+def test_a_build_is_found_from_any_folder_on_the_way(built, below):
+    source = open_source(str(built / below), split="train")
+    assert isinstance(source, Records)
+    assert sources.windows_mode(source) == "paper"
+    assert records.decode(source[0])["composite"].any()
+
+
+def test_splits_hold_all_records_once(built):
+    names = []
+    for split in ("train", "validation", "test"):
+        source = open_source(str(built), split=split)
+        names += [records.picture_path(records.metadata(source[i])) for i in range(len(source))]
+    assert len(names) == len(set(names)) == 64
+
+
+def test_a_part_of_a_split_can_be_opened(built):
+    whole, half = (open_source(str(built), split=split) for split in ("train", "train[:50%]"))
+    assert 0 < len(half) < len(whole)
+
+
+def test_a_folder_without_a_build_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no TFDS build and no folder of composites.*datasets_tfds"):
+        open_source(str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="absent"):
+        open_source(str(tmp_path / "absent"))
+
+
+def test_an_unknown_split_or_config_is_named(built):
+    with pytest.raises(ValueError, match=r"no split 'dev'; there are .*train"):
+        open_source(str(built), split="dev")
+    with pytest.raises(FileNotFoundError, match="no TFDS build of config 'folder'"):
+        open_source(str(built), builder_config="folder")
+
+
+def test_several_configs_must_be_told_apart(built, tmp_path):
+    for config in ("avlips", "avlips-released"):
+        shutil.copytree(built / "avlips/avlips/1.0.0", tmp_path / "avlips" / config / "1.0.0")
+    with pytest.raises(ValueError, match=r"several configs \(avlips, avlips-released\); name one"):
+        open_source(str(tmp_path))
+    assert len(open_source(str(tmp_path), split="train", builder_config="avlips-released"))
+
+
+def test_the_newest_version_counts_and_unfinished_builds_do_not(tmp_path):
+    for version in ("1.2.0", "1.10.0", "1.0.0", "2.0.0.incompleteABC"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "features.json").touch()
+    assert sources.built_version(tmp_path).name == "1.10.0"
+
+
+def test_a_damaged_shard_is_named(built, tmp_path):
+    folder = shutil.copytree(built / "avlips/avlips/1.0.0", tmp_path / "avlips/avlips/1.0.0")
+    for shard in folder.glob("*train*array_record*"):
+        data = bytearray(shard.read_bytes())
+        middle = np.arange(len(data) // 4, len(data) // 2)
+        data[middle[0] : middle[-1]] = bytes(len(middle) - 1)
+        shard.write_bytes(data)
+    source = open_source(str(tmp_path), split="train")
+    with pytest.raises(ValueError, match=r"record \d+ of split 'train' can't be read.*build again"):
+        [source[index] for index in range(len(source))]
