@@ -15,7 +15,7 @@ export LIPFD_MEDIA ?= $(abspath ../shared/media)
 endif
 export JAX_PLATFORMS ?= cpu
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test rehearse lint format clean
 help:  ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -44,5 +44,8 @@ demo: $(VENV)/installed  ## Draw talking heads and forgeries, train a small dete
 	    --config.seed=$(SEED)
 	$(BIN)/python evaluate.py --checkpoint=$(DEMO)/run --data=$(DEMO)/data --output=$(DEMO)/evaluation
 
+rehearse: $(VENV)/installed  ## Train with two processes, kill one, start both again, compare
+	$(BIN)/python -m lipfd_jax.training.rehearsal --workdir=rehearsal
+
 clean:  ## Remove the environment and the demo
-	rm -rf $(VENV) $(DEMO) *.egg-info
+	rm -rf $(VENV) $(DEMO) rehearsal *.egg-info

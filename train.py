@@ -62,6 +62,8 @@ def main(argv: list[str]) -> None:
     except Diverged as error:
         logger.error("%s", error)
         sys.exit(DIVERGED)
+    except (ValueError, OSError) as error:  # ours name the file or setting and what to do
+        sys.exit(f"error: {error}")
     if not result.finished:
         logger.info("stopped at step %d, checkpoint written; the same command goes on", result.step)
         sys.exit(PREEMPTED)

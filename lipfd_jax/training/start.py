@@ -1,10 +1,11 @@
-"""The state a run begins with: drawn from its seed, or partly read from files."""
+"""The state a run begins with: drawn from its seed, or read from the files its settings name."""
 
 import logging
 
 from flax import nnx
 from jax.sharding import Mesh
 
+from lipfd_jax.checkpoints.starts import backbone_weights, encoder_weights
 from lipfd_jax.checkpoints.store import open_model
 from lipfd_jax.training.state import Recipe, TrainState, create_state, with_weights
 
@@ -12,21 +13,31 @@ logger = logging.getLogger(__name__)
 
 
 def start_state(recipe: Recipe, mesh: Mesh) -> TrainState:
-    """Draws the state from the experiment's seed, then reads what its `start*` settings name.
+    """Draws the state from the experiment's seed, then reads what its `start*` settings name over it.
 
     Raises:
-      ValueError: a file's weights don't fit the model, or its convention is another.
+      CheckpointError: a file is refused, or its weights are not those of this model.
+      ValueError: the checkpoint to start from was made for other inputs.
     """
-    experiment = recipe.experiment
+    experiment, config = recipe.experiment, recipe.config
     state = create_state(recipe, mesh)
     if experiment.start:
         opened = open_model(experiment.start)
-        if opened.metadata.model.inputs != recipe.config.inputs:
+        if opened.metadata.model.inputs != config.inputs:
             raise ValueError(
-                f"{experiment.start}: made with {opened.metadata.model.inputs}, this experiment has "
-                f"{recipe.config.inputs}; set model.convention (and sizes) to match"
+                f"{experiment.start}: made for {opened.metadata.model.inputs}, this experiment has "
+                f"{config.inputs}; set model.convention, picture_size and crop_size to match"
             )
-        logger.info("starting from %s", opened.path)
-        return with_weights(state, recipe, nnx.to_pure_dict(nnx.state(opened.model)))
-    logger.info("starting from random weights: no start files are named in the configuration")
+        logger.info("start: all weights from %s", opened.path)
+        state = with_weights(state, recipe, nnx.to_pure_dict(nnx.state(opened.model)))
+    parts = {
+        "encoder": (experiment.start_encoder, encoder_weights),
+        "backbone": (experiment.start_backbone, backbone_weights),
+    }
+    for name, (file, read) in parts.items():
+        if file:
+            logger.info("start: %s from %s", name, file)
+            state = with_weights(state, recipe, {name: read(file, config)})
+        elif not experiment.start:
+            logger.warning("start: %s from random weights (start_%s names no file)", name, name)
     return state

@@ -3,13 +3,14 @@
 import dataclasses
 
 import cv2
+import jax
 import numpy as np
 import pytest
 
 from lipfd_jax.training.config import DataSettings, Experiment, ModelSettings, OptimizerSettings
 
 
-def write_composites(folder, videos: int = 6, windows: int = 2) -> None:
+def write_composites(folder, videos: int = 3, windows: int = 2) -> None:
     """Writes composites whose fakes are brighter in the middle of each frame."""
     rng = np.random.default_rng(0)
     for label, name in enumerate(("0_real", "1_fake")):
@@ -23,9 +24,18 @@ def write_composites(folder, videos: int = 6, windows: int = 2) -> None:
                 cv2.imwrite(str(folder / name / f"{video}_{window}.png"), picture)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled_programs(tmp_path_factory):
+    """Keeps compiled programs between the runs of these tests: most train the same step."""
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    yield
+    jax.config.update("jax_compilation_cache_dir", None)
+
+
 @pytest.fixture(scope="session")
 def composites(tmp_path_factory):
-    """A folder of 24 composites, half of them fake."""
+    """A folder of 12 composites, half of them fake."""
     folder = tmp_path_factory.mktemp("composites")
     write_composites(folder)
     return folder

@@ -36,7 +36,10 @@ def test_last_blocks_and_what_follows_are_trained(changed, blocks):
     encoder = {path for path in _paths(state.trainable) if path[0] == "encoder"}
     numbers = {key for path in encoder for key in path if isinstance(key, int)}
     assert numbers == set(range(2 - blocks, 2))
-    assert {path[1] for path in encoder if not any(isinstance(k, int) for k in path)} == {"ln_post", "projection"}
+    assert {path[1] for path in encoder if not any(isinstance(k, int) for k in path)} == {
+        "ln_post",
+        "projection",
+    }
 
 
 def test_whole_encoder(changed):

@@ -1,0 +1,127 @@
+"""Training runs: they learn, stop, go on exactly, and say what went wrong."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from lipfd_jax.checkpoints.store import find_checkpoint, open_model, read_metadata
+from lipfd_jax.training import journal
+from lipfd_jax.training.loop import Diverged, train
+
+
+def _losses(workdir):
+    return {line["step"]: line["loss"] for line in journal.read(workdir) if "loss" in line}
+
+
+def _leaves(checkpoint):
+    return jax.tree.leaves(nnx.to_pure_dict(nnx.state(open_model(checkpoint).model)))
+
+
+def test_a_run_leaves_everything_behind(experiment, tmp_path):
+    result = train(experiment, tmp_path)
+    assert result.finished
+    assert result.step == 6
+    assert set(result.validation) == {"auc", "ap", "eer", "threshold"}
+    lines = journal.read(tmp_path)
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert {"loss", "classification", "region", "learning_rate", "gradient_norm", "samples_per_second",
+            "waiting_share", "seconds_left"} <= set(lines[0])  # fmt: skip
+    assert {line["step"] for line in lines if "validation_auc" in line} == {3, 6}
+    assert (tmp_path / "curves.png").exists()
+    assert json.loads((tmp_path / "config.json").read_text())["steps"] == 6
+    metadata = read_metadata(find_checkpoint(tmp_path))
+    assert (metadata.model.inputs.name, metadata.windows, metadata.samples) == ("paper", "released", 24)
+
+
+def test_the_loss_falls(changed, tmp_path):
+    train(changed(steps=25, batch_size=8, evaluate_every=25, checkpoint_every=25), tmp_path)
+    losses = list(_losses(tmp_path).values())
+    assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(changed, tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        train(changed(steps=3, seed=seed), tmp_path / name)
+    assert _losses(tmp_path / "a") == _losses(tmp_path / "b") != _losses(tmp_path / "c")
+
+
+@pytest.mark.parametrize("optimizer", [{}, {"ema": 0.9, "trained_blocks": 1, "accumulate": 2}])
+def test_a_stopped_run_goes_on_bit_for_bit(changed, tmp_path, optimizer):
+    settings = changed(optimizer=optimizer)
+    train(settings, tmp_path / "whole")
+    stopped = train(settings, tmp_path / "parts", stop=lambda step: step == 3)
+    assert (stopped.finished, stopped.step) == (False, 3)
+    assert train(settings, tmp_path / "parts").finished
+    assert _losses(tmp_path / "whole") == _losses(tmp_path / "parts")
+    for whole, parts in zip(_leaves(tmp_path / "whole"), _leaves(tmp_path / "parts"), strict=True):
+        np.testing.assert_array_equal(whole, parts)
+
+
+def test_a_finished_run_does_nothing(experiment, tmp_path):
+    train(experiment, tmp_path)
+    before = (tmp_path / journal.FILE).read_text()
+    assert train(experiment, tmp_path).finished
+    assert (tmp_path / journal.FILE).read_text() == before
+
+
+def test_a_damaged_checkpoint_is_passed_over(changed, tmp_path, caplog):
+    settings = changed(steps=4)
+    train(settings, tmp_path)
+    expected = _losses(tmp_path)
+    for file in (tmp_path / "checkpoints" / "4").rglob("*"):
+        if file.is_file():
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    train(settings, tmp_path)
+    assert "checkpoints/4 is damaged" in caplog.text
+    assert _losses(tmp_path) == expected
+
+
+def test_other_settings_of_the_model_are_refused(changed, tmp_path):
+    train(changed(steps=2), tmp_path)
+    with pytest.raises(ValueError, match="other settings"):
+        train(changed(steps=4, model={"crop_size": 48}), tmp_path)
+
+
+def test_a_diverging_run_names_checkpoint_and_batch(changed, tmp_path):
+    settings = changed(steps=8, checkpoint_every=1, optimizer={"learning_rate": 1e30, "clip_norm": 0.0})
+    with pytest.raises(
+        Diverged, match=r"step \d+.*(checkpoints/\d|no checkpoint yet).*(0_real|1_fake)/\d_\d"
+    ):
+        train(settings, tmp_path)
+
+
+def test_the_step_is_compiled_once(changed, tmp_path, caplog):
+    with jax.log_compiles(), caplog.at_level("WARNING"):
+        train(changed(steps=6, evaluate_every=2), tmp_path)
+    compiled = [
+        r.getMessage() for r in caplog.records if "Finished XLA compilation of jit(" in r.getMessage()
+    ]
+    assert sum("jit(step)" in message for message in compiled) == 1
+    assert sum("jit(forward)" in message for message in compiled) <= 1
+
+
+def test_latest_and_best_checkpoints_are_kept(changed, tmp_path):
+    train(changed(steps=8, checkpoint_every=1, evaluate_every=1, keep=2), tmp_path)
+    kept = sorted(int(p.name) for p in (tmp_path / "checkpoints").iterdir())
+    aucs = {line["step"]: line["validation_auc"] for line in journal.read(tmp_path)}
+    assert {7, 8} <= set(kept)
+    assert len(kept) <= 3
+    assert aucs[int(find_checkpoint(tmp_path).name)] == max(aucs[step] for step in aucs)
+
+
+def test_averaged_parameters_are_what_evaluation_opens(changed, tmp_path):
+    train(changed(steps=4, optimizer={"ema": 0.5}), tmp_path / "ema")
+    train(changed(steps=4), tmp_path / "plain")
+    averaged, plain = (open_model(tmp_path / name).model.fc.kernel[...] for name in ("ema", "plain"))
+    assert not np.array_equal(averaged, plain)
+
+
+def test_a_run_can_start_from_another(changed, tmp_path):
+    train(changed(steps=2), tmp_path / "first")
+    settings = changed(steps=1, optimizer={"learning_rate": 0.0}, start=str(tmp_path / "first"))
+    train(settings, tmp_path / "second")
+    first, second = (open_model(tmp_path / name).model.fc.kernel[...] for name in ("first", "second"))
+    np.testing.assert_array_equal(first, second)
