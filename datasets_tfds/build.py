@@ -6,6 +6,7 @@ The same flags mean what they mean for `tfds build`, and the records are the sam
 import os
 import pathlib
 import sys
+from typing import Any
 
 import tensorflow_datasets as tfds
 from absl import app, flags
@@ -25,8 +26,17 @@ def build(
     file_format: str | None = None,
     overwrite: bool = False,
     workers: int | None = None,
+    beam_pipeline_options: str | None = None,
 ) -> Builder:
     """Builds a data set unless that was done before, and returns its builder.
+
+    Args:
+      manual_dir: folder or archive with the data, see `inputs.find`.
+      data_dir: TFDS's folder for data sets; the records go to data_dir/avlips/CONFIG/VERSION.
+      file_format: array_record (default), or tfrecord, which needs TensorFlow.
+      overwrite: build again what is built.
+      workers: processes, one per core by default; 0 builds in this process.
+      beam_pipeline_options: build on Apache Beam, with these comma-separated options.
 
     Raises:
       BuildError, ClipError or ValueError: the message says what is wrong and what to do.
@@ -44,11 +54,18 @@ def build(
     place = pathlib.Path(manual_dir)
     if place.is_file():
         builder.archive, place = place, place.parent
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(manual_dir=place), file_format=file_format
-    )
+    config = tfds.download.DownloadConfig(manual_dir=place, beam_options=_beam_options(beam_pipeline_options))
+    builder.download_and_prepare(download_config=config, file_format=file_format)
     print(f"built {folder}")
     return builder
+
+
+def _beam_options(given: str | None) -> Any:
+    if not given:
+        return None
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    return PipelineOptions([f"--{option}" for option in given.split(",")])
 
 
 def _refuse_other(builder: Builder, folder: pathlib.Path, file_format: str | None) -> None:
@@ -79,6 +96,7 @@ def verify(data_dir: str, settings: Settings) -> None:
 def _define_flags() -> None:
     options.define()
     flags.DEFINE_enum("file_format", None, ["array_record", "tfrecord"], "default array_record")
+    flags.DEFINE_string("beam_pipeline_options", None, "build on Apache Beam: runner=...,job_name=...")
     flags.DEFINE_bool("overwrite", False, "build again what is built already")
     flags.DEFINE_bool("verify", False, "only check the shards of a finished build")
     flags.DEFINE_string("data_dir", None, "where the records go", required=True)
@@ -103,6 +121,7 @@ def main(argv: list[str]) -> None:
             file_format=given.file_format,
             overwrite=given.overwrite,
             workers=given.workers,
+            beam_pipeline_options=given.beam_pipeline_options,
         )
     except KeyboardInterrupt:
         sys.exit("stopped; the same command goes on from here, finished videos are kept")

@@ -99,4 +99,6 @@ def records(item: Item, settings: Settings, folder: pathlib.Path) -> Iterator[by
                 yield packed.read(str(number))
     except (OSError, zipfile.BadZipFile, EOFError) as error:
         path.unlink(missing_ok=True)
-        raise ClipError(f"{path}: damaged ({error}); run the build again, it makes this video anew") from error
+        raise ClipError(
+            f"{path}: damaged ({error}); run the build again, it makes this video anew"
+        ) from error

@@ -4,10 +4,8 @@ import hashlib
 import pathlib
 
 import pytest
-import tensorflow_datasets as tfds
 
 from datasets_tfds import build
-from datasets_tfds.avlips.avlips_dataset_builder import Builder
 from datasets_tfds.avlips.make_dummy_data import FOLDER
 from datasets_tfds.settings import changed
 from datasets_tfds.shards import Shard, take_note
@@ -20,18 +18,20 @@ def _sums(builder):
 
 @pytest.mark.parametrize("mode", ["in_memory", "multi_processing"])
 def test_beam_builds_the_same_shards(tmp_path, mode):
-    beam = pytest.importorskip("apache_beam", reason="the extra tfds is not installed")
-    flags = ["--runner=DirectRunner", f"--direct_running_mode={mode}", "--direct_num_workers=2"]
-    config = tfds.download.DownloadConfig(
-        manual_dir=FOLDER, beam_options=beam.options.pipeline_options.PipelineOptions(flags)
+    pytest.importorskip("apache_beam", reason="the extra tfds is not installed")
+    options = f"runner=DirectRunner,direct_running_mode={mode},direct_num_workers=2"
+    settings = changed("avlips", videos_per_shard=1)
+    on_beam = build.build(
+        manual_dir=str(FOLDER),
+        data_dir=str(tmp_path / "beam"),
+        settings=settings,
+        beam_pipeline_options=options,
     )
-    on_beam = Builder(config="avlips", data_dir=tmp_path / "beam")
-    on_beam.download_and_prepare(download_config=config)
     light = build.build(
-        manual_dir=str(FOLDER), data_dir=str(tmp_path / "light"), settings=changed("avlips"), workers=0
+        manual_dir=str(FOLDER), data_dir=str(tmp_path / "light"), settings=settings, workers=0
     )
     assert _sums(on_beam) == _sums(light)
-    assert len(_sums(light)) == 3
+    assert len(_sums(light)) == 8
     made, expected = (build.report.read(builder.data_path) for builder in (on_beam, light))
     assert made == expected
 
