@@ -15,13 +15,15 @@ FPS = 25
 RATE = 8000
 
 
-def write_video(path: pathlib.Path, frames: np.ndarray, *, fps: int = FPS, codec: str = "libx264") -> None:
+def write_video(
+    path: pathlib.Path, frames: np.ndarray, *, codec: str = "libx264", pix_fmt: str = "yuv420p"
+) -> None:
     """Writes frames (n, height, width, 3) uint8 RGB without sound."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=fps)
+        stream = container.add_stream(codec, rate=FPS)
         stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = pix_fmt
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 import os
 import pathlib
 import random
@@ -13,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+import soundfile
 import tensorflow_datasets as tfds
 
 from datasets_tfds import build, report
@@ -26,8 +26,12 @@ from datasets_tfds.avlips.make_dummy_data import (
 )
 from datasets_tfds.report import BuildError
 from datasets_tfds.settings import changed
+from lipfd_jax.preprocessing import encoding
+from lipfd_jax.preprocessing.clips import CLASSES
+from lipfd_jax.preprocessing.composite import COMPOSITE_SHAPE
 
 DUMMY_WINDOWS = 8  # of a clip of 12 frames
+_PNG = encoding.png(np.zeros((8, 8, 3), np.uint8))
 
 
 def _build(manual_dir, data_dir, *, config="avlips", workers=0, changes=None, **options):
@@ -115,43 +119,57 @@ def test_a_changed_shard_is_found_and_can_not_be_read(tmp_path):
         list(tfds.builder_from_directory(folder).as_data_source("train"))
 
 
-def _damage(folder):
-    """Bad inputs beside the good ones of write_clips; returns {name: part of the reason}."""
+def _bad(folder):
+    """Writes unusable input beside the good clips; returns the names a report must give."""
     real, wavs = folder / "0_real", folder / "wav" / "0_real"
-    good = (real / "a.mp4").read_bytes()
-    sound = (wavs / "a.wav").read_bytes()
-    files = {
-        "empty": b"",
-        "text": b"this is no video\n" * 50,
-        "header": good[:100],
-        "half": good[: len(good) // 2],
-    }
+    good, sound = (real / "a.mp4").read_bytes(), (wavs / "a.wav").read_bytes()
+    files = {f"cut{share}": good[: len(good) * share // 10] for share in (1, 3, 5, 7, 9)}
+    files |= {"empty": b"", "text": b"this is no video\n" * 50, "sound": sound, "picture": _PNG}
     for name, content in files.items():
         (real / f"{name}.mp4").write_bytes(content)
         (wavs / f"{name}.wav").write_bytes(sound)
-    write_video(real / "short.mp4", moving_bars(0, count=4))
-    write_wav(wavs / "short.wav", chirp(0, seconds=0.2))
+    for name, count in (("one", 1), ("four", 4)):
+        write_video(real / f"{name}.mp4", moving_bars(0, count=count))
+        write_wav(wavs / f"{name}.wav", chirp(0, seconds=0.2))
     write_video(real / "mute.mp4", moving_bars(0, count=12))  # neither wav nor track
-    (real / "nosound.mp4").write_bytes(good)
+    for name in ("nosound", "nan"):
+        (real / f"{name}.mp4").write_bytes(good)
     write_wav(wavs / "nosound.wav", np.zeros(0))
+    soundfile.write(wavs / "nan.wav", np.full(4000, np.nan, np.float32), 8000, subtype="FLOAT")
     (real / "notes.txt").write_text("no video")
     (wavs / "lonely.wav").write_bytes(sound)
     (real / "link.mp4").symlink_to(FOLDER / "0_real" / "dummy0.mp4")
-    names = [*files, "short", "mute", "nosound", "notes.txt", "link.mp4"]
+    names = [*files, "one", "four", "mute", "nosound", "nan", "notes.txt", "link.mp4"]
     return {f"0_real/{name}" for name in names} | {"wav/0_real/lonely.wav"}
+
+
+def _odd(folder):
+    """Writes strange but usable input, including names; returns its videos."""
+    sizes = {"tiny": (1, 1), "narrow": (2, 64), "wide": (16, 4096)}
+    for name, (height, width) in sizes.items():
+        pictures = np.zeros((12, height, width, 3), np.uint8)
+        write_video(folder / "1_fake" / f"{name}.mkv", pictures, codec="ffv1", pix_fmt="bgr0")
+    names = [*sizes, "日本語 ü 'x'", "long" * 50]
+    for name in names[len(sizes) :]:
+        write_video(folder / "1_fake" / f"{name}.mp4", moving_bars(0, count=12))
+    for name in names:
+        write_wav(folder / "wav" / "1_fake" / f"{name}.wav", chirp(0, seconds=0.5))
+    return {f"1_fake/{name}" for name in names}
 
 
 def test_bad_inputs_are_named_and_nothing_else_is_lost(tmp_path):
     write_clips(tmp_path / "data", ("a", "b", "c"))
-    bad = _damage(tmp_path / "data")
-    silent = tmp_path / "data" / "wav" / "1_fake" / "b.wav"
-    write_wav(silent, np.zeros(4000))
+    bad, odd = _bad(tmp_path / "data"), _odd(tmp_path / "data")
+    write_wav(tmp_path / "data" / "wav" / "1_fake" / "b.wav", np.zeros(4000))
     builder = _build(tmp_path / "data", tmp_path / "out", workers=2)
-    made = json.loads((builder.data_path / report.FILE).read_text())
+    made = report.read(builder.data_path)
     assert {problem["name"] for problem in made["problems"]} == bad
     assert all(problem["reason"] for problem in made["problems"])
     assert [(w["video"], "silent" in w["warnings"][0]) for w in made["warnings"]] == [("1_fake/b", True)]
-    assert made["records"] == 6 * DUMMY_WINDOWS == sum(i.num_examples for i in builder.info.splits.values())
+    records = [record for split in builder.info.splits for record in builder.as_data_source(split)]
+    assert {r["video"].decode() for r in records} == odd | {f"{k}/{n}" for k in CLASSES for n in "abc"}
+    assert len(records) == made["records"] == (len(odd) + 6) * DUMMY_WINDOWS
+    assert all(encoding.rebuild(record).shape == COMPOSITE_SHAPE for record in records)
 
 
 def test_no_good_video_is_an_error(tmp_path):
