@@ -9,7 +9,7 @@ import av
 from lipfd_jax.preprocessing.clips import ClipError
 
 MAX_PIXELS = 4096 * 4096  # of one picture; a decoder may hold seventeen of them
-MAX_SECONDS = 3600.0  # of a clip; an hour of sound is 320 MB
+MAX_SECONDS = 1800.0  # of a clip; half an hour of sound is 160 MB, and its mel picture takes as much again
 # Playlists, scripts and still pictures are containers to ffmpeg too, and can name other files: not these.
 _FORMATS = "mov,matroska,webm,avi,mpeg,mpegvideo,mpegts,flv,asf,ogg,wav,w64,aiff,flac,mp3,aac"
 
