@@ -58,7 +58,7 @@ def pillow_webp(method: int, quality: int, *, lossless: bool = True) -> Coder:
     return code
 
 
-_LEVEL, _STRATEGY, _FILTER = cv2.IMWRITE_PNG_COMPRESSION, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_FILTER
+_LEVEL, _STRATEGY = cv2.IMWRITE_PNG_COMPRESSION, cv2.IMWRITE_PNG_STRATEGY
 _FULL = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
 _JPEG = cv2.IMWRITE_JPEG_QUALITY
 CANDIDATES = {
@@ -68,7 +68,6 @@ CANDIDATES = {
     "PNG level 3": Candidate(opencv(".png", _LEVEL, 3)),
     "PNG level 3, differences": Candidate(opencv(".png", _LEVEL, 3), delta=True),
     "PNG level 6": Candidate(opencv(".png", _LEVEL, 6)),
-    "PNG level 6, all filters": Candidate(opencv(".png", _LEVEL, 6, _FILTER, cv2.IMWRITE_PNG_ALL_FILTERS)),
     "WebP lossless, OpenCV": Candidate(opencv(".webp", cv2.IMWRITE_WEBP_QUALITY, 101)),
     "WebP lossless, effort 0": Candidate(pillow_webp(0, 0)),
     "WebP lossless, effort 0, one above the other": Candidate(pillow_webp(0, 0), axis=0),

@@ -1,5 +1,6 @@
 """The command: pictures in two processes, exit codes, wrong flags."""
 
+import shutil
 import subprocess
 import sys
 
@@ -16,6 +17,15 @@ def test_pictures_of_real_clips(media, tmp_path):
     assert "last 4 frames dropped" in done.stdout
     assert "clip/s" in done.stderr
     assert len(list(tmp_path.glob("*/*.png"))) == 26
+
+
+def test_a_folder_described_by_a_csv(media, tmp_path):
+    shutil.copy(media / "AVLips" / "0_real" / "0.mp4", tmp_path / "talk.mp4")  # with a sound track inside
+    (tmp_path / "clips.csv").write_text("path,label\ntalk.mp4,fake\ngone.mp4,real\n")
+    done = _run("--csv", tmp_path / "clips.csv", "--output", tmp_path / "out", "--workers=0")
+    assert done.returncode == 0
+    assert "not built: gone.mp4: no such file" in done.stdout
+    assert len(list((tmp_path / "out" / "1_fake").glob("talk_?.png"))) == 10
 
 
 def test_nothing_built_is_a_failure(tmp_path):

@@ -20,7 +20,11 @@ from lipfd_jax.preprocessing.clips import Clip, ClipError
 
 Result = TypeVar("Result")
 _AHEAD = 4  # clips in work per worker, so that a slow one does not stall the others; bounds the memory
-_PRELOADED = ["lipfd_jax.preprocessing.extraction", "lipfd_jax.preprocessing.encoding", "librosa.feature"]
+_PRELOADED = [
+    "lipfd_jax.preprocessing.extraction",
+    "lipfd_jax.preprocessing.encoding",
+    "librosa.feature.spectral",
+]
 
 
 @dataclass(frozen=True)

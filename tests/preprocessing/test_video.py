@@ -1,5 +1,7 @@
 """Frames and their times: equal to OpenCV's to the bit, rightly turned, bounded, from one file only."""
 
+import struct
+
 import cv2
 import numpy as np
 import pytest
@@ -81,6 +83,19 @@ def test_frames_before_time_zero(tmp_path, studio):
         np.testing.assert_allclose(track.times, decoded.times, atol=1e-6)
         numbers = [studio.number_of(decoded.pictures[number]) for number in range(len(track.times))]
         assert numbers == list(range(20 - len(numbers), 20))
+
+
+def test_edit_lists_are_followed(tmp_path, studio):
+    """A cut without encoding again hides frames of the file; it is no truncated file."""
+    path = studio.write_video(tmp_path / "a.mp4", 60)
+    data = bytearray(path.read_bytes())
+    entry = data.index(b"elst") + 12
+    _, shift = struct.unpack(">Ii", data[entry : entry + 8])
+    data[entry : entry + 8] = struct.pack(">Ii", 1000, shift + 12800)  # a second, from the first second on
+    path.write_bytes(data)
+    track, decoded = read_track(path), read_frames(path, range(60))
+    assert len(track.times) == len(decoded.times) == 25
+    assert [studio.number_of(decoded.pictures[number]) for number in (0, 24)] == [25, 49]
 
 
 @pytest.mark.parametrize("kept", [0.1, 0.3, 0.6, 0.8, 0.95])
