@@ -41,7 +41,7 @@ _AVLIPS = flags.DEFINE_string("avlips", None, "Clips in the AVLips layout, with 
 _COPIES = flags.DEFINE_integer("copies", 10, "How often our side builds them, to get past its start.")
 _WORKERS = flags.DEFINE_integer("workers", 2, "Processes of our side, and threads of both when reading.")
 _CONFIGS = flags.DEFINE_list(
-    "configs", ["avlips", "avlips:6", "avlips-lossy", "avlips-composite"], "name[:effort]."
+    "configs", ["avlips", "avlips:3", "avlips-lossy", "avlips-composite"], "name[:effort]."
 )
 _LONG = flags.DEFINE_bool("long_video", False, "Measure the memory of a long video instead.")
 _OUTPUT = flags.DEFINE_string("output", None, "Where to write the figures as JSON.")

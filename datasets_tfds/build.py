@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 import tensorflow_datasets as tfds
-from absl import app, flags
+from absl import app, flags, logging
 
 from datasets_tfds import options, report
 from datasets_tfds.avlips.avlips_dataset_builder import Builder
@@ -107,6 +107,8 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {argv[1:]}")
     given = flags.FLAGS
+    if not given["verbosity"].present:
+        logging.set_verbosity(logging.ERROR)  # TFDS warns about the folders it is going to fill
     try:
         settings = options.settings()
         if given.verify:
@@ -125,7 +127,7 @@ def main(argv: list[str]) -> None:
         )
     except KeyboardInterrupt:
         sys.exit("stopped; the same command goes on from here, finished videos are kept")
-    except (BuildError, ClipError, ValueError) as error:
+    except (BuildError, ClipError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")
 
 

@@ -1,7 +1,9 @@
 """What decides the content of a build: its source, encoding, windows and split, in one frozen dataclass."""
 
 import dataclasses
+import hashlib
 import itertools
+import pathlib
 from typing import Any, Literal, get_args
 
 from lipfd_jax.preprocessing.clips import WindowsMode
@@ -44,9 +46,17 @@ class Settings:
         parts = (self.encoding, Settings.encoding), (self.windows, Settings.windows)
         return "-".join([self.source, *(value for value, default in parts if value != default)])
 
+    @property
+    def description(self) -> str:
+        """Returns the name in words."""
+        return f"{self.source} videos, {self.encoding} encoding, {self.windows} windows"
+
     def as_dict(self) -> dict[str, Any]:
-        """Returns plain JSON-able values."""
-        return {**dataclasses.asdict(self), "fractions": list(self.fractions)}
+        """Returns plain JSON-able values; for a split file its sum, as another file may get the same name."""
+        values = {**dataclasses.asdict(self), "fractions": list(self.fractions)}
+        if self.splits_csv:
+            values["splits_csv"] = hashlib.sha256(pathlib.Path(self.splits_csv).read_bytes()).hexdigest()
+        return values
 
 
 def named_settings() -> tuple[Settings, ...]:

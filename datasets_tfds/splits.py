@@ -137,7 +137,7 @@ def main(argv: list[str]) -> None:
             write(given.output, found.items, splits)
         counts = Counter(splits.values())
         print(f"videos in {', '.join(f'{split}: {counts[split]}' for split in SPLITS)}")
-    except (ClipError, ValueError) as error:
+    except (ClipError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")
 
 

@@ -38,7 +38,9 @@ class Builder(FileReaderBuilder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar = {"1.0.0": "First version."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = MANUAL
-    BUILDER_CONFIGS: ClassVar = [Config(name=s.name, settings=s) for s in named_settings()]
+    BUILDER_CONFIGS: ClassVar = [
+        Config(name=s.name, description=s.description, settings=s) for s in named_settings()
+    ]
     workers: int = os.cpu_count() or 1
     archive: pathlib.Path | None = None  # read this file instead of what manual_dir holds
 

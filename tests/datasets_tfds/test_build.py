@@ -90,6 +90,18 @@ def test_other_settings_are_refused_and_overwrite_builds_again(tmp_path):
     assert report.read(again.data_path)["settings"]["salt"] == "other"
 
 
+def test_another_split_file_of_the_same_name_is_noticed(tmp_path):
+    rows = "video,source,label,split\n0_real/dummy0,dummy0,0,{}\n"
+    path = tmp_path / "splits.csv"
+    path.write_text(rows.format("train"))
+    builder = _build(FOLDER, tmp_path, changes={"splits_csv": str(path)})
+    assert {r["video"] for r in builder.as_data_source("train")} == {b"0_real/dummy0"}
+    assert len(report.read(builder.data_path)["left_out"]) == 7
+    path.write_text(rows.format("test"))
+    with pytest.raises(BuildError, match="splits_csv"):
+        _build(FOLDER, tmp_path, changes={"splits_csv": str(path)})
+
+
 def test_the_number_of_workers_does_not_matter(dummy, tmp_path):
     other = _build(FOLDER, tmp_path, workers=2)
     assert _sums(other.data_path) == _sums(dummy.data_path)
@@ -201,7 +213,8 @@ def test_a_build_killed_ten_times_ends_like_an_undisturbed_one(tmp_path):
         if process.poll() is not None:
             break
         os.kill(process.pid, signal.SIGINT if kills % 3 == 0 else signal.SIGKILL)
-        process.wait()
+        said = process.communicate()[0].decode()
+        assert kills % 3 or "the same command goes on from here" in said, said
         kills += 1
     assert kills == 10
     last = _start(tmp_path / "data", tmp_path / "out", workers=0)
