@@ -90,13 +90,14 @@ def test_other_settings_are_refused_and_overwrite_builds_again(tmp_path):
     assert report.read(again.data_path)["settings"]["salt"] == "other"
 
 
-def test_another_split_file_of_the_same_name_is_noticed(tmp_path):
+def test_another_split_file_of_the_same_name_is_noticed(tmp_path, capsys):
     rows = "video,source,label,split\n0_real/dummy0,dummy0,0,{}\n"
     path = tmp_path / "splits.csv"
     path.write_text(rows.format("train"))
     builder = _build(FOLDER, tmp_path, changes={"splits_csv": str(path)})
     assert {r["video"] for r in builder.as_data_source("train")} == {b"0_real/dummy0"}
     assert len(report.read(builder.data_path)["left_out"]) == 7
+    assert "train lacks a class" in capsys.readouterr().out
     path.write_text(rows.format("test"))
     with pytest.raises(BuildError, match="splits_csv"):
         _build(FOLDER, tmp_path, changes={"splits_csv": str(path)})

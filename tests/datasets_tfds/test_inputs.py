@@ -69,7 +69,7 @@ def test_an_empty_folder_is_an_error(tmp_path, config):
         find(tmp_path / "nowhere", changed(config), tmp_path)
 
 
-def test_builds_a_folder_described_by_a_csv(tmp_path):
+def test_builds_a_folder_described_by_a_csv(tmp_path, capsys):
     data = tmp_path / "data"
     for name in ("x/one", "x/two", "three"):
         write_video(data / f"{name}.mp4", moving_bars(0, count=12))
@@ -78,6 +78,7 @@ def test_builds_a_folder_described_by_a_csv(tmp_path):
     (data / "list.csv").write_text("path,label,group,generator\n" + rows)
     settings = changed("folder", clips_csv="list.csv", fractions=(1.0, 0.0, 0.0))
     builder = build.build(manual_dir=str(data), data_dir=str(tmp_path), settings=settings, workers=0)
+    assert "train lacks a class" not in capsys.readouterr().out
     records = list(builder.as_data_source("train"))
     known = {(r["video"], r["label"], r["source"], r["generator"]) for r in records}
     assert known == {
