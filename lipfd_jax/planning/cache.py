@@ -13,7 +13,7 @@ from lipfd_jax.training.config import Experiment
 DEFAULT = Path("~/.cache/lipfd_jax/plan")
 
 _PACKAGES = ("jax", "jaxlib", "libtpu", "flax", "optax")
-_SOURCES = ("models", "training", "planning/compilation.py", "planning/collectives.py")  # of lipfd_jax
+_SOURCES = ("models", "training", "planning/compilation.py", "planning/program.py", "planning/traffic.py")
 
 
 def key(experiment: Experiment, topology: Topology, batch_per_chip: int) -> str:

@@ -57,11 +57,10 @@ def parse_topology(text: str) -> Topology:
     if name not in CHIPS:
         raise ValueError(f"topology {text!r}: unknown chip {name!r}; use {', '.join(CHIPS)}, as in v5e:4x4")
     example = CHIPS[name].slices[-1]
+    expected = f"expected one like {name}:{example}"
     sides = re.findall(r"[1-9]\d*", shape)
     if "x".join(sides) != shape or len(sides) != len(example.split("x")):
-        raise ValueError(
-            f"topology {text!r}: {shape!r} is no shape of {name}; expected one as in {name}:{example}"
-        )
+        raise ValueError(f"topology {text!r}: {shape!r} is no shape of {name}; {expected}")
     return Topology(CHIPS[name], tuple(map(int, sides)))
 
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from lipfd_jax.models.inputs import COMPOSITE_SHAPE
 from lipfd_jax.models.mesh import batch_sharding, make_mesh
 from lipfd_jax.planning.chips import Topology
-from lipfd_jax.planning.collectives import collective_bytes
+from lipfd_jax.planning.traffic import collective_bytes, memory_bytes
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.state import abstract_state, make_recipe
 from lipfd_jax.training.step import make_step
@@ -42,7 +42,8 @@ class Compiled:
     arguments: int = 0  # bytes of state and batch in it
     temporaries: int = 0  # bytes of everything else in it
     flops: float = 0.0
-    bytes_accessed: float = 0.0
+    bytes_accessed: float = 0.0  # by the compiler's count, accesses on the chip included
+    memory_bytes: int = 0  # of them to and from HBM, read from the program
     collectives: dict[str, int] = dataclasses.field(default_factory=dict)  # bytes by kind
     hosts: int = 1
 
@@ -111,6 +112,7 @@ def _measured(compiled: Any, hosts: int) -> Compiled:
     # Outputs take the place of donated arguments, as far as they alias.
     rest = memory.output_size_in_bytes - memory.alias_size_in_bytes + memory.temp_size_in_bytes
     rest += memory.generated_code_size_in_bytes
+    program = compiled.as_text()
     return Compiled(
         fits=True,
         memory=arguments + rest,
@@ -119,7 +121,8 @@ def _measured(compiled: Any, hosts: int) -> Compiled:
         temporaries=rest,
         flops=cost["flops"],
         bytes_accessed=cost["bytes accessed"],
-        collectives=collective_bytes(compiled.as_text()),
+        memory_bytes=memory_bytes(program),
+        collectives=collective_bytes(program),
         hosts=hosts,
     )
 

@@ -26,14 +26,14 @@ class Roofline:
         return max(("arithmetic", "memory", "interconnect"), key=lambda side: getattr(self, side))
 
 
-def roofline(chip: Chip, *, flops: float, bytes_accessed: float, collectives: dict[str, int]) -> Roofline:
+def roofline(chip: Chip, *, flops: float, memory_bytes: float, collectives: dict[str, int]) -> Roofline:
     """The bounds for one chip's part of a step.
 
     An all-reduce sends its bytes twice, once to sum and once to spread the sum; other collectives once. All
     links are taken to be used at once, which small slices without wrap-around can't.
     """
     sent = sum(size * (2 if kind == "all-reduce" else 1) for kind, size in collectives.items())
-    return Roofline(flops / chip.flops, bytes_accessed / chip.bandwidth, sent / chip.interconnect)
+    return Roofline(flops / chip.flops, memory_bytes / chip.bandwidth, sent / chip.interconnect)
 
 
 def utilisation(chip: Chip, *, model_flops: float, seconds: float) -> float:

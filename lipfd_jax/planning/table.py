@@ -20,25 +20,27 @@ class Plan:
 
     @property
     def bounds(self) -> Roofline:
-        """Lower bounds of a step's time."""
-        found = self.compiled
-        return roofline(
-            self.topology.chip,
-            flops=found.flops,
-            bytes_accessed=found.bytes_accessed,
-            collectives=found.collectives,
-        )
+        """Lower bounds of a step's time, memory by what goes to and from HBM."""
+        return self._roofline(self.compiled.memory_bytes)
+
+    def _roofline(self, memory_bytes: float) -> Roofline:
+        chip, found = self.topology.chip, self.compiled
+        return roofline(chip, flops=found.flops, memory_bytes=memory_bytes, collectives=found.collectives)
 
     @property
     def samples_per_second(self) -> float:
         """Of the whole slice, by the longest bound."""
         return self.batch_per_chip * self.topology.chips / self.bounds.seconds
 
-    @property
-    def utilisation(self) -> float:
-        """Model FLOPs utilisation by roofline."""
+    def utilisation(self, bounds: Roofline) -> float:
+        """Model FLOPs utilisation of a step that takes no longer than the bounds."""
         needed = self.model_flops * self.batch_per_chip
-        return utilisation(self.topology.chip, model_flops=needed, seconds=self.bounds.seconds)
+        return utilisation(self.topology.chip, model_flops=needed, seconds=bounds.seconds)
+
+    @property
+    def counted_bounds(self) -> Roofline:
+        """As `bounds`, if all bytes the compiler counts went to or from HBM: comparable, but no bound."""
+        return self._roofline(self.compiled.bytes_accessed)
 
     @property
     def host_rate(self) -> float:
@@ -60,12 +62,14 @@ _FITTING_ROWS: tuple[tuple[str, Callable[[Plan], str]], ...] = (
     ("GFLOP per sample", lambda p: f"{p.compiled.flops / p.batch_per_chip / 1e9:.0f}"),
     ("  the network's own", lambda p: f"{p.model_flops / 1e9:.0f}"),
     ("GB accessed per sample", lambda p: f"{p.compiled.bytes_accessed / p.batch_per_chip / 1e9:.2f}"),
+    ("  to and from HBM", lambda p: f"{p.compiled.memory_bytes / p.batch_per_chip / 1e9:.2f}"),
     ("step at least, ms", lambda p: f"{p.bounds.seconds * 1e3:.1f}"),
     ("  arithmetic", lambda p: f"{p.bounds.arithmetic * 1e3:.1f}"),
     ("  memory", lambda p: f"{p.bounds.memory * 1e3:.1f}"),
     ("  interconnect", lambda p: f"{p.bounds.interconnect * 1e3:.1f}"),
     ("bound by", lambda p: p.bounds.bound),
-    ("MFU at most", lambda p: f"{p.utilisation:.1%}"),
+    ("MFU at most", lambda p: f"{p.utilisation(p.bounds):.1%}"),
+    ("  if all accesses were to HBM", lambda p: f"{p.utilisation(p.counted_bounds):.1%}"),
     ("collectives per step, MB", lambda p: f"{sum(p.compiled.collectives.values()) / 1e6:.1f}"),
     ("samples/s at most", lambda p: f"{p.samples_per_second:,.0f}"),
     ("hours per epoch of AVLips", lambda p: f"{epoch_hours(p.samples_per_second):.3f}"),
@@ -83,12 +87,12 @@ def plan_table(plans: Sequence[Plan]) -> str:
         for name, value in _FITTING_ROWS
     ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            [name.ljust(widths[0]), *(v.rjust(w) for v, w in zip(values, widths[1:], strict=True))]
-        ).rstrip()
-        for name, *values in lines
-    )
+    return "\n".join(_aligned(line, widths) for line in lines)
+
+
+def _aligned(line: tuple[str, ...], widths: list[int]) -> str:
+    values = (value.rjust(width) for value, width in zip(line[1:], widths[1:], strict=True))
+    return "  ".join([line[0].ljust(widths[0]), *values]).rstrip()
 
 
 def _available(plan: Plan) -> float:
