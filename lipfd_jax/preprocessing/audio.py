@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from matplotlib.colors import Normalize
 
 from lipfd_jax.preprocessing.clips import ClipError
-from lipfd_jax.preprocessing.containers import check_seconds, opened
+from lipfd_jax.preprocessing.containers import best_stream, check_seconds, opened
 
 SAMPLE_RATE = 22050
 FFT_SIZE = 2048
@@ -44,16 +44,14 @@ class Sound:
 
 
 def read_sound(path: Path) -> Sound:
-    """The first sound track of a wav or video: mono, resampled to 22050 Hz.
+    """The sound track of a wav or video: mono, resampled to 22050 Hz.
 
     Decoded and resampled piece by piece; the samples equal those of `librosa.load`, to the bit for PCM.
     Raises ClipError where there is no track, where it holds NaN or infinite samples, is shorter than one mel
     column (2048 samples) or longer than `MAX_SECONDS`.
     """
     with opened(path) as container:
-        if not container.streams.audio:
-            raise ClipError(f"{path}: no sound track")
-        stream = container.streams.audio[0]
+        stream = best_stream(path, container, "audio")
         rate = stream.rate
         if rate not in _RATES:
             raise ClipError(f"{path}: sound at {rate} Hz, expected {_RATES.start} to {_RATES.stop - 1}")

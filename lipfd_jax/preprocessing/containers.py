@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import av
 
@@ -30,6 +31,21 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
         raise ClipError(
             f"{path}: can't be decoded ({error.strerror}); damaged, cut off or no media file"
         ) from error
+    except IndexError as error:  # PyAV's, at a stream that was not there when it opened the file
+        raise ClipError(f"{path}: streams appear on the way; damaged") from error
+
+
+def best_stream(
+    path: Path, container: av.container.InputContainer, kind: Literal["video", "audio"]
+) -> av.stream.Stream:
+    """The stream a player would choose. Raises ClipError where there is none or its codec is unknown."""
+    name = {"video": "video stream", "audio": "sound track"}[kind]
+    stream = container.streams.best(kind)
+    if stream is None:
+        raise ClipError(f"{path}: no {name}")
+    if stream.codec_context is None:
+        raise ClipError(f"{path}: the codec of its {name} is unknown here")
+    return stream
 
 
 def check_seconds(path: Path, seconds: float) -> None:

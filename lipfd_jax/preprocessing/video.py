@@ -15,7 +15,7 @@ import numpy as np
 
 from lipfd_jax.preprocessing.clips import ClipError
 from lipfd_jax.preprocessing.composite import TILE, tile
-from lipfd_jax.preprocessing.containers import MAX_PIXELS, check_seconds, opened
+from lipfd_jax.preprocessing.containers import MAX_PIXELS, best_stream, check_seconds, opened
 
 MAX_FRAMES = 1_000_000
 _FALLBACK_RATE = 25  # frames per second where a file gives neither timestamps nor a rate
@@ -118,11 +118,7 @@ def _picture(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReform
 
 
 def _video_stream(path: Path, container: av.container.InputContainer) -> av.VideoStream:
-    stream = container.streams.best("video")
-    if stream is None:
-        raise ClipError(f"{path}: no video stream")
-    if stream.codec_context is None:
-        raise ClipError(f"{path}: its video codec is unknown here")
+    stream = best_stream(path, container, "video")
     _check_size(path, stream.codec_context.width, stream.codec_context.height)
     return stream
 
