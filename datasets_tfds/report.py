@@ -61,10 +61,8 @@ def summary(report: dict[str, Any]) -> str:
     for split, classes in report["splits"].items():
         parts = [f"{name} {n['videos']} videos / {n['windows']} windows" for name, n in classes.items()]
         lines.append(f"  {split}: {', '.join(parts)}")
-        if report["settings"]["source"] != "official_val" and not all(n["windows"] for n in classes.values()):
-            lines.append(
-                f"    {split} lacks a class: try other --fractions, another --salt or a --splits_csv"
-            )
+        if not all(counts["windows"] for counts in classes.values()):
+            lines.append(f"    {split} lacks a class: try other --fractions, another --salt or --splits_csv")
     lines.append(f"{len(report['problems'])} inputs could not be used")
     lines += [f"  {problem['name']}: {problem['reason']}" for problem in report["problems"][:50]]
     lines.append(f"{len(report['warnings'])} videos were built with a warning")
