@@ -104,17 +104,24 @@ class LipFD(nnx.Module):
         self.get_weight = nnx.Linear(width, 1, rngs=rngs)
         self.fc = nnx.Linear(width, 1, rngs=rngs)
 
-    def __call__(self, image: jax.Array, crops: jax.Array, *, train: bool = False) -> Output:
+    def __call__(
+        self, image: jax.Array, crops: jax.Array, *, train: bool = False, crops_at_once: int | None = None
+    ) -> Output:
         """Scores prepared pictures.
 
         Args:
           image: (B, P, P, 3), the whole composite in the convention of config.inputs.
           crops: (B, 5, 3, C, C, 3): frame, region.
           train: normalise by the batch's statistics and update the running ones.
+          crops_at_once: with train=False, how many crops go through the trunk together; all if None.
         """
         features = self.encoder(self.conv1(image)).astype(jnp.float32)
-        # All fifteen crops in one call: one batch statistic, and products large enough for the device.
-        local = self.backbone(crops.reshape(-1, *crops.shape[3:]), train=train)
+        pictures = crops.reshape(-1, *crops.shape[3:])
+        if train or crops_at_once is None:  # one batch statistic, and products large enough for the device
+            local = self.backbone(pictures, train=train)
+        else:
+            pieces = pictures.reshape(-1, crops_at_once, *crops.shape[3:])
+            local = jax.lax.map(lambda piece: self.backbone(piece, train=False), pieces)
         return self.fuse(local.reshape(*crops.shape[:3], -1), features)
 
     def fuse(self, local: jax.Array, features: jax.Array) -> Output:
