@@ -113,14 +113,23 @@ def resize(
 
 
 def _gathered(pictures: jax.Array, *, rows: Taps, columns: Taps, dtype: jax.typing.DTypeLike) -> jax.Array:
-    for taps_, axis in ((columns, pictures.ndim - 2), (rows, pictures.ndim - 3)):
-        shape = [1] * pictures.ndim
-        shape[axis] = taps_.size
-        pictures = sum(
-            jnp.take(pictures, index, axis=axis).astype(jnp.float32) * weight.reshape(shape)
-            for index, weight in zip(taps_.indices.T, taps_.weights.T, strict=True)
-        )
-    return pictures.astype(dtype)
+    def one(picture: jax.Array) -> jax.Array:
+        return _gathered_axis(_gathered_axis(picture, columns, -2), rows, -3).astype(dtype)
+
+    if pictures.ndim == 3:
+        return one(pictures)
+    # A loop over pictures: without it XLA merges the resampling into whatever uses it, and in a training
+    # step computes it several times over (measured: 2.4 s instead of 0.7 s of CPU for 16 small samples).
+    return jax.lax.map(functools.partial(_gathered, rows=rows, columns=columns, dtype=dtype), pictures)
+
+
+def _gathered_axis(pictures: jax.Array, taps_: Taps, axis: int) -> jax.Array:
+    shape = [1] * pictures.ndim
+    shape[axis] = taps_.size
+    return sum(
+        jnp.take(pictures, index, axis=axis).astype(jnp.float32) * weight.reshape(shape)
+        for index, weight in zip(taps_.indices.T, taps_.weights.T, strict=True)
+    )
 
 
 def _multiplied(pictures: jax.Array, *, rows: Taps, columns: Taps, dtype: jax.typing.DTypeLike) -> jax.Array:
