@@ -8,6 +8,7 @@ vision transformer and a 4-block ResNet learn to see it, on people they have not
 
 import ml_collections
 
+from lipfd_jax.data.augmentation import OFF
 from lipfd_jax.training.config import (
     DataSettings,
     Experiment,
@@ -27,7 +28,7 @@ DEMO = Experiment(
     model=ModelSettings(
         encoder="vit_tiny", backbone="resnet_tiny", picture_size=280, crop_size=64, dtype="float32"
     ),
-    data=DataSettings(path="demo/data", threads=2),
+    data=DataSettings(path="demo/data", threads=2, augmentation=OFF),
     optimizer=OptimizerSettings(
         learning_rate=1e-3, warmup_steps=30, weight_decay=1e-2, trained_blocks=-1, encoder_factor=1.0
     ),
