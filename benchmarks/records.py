@@ -10,13 +10,14 @@ minutes in 1080p instead and tells how much memory that took.
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import json
 import pathlib
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import av
@@ -71,6 +72,41 @@ def released_preparation(clip: Clip, output: pathlib.Path) -> list[pathlib.Path]
     return paths
 
 
+@dataclasses.dataclass
+class Cost:
+    """What a call took, worker processes included."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    worker_mib: float = 0.0  # largest resident memory of a process below this one
+    parent_mib: float = 0.0
+
+
+def cost(function: Callable[[], Any]) -> tuple[Cost, Any]:
+    """Calls a function, watching this process and all below it; returns its cost and its result."""
+    found, ended, parent, cpu = Cost(), threading.Event(), psutil.Process(), {}
+
+    def watch() -> None:
+        while not ended.wait(0.05):
+            for process in [parent, *parent.children(recursive=True)]:
+                with contextlib.suppress(psutil.Error):
+                    who = "parent_mib" if process == parent else "worker_mib"
+                    resident = process.memory_info().rss / 2**20
+                    setattr(found, who, max(getattr(found, who), resident))
+                    cpu[process.pid] = sum(process.cpu_times()[:2])
+
+    watcher, before = threading.Thread(target=watch), sum(parent.cpu_times()[:2])
+    watcher.start()
+    try:
+        found.seconds, result = _timed(function)
+    finally:
+        ended.set()
+        watcher.join()
+    cpu[parent.pid] = sum(parent.cpu_times()[:2]) - before
+    found.cpu_seconds = sum(cpu.values())
+    return found, result
+
+
 def _timed(function: Callable[[], Any]) -> tuple[float, Any]:
     started = time.perf_counter()
     result = function()
@@ -81,23 +117,23 @@ def measure_released(clips: list[Clip], folder: pathlib.Path, threads: int) -> d
     """Windows per second of the released way, and bytes per window."""
     folder.mkdir()
     released_preparation(clips[0], folder)  # first use loads libraries
-    seconds, made = _timed(lambda: [path for clip in clips for path in released_preparation(clip, folder)])
+    built, made = cost(lambda: [path for clip in clips for path in released_preparation(clip, folder)])
     reading, _ = _timed(lambda: _all(lambda path: cv2.imread(str(path)), made, threads))
     size = sum(path.stat().st_size for path in made)
-    return _figures(len(made), seconds, reading, size)
+    return _figures(len(made), built, reading, size)
 
 
 def measure_ours(
     data: pathlib.Path, folder: pathlib.Path, settings: Settings, workers: int
 ) -> dict[str, float]:
     """The same of records: the whole command's work, start of the processes included."""
-    seconds, builder = _timed(
+    built, builder = cost(
         lambda: build(manual_dir=str(data), data_dir=str(folder), settings=settings, workers=workers)
     )
     made = report.read(builder.data_path)
     source = _source(builder)
     reading, _ = _timed(lambda: _all(lambda i: encoding.rebuild(source[i]), range(len(source)), workers))
-    return _figures(made["records"], seconds, reading, made["bytes"])
+    return _figures(made["records"], built, reading, made["bytes"])
 
 
 def _source(builder: Builder) -> Any:
@@ -112,10 +148,11 @@ def _all(function: Callable[[Any], Any], inputs: Any, threads: int) -> None:
             pass
 
 
-def _figures(windows: int, seconds: float, reading: float, size: int) -> dict[str, float]:
+def _figures(windows: int, built: Cost, reading: float, size: int) -> dict[str, float]:
     return {
         "windows": windows,
-        "built per second": windows / seconds,
+        "built per second": windows / built.seconds,
+        "built per CPU second": windows / built.cpu_seconds,
         "read per second": windows / reading,
         "bytes per window": size / windows,
     }
@@ -136,7 +173,7 @@ def compare(avlips: pathlib.Path, scratch: pathlib.Path) -> dict[str, dict[str, 
         settings = changed(config, effort=int(effort or 0), held_out=False, fractions=(1.0, 0.0, 0.0))
         theirs = measure_released(clips, scratch / f"released-{name}", _WORKERS.value)
         ours = measure_ours(data, scratch / name.replace(":", "-"), settings, _WORKERS.value)
-        for figure in ("built per second", "read per second", "bytes per window"):
+        for figure in ("built per second", "built per CPU second", "read per second", "bytes per window"):
             ours[f"{figure}, ratio"] = ours[figure] / theirs[figure]
         sides |= {f"released, before {name}": theirs, name: ours}  # in turns: the machine's mood hits both
     return sides
@@ -159,39 +196,10 @@ def long_video(scratch: pathlib.Path) -> dict[str, dict[str, float]]:
         scratch / "data" / "wav" / "0_real" / "long.wav", chirp(0, seconds=600, rate=22_050), rate=22_050
     )
     settings = changed("avlips", fractions=(1.0, 0.0, 0.0))
-    with _peaks() as peaks:
-        seconds, _ = _timed(
-            lambda: build(
-                manual_dir=str(scratch / "data"), data_dir=str(scratch), settings=settings, workers=1
-            )
-        )
-    return {"long video": {"seconds": seconds, **{f"{who}'s peak MiB": peak for who, peak in peaks.items()}}}
-
-
-@contextlib.contextmanager
-def _peaks() -> Iterator[dict[str, float]]:
-    """Fills in, at the end, the largest resident memory of this process and of any below it."""
-    peaks, ended = {"worker": 0.0, "parent": 0.0}, threading.Event()
-
-    def watch() -> None:
-        parent = psutil.Process()
-        while not ended.wait(0.05):
-            _raise(peaks, "parent", [parent])
-            _raise(peaks, "worker", parent.children(recursive=True))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield peaks
-    finally:
-        ended.set()
-        watcher.join()
-
-
-def _raise(peaks: dict[str, float], who: str, processes: list[psutil.Process]) -> None:
-    for process in processes:
-        with contextlib.suppress(psutil.Error):
-            peaks[who] = max(peaks[who], process.memory_info().rss / 2**20)
+    taken, _ = cost(
+        lambda: build(manual_dir=str(scratch / "data"), data_dir=str(scratch), settings=settings, workers=1)
+    )
+    return {"long video": dataclasses.asdict(taken)}
 
 
 def main(_: list[str]) -> None:
