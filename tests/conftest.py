@@ -1,12 +1,23 @@
-"""Fixtures every test may use: where the recorded outputs and the clips are, and parsed flags."""
+"""What every test may use: reference data, parsed flags, and programs compiled once for the whole session."""
 
 import os
 import pathlib
+import shutil
+import tempfile
 
 import pytest
 from absl import flags
 
 flags.FLAGS.mark_as_parsed()  # Grain's prefetching reads absl flags, which pytest never parses
+
+
+def pytest_configure(config):
+    """Keeps compiled programs for this session, before jax is imported; runs that tests start see it too."""
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="lipfd-compiled-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
 
 def _folder(variable: str) -> pathlib.Path:

@@ -35,8 +35,8 @@ class Metadata:
         """Reads what `to_json` wrote; CheckpointError where it is missing or of another format."""
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise CheckpointError(
-                f"{path}: an Orbax checkpoint, but not one of lipfd_jax (its metadata is missing or of another "
-                f"format than {FORMAT}); make one with train.py or python -m lipfd_jax.convert"
+                f"{path}: an Orbax checkpoint, but not one of lipfd_jax (its metadata is missing or not of "
+                f"format {FORMAT}); make one with train.py or python -m lipfd_jax.convert"
             )
         known = {field.name for field in dataclasses.fields(cls)}
         fields = {name: value for name, value in values.items() if name in known}

@@ -93,7 +93,7 @@ class Records:
             ) from error
 
     def __repr__(self) -> str:  # Grain puts it into the iterator's identity
-        return f"Records({self.folder.name}, {self.split}, {len(self)})"
+        return f"Records({self.folder.parent.name}, {self.split}, {len(self)})"
 
 
 class PictureFolder:

@@ -33,7 +33,7 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 
 def state_sharding(state: Any, mesh: Mesh) -> Any:
-    """Returns a sharding for each array: its largest dimension that fsdp divides is split, small arrays not."""
+    """Returns each array's sharding: the largest dimension that fsdp divides is split, if it is large."""
 
     def of(array: Any) -> NamedSharding:
         size = mesh.shape[FSDP]

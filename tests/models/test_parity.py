@@ -12,6 +12,7 @@ import pytest
 from flax import nnx
 
 from lipfd_jax.checkpoints import tables
+from lipfd_jax.models.forward import CPU, score_prepared
 from lipfd_jax.models.inputs import RELEASED, prepare
 from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_state
 
@@ -61,7 +62,7 @@ def model_of(params):
 
 @jax.jit
 def forward(params, prepared):
-    return model_of(params)(prepared.image, prepared.crops)
+    return score_prepared(model_of(params), prepared, pieces=CPU)
 
 
 @jax.jit

@@ -3,7 +3,6 @@
 import dataclasses
 
 import cv2
-import jax
 import numpy as np
 import pytest
 
@@ -22,15 +21,6 @@ def write_composites(folder, videos: int = 3, windows: int = 2) -> None:
                 for frame in range(5):
                     picture[650:850, 500 * frame + 150 : 500 * frame + 350] += np.uint8(100 * label)
                 cv2.imwrite(str(folder / name / f"{video}_{window}.png"), picture)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def compiled_programs(tmp_path_factory):
-    """Keeps compiled programs between the runs of these tests: most train the same step."""
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    yield
-    jax.config.update("jax_compilation_cache_dir", None)
 
 
 @pytest.fixture(scope="session")

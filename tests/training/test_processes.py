@@ -21,12 +21,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 STEPS = 12
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
-    return tmp_path_factory.mktemp("compiled")
-
-
-def _start(workdir, composites, compiled, *settings, devices=1, process=None, port=0):
+def _start(workdir, composites, *settings, devices=1, process=None, port=0):
     values = {
         "steps": STEPS,
         "batch_size": 8,
@@ -40,7 +35,7 @@ def _start(workdir, composites, compiled, *settings, devices=1, process=None, po
     }
     command = [sys.executable, "train.py", "--config=configs/lipfd.py:tiny", f"--workdir={workdir}"]
     command += [
-        f"--compilation_cache={compiled}",
+        f"--compilation_cache={os.environ['JAX_COMPILATION_CACHE_DIR']}",
         *(f"--config.{k}={v}" for k, v in values.items()),
         *settings,
     ]
@@ -69,10 +64,10 @@ def _finished(*processes):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory, composites, compiled):
+def whole(tmp_path_factory, composites):
     """An undisturbed run on one device."""
     workdir = tmp_path_factory.mktemp("whole") / "run"
-    _finished(_start(workdir, composites, compiled))
+    _finished(_start(workdir, composites))
     return workdir
 
 
@@ -84,10 +79,10 @@ def _same(first, second):
         np.testing.assert_array_equal(a, b)
 
 
-def test_killed_at_random_moments_a_run_ends_the_same(whole, tmp_path, composites, compiled):
+def test_killed_at_random_moments_a_run_ends_the_same(whole, tmp_path, composites):
     rng, kills = random.Random(5), 0
     for _ in range(4):
-        process = _start(tmp_path, composites, compiled)
+        process = _start(tmp_path, composites)
         target = max(_losses(tmp_path), default=0) + rng.randint(1, 4)
         while process.poll() is None and max(_losses(tmp_path), default=0) < target:
             time.sleep(0.02)
@@ -96,13 +91,13 @@ def test_killed_at_random_moments_a_run_ends_the_same(whole, tmp_path, composite
             process.send_signal(signal.SIGKILL)
             kills += 1
         process.communicate()
-    _finished(_start(tmp_path, composites, compiled))
+    _finished(_start(tmp_path, composites))
     assert kills >= 2
     _same(whole, tmp_path)
 
 
-def test_sigterm_saves_and_says_so(whole, tmp_path, composites, compiled):
-    process = _start(tmp_path, composites, compiled)
+def test_sigterm_saves_and_says_so(whole, tmp_path, composites):
+    process = _start(tmp_path, composites)
     while max(_losses(tmp_path), default=0) < 3:
         assert process.poll() is None
         time.sleep(0.02)
@@ -110,23 +105,23 @@ def test_sigterm_saves_and_says_so(whole, tmp_path, composites, compiled):
     output, _ = process.communicate(timeout=100)
     assert process.returncode == 75, output
     assert "the same command goes on" in output
-    _finished(_start(tmp_path, composites, compiled))
+    _finished(_start(tmp_path, composites))
     _same(whole, tmp_path)
 
 
 @pytest.mark.parametrize(("devices", "fsdp"), [(4, 1), (8, 2)])
-def test_devices_do_not_change_the_losses(whole, tmp_path, composites, compiled, devices, fsdp):
-    _finished(_start(tmp_path, composites, compiled, f"--config.fsdp={fsdp}", devices=devices))
+def test_devices_do_not_change_the_losses(whole, tmp_path, composites, devices, fsdp):
+    _finished(_start(tmp_path, composites, f"--config.fsdp={fsdp}", devices=devices))
     # Sums over the batch are taken in another order; measured differences lie below 1e-5.
     _close(whole, tmp_path)
 
 
-def test_two_processes_and_then_one_do_not_change_the_losses(whole, tmp_path, composites, compiled):
+def test_two_processes_and_then_one_do_not_change_the_losses(whole, tmp_path, composites):
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     first = "--config.steps=12", "--config.fsdp=2"
-    pair = [_start(tmp_path, composites, compiled, *first, devices=2, process=i, port=port) for i in range(2)]
+    pair = [_start(tmp_path, composites, *first, devices=2, process=i, port=port) for i in range(2)]
     while max(_losses(tmp_path), default=0) < 5:
         assert all(process.poll() is None for process in pair), [p.communicate()[0] for p in pair]
         time.sleep(0.02)
@@ -135,7 +130,7 @@ def test_two_processes_and_then_one_do_not_change_the_losses(whole, tmp_path, co
         process.communicate()
     reached = max(_losses(tmp_path))
     assert reached < STEPS
-    _finished(_start(tmp_path, composites, compiled))  # goes on with one process and one device
+    _finished(_start(tmp_path, composites))  # goes on with one process and one device
     _close(whole, tmp_path)
 
 
@@ -145,15 +140,15 @@ def _close(first, second):
     np.testing.assert_allclose([steps[s] for s in steps], [others[s] for s in steps], rtol=1e-3)
 
 
-def test_a_typo_is_refused_with_a_hint(tmp_path, composites, compiled):
-    process = _start(tmp_path, composites, compiled, "--config.optimizer.learning_rat=1")
+def test_a_typo_is_refused_with_a_hint(tmp_path, composites):
+    process = _start(tmp_path, composites, "--config.optimizer.learning_rat=1")
     output, _ = process.communicate()
     assert process.returncode
     assert 'Did you mean "learning_rate"' in output
 
 
-def test_missing_data_is_said_plainly(tmp_path, compiled):
-    process = _start(tmp_path, tmp_path / "nowhere", compiled)
+def test_missing_data_is_said_plainly(tmp_path):
+    process = _start(tmp_path, tmp_path / "nowhere")
     output, _ = process.communicate()
     assert process.returncode == 1
     assert "python -m datasets_tfds.build" in output
