@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax.experimental import multihost_utils
@@ -16,8 +15,7 @@ from jax.sharding import Mesh
 from lipfd_jax.data import pipeline, records
 from lipfd_jax.data.sources import Source
 from lipfd_jax.evaluation.scores import ScoreRow, Scores
-from lipfd_jax.models.inputs import prepare
-from lipfd_jax.models.lipfd import LipFD
+from lipfd_jax.models.forward import pieces_for, score
 from lipfd_jax.models.mesh import replicated, to_devices
 
 Forward = Callable[[Any, jax.Array], tuple[jax.Array, jax.Array]]
@@ -38,11 +36,10 @@ def make_forward(graph: Any, mesh: Mesh) -> Forward:
     Scores (B,) are the probabilities of a fake; both results are float32 and whole on every device.
     """
 
+    pieces = pieces_for(mesh.devices.flatten())
+
     def forward(states: tuple, composites: jax.Array) -> tuple[jax.Array, jax.Array]:
-        model: LipFD = nnx.merge(graph, *states, copy=True)
-        config = model.config
-        prepared = prepare(composites, config.inputs, dtype=jnp.dtype(config.dtype))
-        output = model(prepared.image, prepared.crops, train=False)
+        output = score(nnx.merge(graph, *states, copy=True), composites, pieces=pieces)
         return jax.nn.sigmoid(output.logits), output.region_weights
 
     return jax.jit(forward, out_shardings=replicated(mesh))

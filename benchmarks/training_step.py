@@ -1,0 +1,120 @@
+"""Seconds of one training step on this machine's CPU, against PyTorch, in one run.
+
+    python -m benchmarks.training_step [--batch=8] [--repeats=3] [--output=training_step.json]
+
+Needs PyTorch beside the project. Both sides go from the same uint8 composites to new parameters: resizing
+with antialias, fifteen crops, ViT (frozen, its input convolution trained) and ResNet in training mode, the
+same loss, clipping and AdamW, float32. Sides take turns; the fastest turn of each counts.
+"""
+
+import dataclasses
+import json
+import pathlib
+
+import jax
+import numpy as np
+import torch
+from absl import app, flags
+from torch.nn import functional
+
+from benchmarks.forward import fastest
+from benchmarks.torch_network import TorchLipFD
+from lipfd_jax.models.mesh import make_mesh, to_devices
+from lipfd_jax.training.config import Experiment, ModelSettings, OptimizerSettings
+from lipfd_jax.training.state import create_state, make_recipe
+from lipfd_jax.training.step import make_step
+
+_MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1) * 255
+_STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1) * 255
+_MARGINS = (0, 87, 137)  # of head, face and lip crops; ours are 0, 87.5 and 137.5
+
+
+class JaxStep:
+    """Our step, as training compiles it."""
+
+    def __init__(self, experiment: Experiment, batch: dict[str, np.ndarray]):
+        mesh, recipe = make_mesh(devices=jax.devices()[:1]), make_recipe(experiment)
+        self.state = create_state(recipe, mesh)
+        self.batch = to_devices(batch, mesh)
+        self.step = jax.jit(make_step(recipe), donate_argnums=0)
+
+    def __call__(self) -> float:
+        self.state, measured = self.step(self.state, self.batch)
+        return float(measured["loss"])
+
+
+class TorchStep:
+    """The same step in PyTorch, all crops in one trunk call."""
+
+    def __init__(self, experiment: Experiment, batch: dict[str, np.ndarray]):
+        self.network = TorchLipFD(experiment.model.encoder, experiment.model.backbone)
+        self.network.train()
+        self.network.encoder.requires_grad_(False)
+        self.trained = [p for p in self.network.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(self.trained, lr=1e-4, weight_decay=1e-3)
+        self.composites = torch.from_numpy(batch["composite"])
+        self.labels = torch.from_numpy(batch["label"]).float()
+        self.region_weight = experiment.loss.region_weight
+
+    def __call__(self) -> float:
+        self.optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            image, crops = _prepared(self.composites)
+        logits, weights = self.network(image, crops)
+        lead = weights.amax(-1) - weights[..., 0]
+        loss = functional.binary_cross_entropy_with_logits(logits, self.labels)
+        loss = loss + self.region_weight * (10 * torch.exp(-lead)).mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
+        self.optimizer.step()
+        return loss.item()
+
+
+def _prepared(composites: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    pictures = composites.permute(0, 3, 1, 2).float()
+    image = _resized(pictures, 1120)
+    frames = [pictures[:, :, 500:, 500 * i : 500 * (i + 1)] for i in range(5)]
+    crops = torch.stack(
+        [
+            torch.stack([_resized(f[:, :, m : 500 - m, m : 500 - m], 224) for m in _MARGINS], 1)
+            for f in frames
+        ],
+        1,
+    )
+    return (image - _MEAN) / _STD, (crops - _MEAN) / _STD
+
+
+def _resized(pictures: torch.Tensor, side: int) -> torch.Tensor:
+    return functional.interpolate(pictures, (side, side), mode="bilinear", antialias=True)
+
+
+def main(_: list[str]) -> None:
+    """Measures, prints and writes."""
+    count = flags.FLAGS.batch
+    experiment = Experiment(
+        steps=1000,
+        batch_size=count,
+        model=ModelSettings("vit_b32", "resnet18", dtype="float32"),
+        optimizer=dataclasses.replace(OptimizerSettings(), warmup_steps=0),
+    )
+    rng = np.random.default_rng(0)
+    batch = {
+        "composite": rng.integers(0, 256, (count, 1000, 2500, 3), np.uint8),
+        "label": (np.arange(count) % 2).astype(np.int32),
+    }
+    sides = {"jax": JaxStep(experiment, batch), "torch": TorchStep(experiment, batch)}
+    seconds = fastest(sides, flags.FLAGS.repeats)
+    figures = {**seconds, "ratio": seconds["torch"] / seconds["jax"], "batch": count}
+    print(
+        f"step of {count}: jax {seconds['jax']:.2f} s, torch {seconds['torch']:.2f} s; "
+        f"jax is {figures['ratio']:.2f} times as fast"
+    )
+    if flags.FLAGS.output:
+        pathlib.Path(flags.FLAGS.output).write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    flags.DEFINE_integer("batch", 8, "Samples per step.")
+    flags.DEFINE_integer("repeats", 3, "Turns of each side.")
+    flags.DEFINE_string("output", None, "Where to write the figures as JSON.")
+    app.run(main)
