@@ -6,6 +6,7 @@ import re
 from typing import Any, Protocol
 
 import tensorflow_datasets as tfds
+from etils import epath
 
 CLASSES = ("0_real", "1_fake")
 _PICTURE = re.compile(r"(?P<name>.+)_(?P<window>\d+)\.png")
@@ -32,9 +33,9 @@ def open_source(path: str, *, split: str = "test", builder_config: str | None = 
       FileNotFoundError: nothing readable is there.
       ValueError: several built configs fit, or the split does not exist or is empty.
     """
-    folder = pathlib.Path(path)
+    folder = epath.Path(path)  # also gs://
     if any((folder / name).is_dir() for name in CLASSES):
-        return PictureFolder(folder)
+        return PictureFolder(pathlib.Path(path))
     return Records.open(built_version(folder, builder_config), split)
 
 
@@ -44,7 +45,7 @@ def windows_mode(source: Source) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def built_version(folder: pathlib.Path, builder_config: str | None = None) -> pathlib.Path:
+def built_version(folder: epath.Path, builder_config: str | None = None) -> epath.Path:
     """Returns the folder of the one TFDS version at or below `folder` (newest version of one config)."""
     found = sorted(p.parent for p in folder.glob("**/features.json") if "incomplete" not in p.parent.name)
     if builder_config:
@@ -65,12 +66,12 @@ def built_version(folder: pathlib.Path, builder_config: str | None = None) -> pa
 class Records:
     """One split of a TFDS build in array_record format."""
 
-    folder: pathlib.Path
+    folder: epath.Path
     split: str
     records: Any
 
     @classmethod
-    def open(cls, folder: pathlib.Path, split: str) -> "Records":
+    def open(cls, folder: epath.Path, split: str) -> "Records":
         builder = tfds.builder_from_directory(folder)
         if split.split("[")[0] not in builder.info.splits:
             raise ValueError(f"{folder}: no split {split!r}; there are {', '.join(builder.info.splits)}")
@@ -88,8 +89,8 @@ class Records:
             return self.records[index]
         except Exception as error:
             raise ValueError(
-                f"{self.folder}: record {index} of split {self.split!r} can't be read ({error}); "
-                "a shard is damaged: build again"
+                f"{self.folder}: record {index} of split {self.split!r} can't be read ({error}). A shard is "
+                "damaged: datasets_tfds.build --verify names it, --overwrite builds again"
             ) from error
 
     def __repr__(self) -> str:  # Grain puts it into the iterator's identity

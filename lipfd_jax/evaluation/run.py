@@ -21,6 +21,7 @@ from lipfd_jax.evaluation.predict import Chosen, Prediction, predict
 from lipfd_jax.evaluation.report import write_report
 from lipfd_jax.evaluation.scores import Scores, ScoresWriter, read_scores
 from lipfd_jax.evaluation.table import metrics_json, metrics_table
+from lipfd_jax.models.inputs import mismatch
 from lipfd_jax.models.mesh import make_mesh, replicated
 
 SCORES, METRICS, REPORT, IDENTITY = "scores.csv", "metrics.json", "report.html", "evaluated.json"
@@ -74,16 +75,6 @@ def evaluate(
     return scores
 
 
-def mismatch(convention: str, windows: str) -> str:
-    """Returns a warning where an input convention and the windows' mode don't go together, else ""."""
-    if convention == windows:
-        return ""
-    return (
-        f"the model takes {convention} inputs, the records hold {windows} windows: scores are not comparable "
-        f"with those on {convention} windows"
-    )
-
-
 def _notes(opened: Opened, source: Source) -> dict[str, str]:
     metadata, windows = opened.metadata, windows_mode(source)
     model = metadata.model
@@ -95,7 +86,7 @@ def _notes(opened: Opened, source: Source) -> dict[str, str]:
         "data": f"{source}, {len(source):,} windows",
         "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
     }
-    warning = mismatch(model.inputs.name, windows)
+    warning = mismatch(model.inputs, windows)
     return {**notes, "warning": warning} if warning else notes
 
 

@@ -49,6 +49,16 @@ PAPER = Inputs("paper", channels="rgb", normalise=True, frames="true", crops="fr
 CONVENTIONS = {convention.name: convention for convention in (RELEASED, PAPER)}
 
 
+def mismatch(inputs: Inputs, windows: str) -> str:
+    """Returns a warning where input convention and windows mode don't go together, "" where they do."""
+    if inputs.name == windows:
+        return ""
+    return (
+        f"the model takes {inputs.name} inputs, the records hold {windows} windows: scores are not "
+        f"comparable with those on {inputs.name} windows"
+    )
+
+
 class Prepared(NamedTuple):
     """The network's input, in the convention of an `Inputs`."""
 

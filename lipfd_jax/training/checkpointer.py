@@ -90,6 +90,9 @@ class RunCheckpointer:
                     f"{path}: made with other settings of the model, of what is trained or of its average; "
                     f"use another workdir, or the settings in {self.folder.parent / 'config.json'}"
                 )
+            changed = _changes(metadata.experiment, self.recipe.experiment.to_dict())
+            if changed:
+                logger.warning("going on from step %d with changed settings: %s", step, ", ".join(changed))
             return state
         if self.steps():
             raise ValueError(f"{self.folder}: no checkpoint can be read; remove the folder to start afresh")
@@ -141,3 +144,15 @@ def _filled(abstract: TrainState, loaded: Mapping[str, Any], step: int) -> Train
         optimizer=loaded["optimizer"],
         ema=ema,
     )
+
+
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Names the settings that differ, with both values."""
+    found = []
+    for name in sorted(before.keys() | now.keys()):
+        old, new = before.get(name), now.get(name)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += _changes(old, new, f"{prefix}{name}.")
+        elif old != new:
+            found.append(f"{prefix}{name} {old} -> {new}")
+    return found

@@ -18,6 +18,7 @@ from lipfd_jax.data import pipeline
 from lipfd_jax.data.sources import Source, open_source, windows_mode
 from lipfd_jax.evaluation.metrics import window_metrics
 from lipfd_jax.evaluation.predict import Chosen, collect, predict
+from lipfd_jax.models.inputs import mismatch
 from lipfd_jax.models.mesh import make_mesh, to_devices
 from lipfd_jax.training import journal
 from lipfd_jax.training.checkpointer import RunCheckpointer
@@ -81,6 +82,8 @@ def train(
             experiment.name, len(source), windows, recipe.config.inputs.name,
             mesh.size, run.step, experiment.steps, workdir,
         )  # fmt: skip
+        if warning := mismatch(recipe.config.inputs, windows):
+            logger.warning("%s", warning)
         return run.go(state, data, stop=stop, profile_steps=profile_steps)
     finally:
         checkpointer.close()
