@@ -40,3 +40,13 @@ def golden() -> pathlib.Path:
 def media() -> pathlib.Path:
     """Real and forged clips (LIPFD_MEDIA)."""
     return _folder("LIPFD_MEDIA")
+
+
+@pytest.fixture(scope="session")
+def composites(tmp_path_factory) -> pathlib.Path:
+    """A folder of 12 composites, half of them fake and brighter in the middle of each frame."""
+    from lipfd_jax.training.rehearsal import draw_composites  # imports jax, which must wait for the above
+
+    folder = tmp_path_factory.mktemp("composites")
+    draw_composites(folder, videos=6)
+    return folder

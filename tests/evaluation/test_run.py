@@ -1,0 +1,149 @@
+"""Evaluation of a checkpoint: everything written, interruptions continued, the wrong things refused."""
+
+import csv
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from lipfd_jax.checkpoints.metadata import CheckpointError, Metadata
+from lipfd_jax.checkpoints.store import open_model, save_model
+from lipfd_jax.data.sources import PictureFolder
+from lipfd_jax.evaluation import run
+from lipfd_jax.evaluation.predict import Chosen, predict
+from lipfd_jax.evaluation.run import evaluate
+from lipfd_jax.models.inputs import PAPER, RELEASED
+from lipfd_jax.models.lipfd import LipFD, ModelConfig
+from lipfd_jax.models.mesh import make_mesh
+
+SMALL = {"picture_size": 80, "crop_size": 32}
+
+
+def _save(path, inputs=RELEASED, seed=0, windows="released"):
+    config = ModelConfig("vit_tiny", "resnet_tiny", dataclasses.replace(inputs, **SMALL))
+    model = LipFD(config, rngs=nnx.Rngs(seed))
+    save_model(
+        path, nnx.to_pure_dict(nnx.state(model)), Metadata(model=config, windows=windows, origin="a test")
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return str(_save(tmp_path_factory.mktemp("checkpoint") / "model"))
+
+
+def _rows(folder):
+    with (folder / "scores.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_everything_is_written(checkpoint, composites, tmp_path, capsys):
+    scores = evaluate(checkpoint, PictureFolder(composites), tmp_path, batch_size=5)
+    rows = _rows(tmp_path)
+    assert len(rows) == len(scores) == 12
+    assert list(rows[0]) == [
+        "path",
+        "label",
+        "score",
+        "video",
+        "source",
+        "generator",
+        "window",
+        "start_frame",
+    ]
+    assert rows[0]["path"] == "0_real/0_0.png"
+    assert [int(row["label"]) for row in rows] == [0] * 6 + [1] * 6
+    figures = json.loads((tmp_path / "metrics.json").read_text())
+    assert figures["windows"]["n"] == 12
+    assert figures["notes"]["inputs"].startswith("released")
+    assert "data:image/jpeg" in (tmp_path / "report.html").read_text()
+    printed = capsys.readouterr().out
+    assert "inputs:        released" in printed
+    assert "warning" not in printed
+
+
+def test_an_interrupted_evaluation_goes_on(checkpoint, composites, tmp_path, monkeypatch):
+    evaluate(checkpoint, PictureFolder(composites), tmp_path / "whole", batch_size=4)
+
+    def broken(*args, **kwargs):
+        for number, prediction in enumerate(predict(*args, **kwargs)):
+            if number == 2:
+                raise KeyboardInterrupt
+            yield prediction
+
+    monkeypatch.setattr(run, "predict", broken)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(checkpoint, PictureFolder(composites), tmp_path / "parts", batch_size=4)
+    assert len(_rows(tmp_path / "parts")) == 8
+    monkeypatch.undo()
+    evaluate(checkpoint, PictureFolder(composites), tmp_path / "parts", batch_size=4)
+    assert (tmp_path / "parts" / "scores.csv").read_text() == (tmp_path / "whole" / "scores.csv").read_text()
+
+
+def test_scores_of_another_checkpoint_are_not_mixed_in(checkpoint, composites, tmp_path):
+    evaluate(checkpoint, PictureFolder(composites), tmp_path / "out")
+    other = _save(tmp_path / "other", seed=1)
+    with pytest.raises(ValueError, match="holds scores of"):
+        evaluate(str(other), PictureFolder(composites), tmp_path / "out")
+
+
+def test_inputs_and_windows_that_do_not_go_together_are_warned_of(composites, tmp_path, capsys):
+    checkpoint = _save(tmp_path / "paper", inputs=PAPER, windows="paper")
+    evaluate(str(checkpoint), PictureFolder(composites), tmp_path / "out")
+    assert "the model takes paper inputs, the records hold released windows" in capsys.readouterr().out
+
+
+def test_comparison_with_published_scores(checkpoint, composites, tmp_path, capsys):
+    evaluate(checkpoint, PictureFolder(composites), tmp_path / "ours")
+    theirs = tmp_path / "theirs.csv"
+    lines = (tmp_path / "ours" / "scores.csv").read_text().splitlines()
+    theirs.write_text(
+        "\n".join(["path,label,score", *(",".join(r.split(",")[:3]) for r in lines[1:6])]) + "\n"
+    )
+    evaluate(checkpoint, PictureFolder(composites), tmp_path / "again", against=str(theirs))
+    figures = json.loads((tmp_path / "again" / "metrics.json").read_text())
+    assert figures["comparison"]["shared"] == 5
+    assert figures["comparison"]["largest"] == 0.0
+
+
+def test_batches_do_not_change_scores(checkpoint, composites):
+    opened = open_model(checkpoint)
+    graph, state = nnx.split(opened.model)
+    source = Chosen(PictureFolder(composites), range(5))
+    found = []
+    for size in (1, 2, 5):
+        rows = [
+            row for p in predict(graph, (state,), source, mesh=make_mesh(), batch_size=size) for row in p.rows
+        ]
+        assert [row.path for row in rows] == [f"0_real/{i}_0.png" for i in range(5)]
+        found.append([row.score for row in rows])
+    np.testing.assert_allclose(found[1:], [found[0]] * 2, atol=1e-5)
+
+
+def test_weights_survive_saving(checkpoint):
+    model = LipFD(open_model(checkpoint).metadata.model, rngs=nnx.Rngs(0))
+    for a, b in zip(
+        jax.tree.leaves(nnx.state(model)),
+        jax.tree.leaves(nnx.state(open_model(checkpoint).model)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_is_no_checkpoint_is_refused(tmp_path, composites):
+    with pytest.raises(CheckpointError, match="no such folder"):
+        open_model(tmp_path / "nowhere")
+    with pytest.raises(CheckpointError, match="no finished checkpoint"):
+        open_model(composites)
+
+
+def test_foreign_orbax_checkpoints_are_refused(tmp_path):
+    from orbax.checkpoint import v1 as ocp
+
+    ocp.save_checkpointables(tmp_path / "foreign", {"model": {"a": np.ones(3)}})
+    with pytest.raises(CheckpointError, match="not one of lipfd_jax"):
+        open_model(tmp_path / "foreign")
