@@ -15,7 +15,6 @@ from lipfd_jax.data.sources import PictureFolder
 from lipfd_jax.evaluation import run
 from lipfd_jax.evaluation.predict import Chosen, predict
 from lipfd_jax.evaluation.run import evaluate
-from lipfd_jax.evaluation.scores import COLUMNS
 from lipfd_jax.models.inputs import PAPER, RELEASED
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
 from lipfd_jax.models.mesh import make_mesh
