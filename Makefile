@@ -43,6 +43,7 @@ demo: $(VENV)/installed  ## Draw talking heads and forgeries, train a small dete
 	$(BIN)/python train.py --config=configs/demo.py --workdir=$(DEMO)/run --config.data.path=$(DEMO)/data \
 	    --config.seed=$(SEED)
 	$(BIN)/python evaluate.py --checkpoint=$(DEMO)/run --data=$(DEMO)/data --output=$(DEMO)/evaluation
+	@echo 'Drawn people, drawn forgeries: this score says nothing about real ones. Training curves: $(DEMO)/run/curves.png'
 
 rehearse: $(VENV)/installed  ## Train with two processes, kill one, start both again, compare
 	$(BIN)/python -m lipfd_jax.training.rehearsal --workdir=rehearsal

@@ -20,11 +20,11 @@ from lipfd_jax.training.config import (
 DEMO = Experiment(
     name="demo",
     seed=0,
-    steps=300,
+    steps=150,
     batch_size=16,
-    log_every=20,
-    evaluate_every=100,
-    checkpoint_every=100,
+    log_every=10,
+    evaluate_every=50,
+    checkpoint_every=50,
     model=ModelSettings(
         encoder="vit_tiny", backbone="resnet_tiny", picture_size=280, crop_size=64, dtype="float32"
     ),
