@@ -1,6 +1,7 @@
 """Reads the text of a compiled program: which instructions run, on what shapes, in which memory."""
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterator
 
@@ -41,7 +42,7 @@ def all_instructions(program: str) -> Iterator[Instruction]:
 
 
 def size(shape: str, *, hbm_only: bool = False) -> int:
-    """Bytes of a shape such as bf16[8,128]{1,0:T(8,128)S(1)}, or of all in a tuple; padding not counted.
+    """Bytes of a shape such as bf16[8,128]{1,0:T(8,128)S(1)}, or of all in a tuple, padded to whole tiles.
 
     With `hbm_only` those that live in memory on the chip count nothing.
     """
@@ -49,11 +50,23 @@ def size(shape: str, *, hbm_only: bool = False) -> int:
     for kind, bits, sides, layout in _SHAPE.findall(shape):
         if kind in ("token", "opaque") or (hbm_only and _ON_CHIP.search(layout)):
             continue
-        values = 1
-        for side in filter(None, sides.split(",")):
-            values *= int(side)
-        total += values * max(int(bits or 8), 8) // 8
+        total += math.prod(_padded([int(side) for side in sides.split(",") if side], layout)) * (
+            max(int(bits or 8), 8) // 8
+        )
     return total
+
+
+def _padded(sides: list[int], layout: str) -> list[int]:
+    """Sides as they lie in memory, the outermost first: the last ones rounded up to a tile, T(8,128)."""
+    order, _, rest = layout.partition(":")
+    tile = re.match(r"T\(([\d,]+)\)", rest)
+    if order:
+        sides = [sides[int(axis)] for axis in reversed(order.split(","))]
+    if tile and sides:
+        steps = [int(step) for step in tile[1].split(",")][-len(sides) :]
+        for axis, step in enumerate(steps, len(sides) - len(steps)):
+            sides[axis] = -(-sides[axis] // step) * step
+    return sides
 
 
 def _run(computations: dict[str, list], name: str, runs: int) -> Iterator[Instruction]:

@@ -59,7 +59,7 @@ SMALL = 64 * 128 * 2  # bytes of the bf16 array
     [
         ("f32[8,128]{1,0:T(8,128)}", 4096),
         ("bf16[3]", 6),
-        ("(s32[]{:T(128)}, pred[7]{0})", 11),
+        ("(s32[]{:T(128)}, pred[7]{0})", 4 + 7),
         ("f8e4m3fn[16]{0}", 16),
         ("token[]", 0),
     ],
@@ -68,8 +68,22 @@ def test_size_of_shapes(shape, expected):
     assert size(shape) == expected
 
 
+@pytest.mark.parametrize(
+    ("shape", "values"),
+    [
+        ("f32[3,5]{1,0:T(8,128)}", 8 * 128),
+        ("f32[3,5]{0,1:T(8,128)}", 8 * 128),
+        ("f32[9,5,2]{0,2,1:T(8,128)}", 5 * 8 * 128),  # the first side lies innermost
+        ("f32[7]{0:T(256)}", 256),
+        ("f32[]{:T(128)}", 1),
+    ],
+)
+def test_size_includes_what_tiles_leave_empty(shape, values):
+    assert size(shape) == 4 * values
+
+
 def test_what_stays_on_the_chip_is_no_memory_traffic():
-    assert size("(bf16[64]{0:S(1)}, bf16[32]{0:T(128)})", hbm_only=True) == 64
+    assert size("(bf16[64]{0:S(1)}, bf16[32]{0})", hbm_only=True) == 64
 
 
 def test_loops_run_as_often_as_they_say():
