@@ -1,6 +1,7 @@
 """Opens a checkpoint as a ready model, whoever wrote it, and writes a model as a checkpoint."""
 
 import dataclasses
+import json
 import pathlib
 from typing import Any
 
@@ -78,11 +79,10 @@ def find_checkpoint(path: str | pathlib.Path, step: int | None = None) -> epath.
     path = path if "://" in str(path) else epath.Path(pathlib.Path(path).absolute())
     if not path.exists():
         raise CheckpointError(f"{path}: no such folder; expected a checkpoint or a training run's workdir")
-    if (path / "_CHECKPOINT_METADATA").exists():  # Orbax's own test takes any folder of folders for one
+    if _finished(path):
         return path
     run = path / FOLDER if (path / FOLDER).is_dir() else path
-    with ocp.training.Checkpointer(run) as checkpointer:
-        found = {c.step: c.metrics or {} for c in checkpointer.checkpoints}
+    found = {int(p.name): _metrics(p) for p in run.iterdir() if p.name.isdigit() and _finished(p)}
     if not found:
         raise CheckpointError(f"{path}: no finished checkpoint inside")
     if step is None:
@@ -110,6 +110,26 @@ def save_model(path: str | pathlib.Path, weights: dict[str, Any], metadata: Meta
         ),
     ):
         ocp.save_checkpointables(path, {"model": weights}, custom_metadata=metadata.to_json())
+
+
+def readable(path: epath.Path) -> bool:
+    """Says whether the small files that Orbax reads of every checkpoint on opening a run are whole."""
+    try:
+        for file in (path / "_CHECKPOINT_METADATA", path / "metrics" / "metrics"):
+            if file.exists():
+                json.loads(file.read_text())
+    except ValueError:
+        return False
+    return _finished(path)
+
+
+def _finished(path: epath.Path) -> bool:
+    return (path / "_CHECKPOINT_METADATA").exists()  # Orbax's own test takes any folder of folders for one
+
+
+def _metrics(path: epath.Path) -> dict[str, float]:
+    file = path / "metrics" / "metrics"
+    return json.loads(file.read_text()) if file.exists() and readable(path) else {}
 
 
 def _abstract(tree: Any, sharding: Any) -> Any:

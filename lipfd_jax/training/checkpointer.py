@@ -2,17 +2,19 @@
 
 import logging
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 from etils import epath
 from flax import nnx
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 from orbax.checkpoint import v1 as ocp
 
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.checkpoints.store import FOLDER, METRIC, read_metadata
+from lipfd_jax.checkpoints.store import FOLDER, METRIC, read_metadata, readable
 from lipfd_jax.training import state as states
 from lipfd_jax.training.state import Recipe, TrainState
 
@@ -30,6 +32,7 @@ class RunCheckpointer:
         self.windows = windows  # mode of the training records
         self.folder = epath.Path(workdir) / FOLDER
         self.folder.mkdir(parents=True, exist_ok=True)
+        _set_aside_damaged(self.folder)
         best = ocp.training.preservation_policies.BestN(
             get_metric_fn=lambda metrics: metrics[METRIC], n=1, keep_checkpoints_without_metrics=False
         )
@@ -125,6 +128,19 @@ class RunCheckpointer:
         if not same_readers:  # every process takes its part of the same global order from there on
             data.set_state({"next_index": metadata.samples // batch_size})
         return _filled(abstract, loaded, metadata.step)
+
+
+def _set_aside_damaged(folder: epath.Path) -> None:
+    """Moves checkpoints that Orbax would stumble over out of its way, into damaged/ beside them."""
+    if jax.process_index() == 0:
+        for path in folder.iterdir():
+            if path.name.isdigit() and not readable(path):
+                aside = folder.parent / "damaged" / f"{path.name}-{time.time_ns()}"
+                aside.parent.mkdir(exist_ok=True)
+                path.rename(aside)
+                logger.error("checkpoint %s is damaged; moved to %s", path, aside)
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices("damaged checkpoints are set aside")
 
 
 def _filled(abstract: TrainState, loaded: Mapping[str, Any], step: int) -> TrainState:

@@ -67,16 +67,18 @@ def test_a_finished_run_does_nothing(experiment, tmp_path):
     assert (tmp_path / journal.FILE).read_text() == before
 
 
-def test_a_damaged_checkpoint_is_passed_over(changed, tmp_path, caplog):
-    settings = changed(steps=4)
+@pytest.mark.parametrize("part", ["", "model", "optimizer", "data", "metrics"])
+def test_a_damaged_checkpoint_is_passed_over(changed, tmp_path, caplog, part):
+    settings = changed(steps=4, evaluate_every=4)
     train(settings, tmp_path)
     expected = _losses(tmp_path)
-    for file in (tmp_path / "checkpoints" / "4").rglob("*"):
+    for file in (tmp_path / "checkpoints" / "4" / part).rglob("*"):
         if file.is_file():
             file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    train(settings, tmp_path)
+    assert train(settings, tmp_path).finished
     assert "checkpoints/4 is damaged" in caplog.text
     assert _losses(tmp_path) == expected
+    assert open_model(tmp_path, step=4)
 
 
 def test_other_settings_of_the_model_are_refused(changed, tmp_path):

@@ -112,7 +112,6 @@ def test_sigterm_saves_and_says_so(whole, tmp_path, composites):
 @pytest.mark.parametrize(("devices", "fsdp"), [(4, 1), (8, 2)])
 def test_devices_do_not_change_the_losses(whole, tmp_path, composites, devices, fsdp):
     _finished(_start(tmp_path, composites, f"--config.fsdp={fsdp}", devices=devices))
-    # Sums over the batch are taken in another order; measured differences lie below 1e-5.
     _close(whole, tmp_path)
 
 
@@ -135,9 +134,12 @@ def test_two_processes_and_then_one_do_not_change_the_losses(whole, tmp_path, co
 
 
 def _close(first, second):
+    """Sums over the batch are taken in another order: 1e-6 at first, and training makes it grow."""
     steps, others = _losses(first), _losses(second)
     assert sorted(steps) == sorted(others)
-    np.testing.assert_allclose([steps[s] for s in steps], [others[s] for s in steps], rtol=1e-3)
+    both = np.array([[steps[s], others[s]] for s in sorted(steps)])
+    np.testing.assert_allclose(both[:4, 0], both[:4, 1], rtol=1e-5)
+    np.testing.assert_allclose(both[:, 0], both[:, 1], rtol=1e-2)
 
 
 def test_a_typo_is_refused_with_a_hint(tmp_path, composites):
