@@ -14,6 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+# More than these are applied in a loop: a program with hundreds of gathers takes XLA minutes to compile.
+_UNROLLED_TAPS = 4
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Taps:
@@ -126,10 +129,16 @@ def _gathered(pictures: jax.Array, *, rows: Taps, columns: Taps, dtype: jax.typi
 def _gathered_axis(pictures: jax.Array, taps_: Taps, axis: int) -> jax.Array:
     shape = [1] * pictures.ndim
     shape[axis] = taps_.size
-    return sum(
-        jnp.take(pictures, index, axis=axis).astype(jnp.float32) * weight.reshape(shape)
-        for index, weight in zip(taps_.indices.T, taps_.weights.T, strict=True)
-    )
+
+    def tap(index: jax.Array, weight: jax.Array) -> jax.Array:
+        return jnp.take(pictures, index, axis=axis).astype(jnp.float32) * weight.reshape(shape)
+
+    indices, weights = taps_.indices.T, taps_.weights.T
+    if len(indices) <= _UNROLLED_TAPS:
+        return sum(tap(index, weight) for index, weight in zip(indices, weights, strict=True))
+    start = tap(indices[0], weights[0])
+    rest = jnp.asarray(indices[1:]), jnp.asarray(weights[1:])
+    return jax.lax.scan(lambda total, one: (total + tap(*one), None), start, rest)[0]
 
 
 def _multiplied(pictures: jax.Array, *, rows: Taps, columns: Taps, dtype: jax.typing.DTypeLike) -> jax.Array:

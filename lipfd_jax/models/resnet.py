@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from lipfd_jax.models.norm import BatchNorm, product
+
 _fan_out = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
 
 
@@ -47,13 +49,13 @@ class Conv(nnx.Module):
         self.stride, self.dtype = stride, dtype
         self.kernel = nnx.Param(_fan_out(rngs.params(), (size, size, inputs, outputs)))
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """(N, H, W, inputs) to (N, H / stride, W / stride, outputs)."""
-        kernel = self.kernel[...].astype(self.dtype)
+    def __call__(self, x: jax.Array, factors: jax.Array | float = 1.0) -> jax.Array:
+        """(N, H, W, inputs) to (N, H / stride, W / stride, outputs), which are multiplied by `factors`."""
+        kernel = (self.kernel[...] * factors).astype(self.dtype)
         x = x.astype(self.dtype)
         size = kernel.shape[0]
-        if size == 1:  # as a matrix product: the same sums, and faster on a CPU
-            return x[:, :: self.stride, :: self.stride] @ kernel[0, 0]
+        if size == 1:
+            return product(x[:, :: self.stride, :: self.stride], kernel[0, 0])
         return jax.lax.conv_general_dilated(
             x,
             kernel,
@@ -62,38 +64,28 @@ class Conv(nnx.Module):
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
         )
 
+    def normed(self, x: jax.Array, norm: BatchNorm, *, train: bool) -> jax.Array:
+        """`norm` of a 1x1 convolution of x."""
+        x = x.astype(self.dtype)[:, :: self.stride, :: self.stride]
+        return norm.of_product(x, self.kernel[...][0, 0], train=train)
 
-class BatchNorm(nnx.Module):
-    """Batch normalisation with PyTorch's semantics: eps 1e-5, momentum 0.1, unbiased running variance.
 
-    Statistics are float32 whatever the activations are. Under jit on a sharded batch they are those of the
-    global batch.
-    """
+@jax.custom_vjp
+def relu(x: jax.Array) -> jax.Array:
+    """max(x, 0); its gradient looks at the result, so that x itself need not be kept."""
+    return jnp.maximum(x, 0)
 
-    def __init__(self, channels: int):
-        self.scale = nnx.Param(jnp.ones(channels))
-        self.bias = nnx.Param(jnp.zeros(channels))
-        self.mean = nnx.BatchStat(jnp.zeros(channels))
-        self.var = nnx.BatchStat(jnp.ones(channels))
 
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """Normalises x (N, H, W, channels); `train` uses and records the batch's statistics."""
-        mean, var = self._measured(x) if train else (self.mean[...], self.var[...])
-        scale = self.scale[...] * jax.lax.rsqrt(var + 1e-5)
-        offset = self.bias[...] - mean * scale
-        return (x.astype(jnp.float32) * scale + offset).astype(x.dtype)
+relu.defvjp(lambda x: (relu(x),) * 2, lambda y, gradient: (jnp.where(y > 0, gradient, 0),))
 
-    def _measured(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        # Both sums in one pass over x; shifting by the running mean keeps their difference exact enough.
-        shift = self.mean[...]
-        shifted = x.astype(jnp.float32) - shift
-        first = shifted.mean((0, 1, 2))
-        var = jnp.maximum(jnp.square(shifted).mean((0, 1, 2)) - jnp.square(first), 0)
-        mean = first + shift
-        count = x.size // x.shape[-1]
-        self.mean[...] = 0.9 * self.mean[...] + 0.1 * jax.lax.stop_gradient(mean)
-        self.var[...] = 0.9 * self.var[...] + 0.1 * jax.lax.stop_gradient(var) * (count / max(count - 1, 1))
-        return mean, var
+
+@jax.custom_vjp
+def kept_relu(x: jax.Array) -> jax.Array:
+    """As `relu`, for a result with many readers: computed once, where XLA would keep x as well for some."""
+    return jax.lax.optimization_barrier(relu(x))
+
+
+kept_relu.defvjp(lambda x: (kept_relu(x),) * 2, lambda y, gradient: (jnp.where(y > 0, gradient, 0),))
 
 
 class Block(nnx.Module):
@@ -125,13 +117,13 @@ class Block(nnx.Module):
 
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         """(N, H, W, inputs) to (N, H / stride, W / stride, outputs)."""
-        y = jax.nn.relu(self.bn1(self.conv1(x), train=train))
+        y = relu(self.bn1(self.conv1(x), train=train))
         y = self.bn2(self.conv2(y), train=train)
         if self.bottleneck:
-            y = self.bn3(self.conv3(jax.nn.relu(y)), train=train)
+            y = self.conv3.normed(relu(y), self.bn3, train=train)
         if self.downsample:
-            x = self.shortcut_bn(self.shortcut_conv(x), train=train)
-        return jax.nn.relu(x + y)
+            x = self.shortcut_conv.normed(x, self.shortcut_bn, train=train)
+        return kept_relu(x + y)
 
 
 class ResNet(nnx.Module):
@@ -162,5 +154,10 @@ class ResNet(nnx.Module):
 
     def stem(self, pictures: jax.Array, *, train: bool) -> jax.Array:
         """Pictures (N, S, S, 3) to (N, S / 4, S / 4, width)."""
-        x = jax.nn.relu(self.bn1(self.conv1(pictures), train=train))
-        return nnx.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+        # The largest pixels are still largest after the norm, or smallest where its scale is negative. With
+        # those channels' signs turned the pool can come first, and leaves a quarter of the pixels to norm.
+        signs = jnp.where(self.bn1.scale[...] < 0, -1.0, 1.0)
+        x = self.conv1(pictures, signs)
+        scale, offset = self.bn1.coefficients(x, train=train, signs=signs)
+        x = nnx.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+        return relu((x.astype(jnp.float32) * scale + offset).astype(x.dtype))
