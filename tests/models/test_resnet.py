@@ -1,4 +1,4 @@
-"""The trunk's parts: convolutions, batch statistics, sizes."""
+"""The trunk's parts: convolutions, stem, sizes."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from lipfd_jax.models.resnet import BACKBONES, BatchNorm, Conv, ResNet
+from lipfd_jax.models.resnet import BACKBONES, Conv, ResNet, kept_relu, relu
 
 
 @pytest.mark.parametrize(("size", "stride"), [(1, 1), (1, 2), (3, 1), (3, 2), (7, 2)])
@@ -19,32 +19,28 @@ def test_conv_is_the_convolution(size, stride):
     np.testing.assert_allclose(conv(x), np.einsum("nhwcij,ijco->nhwo", windows, conv.kernel[...]), atol=1e-4)
 
 
-def test_batch_norm_measures_and_remembers():
-    x = np.random.default_rng(0).normal(300, 2, (4, 3, 3, 5)).astype(np.float32)  # mean far above deviation
-    norm = BatchNorm(5)
-    norm.mean[...] = jnp.full(5, 290.0)
-    y = np.asarray(norm(jnp.asarray(x), train=True))
-    np.testing.assert_allclose(y.mean((0, 1, 2)), 0, atol=1e-3)
-    np.testing.assert_allclose(y.var((0, 1, 2)), 1, atol=1e-3)
-    np.testing.assert_allclose(norm.mean[...], 0.9 * 290 + 0.1 * x.mean((0, 1, 2)), rtol=1e-6)
-    np.testing.assert_allclose(norm.var[...], 0.9 + 0.1 * x.var((0, 1, 2), ddof=1), rtol=1e-4)
+@pytest.mark.parametrize("function", [relu, kept_relu])
+def test_relu_and_its_gradient(function):
+    x = jnp.array([-2.0, 0.0, 3.0])
+    y, back = jax.vjp(function, x)
+    np.testing.assert_array_equal(y, [0, 0, 3])
+    np.testing.assert_array_equal(back(jnp.array([5.0, 6.0, 7.0]))[0], [0, 0, 7])
 
 
-def test_batch_norm_at_rest_uses_what_it_remembers():
-    norm = BatchNorm(2)
-    norm.mean[...], norm.var[...] = jnp.array([1.0, 2.0]), jnp.array([4.0, 9.0])
-    y = norm(jnp.full((1, 1, 1, 2), 5.0), train=False)
-    np.testing.assert_allclose(y[0, 0, 0], [2, 1], rtol=1e-5)
-    np.testing.assert_array_equal(norm.mean[...], [1, 2])
-
-
-def test_bfloat16_statistics_are_float32():
-    x = jnp.asarray(np.random.default_rng(0).normal(5, 1, (64, 16, 16, 3)), jnp.bfloat16)
-    norm = BatchNorm(3)
-    assert norm(x, train=True).dtype == jnp.bfloat16
-    expected = np.asarray(x, np.float64)
-    np.testing.assert_allclose(norm.mean[...], 0.1 * expected.mean((0, 1, 2)), rtol=1e-4)
-    np.testing.assert_allclose(norm.var[...], 0.9 + 0.1 * expected.var((0, 1, 2)), rtol=1e-4)
+@pytest.mark.parametrize("train", [False, True])
+def test_stem_is_convolution_norm_relu_pool(train):
+    """The pool comes before the norm there; scales of both signs."""
+    pictures = jnp.asarray(np.random.default_rng(0).standard_normal((3, 32, 32, 3)), jnp.float32)
+    model = ResNet(BACKBONES["resnet_tiny"], rngs=nnx.Rngs(0))
+    rng = np.random.default_rng(1)
+    for value in (model.bn1.scale, model.bn1.bias, model.bn1.mean):
+        value[...] = jnp.asarray(rng.standard_normal(16), jnp.float32)
+    plain = nnx.clone(model)
+    x = relu(plain.bn1(plain.conv1(pictures), train=train))
+    expected = nnx.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+    np.testing.assert_allclose(model.stem(pictures, train=train), expected, atol=1e-5)
+    np.testing.assert_allclose(model.bn1.mean[...], plain.bn1.mean[...], rtol=1e-5)
+    np.testing.assert_allclose(model.bn1.var[...], plain.bn1.var[...], rtol=1e-5)
 
 
 @pytest.mark.parametrize(
