@@ -63,7 +63,10 @@ def abstract_state(recipe: Recipe, mesh: Mesh) -> TrainState:
 def create_state(recipe: Recipe, mesh: Mesh) -> TrainState:
     """Draws a fresh state from the experiment's seed, in place on the mesh; the same on any mesh."""
     places = jax.tree.map(lambda x: x.sharding, abstract_state(recipe, mesh))
-    return jax.jit(_creator(recipe), out_shardings=places)(jax.random.key(recipe.experiment.seed))
+    # Runs once: on a CPU, optimising its many random draws takes longer than making them.
+    options = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
+    create = jax.jit(_creator(recipe), out_shardings=places, compiler_options=options)
+    return create(jax.random.key(recipe.experiment.seed))
 
 
 def with_weights(state: TrainState, recipe: Recipe, weights: dict[str, Any]) -> TrainState:

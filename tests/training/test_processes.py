@@ -81,7 +81,7 @@ def _same(first, second):
 
 def test_killed_at_random_moments_a_run_ends_the_same(whole, tmp_path, composites):
     rng, kills = random.Random(5), 0
-    for _ in range(4):
+    for _ in range(3):
         process = _start(tmp_path, composites)
         target = max(_losses(tmp_path), default=0) + rng.randint(1, 4)
         while process.poll() is None and max(_losses(tmp_path), default=0) < target:
@@ -109,9 +109,8 @@ def test_sigterm_saves_and_says_so(whole, tmp_path, composites):
     _same(whole, tmp_path)
 
 
-@pytest.mark.parametrize(("devices", "fsdp"), [(4, 1), (8, 2)])
-def test_devices_do_not_change_the_losses(whole, tmp_path, composites, devices, fsdp):
-    _finished(_start(tmp_path, composites, f"--config.fsdp={fsdp}", devices=devices))
+def test_eight_devices_do_not_change_the_losses(whole, tmp_path, composites):
+    _finished(_start(tmp_path, composites, "--config.fsdp=2", devices=8))
     _close(whole, tmp_path)
 
 
