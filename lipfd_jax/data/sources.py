@@ -47,7 +47,9 @@ def windows_mode(source: Source) -> str:
 
 def built_version(folder: epath.Path, builder_config: str | None = None) -> epath.Path:
     """Returns the folder of the one TFDS version at or below `folder` (newest version of one config)."""
-    found = sorted(p.parent for p in folder.glob("**/features.json") if "incomplete" not in p.parent.name)
+    levels = ("", "*/", "*/*/", "*/*/*/")  # data_dir/builder/config/version; buckets have no recursive search
+    files = [file for level in levels for file in folder.glob(f"{level}features.json")]
+    found = sorted(file.parent for file in files if "incomplete" not in file.parent.name)
     if builder_config:
         found = [p for p in found if p.parent.name == builder_config]
     if not found:
