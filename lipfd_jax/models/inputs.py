@@ -5,6 +5,7 @@ everything trained here uses what the paper describes. The choice travels with t
 """
 
 import dataclasses
+import functools
 from typing import Literal, NamedTuple
 
 import jax
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lipfd_jax.models.resize import Taps, compose, resize, taps
+from lipfd_jax.models.squares import resize_in_squares
 
 COMPOSITE_SHAPE = (1000, 2500, 3)
 FRAMES = 5
@@ -74,17 +76,9 @@ def prepare(composites: jax.Array, inputs: Inputs, *, dtype: jax.typing.DTypeLik
     """
     if composites.shape[1:] != COMPOSITE_SHAPE:
         raise ValueError(f"composites must be (B, 1000, 2500, 3), got {composites.shape}")
-    height, width, _ = COMPOSITE_SHAPE
-    size = inputs.picture_size
-    image = resize(
-        composites,
-        taps(height, size, antialias=inputs.antialias),
-        taps(width, size, antialias=inputs.antialias),
-        dtype=dtype,
-    )
     frames = _frames(composites, inputs)
-    crops = jnp.stack([resize(frames, side, side, dtype=dtype) for side in region_taps(inputs)], axis=2)
-    return Prepared(_coloured(image, inputs), _coloured(crops, inputs))
+    crops = [_coloured(resize(frames, side, side, dtype=dtype), inputs) for side in region_taps(inputs)]
+    return Prepared(_picture(composites, inputs, dtype), jnp.stack(crops, axis=2))
 
 
 def region_taps(inputs: Inputs) -> tuple[Taps, ...]:
@@ -95,6 +89,18 @@ def region_taps(inputs: Inputs) -> tuple[Taps, ...]:
         return tuple(taps(_FRAME, size, antialias=antialias, box=(m, _FRAME - m)) for m in margins)
     head = taps(_FRAME, 224, antialias=antialias)  # the released boxes are in pixels of this size
     return tuple(compose(taps(224, size, antialias=antialias, box=box), head) for box in _NESTED_BOXES)
+
+
+def _picture(composites: jax.Array, inputs: Inputs, dtype: jax.typing.DTypeLike) -> jax.Array:
+    """The whole composites, (B, P, P, 3)."""
+    sides = (taps(n, inputs.picture_size, antialias=inputs.antialias) for n in COMPOSITE_SHAPE[:2])
+    options = dict(zip(("rows", "columns"), sides, strict=True), dtype=dtype)
+    coloured = functools.partial(_coloured, inputs=inputs)
+    return jax.lax.platform_dependent(
+        composites,
+        cpu=lambda pictures: coloured(resize(pictures, method="gather", **options)),
+        default=functools.partial(resize_in_squares, between=coloured, **options),
+    )
 
 
 def _frames(composites: jax.Array, inputs: Inputs) -> jax.Array:

@@ -10,6 +10,7 @@ from flax import nnx
 
 from lipfd_jax.models.inputs import PAPER, Inputs
 from lipfd_jax.models.resnet import BACKBONES, ResNet
+from lipfd_jax.models.squares import convolve
 from lipfd_jax.models.vit import ACTIVATIONS, ENCODERS, VisionTransformer
 
 
@@ -74,13 +75,7 @@ class InputConv(nnx.Module):
     def __call__(self, images: jax.Array) -> jax.Array:
         """Pictures (B, P, P, 3) to (B, P / 5, P / 5, 3)."""
         kernel, bias = (p[...].astype(self.dtype) for p in (self.kernel, self.bias))
-        return bias + jax.lax.conv_general_dilated(
-            images.astype(self.dtype),
-            kernel,
-            window_strides=(5, 5),
-            padding="VALID",
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
+        return bias + convolve(images.astype(self.dtype), kernel)
 
 
 class LipFD(nnx.Module):
