@@ -104,5 +104,5 @@ def test_a_damaged_shard_is_named(built, tmp_path):
         data[middle[0] : middle[-1]] = bytes(len(middle) - 1)
         shard.write_bytes(data)
     source = open_source(str(tmp_path), split="train")
-    with pytest.raises(ValueError, match=r"record \d+ of split 'train' can't be read.*build again"):
+    with pytest.raises(ValueError, match=r"record \d+ of split 'train' can't be read.*builds again"):
         [source[index] for index in range(len(source))]
