@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from lipfd_jax.planning.chips import Topology
 from lipfd_jax.planning.compilation import Compiled
-from lipfd_jax.planning.feeding import COMPOSITES_PER_CORE
+from lipfd_jax.planning.feeding import COMPOSITE_BYTES, cores
 from lipfd_jax.planning.roofline import Roofline, epoch_hours, roofline, utilisation
 
 
@@ -74,7 +74,9 @@ _FITTING_ROWS: tuple[tuple[str, Callable[[Plan], str]], ...] = (
     ("samples/s at most", lambda p: f"{p.samples_per_second:,.0f}"),
     ("hours per epoch of AVLips", lambda p: f"{epoch_hours(p.samples_per_second):.3f}"),
     ("each host feeds, samples/s", lambda p: f"{p.host_rate:,.0f}"),
-    ("  cores that takes", lambda p: f"{p.host_rate / COMPOSITES_PER_CORE:.0f}"),
+    ("  cores, compact records", lambda p: f"{cores(p.host_rate, 'compact'):.1f}"),
+    ("  cores, records of PNGs", lambda p: f"{cores(p.host_rate, 'composite'):.1f}"),
+    ("  GB/s of composites to chips", lambda p: f"{p.host_rate * COMPOSITE_BYTES / 1e9:.1f}"),
 )
 
 

@@ -47,12 +47,14 @@ def test_table_shows_what_follows():
     assert rows["MFU at most"] == "40.6%"  # 4 x 0.1 T in 5 ms of 197 T/s
     assert rows["samples/s at most"] == "3,200"
     assert rows["each host feeds, samples/s"] == "1,600"
+    assert rows["cores, compact records"] == "8.6"  # 5.4 ms each
+    assert rows["GB/s of composites to chips"] == "12.0"
 
 
 def test_table_of_what_does_not_fit_has_no_times():
     large = Compiled(fits=False, memory=25_000_000_000, available=16_900_000_000)
     text = plan_table([Plan(FOUR, 4, 1e12, FITS), Plan(FOUR, 16, 1e12, large)])
-    lines = {line[:28].strip(): line[28:].split() for line in text.splitlines()}
+    lines = {line[:30].strip(): line[30:].split() for line in text.splitlines()}
     assert lines["fits"] == ["yes", "NO"]
     assert "25.0 of 16.9" in text
     assert lines["samples/s at most"][-1] == "-"
