@@ -13,6 +13,8 @@ MAX_PIXELS = 4096 * 4096  # of one picture; a decoder may hold seventeen of them
 MAX_SECONDS = 1800.0  # of a clip; half an hour of sound is 160 MB, and its mel picture takes as much again
 # Playlists, scripts and still pictures are containers to ffmpeg too, and can name other files: not these.
 _FORMATS = "mov,matroska,webm,avi,mpeg,mpegvideo,mpegts,flv,asf,ogg,wav,w64,aiff,flac,mp3,aac"
+# Tags that are not UTF-8 must not keep a clip from being read; PyAV 19 has no such argument any more.
+_METADATA = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 @contextmanager
@@ -25,7 +27,7 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
     options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
     try:
         # "file:" keeps a name such as "http:x.mp4" from being taken for an address.
-        with av.open(f"file:{path}", options=options, metadata_errors="replace") as container:
+        with av.open(f"file:{path}", options=options, **_METADATA) as container:
             yield container
     except av.FFmpegError as error:
         raise ClipError(
