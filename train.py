@@ -10,6 +10,7 @@ from absl import app, flags
 from absl import logging as absl_logging
 from ml_collections import config_flags
 
+from lipfd_jax.checkpoints.starts import settings_for
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.loop import Diverged, train
 
@@ -28,6 +29,13 @@ _WORKDIR = flags.DEFINE_string(
     "workdir",
     None,
     "Folder for checkpoints and logs; local or gs://... A run that stopped goes on from what it holds.",
+)
+_FROM = flags.DEFINE_list(
+    "from",
+    [],
+    "Starting points, separated by commas, in any order: CLIP image-tower weights (model.safetensors), "
+    "torchvision's resnet (.pth), or a checkpoint folder. Short for --config.start_encoder, "
+    "--config.start_backbone and --config.start.",
 )
 _PROFILE = flags.DEFINE_integer(
     "profile", 0, "Trace so many steps into WORKDIR/profile (TensorBoard, xprof)."
@@ -56,8 +64,8 @@ def main(argv: list[str]) -> None:
         jax.distributed.initialize(**cluster(os.environ))
     if _CACHE.value:
         jax.config.update("jax_compilation_cache_dir", _CACHE.value)
-    experiment = Experiment.from_dict(_CONFIG.value.to_dict())
     try:
+        experiment = Experiment.from_dict(_CONFIG.value.to_dict() | settings_for(_FROM.value))
         result = train(experiment, _WORKDIR.value, stop=Preemption(), profile_steps=_PROFILE.value)
     except Diverged as error:
         logger.error("%s", error)

@@ -7,9 +7,12 @@ encoder, AdamW. Published for the released weights: ACC 0.937, AP 0.983, AUC 0.9
     python -m datasets_tfds.build --data_dir=data --manual_dir=AVLips --config=avlips
     python train.py --config=configs/lipfd.py --workdir=runs/lipfd
 
-Starting points (random weights without them, and then far from the published figures):
-    --config.start_encoder=weights/clip-vit-large-patch14/model.safetensors
-    --config.start_backbone=weights/resnet50-11ad3fa6.pth
+Starting points (random weights without them, and then far from the published figures). Put HuggingFace's
+openai/clip-vit-large-patch14 and torchvision's resnet50 into weights/ and add
+
+    --from=weights/clip-vit-large-patch14/model.safetensors,weights/resnet50-11ad3fa6.pth
+
+or set start_encoder and start_backbone below. A converted checkpoint's folder goes there as well.
 
 Variants: configs/lipfd.py:b16 (ViT-B/16 + ResNet-18, a third of the parameters) and configs/lipfd.py:tiny
 (runs anywhere).

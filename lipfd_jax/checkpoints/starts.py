@@ -1,8 +1,11 @@
 """Starting points for training: a pretrained image tower or trunk, as the part of the model it fills."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from etils import epath
 
 from lipfd_jax.checkpoints.pth import open_pth
 from lipfd_jax.checkpoints.refusal import refusal
@@ -17,6 +20,46 @@ from lipfd_jax.checkpoints.tables import (
     to_params,
 )
 from lipfd_jax.models.lipfd import ModelConfig, abstract_state
+
+# Which setting of an experiment a file belongs in, by keys that only such files have.
+_SIGNS = {
+    "start_encoder": re.compile(r"(vision_model|visual)\."),
+    "start_backbone": re.compile(r"layer1\.0\."),
+}
+_RELEASED = re.compile(r"encoder\.visual\.")
+
+
+def settings_for(paths: Iterable[str]) -> dict[str, str]:
+    """Sorts starting points, given in any order, into the settings of an experiment that name them.
+
+    Args:
+        paths: folders (a checkpoint of ours, a converted one, a run) and files (CLIP, torchvision's resnet).
+
+    Returns:
+        `start`, `start_encoder` and `start_backbone`, those that there are paths for.
+
+    Raises:
+        CheckpointError: a file is refused, is none of these, or two are of one kind.
+    """
+    found: dict[str, str] = {}
+    for path in paths:
+        setting = _setting_for(path)
+        if setting in found:
+            raise refusal(path, f"it is a second {setting} beside {found[setting]}; give one")
+        found[setting] = path
+    return found
+
+
+def _setting_for(path: str) -> str:
+    if epath.Path(path).is_dir():
+        return "start"
+    keys = open_weights(path).keys()
+    if any(_RELEASED.match(key) for key in keys):
+        raise refusal(path, "it holds released LipFD weights; convert it first: python -m lipfd_jax.convert")
+    for setting, sign in _SIGNS.items():
+        if any(sign.match(key) for key in keys):
+            return setting
+    raise refusal(path, "it is neither CLIP (vision_model.*, visual.*) nor torchvision's resnet (layer1.0.*)")
 
 
 def open_weights(path: str | Path) -> Mapping[str, Tensor]:

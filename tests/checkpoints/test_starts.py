@@ -9,11 +9,11 @@ from flax import traverse_util
 from safetensors.numpy import save_file
 
 from lipfd_jax.checkpoints.metadata import CheckpointError
-from lipfd_jax.checkpoints.starts import backbone_weights, encoder_weights
+from lipfd_jax.checkpoints.starts import backbone_weights, encoder_weights, settings_for
 from lipfd_jax.models.inputs import PAPER
 from lipfd_jax.models.lipfd import ModelConfig, abstract_state
 from tests.checkpoints.pth_files import write_pth
-from tests.checkpoints.test_tables import huggingface, open_clip, torchvision
+from tests.checkpoints.test_tables import huggingface, open_clip, released, torchvision
 
 CONFIG = ModelConfig("vit_tiny", "resnet_tiny", dataclasses.replace(PAPER, picture_size=280))
 
@@ -61,3 +61,24 @@ def test_weights_of_another_network_are_refused_with_all_mismatches(weights, tmp
         assert part in str(error.value)
     with pytest.raises(CheckpointError, match=r"expected \(64, 3, 7, 7\)"):
         backbone_weights(path, dataclasses.replace(CONFIG, backbone="resnet18"))
+
+
+def test_starting_points_are_told_apart(weights, tmp_path):
+    clip, trunk, run = (str(tmp_path / name) for name in ("model.safetensors", "resnet.pth", "run"))
+    save_file({k: np.ascontiguousarray(v) for k, v in huggingface(weights["encoder"]).items()}, clip)
+    write_pth(trunk, torchvision(weights["backbone"]), model=False)
+    (tmp_path / "run").mkdir()
+    assert settings_for([]) == {}
+    expected = {"start_backbone": trunk, "start_encoder": clip, "start": run}
+    assert settings_for([run, trunk, clip]) == expected
+
+
+def test_other_starting_points_are_refused_with_what_to_do(weights, tmp_path):
+    trunk = str(write_pth(tmp_path / "resnet.pth", torchvision(weights["backbone"]), model=False))
+    with pytest.raises(CheckpointError, match="second start_backbone"):
+        settings_for([trunk, trunk])
+    with pytest.raises(CheckpointError, match=r"convert it first"):
+        settings_for([str(write_pth(tmp_path / "ckpt.pth", released(weights)))])
+    other = write_pth(tmp_path / "other.pth", {"weight": np.zeros(3, np.float32)}, model=False)
+    with pytest.raises(CheckpointError, match=r"other\.pth is refused: it is neither CLIP"):
+        settings_for([str(other)])

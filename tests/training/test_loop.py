@@ -1,15 +1,22 @@
 """Training runs: they learn, stop, go on exactly, and say what went wrong."""
 
+import dataclasses
 import json
 
 import jax
 import numpy as np
 import pytest
 from flax import nnx
+from safetensors.numpy import save_file
 
+from lipfd_jax.checkpoints.starts import settings_for
 from lipfd_jax.checkpoints.store import find_checkpoint, open_model, read_metadata
+from lipfd_jax.models.lipfd import abstract_state
 from lipfd_jax.training import journal
 from lipfd_jax.training.loop import Diverged, train
+from lipfd_jax.training.state import make_recipe
+from tests.checkpoints.pth_files import write_pth
+from tests.checkpoints.test_tables import huggingface, torchvision
 
 
 def _losses(workdir):
@@ -119,6 +126,27 @@ def test_averaged_parameters_are_what_evaluation_opens(changed, tmp_path):
     train(changed(steps=4), tmp_path / "plain")
     averaged, plain = (open_model(tmp_path / name).model.fc.kernel[...] for name in ("ema", "plain"))
     assert not np.array_equal(averaged, plain)
+
+
+def test_a_run_can_start_from_pretrained_parts(changed, tmp_path):
+    settings = changed(steps=1, optimizer={"learning_rate": 0.0})
+    config = make_recipe(settings).config
+    rng = np.random.default_rng(0)
+    parts = {
+        name: jax.tree.map(lambda s: rng.random(s.shape, np.float32), abstract_state(config)[name])
+        for name in ("encoder", "backbone")
+    }
+    clip, trunk = str(tmp_path / "model.safetensors"), tmp_path / "resnet.pth"
+    save_file({k: np.ascontiguousarray(v) for k, v in huggingface(parts["encoder"]).items()}, clip)
+    write_pth(trunk, torchvision(parts["backbone"]), model=False)
+    files = settings_for([str(trunk), clip])
+    train(dataclasses.replace(settings, **files), tmp_path / "run")
+    found = nnx.to_pure_dict(nnx.state(open_model(tmp_path / "run").model))
+    np.testing.assert_array_equal(found["encoder"]["projection"], parts["encoder"]["projection"])
+    for name in ("scale", "bias"):
+        np.testing.assert_array_equal(found["backbone"]["bn1"][name], parts["backbone"]["bn1"][name])
+    # One step moved the running statistics a tenth of the way.
+    assert np.all(found["backbone"]["bn1"]["var"] >= 0.9 * parts["backbone"]["bn1"]["var"])
 
 
 def test_a_run_can_start_from_another(changed, tmp_path):
