@@ -23,9 +23,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.torch_network import TorchLipFD
 from lipfd_jax.checkpoints import tables
-from lipfd_jax.models.forward import CPU, score_prepared
+from lipfd_jax.models.forward import score_prepared
 from lipfd_jax.models.inputs import RELEASED, Prepared, prepare
 from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_state
+from lipfd_jax.models.pieces import CPU
 
 _ENCODER = flags.DEFINE_string("encoder", "vit_l14", "Image tower.")
 _BACKBONE = flags.DEFINE_string("backbone", "resnet50", "Trunk.")

@@ -15,8 +15,9 @@ from jax.sharding import Mesh
 from lipfd_jax.data import pipeline, records
 from lipfd_jax.data.sources import Source
 from lipfd_jax.evaluation.scores import ScoreRow, Scores
-from lipfd_jax.models.forward import pieces_for, score
+from lipfd_jax.models.forward import score
 from lipfd_jax.models.mesh import replicated, to_devices
+from lipfd_jax.models.pieces import pieces_for
 
 Forward = Callable[[Any, jax.Array], tuple[jax.Array, jax.Array]]
 

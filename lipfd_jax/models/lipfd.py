@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from lipfd_jax.models.inputs import PAPER, Inputs
+from lipfd_jax.models.pieces import WHOLE, Pieces
 from lipfd_jax.models.resnet import BACKBONES, ResNet
 from lipfd_jax.models.squares import convolve
 from lipfd_jax.models.vit import ACTIVATIONS, ENCODERS, VisionTransformer
@@ -100,7 +101,7 @@ class LipFD(nnx.Module):
         self.fc = nnx.Linear(width, 1, rngs=rngs)
 
     def __call__(
-        self, image: jax.Array, crops: jax.Array, *, train: bool = False, crops_at_once: int | None = None
+        self, image: jax.Array, crops: jax.Array, *, train: bool = False, pieces: Pieces = WHOLE
     ) -> Output:
         """Scores prepared pictures.
 
@@ -108,15 +109,11 @@ class LipFD(nnx.Module):
           image: (B, P, P, 3), the whole composite in the convention of config.inputs.
           crops: (B, 5, 3, C, C, 3): frame, region.
           train: normalise by the batch's statistics and update the running ones.
-          crops_at_once: with train=False, how many crops go through the trunk together; all if None.
+          pieces: with train=False, how many crops go through the trunk together.
         """
         features = self.encoder(self.conv1(image)).astype(jnp.float32)
         pictures = crops.reshape(-1, *crops.shape[3:])
-        if train or crops_at_once is None:  # one batch statistic, and products large enough for the device
-            local = self.backbone(pictures, train=train)
-        else:
-            pieces = pictures.reshape(-1, crops_at_once, *crops.shape[3:])
-            local = jax.lax.map(lambda piece: self.backbone(piece, train=False), pieces)
+        local = self.backbone(pictures, train=train, pieces=pieces.crops)
         return self.fuse(local.reshape(*crops.shape[:3], -1), features)
 
     def fuse(self, local: jax.Array, features: jax.Array) -> Output:

@@ -12,9 +12,10 @@ import pytest
 from flax import nnx
 
 from lipfd_jax.checkpoints import tables
-from lipfd_jax.models.forward import CPU, score_prepared
+from lipfd_jax.models.forward import score_prepared
 from lipfd_jax.models.inputs import RELEASED, prepare
 from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_state
+from lipfd_jax.models.pieces import CPU
 
 SEEDS = (7, 8)
 ANTIALIAS = (0, 1)
