@@ -9,7 +9,6 @@ fastest turn of each counts. The share of peak is of the fastest matrix product 
 
 import json
 import pathlib
-import time
 from collections.abc import Callable
 
 import jax
@@ -22,6 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.torch_network import TorchLipFD
+from benchmarks.turns import fastest
 from lipfd_jax.checkpoints import tables
 from lipfd_jax.models.forward import score_prepared
 from lipfd_jax.models.inputs import RELEASED, Prepared, prepare
@@ -33,21 +33,6 @@ _BACKBONE = flags.DEFINE_string("backbone", "resnet50", "Trunk.")
 _BATCHES = flags.DEFINE_list("batches", ["1", "2", "8"], "Windows per call.")
 _REPEATS = flags.DEFINE_integer("repeats", 5, "Turns of each side.")
 _OUTPUT = flags.DEFINE_string("output", None, "Where to write the figures as JSON.")
-
-_PAUSE = 0.3  # seconds; threads of the side before may spin for a moment
-
-
-def fastest(sides: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Seconds of the fastest turn of each side, after one turn that doesn't count."""
-    times = {name: [] for name in sides}
-    for turn in range(repeats + 1):
-        for name, run in sides.items():
-            time.sleep(_PAUSE)
-            start = time.perf_counter()
-            run()
-            if turn:
-                times[name].append(time.perf_counter() - start)
-    return {name: min(values) for name, values in times.items()}
 
 
 def peak(repeats: int) -> dict[str, float]:

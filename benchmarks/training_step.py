@@ -17,8 +17,8 @@ import torch
 from absl import app, flags
 from torch.nn import functional
 
-from benchmarks.forward import fastest
 from benchmarks.torch_network import TorchLipFD
+from benchmarks.turns import fastest
 from lipfd_jax.models.mesh import make_mesh, to_devices
 from lipfd_jax.training.config import Experiment, ModelSettings, OptimizerSettings
 from lipfd_jax.training.state import create_state, make_recipe

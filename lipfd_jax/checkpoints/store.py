@@ -101,7 +101,7 @@ def save_model(path: str | pathlib.Path, weights: dict[str, Any], metadata: Meta
     """
     with ocp.Context(
         array_options=ocp.options.ArrayOptions(
-            saving=ocp.options.ArrayOptions.Saving(use_ocdbt=False, use_zarr3=True)
+            saving=ocp.options.ArrayOptions.Saving(use_ocdbt=False, use_zarr3=False)
         ),
         memory_options=ocp.options.MemoryOptions(
             write_concurrent_bytes=200 * 2**20,  # without these Orbax holds the tree several times over

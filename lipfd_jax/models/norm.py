@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from lipfd_jax.models.convolution import product
+
 _EPSILON = 1e-5
 
 
@@ -72,19 +74,6 @@ class BatchNorm(nnx.Module):
     def _affine(self, mean: jax.Array, var: jax.Array) -> tuple[jax.Array, jax.Array]:
         scale = self.scale[...] * jax.lax.rsqrt(var + _EPSILON)
         return scale, self.bias[...] - mean * scale
-
-
-def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """x (N, H, W, inputs) times kernel (inputs, channels), a 1x1 convolution.
-
-    As a matrix product it is faster on a CPU; TPUs keep one memory layout through a chain of convolutions.
-    """
-    return jax.lax.platform_dependent(x, kernel, cpu=jnp.matmul, default=_convolved)
-
-
-def _convolved(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    numbers = ("NHWC", "HWIO", "NHWC")
-    return jax.lax.conv_general_dilated(x, kernel[None, None], (1, 1), "VALID", dimension_numbers=numbers)
 
 
 @jax.custom_vjp

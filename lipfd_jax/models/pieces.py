@@ -37,6 +37,11 @@ def in_pieces(function: Callable[[Any], Any], batch: Any, size: int | None) -> A
     count = len(jax.tree.leaves(batch)[0])
     if size is None or count <= size:
         return function(batch)
-    size = max(n for n in range(1, size + 1) if count % n == 0)
+    size = largest_divisor(count, size)
     parts = jax.tree.map(lambda a: a.reshape(-1, size, *a.shape[1:]), batch)
     return jax.tree.map(lambda a: a.reshape(count, *a.shape[2:]), jax.lax.map(function, parts))
+
+
+def largest_divisor(count: int, limit: int) -> int:
+    """The largest divisor of `count` that is not above `limit`."""
+    return max(n for n in range(1, limit + 1) if count % n == 0)

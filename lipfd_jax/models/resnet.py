@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from lipfd_jax.models.norm import BatchNorm, product
+from lipfd_jax.models.convolution import convolution, product
+from lipfd_jax.models.norm import BatchNorm
 from lipfd_jax.models.pieces import in_pieces
 
 _fan_out = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
@@ -55,16 +56,9 @@ class Conv(nnx.Module):
         """(N, H, W, inputs) to (N, H / stride, W / stride, outputs), which are multiplied by `factors`."""
         kernel = (self.kernel[...] * factors).astype(self.dtype)
         x = x.astype(self.dtype)
-        size = kernel.shape[0]
-        if size == 1:
+        if len(kernel) == 1:
             return product(x[:, :: self.stride, :: self.stride], kernel[0, 0])
-        return jax.lax.conv_general_dilated(
-            x,
-            kernel,
-            window_strides=(self.stride, self.stride),
-            padding=[(size // 2, size // 2)] * 2,
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
+        return convolution(x, kernel, self.stride)
 
     def normed(self, x: jax.Array, norm: BatchNorm, *, train: bool) -> jax.Array:
         """`norm` of a 1x1 convolution of x."""
@@ -174,7 +168,7 @@ class ResNet(nnx.Module):
         signs = jnp.where(self.bn1.scale[...] < 0, -1.0, 1.0)
         x = self.conv1(pictures, signs)
         scale, offset = self.bn1.coefficients(x, train=train, signs=signs)
-        x = _pooled(x) if train else jax.lax.platform_dependent(x, cpu=_pooled_by_halves, default=_pooled)
+        x = jax.lax.platform_dependent(x, cpu=_pooled_by_halves, default=_pooled)
         return relu((x.astype(jnp.float32) * scale + offset).astype(x.dtype))
 
 
@@ -186,7 +180,8 @@ def _pooled(x: jax.Array) -> jax.Array:
 def _pooled_by_halves(x: jax.Array) -> jax.Array:
     """The same for even H and W, as maxima of even and odd rows, then columns: three times as fast on a CPU.
 
-    Not for training: where values are equal its gradient is shared among them.
+    Its gradient is shared among equal values, which come from equal neighbourhoods of a picture: that of the
+    stem's kernel is the same.
     """
     for axis in (1, 2):
         even, odd = (jax.lax.slice_in_dim(x, start, None, 2, axis) for start in (0, 1))

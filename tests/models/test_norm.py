@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from lipfd_jax.models.norm import BatchNorm, moments, product
+from lipfd_jax.models.norm import BatchNorm, moments
 
 
 def test_batch_norm_measures_and_remembers():
@@ -92,13 +92,3 @@ def test_moments_and_their_gradient():
     rng = np.random.default_rng(1)
     a, b = rng.standard_normal(5).astype(np.float32), rng.standard_normal((5, 5)).astype(np.float32)
     np.testing.assert_allclose(back((a, b))[0].reshape(-1, 5), flat @ (b + b.T) + a, atol=1e-4)
-
-
-def test_product_compiles_to_a_convolution_elsewhere():
-    """What a TPU gets, compiled nowhere here, computes the same."""
-    rng = np.random.default_rng(0)
-    x, kernel = jnp.asarray(rng.standard_normal((2, 3, 4, 5)), jnp.float32), jnp.ones((5, 6))
-    exported = jax.export.export(jax.jit(product), platforms=["tpu"])(x, kernel)
-    assert "stablehlo.convolution" in exported.mlir_module()
-    assert "dot_general" not in exported.mlir_module()
-    np.testing.assert_allclose(product(x, kernel), np.asarray(x) @ np.asarray(kernel), rtol=1e-5)

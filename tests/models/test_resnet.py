@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from lipfd_jax.models.resnet import BACKBONES, Conv, ResNet, kept_relu, relu
+from lipfd_jax.models.resnet import BACKBONES, Conv, ResNet, _pooled, _pooled_by_halves, kept_relu, relu
 
 
 @pytest.mark.parametrize(("size", "stride"), [(1, 1), (1, 2), (3, 1), (3, 2), (7, 2)])
@@ -62,3 +62,11 @@ def test_training_is_seen_only_when_asked():
     run(model, pictures, train=True)
     changed = nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
     assert all(jax.tree.leaves(jax.tree.map(lambda a, b: bool(np.any(a != b)), before, changed)))
+
+
+def test_both_ways_to_pool_agree_in_value_and_gradient():
+    x = jnp.asarray(np.random.default_rng(0).standard_normal((2, 8, 12, 3)), jnp.float32)
+    expected, plain = jax.vjp(_pooled, x)
+    found, halves = jax.vjp(_pooled_by_halves, x)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(halves(expected)[0], plain(expected)[0])
