@@ -1,5 +1,6 @@
 """Devices as a mesh with a data axis and an axis that shares parameters, and what lies where on it."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,23 @@ def make_mesh(fsdp: int = 1, devices: Any = None) -> Mesh:
     return jax.make_mesh(
         (len(devices) // fsdp, fsdp), (DATA, FSDP), axis_types=(AxisType.Auto,) * 2, devices=devices
     )
+
+
+def connect(mesh: Mesh) -> None:
+    """Has the processes meet in every group of devices that a program on the mesh can use.
+
+    CPU processes connect at a group's first collective and give up after 30 seconds. Without this they would
+    do so in the first step, which one of them may be compiling for longer than the other.
+    """
+    if jax.process_count() == 1:
+        return
+    ones = np.ones(len(mesh.local_devices), np.float32)
+    values = jax.make_array_from_process_local_data(batch_sharding(mesh), ones)
+    spec = batch_sharding(mesh).spec
+    for axes in ((DATA,), (FSDP,), (DATA, FSDP)):
+        total = functools.partial(jax.lax.psum, axis_name=axes)
+        meet = jax.shard_map(total, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
+        jax.block_until_ready(jax.jit(meet)(values))
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:

@@ -72,7 +72,7 @@ _FITTING_ROWS: tuple[tuple[str, Callable[[Plan], str]], ...] = (
     ("  if all accesses were to HBM", lambda p: f"{p.utilisation(p.counted_bounds):.1%}"),
     ("collectives per step, MB", lambda p: f"{sum(p.compiled.collectives.values()) / 1e6:.1f}"),
     ("samples/s at most", lambda p: f"{p.samples_per_second:,.0f}"),
-    ("hours per epoch of AVLips", lambda p: f"{epoch_hours(p.samples_per_second):.3f}"),
+    ("hours per epoch of AVLips", lambda p: f"{epoch_hours(p.samples_per_second):.2g}"),
     ("each host feeds, samples/s", lambda p: f"{p.host_rate:,.0f}"),
     ("  cores, compact records", lambda p: f"{cores(p.host_rate, 'compact'):.1f}"),
     ("  cores, records of PNGs", lambda p: f"{cores(p.host_rate, 'composite'):.1f}"),

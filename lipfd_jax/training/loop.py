@@ -19,7 +19,7 @@ from lipfd_jax.data.sources import Source, open_source, windows_mode
 from lipfd_jax.evaluation.metrics import window_metrics
 from lipfd_jax.evaluation.predict import Chosen, collect, predict
 from lipfd_jax.models.inputs import mismatch
-from lipfd_jax.models.mesh import make_mesh, to_devices
+from lipfd_jax.models.mesh import connect, make_mesh, to_devices
 from lipfd_jax.training import journal
 from lipfd_jax.training.checkpointer import RunCheckpointer
 from lipfd_jax.training.config import Experiment
@@ -67,6 +67,7 @@ def train(
     workdir = os.fspath(workdir)
     workdir = workdir if "://" in workdir else os.path.abspath(workdir)
     mesh = make_mesh(experiment.fsdp)
+    connect(mesh)
     recipe = make_recipe(experiment)
     source = _source(experiment, experiment.data.train_split)
     windows = windows_mode(source)
