@@ -42,7 +42,7 @@ _PROFILE = flags.DEFINE_integer(
 )
 _DISTRIBUTED = flags.DEFINE_bool(
     "distributed",
-    bool(os.environ.get("LIPFD_DISTRIBUTED")),
+    os.environ.get("LIPFD_DISTRIBUTED", "0").lower() not in ("", "0", "false"),
     "One of several processes (TPU pod slice, SLURM, or JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and "
     "JAX_PROCESS_ID). Also by LIPFD_DISTRIBUTED=1.",
 )

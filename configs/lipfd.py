@@ -12,7 +12,8 @@ openai/clip-vit-large-patch14 and torchvision's resnet50 into weights/ and add
 
     --from=weights/clip-vit-large-patch14/model.safetensors,weights/resnet50-11ad3fa6.pth
 
-or set start_encoder and start_backbone below. A converted checkpoint's folder goes there as well.
+or set start_encoder and start_backbone of the Experiment below. A converted checkpoint's folder goes there
+as well.
 
 Variants: configs/lipfd.py:b16 (ViT-B/16 + ResNet-18, a third of the parameters) and configs/lipfd.py:tiny
 (runs anywhere).
@@ -33,7 +34,7 @@ from lipfd_jax.training.config import (
 LIPFD = Experiment(
     name="lipfd",
     seed=0,
-    steps=3000,  # about ten epochs of AVLips
+    steps=3000,  # ten epochs of AVLips as a whole, more of its training split
     batch_size=256,
     log_every=10,
     evaluate_every=300,

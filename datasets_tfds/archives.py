@@ -1,5 +1,7 @@
 """Unpacks a zip or tar someone else made, without letting it write elsewhere or fill the disk."""
 
+import fcntl
+import os
 import pathlib
 import shutil
 import stat
@@ -30,13 +32,21 @@ def unpack(archive: pathlib.Path, below: pathlib.Path) -> pathlib.Path:
     """
     info = archive.stat()
     target = below / f"unpacked-{archive.name}-{info.st_size}-{info.st_mtime_ns}"
-    if target.is_dir():
-        return target
+    below.mkdir(parents=True, exist_ok=True)
+    folder = os.open(below, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # builds of other configs share what is unpacked
+        return target if target.is_dir() else _unpack(archive, target, info.st_size)
+    finally:
+        os.close(folder)
+
+
+def _unpack(archive: pathlib.Path, target: pathlib.Path, size: int) -> pathlib.Path:
     partial = target.with_name(target.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        _copy(_members(archive), partial, archive, info.st_size)
+        _copy(_members(archive), partial, archive, size)
     except _DAMAGE as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise ClipError(f"{archive}: can't be unpacked: {error}") from error

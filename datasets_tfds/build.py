@@ -47,11 +47,13 @@ def build(
         _refuse_other(builder, folder, file_format)
         print(f"{folder} is already built; --overwrite builds it again")
         return builder
+    place = pathlib.Path(manual_dir)
+    if not place.exists():  # before anything is removed
+        raise BuildError(f"{place}: no such folder or archive")
     if overwrite and builder.is_prepared():
         builder.data_path.rmtree()
         builder = Builder(config=settings.name, settings=settings, data_dir=data_dir)
     builder.workers = (os.cpu_count() or 1) if workers is None else workers
-    place = pathlib.Path(manual_dir)
     if place.is_file():
         builder.archive, place = place, place.parent
     config = tfds.download.DownloadConfig(manual_dir=place, beam_options=_beam_options(beam_pipeline_options))

@@ -3,7 +3,7 @@
     python -m lipfd_jax.plan --config=configs/lipfd.py --topology=v5e:16x16,v5p:4x4x4 --batch_per_chip=8,16
     python -m lipfd_jax.plan --list
 
-Needs the TPU compiler: pip install 'lipfd-jax[tpu]'. A full-size compilation takes minutes; its result is
+Needs the TPU compiler: pip install -e '.[tpu]'. A full-size compilation takes minutes; its result is
 kept. Times are lower bounds (roofline): no program is faster, real ones are slower.
 """
 

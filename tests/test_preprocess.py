@@ -4,6 +4,8 @@ import shutil
 import subprocess
 import sys
 
+from lipfd_jax.data.sources import open_source, windows_mode
+
 
 def _run(*flags):
     command = [sys.executable, "-m", "lipfd_jax.preprocess", *map(str, flags)]
@@ -26,6 +28,7 @@ def test_a_folder_described_by_a_csv(media, tmp_path):
     assert done.returncode == 0
     assert "not built: gone.mp4: no such file" in done.stdout
     assert len(list((tmp_path / "out" / "1_fake").glob("talk_?.png"))) == 10
+    assert windows_mode(open_source(str(tmp_path / "out"))) == "paper"  # the folder says so itself
 
 
 def test_nothing_built_is_a_failure(tmp_path):

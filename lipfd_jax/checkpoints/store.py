@@ -48,9 +48,9 @@ def open_model(path: str | pathlib.Path, *, step: int | None = None, sharding: A
     state = nnx.state(model)
     sharding = sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     wanted = {"model": _abstract(nnx.to_pure_dict(state), sharding)}
-    if metadata.ema:
-        wanted["ema"] = None
     try:
+        if metadata.ema:  # of what was trained, a part of the model
+            wanted["ema"] = _abstract(ocp.metadata(path, checkpointable_name="ema").metadata, sharding)
         loaded = ocp.load_checkpointables(path, wanted)
     except Exception as error:
         raise CheckpointError(
@@ -74,12 +74,17 @@ def read_metadata(path: str | pathlib.Path) -> Metadata:
 
 
 def find_checkpoint(path: str | pathlib.Path, step: int | None = None) -> epath.Path:
-    """Returns the path of one checkpoint: `path` itself, or the step or best step of a run's folder."""
+    """Returns the path of one checkpoint: `path` itself, or the step or best step of a run's folder.
+
+    Raises CheckpointError where there is none.
+    """
     path = epath.Path(path).expanduser()
     path = path if "://" in str(path) else epath.Path(pathlib.Path(path).absolute())
     if not path.exists():
         raise CheckpointError(f"{path}: no such folder; expected a checkpoint or a training run's workdir")
     if _finished(path):
+        if step is not None and path.name != str(step):
+            raise CheckpointError(f"{path}: one checkpoint, not a run to choose step {step} from")
         return path
     run = path / FOLDER if (path / FOLDER).is_dir() else path
     found = {int(p.name): _metrics(p) for p in run.iterdir() if p.name.isdigit() and _finished(p)}

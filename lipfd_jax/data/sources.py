@@ -1,12 +1,13 @@
 """Where samples come from: a TFDS build or a folder of composites, both with random access."""
 
 import dataclasses
-import pathlib
 import re
 from typing import Any, Protocol
 
 import tensorflow_datasets as tfds
 from etils import epath
+
+from lipfd_jax.preprocessing.windows import WINDOWS_NOTE
 
 CLASSES = ("0_real", "1_fake")
 _PICTURE = re.compile(r"(?P<name>.+)_(?P<window>\d+)\.png")
@@ -35,7 +36,7 @@ def open_source(path: str, *, split: str = "test", builder_config: str | None = 
     """
     folder = epath.Path(path)  # also gs://
     if any((folder / name).is_dir() for name in CLASSES):
-        return PictureFolder(pathlib.Path(path))
+        return PictureFolder(folder)
     return Records.open(built_version(folder, builder_config), split)
 
 
@@ -102,7 +103,7 @@ class Records:
 class PictureFolder:
     """A folder of composites as the released script and `lipfd_jax.preprocess` write it."""
 
-    def __init__(self, folder: pathlib.Path):
+    def __init__(self, folder: epath.Path):
         self.folder = folder
         self.pictures = sorted(
             (p for name in CLASSES for p in (folder / name).glob("*.png") if _PICTURE.fullmatch(p.name)),
@@ -132,13 +133,13 @@ class PictureFolder:
     @property
     def windows(self) -> str:
         """How the windows were cut: noted beside the pictures by our tool, else the released script's way."""
-        note = self.folder / "windows.txt"
+        note = self.folder / WINDOWS_NOTE
         return note.read_text().strip() if note.is_file() else "released"
 
     def __repr__(self) -> str:
         return f"PictureFolder({self.folder.name}, {len(self)})"
 
 
-def _natural(path: pathlib.Path) -> tuple:
+def _natural(path: epath.Path) -> tuple:
     digits = re.split(r"(\d+)", path.name)
     return path.parent.name, [int(d) if d.isdigit() else d for d in digits]

@@ -1,5 +1,6 @@
 """Evaluates a checkpoint on data: scores as they come, then metrics, pictures and the report."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -56,7 +57,7 @@ def evaluate(
     for line in notes.items():
         print(f"{line[0] + ':':14s} {line[1]}")
     output = Path(output)
-    _claim(output, notes)
+    _claim(output, {**notes, "written": _written(opened)})
     graph, state = nnx.split(opened.model)
     batch_size = -(-batch_size // mesh.size) * mesh.size
     scores = _score(graph, state, source, output, mesh=mesh, batch_size=batch_size, threads=threads)
@@ -93,7 +94,7 @@ def _notes(opened: Opened, source: Source) -> dict[str, str]:
 def _claim(output: Path, notes: dict[str, str]) -> None:
     """Makes sure that scores already in the folder are of the same checkpoint and data."""
     output.mkdir(parents=True, exist_ok=True)
-    identity = {name: notes[name] for name in ("checkpoint", "inputs", "windows", "data")}
+    identity = {name: notes[name] for name in ("checkpoint", "written", "inputs", "windows", "data")}
     note = output / IDENTITY
     if note.exists() and (found := json.loads(note.read_text())) != identity:
         raise ValueError(
@@ -101,6 +102,11 @@ def _claim(output: Path, notes: dict[str, str]) -> None:
             "give another output folder or remove it"
         )
     note.write_text(json.dumps(identity, indent=2) + "\n")
+
+
+def _written(opened: Opened) -> str:
+    """A sum that differs where a checkpoint was written again under the same name."""
+    return hashlib.sha256((opened.path / "_CHECKPOINT_METADATA").read_bytes()).hexdigest()[:16]
 
 
 def _score(

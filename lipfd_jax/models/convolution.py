@@ -25,8 +25,8 @@ def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
 def convolution(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     """x (N, H, W, inputs) with kernel (k, k, inputs, outputs), padded by half of k as in PyTorch.
 
-    The gradient of the kernel is a sum of matrix products on a CPU, where XLA's own is two to four times
-    slower.
+    The gradient of the kernel is a sum of matrix products on a lone CPU, where XLA's own is two to four
+    times slower.
     """
     return _convolve(x, kernel, stride)
 
@@ -45,7 +45,9 @@ def _backward(stride: int, kept: tuple, gradient: jax.Array) -> tuple[jax.Array,
     def by_products(x: jax.Array, gradient: jax.Array) -> jax.Array:
         return _kernel_gradient(x, gradient, len(kernel), stride).astype(kernel.dtype)
 
-    return transposed(gradient)[0], jax.lax.platform_dependent(x, gradient, cpu=by_products, default=by_xla)
+    # Cutting a batch that is spread over devices into pieces would send all of it to each of them.
+    cpu = by_products if jax.device_count() == 1 else by_xla
+    return transposed(gradient)[0], jax.lax.platform_dependent(x, gradient, cpu=cpu, default=by_xla)
 
 
 convolution.defvjp(_forward, _backward)

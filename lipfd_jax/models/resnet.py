@@ -178,11 +178,13 @@ def _pooled(x: jax.Array) -> jax.Array:
 
 
 def _pooled_by_halves(x: jax.Array) -> jax.Array:
-    """The same for even H and W, as maxima of even and odd rows, then columns: three times as fast on a CPU.
+    """The same as maxima of even and odd rows, then columns: three times as fast on a CPU.
 
     Its gradient is shared among equal values, which come from equal neighbourhoods of a picture: that of the
     stem's kernel is the same.
     """
+    if x.shape[1] % 2 or x.shape[2] % 2:
+        return _pooled(x)
     for axis in (1, 2):
         even, odd = (jax.lax.slice_in_dim(x, start, None, 2, axis) for start in (0, 1))
         before = jax.lax.slice_in_dim(odd, 0, odd.shape[axis] - 1, 1, axis)

@@ -55,7 +55,7 @@ def devices(topology: Topology) -> list[Any]:
       PlanError: libtpu isn't installed, or doesn't know the slice.
     """
     if importlib.util.find_spec("libtpu") is None:
-        raise PlanError("libtpu, the TPU compiler, is not installed: pip install 'lipfd-jax[tpu]'")
+        raise PlanError("libtpu, the TPU compiler, is not installed: pip install -e '.[tpu]'")
     from jax.experimental import topologies
 
     for name, value in _ENVIRONMENT.items():

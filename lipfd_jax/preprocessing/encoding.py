@@ -72,7 +72,7 @@ def png(picture: np.ndarray) -> bytes:
 
 
 def _webp(picture: np.ndarray, effort: int) -> bytes:
-    """Lossless WebP by Pillow, as OpenCV's has no setting for the effort and takes thirteen times as long."""
+    """Lossless WebP by Pillow, as OpenCV's has no setting for the effort and takes eleven times as long."""
     if max(picture.shape[:2]) > _WEBP_SIDE:
         return png(picture)
     file = io.BytesIO()

@@ -13,6 +13,7 @@ from lipfd_jax.preprocessing.clips import CLASSES, Clip, ClipError, Listing, Win
 from lipfd_jax.preprocessing.composite import composite
 from lipfd_jax.preprocessing.encoding import png
 from lipfd_jax.preprocessing.extraction import extract
+from lipfd_jax.preprocessing.windows import WINDOWS_NOTE
 from lipfd_jax.preprocessing.workers import Outcome, each_clip
 
 JOURNAL = "preprocess.jsonl"  # one line per finished clip: {"video", "windows", "pictures", "warnings"}
@@ -51,6 +52,7 @@ def write_pictures(
     for name in CLASSES:
         (output / name).mkdir(parents=True, exist_ok=True)
     finished = _finished(output, windows)
+    (output / WINDOWS_NOTE).write_text(f"{windows}\n", encoding="utf-8")
     todo = [clip for clip in listing.clips if clip.video not in finished]
     skipped = len(listing.clips) - len(todo)
     warnings, problems = [], list(listing.problems)

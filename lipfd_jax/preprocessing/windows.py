@@ -4,6 +4,7 @@ import numpy as np
 
 FRAMES_PER_WINDOW = 5
 WINDOWS_PER_CLIP = 10
+WINDOWS_NOTE = "windows.txt"  # in a folder of composites: which of the two ways cut them
 
 
 def released_starts(frame_count: int) -> list[int]:

@@ -31,6 +31,7 @@ class RunCheckpointer:
         self.recipe = recipe
         self.windows = windows  # mode of the training records
         self.folder = epath.Path(workdir) / FOLDER
+        self._began = (0, 0)  # step and samples at which this process began with its batch size
         self.folder.mkdir(parents=True, exist_ok=True)
         _set_aside_damaged(self.folder)
         best = ocp.training.preservation_policies.BestN(
@@ -51,7 +52,7 @@ class RunCheckpointer:
             model=self.recipe.config,
             windows=self.windows,
             step=step,
-            samples=step * experiment.batch_size,
+            samples=self._began[1] + (step - self._began[0]) * experiment.batch_size,
             processes=jax.process_count(),
             ema=state.ema is not None,
             origin=f"trained as {experiment.name}",
@@ -94,6 +95,7 @@ class RunCheckpointer:
                     f"use another workdir, or the settings in {self.folder.parent / 'config.json'}"
                 )
             changed = _changes(metadata.experiment, self.recipe.experiment.to_dict())
+            self._began = (metadata.step, metadata.samples)
             if changed:
                 logger.warning("going on from step %d with changed settings: %s", step, ", ".join(changed))
             return state

@@ -97,6 +97,13 @@ class Experiment:
     optimizer: OptimizerSettings = dataclasses.field(default_factory=OptimizerSettings)
     loss: LossSettings = dataclasses.field(default_factory=LossSettings)
 
+    def __post_init__(self):
+        if self.batch_size % self.optimizer.accumulate:
+            raise ValueError(
+                f"batch_size {self.batch_size} can't be cut into optimizer.accumulate="
+                f"{self.optimizer.accumulate} equal parts"
+            )
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Experiment":
         """Builds it from nested plain values; ValueError names every unknown setting."""

@@ -77,7 +77,7 @@ def train(
         state = checkpointer.restore(mesh, data)
         if state is None:
             state = start_state(recipe, mesh)
-        run = _Run(recipe, mesh, workdir, checkpointer, int(state.step), source)
+        run = _Run(recipe, mesh, workdir, checkpointer, int(state.step))
         logger.info(
             "%s: %d training records (%s windows), %s inputs, %d device(s), step %d of %d, in %s",
             experiment.name, len(source), windows, recipe.config.inputs.name,
@@ -100,7 +100,6 @@ class _Run:
         workdir: str,
         checkpointer: RunCheckpointer,
         step: int,
-        source: Source,
     ):
         self.recipe, self.mesh, self.workdir = recipe, mesh, workdir
         self.experiment = recipe.experiment
@@ -145,13 +144,16 @@ class _Run:
             metrics = self._report(state, saving=saving)
             if saving:
                 self.checkpointer.save(self.step, state, data, metrics)
+                self.progress.skip_time(self.step)
                 if not stopped:
                     batch, names = self._next(data)
+        if profile_steps and self.first and traced_from < self.step < traced_from + profile_steps:
+            jax.profiler.stop_trace()  # fewer steps were left than were asked for
         self.journal.close()
         return Result(self.step, self.step >= self.experiment.steps, self.last, self.validation)
 
     def _due(self, every: int) -> bool:
-        return self.step % every == 0
+        return every > 0 and self.step % every == 0
 
     def _next(self, data: Iterator) -> tuple[dict[str, jax.Array], list[str]]:
         started = time.perf_counter()
@@ -175,7 +177,7 @@ class _Run:
         if evaluating:
             self.validation = self._evaluate(state)
             line |= {f"validation_{name}": value for name, value in self.validation.items()}
-            self.progress.skip_time()
+            self.progress.skip_time(self.step)
         if line:
             self.journal.write(self.step, **line)
         if evaluating and self.first:

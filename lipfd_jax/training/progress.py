@@ -15,8 +15,9 @@ class Progress:
         """Counts time in which the devices had no batch to work on next."""
         self._waiting += seconds
 
-    def skip_time(self) -> None:
-        """Restarts the clock, after something that is not training."""
+    def skip_time(self, step: int) -> None:
+        """Restarts the clock at a step, after something that is not training."""
+        self._step = step
         self._since, self._waiting = time.perf_counter(), 0.0
 
     def rates(self, step: int) -> dict[str, float]:
@@ -29,8 +30,7 @@ class Progress:
             "waiting_share": min(self._waiting / seconds, 1.0),
             "seconds_left": self._pace * (self.steps - step),
         }
-        self._step = step
-        self.skip_time()
+        self.skip_time(step)
         return values
 
     def line(self, step: int, measured: dict[str, float], rates: dict[str, float]) -> str:

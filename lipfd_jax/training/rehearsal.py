@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import cv2
 import jax
 import numpy as np
-from absl import app, flags
+from absl import app, flags, logging
 from flax import nnx
 
 from lipfd_jax.checkpoints.store import open_model
@@ -40,6 +40,7 @@ _SETTINGS = {
 
 def main(argv: Sequence[str]) -> None:
     """Parses the flags and rehearses."""
+    logging.set_verbosity(logging.WARNING)  # the libraries' own chatter
     workdir = pathlib.Path(flags.FLAGS.workdir).absolute()
     seed = flags.FLAGS.seed if flags.FLAGS.seed is not None else random.randrange(10**6)
     rehearse(workdir, seed=seed, devices=flags.FLAGS.devices)

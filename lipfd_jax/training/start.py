@@ -17,19 +17,27 @@ def start_state(recipe: Recipe, mesh: Mesh) -> TrainState:
 
     Raises:
       CheckpointError: a file is refused, or its weights are not those of this model.
-      ValueError: the checkpoint to start from was made for other inputs.
+      ValueError: the checkpoint to start from was made for other inputs, or is of another network.
     """
     experiment, config = recipe.experiment, recipe.config
     state = create_state(recipe, mesh)
     if experiment.start:
         opened = open_model(experiment.start)
-        if opened.metadata.model.inputs != config.inputs:
+        model = opened.metadata.model
+        if model.inputs != config.inputs:
             raise ValueError(
-                f"{experiment.start}: made for {opened.metadata.model.inputs}, this experiment has "
+                f"{experiment.start}: made for {model.inputs}, this experiment has "
                 f"{config.inputs}; set model.convention, picture_size and crop_size to match"
             )
+        names = ("encoder", "backbone", "activation")
+        there, here = ([getattr(m, name) for name in names] for m in (model, config))
+        if there != here:
+            raise ValueError(
+                f"{experiment.start}: holds {' + '.join(there)}, this experiment has {' + '.join(here)}; set "
+                f"{', '.join(f'model.{name}' for name in names)} to match"
+            )
         logger.info("start: all weights from %s", opened.path)
-        state = with_weights(state, recipe, nnx.to_pure_dict(nnx.state(opened.model)))
+        state = with_weights(state, nnx.to_pure_dict(nnx.state(opened.model)))
     parts = {
         "encoder": (experiment.start_encoder, encoder_weights),
         "backbone": (experiment.start_backbone, backbone_weights),
@@ -37,7 +45,7 @@ def start_state(recipe: Recipe, mesh: Mesh) -> TrainState:
     for name, (file, read) in parts.items():
         if file:
             logger.info("start: %s from %s", name, file)
-            state = with_weights(state, recipe, {name: read(file, config)})
+            state = with_weights(state, {name: read(file, config)})
         elif not experiment.start:
             logger.warning("start: %s from random weights (start_%s names no file)", name, name)
     return state

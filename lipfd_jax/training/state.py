@@ -69,7 +69,7 @@ def create_state(recipe: Recipe, mesh: Mesh) -> TrainState:
     return create(jax.random.key(recipe.experiment.seed))
 
 
-def with_weights(state: TrainState, recipe: Recipe, weights: dict[str, Any]) -> TrainState:
+def with_weights(state: TrainState, weights: dict[str, Any]) -> TrainState:
     """Returns the state with some weights replaced (pure dict, any subset of the model's)."""
     parts = {"trainable": state.trainable, "frozen": state.frozen, "statistics": state.statistics}
     given = dict(nnx.traversals.flatten_mapping(weights))

@@ -88,6 +88,14 @@ def test_other_settings_are_refused_and_overwrite_builds_again(tmp_path):
         _build(FOLDER, tmp_path, changes={"salt": "other"})
     again = _build(FOLDER, tmp_path, changes={"salt": "other"}, overwrite=True)
     assert report.read(again.data_path)["settings"]["salt"] == "other"
+    with pytest.raises(BuildError, match="no such folder or archive"):
+        build.build(
+            manual_dir=str(tmp_path / "typo"),
+            data_dir=str(tmp_path),
+            settings=again.settings,
+            overwrite=True,
+        )
+    assert again.is_prepared()  # nothing was removed
 
 
 def test_another_split_file_of_the_same_name_is_noticed(tmp_path, capsys):

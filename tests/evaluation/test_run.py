@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -89,6 +90,15 @@ def test_scores_of_another_checkpoint_are_not_mixed_in(checkpoint, composites, t
     other = _save(tmp_path / "other", seed=1)
     with pytest.raises(ValueError, match="holds scores of"):
         evaluate(str(other), PictureFolder(composites), tmp_path / "out")
+
+
+def test_a_checkpoint_written_again_is_another_one(composites, tmp_path):
+    first = _save(tmp_path / "model")
+    evaluate(str(first), PictureFolder(composites), tmp_path / "out")
+    shutil.rmtree(first)
+    _save(first, seed=1)
+    with pytest.raises(ValueError, match="holds scores of"):
+        evaluate(str(first), PictureFolder(composites), tmp_path / "out")
 
 
 def test_inputs_and_windows_that_do_not_go_together_are_warned_of(composites, tmp_path, capsys):

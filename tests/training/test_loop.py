@@ -155,3 +155,27 @@ def test_a_run_can_start_from_another(changed, tmp_path):
     train(settings, tmp_path / "second")
     first, second = (open_model(tmp_path / name).model.fc.kernel[...] for name in ("first", "second"))
     np.testing.assert_array_equal(first, second)
+
+
+def test_a_run_does_not_start_from_another_network(changed, tmp_path):
+    train(changed(steps=1), tmp_path / "first")
+    other = changed(steps=1, model={"activation": "gelu"}, start=str(tmp_path / "first"))
+    with pytest.raises(ValueError, match=r"holds vit_tiny \+ resnet_tiny \+ quick_gelu, this experiment has"):
+        train(other, tmp_path / "second")
+
+
+def test_samples_are_counted_over_a_change_of_batch_size(changed, tmp_path):
+    train(changed(steps=2), tmp_path)
+    train(changed(steps=3, batch_size=8), tmp_path)
+    assert read_metadata(tmp_path / "checkpoints" / "3").samples == 2 * 4 + 8
+
+
+def test_nothing_is_due_every_zero_steps_and_parts_must_be_equal(changed, tmp_path):
+    assert train(changed(steps=1, log_every=0, checkpoint_every=0, evaluate_every=0), tmp_path).finished
+    with pytest.raises(ValueError, match="equal parts"):
+        changed(optimizer={"accumulate": 3})
+
+
+def test_a_trace_ends_with_the_run(changed, tmp_path):
+    train(changed(steps=5, evaluate_every=5), tmp_path, profile_steps=10)
+    assert list((tmp_path / "profile").rglob("*.xplane.pb"))

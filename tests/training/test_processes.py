@@ -110,8 +110,11 @@ def test_sigterm_saves_and_says_so(whole, tmp_path, composites):
 
 
 def test_eight_devices_do_not_change_the_losses(whole, tmp_path, composites):
-    _finished(_start(tmp_path, composites, "--config.fsdp=2", devices=8))
+    _finished(_start(tmp_path, composites, "--config.fsdp=2", "--config.optimizer.ema=0.9", devices=8))
     _close(whole, tmp_path)
+    opened = open_model(tmp_path)  # averaged on eight devices, opened on one
+    assert opened.metadata.ema
+    assert len(opened.model.fc.kernel[...].devices()) == 1
 
 
 def test_two_processes_and_then_one_do_not_change_the_losses(whole, tmp_path, composites):
