@@ -110,7 +110,7 @@ def test_too_large_is_an_answer_and_other_refusals_are_errors():
 
 def test_without_the_compiler_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(PlanError, match=r"pip install 'lipfd-jax\[tpu\]'"):
+    with pytest.raises(PlanError, match=r"pip install -e '.\[tpu\]'"):
         compilation.devices(FOUR)
 
 
