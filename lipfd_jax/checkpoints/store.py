@@ -1,6 +1,7 @@
 """Opens a checkpoint as a ready model, whoever wrote it, and writes a model as a checkpoint."""
 
 import dataclasses
+import hashlib
 import json
 import pathlib
 from typing import Any
@@ -14,6 +15,7 @@ from lipfd_jax.checkpoints.metadata import CheckpointError, Metadata
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
 
 FOLDER = "checkpoints"  # inside a training run's workdir
+_METADATA = "_CHECKPOINT_METADATA"  # Orbax's file in every finished checkpoint; holds when it was written
 METRIC = "auc"  # of the validation split; the best checkpoint is the one with the highest
 
 
@@ -24,6 +26,11 @@ class Opened:
     model: LipFD
     metadata: Metadata
     path: epath.Path
+
+    @property
+    def fingerprint(self) -> str:
+        """A short sum that differs where a checkpoint was written again under the same name."""
+        return hashlib.sha256((self.path / _METADATA).read_bytes()).hexdigest()[:16]
 
 
 def abstract_model(config: ModelConfig) -> LipFD:
@@ -120,7 +127,7 @@ def save_model(path: str | pathlib.Path, weights: dict[str, Any], metadata: Meta
 def readable(path: epath.Path) -> bool:
     """Says whether the small files that Orbax reads of every checkpoint on opening a run are whole."""
     try:
-        for file in (path / "_CHECKPOINT_METADATA", path / "metrics" / "metrics"):
+        for file in (path / _METADATA, path / "metrics" / "metrics"):
             if file.exists():
                 json.loads(file.read_text())
     except ValueError:
@@ -129,7 +136,7 @@ def readable(path: epath.Path) -> bool:
 
 
 def _finished(path: epath.Path) -> bool:
-    return (path / "_CHECKPOINT_METADATA").exists()  # Orbax's own test takes any folder of folders for one
+    return (path / _METADATA).exists()  # Orbax's own test takes any folder of folders for one
 
 
 def _metrics(path: epath.Path) -> dict[str, float]:

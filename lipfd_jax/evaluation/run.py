@@ -1,6 +1,5 @@
 """Evaluates a checkpoint on data: scores as they come, then metrics, pictures and the report."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -57,7 +56,7 @@ def evaluate(
     for line in notes.items():
         print(f"{line[0] + ':':14s} {line[1]}")
     output = Path(output)
-    _claim(output, {**notes, "written": _written(opened)})
+    _claim(output, {**notes, "written": opened.fingerprint})
     graph, state = nnx.split(opened.model)
     batch_size = -(-batch_size // mesh.size) * mesh.size
     scores = _score(graph, state, source, output, mesh=mesh, batch_size=batch_size, threads=threads)
@@ -102,11 +101,6 @@ def _claim(output: Path, notes: dict[str, str]) -> None:
             "give another output folder or remove it"
         )
     note.write_text(json.dumps(identity, indent=2) + "\n")
-
-
-def _written(opened: Opened) -> str:
-    """A sum that differs where a checkpoint was written again under the same name."""
-    return hashlib.sha256((opened.path / "_CHECKPOINT_METADATA").read_bytes()).hexdigest()[:16]
 
 
 def _score(

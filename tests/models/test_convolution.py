@@ -1,4 +1,4 @@
-"""Convolutions have the gradients of JAX's own, on whatever path a device takes."""
+"""Convolutions have the values and gradients of JAX's own."""
 
 import jax
 import jax.numpy as jnp
