@@ -46,7 +46,7 @@ demo: $(VENV)/installed  ## Draw talking heads and forgeries, train a small dete
 	@echo 'Drawn people, drawn forgeries: this score says nothing about real ones. Training curves: $(DEMO)/run/curves.png'
 
 rehearse: $(VENV)/installed  ## Train with two processes, kill one, start both again, compare
-	$(BIN)/python -m lipfd_jax.training.rehearsal --workdir=rehearsal
+	$(BIN)/python -m lipfd_jax.tools.rehearsal --workdir=rehearsal
 
 clean:  ## Remove the environment and the demo
 	rm -rf $(VENV) $(DEMO) rehearsal *.egg-info

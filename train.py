@@ -10,7 +10,7 @@ from absl import app, flags
 from absl import logging as absl_logging
 from ml_collections import config_flags
 
-from lipfd_jax.checkpoints.starts import settings_for
+from lipfd_jax.checkpoints.pretrained import settings_for
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.loop import Diverged, train
 
@@ -33,7 +33,7 @@ _WORKDIR = flags.DEFINE_string(
 _FROM = flags.DEFINE_list(
     "from",
     [],
-    "Starting points, separated by commas, in any order: CLIP image-tower weights (model.safetensors), "
+    "Starting points, separated by commas, in any order: CLIP image-encoder weights (model.safetensors), "
     "torchvision's resnet (.pth), or a checkpoint folder. Short for --config.start_encoder, "
     "--config.start_backbone and --config.start.",
 )

@@ -18,8 +18,8 @@ import numpy as np
 from absl import app, flags
 from PIL import Image
 
+from lipfd_jax.listing.clips import avlips_clips
 from lipfd_jax.preprocessing import encoding
-from lipfd_jax.preprocessing.clips import avlips_clips
 from lipfd_jax.preprocessing.composite import Window, composite
 from lipfd_jax.preprocessing.extraction import extract
 

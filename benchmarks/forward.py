@@ -23,13 +23,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.torch_network import TorchLipFD
 from benchmarks.turns import fastest
 from lipfd_jax.checkpoints import tables
-from lipfd_jax.models.forward import score_prepared
+from lipfd_jax.kernels.chunks import CPU
+from lipfd_jax.models.forward import forward_prepared
 from lipfd_jax.models.inputs import RELEASED, Prepared, prepare
-from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_state
-from lipfd_jax.models.pieces import CPU
+from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_weights
 
-_ENCODER = flags.DEFINE_string("encoder", "vit_l14", "Image tower.")
-_BACKBONE = flags.DEFINE_string("backbone", "resnet50", "Trunk.")
+_ENCODER = flags.DEFINE_string("encoder", "vit_l14", "Image encoder.")
+_BACKBONE = flags.DEFINE_string("backbone", "resnet50", "Backbone.")
 _BATCHES = flags.DEFINE_list("batches", ["1", "2", "8"], "Windows per call.")
 _REPEATS = flags.DEFINE_integer("repeats", 5, "Turns of each side.")
 _OUTPUT = flags.DEFINE_string("output", None, "Where to write the figures as JSON.")
@@ -52,13 +52,13 @@ def _product_rates(size: int, repeats: int) -> dict[str, float]:
 def jax_side(config: ModelConfig, network: TorchLipFD) -> tuple[dict, Callable]:
     """Parameters converted from the PyTorch network, and the jitted forward pass."""
     tensors = {key: value.numpy() for key, value in network.state_dict().items()}
-    params = tables.to_params(tensors, tables.RELEASED, abstract_state(config))
+    params = tables.to_params(tensors, tables.RELEASED_LIPFD, abstract_weights(config))
 
     @jax.jit
     def forward(params: dict, prepared: Prepared) -> jax.Array:
         model = nnx.eval_shape(lambda: LipFD(config, rngs=nnx.Rngs(0)))
         nnx.update(model, params)
-        return score_prepared(model, prepared, pieces=CPU).logits
+        return forward_prepared(model, prepared, pieces=CPU).logits
 
     return jax.tree.map(jnp.asarray, params), forward
 

@@ -12,7 +12,7 @@ from lipfd_jax.models.vit import ENCODERS, EncoderConfig
 
 
 class Block(nn.Module):
-    """A residual block of the trunk."""
+    """A residual block of the backbone."""
 
     def __init__(self, inputs: int, width: int, stride: int, bottleneck: bool):
         super().__init__()
@@ -33,7 +33,7 @@ class Block(nn.Module):
         return y.add_(x if self.downsample is None else self.downsample(x)).relu_()
 
 
-class Trunk(nn.Module):
+class Backbone(nn.Module):
     """A ResNet with the two heads of LipFD, which the released code keeps in it."""
 
     def __init__(self, config: BackboneConfig, features: int):
@@ -56,7 +56,7 @@ class Trunk(nn.Module):
 
 
 class EncoderBlock(nn.Module):
-    """A block of the image tower."""
+    """A block of the image encoder."""
 
     def __init__(self, config: EncoderConfig):
         super().__init__()
@@ -72,8 +72,8 @@ class EncoderBlock(nn.Module):
         return x + self.mlp["c_proj"](y * torch.sigmoid(1.702 * y))
 
 
-class Tower(nn.Module):
-    """CLIP's image tower; tokens first, then batch, as in CLIP."""
+class Encoder(nn.Module):
+    """CLIP's image encoder; tokens first, then batch, as in CLIP."""
 
     def __init__(self, config: EncoderConfig, image_size: int):
         super().__init__()
@@ -95,15 +95,15 @@ class Tower(nn.Module):
 
 
 class TorchLipFD(nn.Module):
-    """The detector; `separate` calls the trunk once per crop, as the released code does."""
+    """The detector; `separate` calls the backbone once per crop, as the released code does."""
 
     def __init__(self, encoder: str, backbone: str, image_size: int = 224):
         super().__init__()
         config = ENCODERS[encoder]
         self.conv1 = nn.Conv2d(3, 3, 5, 5)
         self.encoder = nn.Module()
-        self.encoder.visual = Tower(config, image_size)
-        self.backbone = Trunk(BACKBONES[backbone], config.features)
+        self.encoder.visual = Encoder(config, image_size)
+        self.backbone = Backbone(BACKBONES[backbone], config.features)
 
     def forward(
         self, image: torch.Tensor, crops: torch.Tensor, *, separate: bool = False
@@ -122,5 +122,5 @@ class TorchLipFD(nn.Module):
 
 
 def conv(inputs: int, outputs: int, size: int, stride: int) -> nn.Conv2d:
-    """A convolution of the trunk."""
+    """A convolution of the backbone."""
     return nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from benchmarks.torch_network import TorchLipFD
 from benchmarks.turns import fastest
-from lipfd_jax.models.mesh import make_mesh, to_devices
+from lipfd_jax.mesh import make_mesh, to_devices
 from lipfd_jax.training.config import Experiment, ModelSettings, OptimizerSettings
 from lipfd_jax.training.state import create_state, make_recipe
 from lipfd_jax.training.step import make_step
@@ -44,7 +44,7 @@ class JaxStep:
 
 
 class TorchStep:
-    """The same step in PyTorch, all crops in one trunk call."""
+    """The same step in PyTorch, all crops in one backbone call."""
 
     def __init__(self, experiment: Experiment, batch: dict[str, np.ndarray]):
         self.network = TorchLipFD(experiment.model.encoder, experiment.model.backbone)

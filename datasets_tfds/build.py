@@ -15,7 +15,7 @@ from datasets_tfds import options, report
 from datasets_tfds.avlips.avlips_dataset_builder import Builder
 from datasets_tfds.report import BuildError
 from datasets_tfds.settings import Settings
-from lipfd_jax.preprocessing.clips import ClipError
+from lipfd_jax.listing.clips import ClipError
 
 
 def build(

@@ -11,11 +11,10 @@ import tensorflow_datasets as tfds
 
 from datasets_tfds.inputs import Item, Pictures
 from datasets_tfds.settings import Settings
+from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing import encoding, extraction
-from lipfd_jax.preprocessing.clips import ClipError
-from lipfd_jax.preprocessing.composite import COMPOSITE_SHAPE
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE, LABELS
 
-LABELS = ("real", "fake")
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 

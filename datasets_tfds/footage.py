@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from lipfd_jax.preprocessing.clips import Clip, ClipError
+from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing.video import read_frames
 from lipfd_jax.preprocessing.workers import each_clip
 

@@ -2,16 +2,14 @@
 
 import dataclasses
 import pathlib
-import re
 import shutil
 from collections import Counter
 
-from datasets_tfds.archives import ARCHIVE_SUFFIXES, unpack
 from datasets_tfds.settings import Settings
-from lipfd_jax.preprocessing import clips
-from lipfd_jax.preprocessing.clips import CLASSES, Clip, ClipError
-
-_PICTURE = re.compile(r"(?P<name>.+)_(?P<window>[0-9]+)\.png")
+from lipfd_jax.listing import clips
+from lipfd_jax.listing.archives import ARCHIVE_SUFFIXES, unpack
+from lipfd_jax.listing.clips import Clip, ClipError
+from lipfd_jax.vocabulary import CLASSES, parse_picture_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,16 +128,15 @@ def official_pictures(folder: pathlib.Path) -> _PictureListing:
     problems = []
     for label, name in enumerate(CLASSES):
         for path in sorted((folder / name).glob("*")):
-            match = _PICTURE.fullmatch(path.name)
+            named = parse_picture_name(str(path))
             if path.name.startswith("."):
                 continue
-            if not match or not path.resolve().is_relative_to(folder.resolve()):
+            if not named or not path.resolve().is_relative_to(folder.resolve()):
                 problems.append((f"{name}/{path.name}", "expected NAME_J.png inside the folder"))
                 continue
-            video = f"{name}/{match['name']}"
-            old = videos.get(video, Pictures(video, (), label, match["name"]))
-            windows = sorted([*old.paths, (int(match["window"]), path)])
-            videos[video] = dataclasses.replace(old, paths=tuple(windows))
+            old = videos.get(named.video, Pictures(named.video, (), label, named.name))
+            windows = sorted([*old.paths, (named.window, path)])
+            videos[named.video] = dataclasses.replace(old, paths=tuple(windows))
     return _PictureListing(tuple(videos.values()), tuple(problems))
 
 

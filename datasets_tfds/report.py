@@ -14,7 +14,7 @@ from datasets_tfds.examples import codec, record_key
 from datasets_tfds.inputs import Inputs
 from datasets_tfds.settings import Settings
 from datasets_tfds.shards import Written
-from lipfd_jax.preprocessing.clips import CLASSES
+from lipfd_jax.vocabulary import CLASSES
 
 FILE = "build_report.json"
 

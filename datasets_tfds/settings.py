@@ -6,18 +6,17 @@ import itertools
 import pathlib
 from typing import Any, Literal, get_args
 
-from lipfd_jax.preprocessing.clips import WindowsMode
 from lipfd_jax.preprocessing.encoding import Encoding
+from lipfd_jax.vocabulary import SPLITS, WindowsMode
 
-Source = Literal["avlips", "folder", "official_val"]
-SPLITS = ("train", "validation", "test")
+Layout = Literal["avlips", "folder", "official_val"]  # of the folder a build reads
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """Same settings and same input give the same records, whoever builds them with however many workers."""
 
-    source: Source = "avlips"
+    source: Layout = "avlips"
     encoding: Encoding = "compact"
     windows: WindowsMode = "paper"
     effort: int = 0  # 0 (fast) to 6 (small): lossless compression of the compact encoding

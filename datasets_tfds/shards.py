@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Any
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 
-from datasets_tfds import parts
+from datasets_tfds import finished_videos
+from datasets_tfds.finished_videos import VideoOutcome
 from datasets_tfds.inputs import Item
-from datasets_tfds.parts import Outcome
-from datasets_tfds.settings import SPLITS, Settings
+from datasets_tfds.settings import Settings
+from lipfd_jax.vocabulary import SPLITS
 
 if TYPE_CHECKING:
     import apache_beam as beam
 
-Produce = Callable[[Item], tuple[Outcome, Iterable[bytes]]]
+Produce = Callable[[Item], tuple[VideoOutcome, Iterable[bytes]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Written:
     index: int
     records: int
     bytes: int  # of the records; the file is a little larger
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[VideoOutcome, ...]
 
 
 def plan(items: Iterable[Item], splits: Mapping[str, str], settings: Settings, folder: str) -> list[Shard]:
@@ -75,7 +76,7 @@ def _unnumbered(folder: str, split: str, index: int) -> pathlib.Path:
 
 def write(shard: Shard, produce: Produce, file_format: str) -> Written:
     """Writes one shard, holding one video's records at a time."""
-    outcomes: list[Outcome] = []
+    outcomes: list[VideoOutcome] = []
     keyed = _keyed(shard, produce, outcomes)
     first = next(keyed, None)
     if first is not None:  # a shard without a record gets no file
@@ -85,7 +86,7 @@ def write(shard: Shard, produce: Produce, file_format: str) -> Written:
     return Written(shard.split, shard.index, count, sum(o.bytes for o in outcomes), tuple(outcomes))
 
 
-def _keyed(shard: Shard, produce: Produce, outcomes: list[Outcome]) -> Iterator[tuple[str, bytes]]:
+def _keyed(shard: Shard, produce: Produce, outcomes: list[VideoOutcome]) -> Iterator[tuple[str, bytes]]:
     for item in shard.items:
         outcome, records = produce(item)
         outcomes.append(outcome)
@@ -94,15 +95,15 @@ def _keyed(shard: Shard, produce: Produce, outcomes: list[Outcome]) -> Iterator[
 
 def from_scratch(settings: Settings) -> Produce:
     """Returns a source of records that reads the video itself."""
-    return lambda item: parts.produce(item, settings)
+    return lambda item: finished_videos.video_records(item, settings)
 
 
-def from_parts(settings: Settings, folder: pathlib.Path, outcomes: Mapping[str, Outcome]) -> Produce:
+def from_parts(settings: Settings, folder: pathlib.Path, outcomes: Mapping[str, VideoOutcome]) -> Produce:
     """Returns a source of records that reads the parts of finished videos."""
 
-    def produce(item: Item) -> tuple[Outcome, Iterable[bytes]]:
+    def produce(item: Item) -> tuple[VideoOutcome, Iterable[bytes]]:
         outcome = outcomes[item.video]
-        return outcome, parts.records(item, settings, folder) if outcome.keys else ()
+        return outcome, finished_videos.records(item, settings, folder) if outcome.keys else ()
 
     return produce
 
@@ -155,7 +156,7 @@ def take_note(shard: Shard) -> Written:
     stored = json.loads(note.read_text())
     note.unlink()
     outcomes = tuple(
-        Outcome(**{**outcome, "keys": tuple(outcome["keys"]), "warnings": tuple(outcome["warnings"])})
+        VideoOutcome(**{**outcome, "keys": tuple(outcome["keys"]), "warnings": tuple(outcome["warnings"])})
         for outcome in stored.pop("outcomes")
     )
     return Written(**stored, outcomes=outcomes)

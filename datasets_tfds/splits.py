@@ -16,8 +16,9 @@ from absl import app, flags
 
 from datasets_tfds import footage, options
 from datasets_tfds.inputs import Item, find
-from datasets_tfds.settings import SPLITS, Settings
-from lipfd_jax.preprocessing.clips import Clip, ClipError
+from datasets_tfds.settings import Settings
+from lipfd_jax.listing.clips import Clip, ClipError
+from lipfd_jax.vocabulary import SPLITS
 
 COLUMNS = ("video", "source", "label", "split")
 HELD_OUT_FILE = pathlib.Path(__file__).parent / "avlips" / "official_val_sources.txt"

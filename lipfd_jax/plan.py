@@ -15,12 +15,12 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from lipfd_jax.planning import cache
-from lipfd_jax.planning.chips import Topology, known_topologies, parse_topology
-from lipfd_jax.planning.compilation import PlanError, compile_step
-from lipfd_jax.planning.operations import operations
-from lipfd_jax.planning.progress import progress
-from lipfd_jax.planning.table import Plan, plan_table
+from lipfd_jax.tools.planning import cache
+from lipfd_jax.tools.planning.chips import Topology, known_topologies, parse_topology
+from lipfd_jax.tools.planning.compilation import PlanError, compile_step
+from lipfd_jax.tools.planning.operations import operations
+from lipfd_jax.tools.planning.progress import progress
+from lipfd_jax.tools.planning.table import Plan, plan_table
 from lipfd_jax.training.config import Experiment
 
 _CONFIG = config_flags.DEFINE_config_file(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from lipfd_jax.preprocessing.clips import ClipError, avlips_clips, folder_clips
+from lipfd_jax.listing.clips import ClipError, avlips_clips, folder_clips
 from lipfd_jax.preprocessing.pictures import write_pictures
 
 _AVLIPS = flags.DEFINE_string(

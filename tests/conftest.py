@@ -45,7 +45,7 @@ def media() -> pathlib.Path:
 @pytest.fixture(scope="session")
 def composites(tmp_path_factory) -> pathlib.Path:
     """A folder of 12 composites, half of them fake and brighter in the middle of each frame."""
-    from lipfd_jax.training.rehearsal import draw_composites  # imports jax, which must wait for the above
+    from lipfd_jax.tools.rehearsal import draw_composites  # imports jax, which must wait for the above
 
     folder = tmp_path_factory.mktemp("composites")
     draw_composites(folder, videos=6)

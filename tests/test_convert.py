@@ -18,7 +18,7 @@ from lipfd_jax.checkpoints.metadata import CheckpointError
 from lipfd_jax.checkpoints.released import RELEASED_MODEL, antialiased, convert
 from lipfd_jax.checkpoints.store import open_model, read_metadata
 from lipfd_jax.models.inputs import RELEASED
-from lipfd_jax.models.lipfd import ModelConfig, abstract_state
+from lipfd_jax.models.lipfd import ModelConfig, abstract_weights
 from tests.checkpoints.pth_files import named, ordered_dict, program, tensor, text, write_pth, write_zip
 from tests.checkpoints.test_tables import released
 
@@ -29,7 +29,7 @@ CONFIG = ModelConfig("vit_tiny", "resnet_tiny", dataclasses.replace(RELEASED, pi
 def weights():
     """A small model's pure dict with distinct values."""
     rng = np.random.default_rng(0)
-    shapes = traverse_util.flatten_dict(abstract_state(CONFIG))
+    shapes = traverse_util.flatten_dict(abstract_weights(CONFIG))
     return traverse_util.unflatten_dict({p: rng.random(s.shape, np.float32) for p, s in shapes.items()})
 
 
@@ -175,14 +175,14 @@ def test_the_command_reports_a_refusal_and_writes_nothing(tmp_path):
 
 
 def test_memory_stays_near_the_weights_kept(tmp_path):
-    """At most 1.3 times the weights kept and 0.4 GB: neither the text tower nor a second copy fits in."""
+    """At most 1.3 times the weights kept and 0.4 GB: neither the text encoder nor a second copy fits in."""
     config = dataclasses.replace(RELEASED_MODEL, encoder="vit_b16", backbone="resnet18")
-    shapes = traverse_util.flatten_dict(abstract_state(config))
+    shapes = traverse_util.flatten_dict(abstract_weights(config))
     kept = sum(4 * math.prod(shape.shape) for shape in shapes.values())
     zeros = {path: np.zeros(shape.shape, np.float32) for path, shape in shapes.items()}
     weights = released(traverse_util.unflatten_dict(zeros))
-    text_tower = {"encoder.token_embedding.weight": np.zeros(200_000_000, np.float32)}
-    source = write_pth(tmp_path / "ckpt.pth", weights | text_tower)
+    text_encoder = {"encoder.token_embedding.weight": np.zeros(200_000_000, np.float32)}
+    source = write_pth(tmp_path / "ckpt.pth", weights | text_encoder)
     code = (
         "import dataclasses, pathlib, re\n"
         "from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert\n"

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 
-from datasets_tfds import inputs, production, report, shards, splits
+from datasets_tfds import build_run, inputs, report, shards, splits
 from datasets_tfds.examples import features
 from datasets_tfds.settings import Settings, named_settings
 
@@ -74,7 +74,7 @@ class Builder(FileReaderBuilder):
     def _download_and_prepare(
         self, dl_manager: tfds.download.DownloadManager, download_config: tfds.download.DownloadConfig
     ) -> None:
-        with production.locked(self.work_dir):
+        with build_run.locked(self.work_dir):
             self._remove_abandoned()
             place = self.archive or dl_manager.manual_dir
             found = inputs.find(place, self.settings, self.work_dir.parent)
@@ -96,7 +96,7 @@ class Builder(FileReaderBuilder):
 
     def _here(self, planned: list[shards.Shard]) -> list[shards.Written]:
         items = [item for shard in planned for item in shard.items]
-        outcomes = production.produce(items, self.settings, self.work_dir, self.workers)
+        outcomes = build_run.finish_videos(items, self.settings, self.work_dir, self.workers)
         source = shards.from_parts(self.settings, self.work_dir, outcomes)
         return [shards.write(shard, source, self.info.file_format.value) for shard in planned]
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
+from lipfd_jax.checkpoints.errors import is_name, quoted, refusal
 from lipfd_jax.checkpoints.pth_archive import Archive, Member
 from lipfd_jax.checkpoints.pth_pickle import read_pickle
 from lipfd_jax.checkpoints.pth_records import PickleRefused, StorageRecord, TensorRecord
-from lipfd_jax.checkpoints.refusal import is_name, quoted, refusal
 
 _ENTRIES = ("model", "state_dict")  # where training scripts put the weights beside other things
 _WRAPPER = "module."  # DistributedDataParallel's prefix, on all keys or none

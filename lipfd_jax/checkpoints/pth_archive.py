@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from lipfd_jax.checkpoints.refusal import quoted, refusal
+from lipfd_jax.checkpoints.errors import quoted, refusal
 
 _MAX_READ = 16 << 20  # of a member read whole
 _MAX_DIRECTORY = 8 << 20  # read whole by zipfile; a member takes about 100 bytes in it

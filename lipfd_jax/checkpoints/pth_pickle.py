@@ -11,8 +11,8 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+from lipfd_jax.checkpoints.errors import quoted
 from lipfd_jax.checkpoints.pth_records import CALLS, STORAGES, Global, PickleRefused, expect, storage
-from lipfd_jax.checkpoints.refusal import quoted
 
 MAX_BYTES = 16 << 20  # a released-size checkpoint with an optimizer of 600 tensors has 0.2 MB
 MAX_OPCODES = 1_000_000  # and 50,000 opcodes

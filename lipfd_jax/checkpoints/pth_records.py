@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lipfd_jax.checkpoints.refusal import quoted
+from lipfd_jax.checkpoints.errors import quoted
 
 STORAGES = {
     "torch FloatStorage": "float32",

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from lipfd_jax.checkpoints.errors import refusal
 from lipfd_jax.checkpoints.metadata import CheckpointError, Metadata
-from lipfd_jax.checkpoints.refusal import refusal
-from lipfd_jax.checkpoints.starts import fill, open_weights
+from lipfd_jax.checkpoints.pretrained import fill, open_weights
 from lipfd_jax.checkpoints.store import read_metadata, save_model
-from lipfd_jax.checkpoints.tables import RELEASED, Tensor
+from lipfd_jax.checkpoints.tables import RELEASED_LIPFD, Tensor
 from lipfd_jax.models.inputs import RELEASED as RELEASED_INPUTS
-from lipfd_jax.models.lipfd import ModelConfig, abstract_state
+from lipfd_jax.models.lipfd import ModelConfig, abstract_weights
 
 # The released weights, with the torchvision the released code pins.
 RELEASED_MODEL = ModelConfig(encoder="vit_l14", backbone="resnet50", inputs=RELEASED_INPUTS)
@@ -33,7 +33,7 @@ def convert(
 ) -> None:
     """Writes the weights of `source` as the checkpoint `out`, which appears only when it is complete.
 
-    The optimizer and CLIP's text tower are never read. Takes about the memory of the weights kept, 1.3 GB.
+    The optimizer and CLIP's text encoder are never read. Takes about the memory of the weights kept, 1.3 GB.
 
     Args:
         source: file of the released code (`torch.save`, with or without a `model` entry), or .safetensors.
@@ -49,7 +49,7 @@ def convert(
     tensors = open_weights(source)
     with tqdm(desc=f"reading {Path(source).name}", unit="B", unit_scale=True, disable=None) as bar:
         watched = {key: _Watched(tensor, bar) for key, tensor in tensors.items()}
-        weights = fill(source, watched, RELEASED, abstract_state(config))
+        weights = fill(source, watched, RELEASED_LIPFD, abstract_weights(config))
     origin = f"converted from {Path(source).name}, a checkpoint of the released code"
     with _published(out) as folder:
         save_model(folder, weights, Metadata(model=config, windows="released", origin=origin))

@@ -7,7 +7,7 @@ import ml_dtypes
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from lipfd_jax.checkpoints.refusal import is_name, quoted, refusal
+from lipfd_jax.checkpoints.errors import is_name, quoted, refusal
 
 _DTYPES = {
     "F64": np.dtype(np.float64),

@@ -85,7 +85,7 @@ OPEN_CLIP = (
     *_affine(_BLOCK + r"mlp\.c_proj", r"blocks/\1/proj", _LINEAR),
     *_norm(r"visual\.ln_post", "ln_post"),
     Rule(r"visual\.proj", "projection"),
-    # The text tower.
+    # CLIP's text encoder.
     Rule(r"(positional_embedding|text_projection|logit_scale|logit_bias|attn_mask)", None),
     Rule(r"(token_embedding|ln_final|transformer\.resblocks\.\d+)\..*", None),
 )
@@ -112,7 +112,7 @@ HUGGINGFACE_CLIP = (
     Rule(r"(text_model\..*|text_projection\.weight|logit_scale)", None),
 )
 
-_TRUNK = (
+_RESNET = (
     Rule(r"conv1\.weight", "conv1/kernel", _CONV),
     *_batch_norm("bn1", "bn1"),
     Rule(r"layer([1-4])\.(\d+)\.conv([1-3])\.weight", r"layer\1/\2/conv\3/kernel", _CONV),
@@ -122,13 +122,13 @@ _TRUNK = (
 )
 
 # torchvision's resnet18, 34 and 50 -> the backbone. The ImageNet classifier is left out.
-TORCHVISION = (*_TRUNK, Rule(r"fc\.(weight|bias)", None))
+TORCHVISION = (*_RESNET, Rule(r"fc\.(weight|bias)", None))
 
 # The released LipFD checkpoint's `model` entry -> the whole model.
-RELEASED = (
+RELEASED_LIPFD = (
     *_affine("conv1", "conv1", _CONV),
     *_moved(OPEN_CLIP, r"encoder\.", "encoder/"),
-    *_moved(_TRUNK, r"backbone\.", "backbone/"),
+    *_moved(_RESNET, r"backbone\.", "backbone/"),
     *_affine(r"backbone\.get_weight\.0", "get_weight", _LINEAR),
     *_affine(r"backbone\.fc", "fc", _LINEAR),
 )

@@ -7,8 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from lipfd_jax.data import strips
-from lipfd_jax.data.perturbations import LEVELS, perturb
+from lipfd_jax.data import sound_perturbations
+from lipfd_jax.data.frame_perturbations import LEVELS, perturb
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +83,7 @@ def augment_frames(
 def augment_sound(
     strip: np.ndarray, fps: float, settings: AugmentationSettings, rng: np.random.Generator
 ) -> np.ndarray:
-    """Changes the sound a mel strip (rows, columns, 3) uint8 RGB shows; `strips` says what is approximated.
+    """Changes the sound that a mel strip (rows, columns, 3) uint8 RGB shows, as `sound_perturbations` can.
 
     A strip that nothing falls on is returned as it is; the mel half of a composite that was stored whole is
     otherwise shrunk to the strip's size first.
@@ -97,9 +97,9 @@ def augment_sound(
     by, silence, distance = rng.uniform((-15, 25, 20), (15, 45, 60))
     if not (gain or trim or noise or limit):
         return strip
-    values = strips.loudness(strips.native(strip, fps))
-    values = strips.gain(values, by) if gain else values
-    values = strips.trim(values, silence) if trim else values
-    values = strips.band_limit(values) if limit else values
-    values = strips.noise(values, distance, rng) if noise else values
-    return strips.coloured(values)
+    values = sound_perturbations.loudness(sound_perturbations.native(strip, fps))
+    values = sound_perturbations.gain(values, by) if gain else values
+    values = sound_perturbations.trim(values, silence) if trim else values
+    values = sound_perturbations.band_limit(values) if limit else values
+    values = sound_perturbations.noise(values, distance, rng) if noise else values
+    return sound_perturbations.coloured(values)

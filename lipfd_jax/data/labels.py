@@ -8,12 +8,13 @@ import re
 
 import numpy as np
 
-from lipfd_jax.data.sources import CLASSES, PictureFolder, Records, Source
+from lipfd_jax.data.sources import PictureFolder, Records, RecordSource
+from lipfd_jax.vocabulary import CLASSES
 
 _THREADS = 8
 
 
-def labels(source: Source) -> np.ndarray:
+def labels(source: RecordSource) -> np.ndarray:
     """Returns the label (n,) int8 of every record, 0 real and 1 fake, in the order of the source.
 
     A folder of composites says them in its names. The records of a build are read once (their pictures not
@@ -49,7 +50,7 @@ def _keep(path: pathlib.Path, content: dict[str, str]) -> None:
         pass  # data on a read-only disk: the next run reads the labels again
 
 
-def _read(source: Source) -> np.ndarray:
+def _read(source: RecordSource) -> np.ndarray:
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
         found = pool.map(lambda index: int(source[index]["label"]), range(len(source)))
         return np.fromiter(found, np.int8, len(source))

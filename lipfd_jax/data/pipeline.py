@@ -9,11 +9,11 @@ import numpy as np
 from lipfd_jax.data import order, records
 from lipfd_jax.data.augmentation import OFF, Augment, AugmentationSettings
 from lipfd_jax.data.labels import labels
-from lipfd_jax.data.sources import Source
+from lipfd_jax.data.sources import RecordSource
 
 
-def train(
-    source: Source,
+def training_batches(
+    source: RecordSource,
     *,
     batch_size: int,
     seed: int,
@@ -50,8 +50,8 @@ def train(
     return data.to_iter_dataset(_read_options(threads))
 
 
-def evaluate(
-    source: Source,
+def evaluation_batches(
+    source: RecordSource,
     *,
     batch_size: int,
     start: int = 0,
@@ -74,7 +74,7 @@ def evaluate(
 class _Read:
     """Reads record i, pictures still coded."""
 
-    def __init__(self, source: Source):
+    def __init__(self, source: RecordSource):
         self.source = source
 
     def __call__(self, index: int) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class _Read:
 class _OrBlank:
     """Reads and decodes record i, or gives a blank one past the end, so that all batches are full."""
 
-    def __init__(self, source: Source):
+    def __init__(self, source: RecordSource):
         self.source = source
 
     def __call__(self, index: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from lipfd_jax.preprocessing import encoding
 from lipfd_jax.preprocessing.composite import assembled
+from lipfd_jax.vocabulary import picture_name
 
 TEXT_FIELDS = ("video", "source", "generator", "windows")
 NUMBER_FIELDS = {"window": np.int32, "start_frame": np.int32, "fps": np.float32}
@@ -62,7 +63,7 @@ def metadata(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def picture_path(sample: Mapping[str, Any]) -> str:
     """Returns CLASS/NAME_J.png, the name of a sample in score files."""
-    return f"{sample['video']}_{int(sample['window'])}.png"
+    return picture_name(sample["video"], sample["window"])
 
 
 def _text(value: Any) -> str:

@@ -1,19 +1,16 @@
 """Where samples come from: a TFDS build or a folder of composites, both with random access."""
 
 import dataclasses
-import re
 from typing import Any, Protocol
 
 import tensorflow_datasets as tfds
 from etils import epath
+from natsort import natsort_keygen
 
-from lipfd_jax.preprocessing.windows import WINDOWS_NOTE
-
-CLASSES = ("0_real", "1_fake")
-_PICTURE = re.compile(r"(?P<name>.+)_(?P<window>\d+)\.png")
+from lipfd_jax.vocabulary import CLASSES, WINDOWS_NOTE, parse_picture_name
 
 
-class Source(Protocol):
+class RecordSource(Protocol):
     """Records by index, pictures still coded; see `records.decode`."""
 
     def __len__(self) -> int: ...
@@ -21,7 +18,7 @@ class Source(Protocol):
     def __getitem__(self, index: int) -> dict[str, Any]: ...
 
 
-def open_source(path: str, *, split: str = "test", builder_config: str | None = None) -> Source:
+def open_source(path: str, *, split: str = "test", builder_config: str | None = None) -> RecordSource:
     """Opens the data at a path, whatever its kind.
 
     Args:
@@ -40,7 +37,7 @@ def open_source(path: str, *, split: str = "test", builder_config: str | None = 
     return Records.open(built_version(folder, builder_config), split)
 
 
-def windows_mode(source: Source) -> str:
+def windows_mode(source: RecordSource) -> str:
     """Returns how the windows of a source were cut: "released" or "paper"; one source holds one kind."""
     value = source[0]["windows"]
     return value.decode() if isinstance(value, bytes) else value
@@ -106,8 +103,8 @@ class PictureFolder:
     def __init__(self, folder: epath.Path):
         self.folder = folder
         self.pictures = sorted(
-            (p for name in CLASSES for p in (folder / name).glob("*.png") if _PICTURE.fullmatch(p.name)),
-            key=_natural,
+            (p for name in CLASSES for p in (folder / name).glob("*.png") if parse_picture_name(str(p))),
+            key=natsort_keygen(lambda p: (p.parent.name, p.name)),
         )
         if not self.pictures:
             raise FileNotFoundError(f"{folder}: no pictures named NAME_J.png in 0_real or 1_fake")
@@ -117,14 +114,14 @@ class PictureFolder:
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         path = self.pictures[index]
-        name, window = _PICTURE.fullmatch(path.name).group("name", "window")
+        named = parse_picture_name(str(path))
         return {
             "composite": path.read_bytes(),
-            "label": CLASSES.index(path.parent.name),
-            "video": f"{path.parent.name}/{name}",
-            "source": name,
+            "label": CLASSES.index(named.folder),
+            "video": named.video,
+            "source": named.name,
             "generator": "",
-            "window": int(window),
+            "window": named.window,
             "start_frame": -1,
             "fps": 0.0,
             "windows": self.windows,
@@ -138,8 +135,3 @@ class PictureFolder:
 
     def __repr__(self) -> str:
         return f"PictureFolder({self.folder.name}, {len(self)})"
-
-
-def _natural(path: epath.Path) -> tuple:
-    digits = re.split(r"(\d+)", path.name)
-    return path.parent.name, [int(d) if d.isdigit() else d for d in digits]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lipfd_jax.evaluation.metrics import THRESHOLD, Metrics, video_metrics, window_metrics
-from lipfd_jax.evaluation.scores import Scores, ScoresError, split_path
+from lipfd_jax.evaluation.scores import Scores, ScoresError
 from lipfd_jax.evaluation.table import columns_table, printable
+from lipfd_jax.vocabulary import parse_picture_name, picture_name
 
 _SHOWN = 5  # windows listed by name of those that only one side has
 
@@ -93,8 +94,8 @@ def comparison_json(comparison: Comparison) -> dict:
 def _keys(scores: Scores) -> dict[str, int]:
     keys: dict[str, int] = {}
     for place, path in enumerate(scores.path):
-        parts = split_path(path)
-        key = f"{parts[0]}/{parts[1]}_{parts[2]}.png" if parts else path
+        named = parse_picture_name(path)
+        key = picture_name(named.video, named.window) if named else path
         if keys.setdefault(key, place) != place:
             raise ScoresError(f"two windows end in {key}: {scores.path[keys[key]]!r} and {path!r}")
     return keys

@@ -13,11 +13,11 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from lipfd_jax.data import pipeline, records
-from lipfd_jax.data.sources import Source
+from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.evaluation.scores import ScoreRow, Scores
-from lipfd_jax.models.forward import score
-from lipfd_jax.models.mesh import replicated, to_devices
-from lipfd_jax.models.pieces import pieces_for
+from lipfd_jax.kernels.chunks import pieces_for
+from lipfd_jax.mesh import replicated, to_devices
+from lipfd_jax.models.forward import forward
 
 Forward = Callable[[Any, jax.Array], tuple[jax.Array, jax.Array]]
 
@@ -39,17 +39,17 @@ def make_forward(graph: Any, mesh: Mesh) -> Forward:
 
     pieces = pieces_for(mesh.devices.flatten())
 
-    def forward(states: tuple, composites: jax.Array) -> tuple[jax.Array, jax.Array]:
-        output = score(nnx.merge(graph, *states, copy=True), composites, pieces=pieces)
+    def scored(states: tuple, composites: jax.Array) -> tuple[jax.Array, jax.Array]:
+        output = forward(nnx.merge(graph, *states, copy=True), composites, pieces=pieces)
         return jax.nn.sigmoid(output.logits), output.region_weights
 
-    return jax.jit(forward, out_shardings=replicated(mesh))
+    return jax.jit(scored, out_shardings=replicated(mesh))
 
 
 def predict(
     graph: Any,
     states: tuple,
-    source: Source,
+    source: RecordSource,
     *,
     mesh: Mesh,
     batch_size: int,
@@ -65,7 +65,7 @@ def predict(
       batch_size: global; a multiple of the number of devices.
       start: first record.
     """
-    batches = pipeline.evaluate(
+    batches = pipeline.evaluation_batches(
         source,
         batch_size=batch_size,
         start=start,
@@ -140,7 +140,7 @@ def _gather(places: list) -> list:
 class Chosen:
     """Some records of a source, by their numbers."""
 
-    def __init__(self, source: Source, index: Sequence[int]):
+    def __init__(self, source: RecordSource, index: Sequence[int]):
         self.source, self.index = source, index
 
     def __len__(self) -> int:

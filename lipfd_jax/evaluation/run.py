@@ -14,22 +14,22 @@ from tqdm import tqdm
 
 from lipfd_jax.checkpoints.store import Opened, open_model
 from lipfd_jax.data import records
-from lipfd_jax.data.sources import Source, windows_mode
+from lipfd_jax.data.sources import RecordSource, windows_mode
 from lipfd_jax.evaluation.compare import compare, comparison_json, comparison_text
 from lipfd_jax.evaluation.examples import ReportPicture, example_windows
 from lipfd_jax.evaluation.predict import Chosen, Prediction, predict
 from lipfd_jax.evaluation.report import write_report
 from lipfd_jax.evaluation.scores import Scores, ScoresWriter, read_scores
 from lipfd_jax.evaluation.table import metrics_json, metrics_table
+from lipfd_jax.mesh import make_mesh, replicated
 from lipfd_jax.models.inputs import mismatch
-from lipfd_jax.models.mesh import make_mesh, replicated
 
 SCORES, METRICS, REPORT, IDENTITY = "scores.csv", "metrics.json", "report.html", "evaluated.json"
 
 
 def evaluate(
     checkpoint: str,
-    source: Source,
+    source: RecordSource,
     output: str | os.PathLike,
     *,
     step: int | None = None,
@@ -75,7 +75,7 @@ def evaluate(
     return scores
 
 
-def _notes(opened: Opened, source: Source) -> dict[str, str]:
+def _notes(opened: Opened, source: RecordSource) -> dict[str, str]:
     metadata, windows = opened.metadata, windows_mode(source)
     model = metadata.model
     notes = {
@@ -104,7 +104,7 @@ def _claim(output: Path, notes: dict[str, str]) -> None:
 
 
 def _score(
-    graph: Any, state: Any, source: Source, output: Path, *, mesh: Mesh, batch_size: int, threads: int
+    graph: Any, state: Any, source: RecordSource, output: Path, *, mesh: Mesh, batch_size: int, threads: int
 ) -> Scores:
     with ScoresWriter(output / SCORES) as writer:
         done = len(writer.finished)
@@ -120,11 +120,13 @@ def _score(
     return read_scores(output / SCORES)
 
 
-def _path(source: Source, index: int) -> str:
+def _path(source: RecordSource, index: int) -> str:
     return records.picture_path(records.metadata(source[index]))
 
 
-def _pictures(graph: Any, state: Any, source: Source, scores: Scores, mesh: Mesh) -> Iterator[ReportPicture]:
+def _pictures(
+    graph: Any, state: Any, source: RecordSource, scores: Scores, mesh: Mesh
+) -> Iterator[ReportPicture]:
     """The windows worth showing, scored once more for their region weights."""
     chosen = [int(i) for i in example_windows(scores)]
     found: list[Prediction] = list(

@@ -4,7 +4,6 @@ import csv
 import io
 import math
 import os
-import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -12,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-_WINDOW_PATH = re.compile(r"(?:^|/)([^/]+)/([^/]+)_(\d{1,9})\.(?:png|jpe?g)$", re.IGNORECASE)
+from lipfd_jax.vocabulary import CLASSES, parse_picture_name
+
 _LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
-_CLASS_LABELS = {"0_real": 0, "1_fake": 1}
 _REQUIRED = ("path", "label", "score")
 _SECONDS_BETWEEN_SYNCS = 5.0
 
@@ -77,12 +76,6 @@ class Scores:
         return Scores(*(getattr(self, name)[index] for name in COLUMNS))
 
 
-def split_path(path: str) -> tuple[str, str, int] | None:
-    """Class, name and window number of `.../CLASS/NAME_J.png`; None for any other form."""
-    match = _WINDOW_PATH.search(path.replace("\\", "/"))
-    return (match[1], match[2], int(match[3])) if match else None
-
-
 def read_scores(file: str | os.PathLike) -> Scores:
     """Reads a scores file; only the columns path, label and score are needed.
 
@@ -135,12 +128,8 @@ def _header(cells: list[str], name: str) -> list[str]:
 
 def _parse(cells: Mapping[str, str], place: str) -> ScoreRow:
     cells = {column: cell.strip() for column, cell in cells.items()}
-    parts = split_path(cells["path"])
-    if parts:
-        folder, name, window = parts
-        derived = {"video": f"{folder}/{name}", "source": name, "window": window}
-    else:
-        derived = {}
+    named = parse_picture_name(cells["path"])
+    derived = {"video": named.video, "source": named.name, "window": named.window} if named else {}
     label = _LABELS.get(cells["label"])
     if label is None:
         raise ScoresError(f"{place}, column label: {cells['label']!r} is neither 0 (real) nor 1 (fake)")
@@ -203,7 +192,7 @@ def _check_values(row: ScoreRow, place: str) -> None:
             "(logits become scores by 1/(1+exp(-logit)))"
         )
     folder = row.video.split("/")[0]
-    if _CLASS_LABELS.get(folder, row.label) != row.label:
+    if folder in CLASSES and CLASSES[row.label] != folder:
         raise ScoresError(f"{place}, column label: {row.label} for video {row.video!r} of class {folder}")
 
 

@@ -1,1 +1,1 @@
-"""From uint8 composites to logits: inputs, image tower, trunk, region fusion and losses."""
+"""From uint8 composites to logits: inputs, image encoder, backbone, region fusion and losses."""

@@ -3,12 +3,12 @@
 import jax
 import jax.numpy as jnp
 
+from lipfd_jax.kernels.chunks import WHOLE, Pieces, in_pieces
 from lipfd_jax.models.inputs import Prepared, prepare
 from lipfd_jax.models.lipfd import LipFD, Output
-from lipfd_jax.models.pieces import WHOLE, Pieces, in_pieces
 
 
-def score(model: LipFD, composites: jax.Array, *, pieces: Pieces = WHOLE) -> Output:
+def forward(model: LipFD, composites: jax.Array, *, pieces: Pieces = WHOLE) -> Output:
     """Scores composites (B, 1000, 2500, 3) uint8 RGB by the model's own input convention. Runs inside jit."""
     config = model.config
 
@@ -19,7 +19,7 @@ def score(model: LipFD, composites: jax.Array, *, pieces: Pieces = WHOLE) -> Out
     return in_pieces(whole, composites, pieces.windows)
 
 
-def score_prepared(model: LipFD, prepared: Prepared, *, pieces: Pieces = WHOLE) -> Output:
+def forward_prepared(model: LipFD, prepared: Prepared, *, pieces: Pieces = WHOLE) -> Output:
     """Scores what `prepare` made of composites."""
 
     def whole(part: Prepared) -> Output:

@@ -12,14 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lipfd_jax.models.resize import Taps, compose, resize, taps
-from lipfd_jax.models.squares import resize_in_squares
+from lipfd_jax.kernels.input_convolution import resize_in_squares
+from lipfd_jax.kernels.resize import Taps, compose, resize, taps
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW, TILE
 
-COMPOSITE_SHAPE = (1000, 2500, 3)
-FRAMES = 5
-REGIONS = ("head", "face", "lip")
-
-_FRAME = 500  # rows and columns of one frame inside a composite
 _CLIP_MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
 _CLIP_STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
 # Part of the head crop that the face and lip crops keep in the released code: 0.75x, though it says 0.65x,
@@ -85,9 +81,9 @@ def region_taps(inputs: Inputs) -> tuple[Taps, ...]:
     """Taps from a frame's 500 rows (or columns) to head, face and lip crops."""
     size, antialias = inputs.crop_size, inputs.antialias
     if inputs.crops == "frame":
-        margins = [_FRAME * (1 - scale) / 2 for scale in _FRAME_SCALES]
-        return tuple(taps(_FRAME, size, antialias=antialias, box=(m, _FRAME - m)) for m in margins)
-    head = taps(_FRAME, 224, antialias=antialias)  # the released boxes are in pixels of this size
+        margins = [TILE * (1 - scale) / 2 for scale in _FRAME_SCALES]
+        return tuple(taps(TILE, size, antialias=antialias, box=(m, TILE - m)) for m in margins)
+    head = taps(TILE, 224, antialias=antialias)  # the released boxes are in pixels of this size
     return tuple(compose(taps(224, size, antialias=antialias, box=box), head) for box in _NESTED_BOXES)
 
 
@@ -105,9 +101,9 @@ def _picture(composites: jax.Array, inputs: Inputs, dtype: jax.typing.DTypeLike)
 
 def _frames(composites: jax.Array, inputs: Inputs) -> jax.Array:
     """The five frames (B, 5, 500, 500, 3) of the lower half."""
-    step = _FRAME if inputs.frames == "true" else 1  # the released code forgot the factor 500
-    lower = composites[:, _FRAME:]
-    return jnp.stack([lower[:, :, i * step : i * step + _FRAME] for i in range(FRAMES)], axis=1)
+    step = TILE if inputs.frames == "true" else 1  # the released code forgot the factor 500
+    lower = composites[:, TILE:]
+    return jnp.stack([lower[:, :, i * step : i * step + TILE] for i in range(FRAMES_PER_WINDOW)], axis=1)
 
 
 def _coloured(pictures: jax.Array, inputs: Inputs) -> jax.Array:

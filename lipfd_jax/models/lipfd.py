@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from lipfd_jax.kernels.chunks import WHOLE, Pieces
+from lipfd_jax.kernels.input_convolution import convolve
 from lipfd_jax.models.inputs import PAPER, Inputs
-from lipfd_jax.models.pieces import WHOLE, Pieces
 from lipfd_jax.models.resnet import BACKBONES, ResNet
-from lipfd_jax.models.squares import convolve
 from lipfd_jax.models.vit import ACTIVATIONS, ENCODERS, VisionTransformer
 
 
@@ -109,7 +109,7 @@ class LipFD(nnx.Module):
           image: (B, P, P, 3), the whole composite in the convention of config.inputs.
           crops: (B, 5, 3, C, C, 3): frame, region.
           train: normalise by the batch's statistics and update the running ones.
-          pieces: with train=False, how many crops go through the trunk together.
+          pieces: with train=False, how many crops go through the backbone together.
         """
         features = self.encoder(self.conv1(image)).astype(jnp.float32)
         pictures = crops.reshape(-1, *crops.shape[3:])
@@ -126,7 +126,7 @@ class LipFD(nnx.Module):
         return Output(self.fc(fused)[:, 0], weights, features)
 
 
-def abstract_state(config: ModelConfig) -> dict[Any, Any]:
+def abstract_weights(config: ModelConfig) -> dict[Any, Any]:
     """The model's parameters and batch statistics as a pure dict of shapes, nothing allocated."""
     model = nnx.eval_shape(lambda: LipFD(config, rngs=nnx.Rngs(0)))
     return nnx.to_pure_dict(nnx.state(model))

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from lipfd_jax.models.convolution import product
+from lipfd_jax.kernels.convolution import product
 
 _EPSILON = 1e-5
 

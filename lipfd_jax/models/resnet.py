@@ -1,4 +1,4 @@
-"""ResNet v1.5 trunks (arXiv 1512.03385, stride on the 3x3 convolution): pictures to pooled features."""
+"""ResNet v1.5 backbones (arXiv 1512.03385, stride on the 3x3 convolution): pictures to pooled features."""
 
 import dataclasses
 from functools import partial
@@ -7,16 +7,16 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from lipfd_jax.models.convolution import convolution, product
+from lipfd_jax.kernels.chunks import in_pieces
+from lipfd_jax.kernels.convolution import convolution, product
 from lipfd_jax.models.norm import BatchNorm
-from lipfd_jax.models.pieces import in_pieces
 
 _fan_out = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
 
 
 @dataclasses.dataclass(frozen=True)
 class BackboneConfig:
-    """Sizes of a trunk."""
+    """Sizes of a backbone."""
 
     depths: tuple[int, int, int, int]  # blocks per stage
     width: int = 64  # channels of the stem and of the first stage's 3x3 convolutions

@@ -1,4 +1,4 @@
-"""CLIP's image tower (arXiv 2103.00020): a pre-norm vision transformer that gives one global feature."""
+"""CLIP's image encoder (arXiv 2103.00020): a pre-norm vision transformer that gives one global feature."""
 
 import dataclasses
 from collections.abc import Callable
@@ -26,7 +26,7 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {"quick_gelu": quick_
 
 @dataclasses.dataclass(frozen=True)
 class EncoderConfig:
-    """Sizes of an image tower."""
+    """Sizes of an image encoder."""
 
     patch: int  # side of a patch, pixels
     width: int
@@ -118,7 +118,7 @@ class VisionTransformer(nnx.Module):
         remat: bool = False,
         rngs: nnx.Rngs,
     ):
-        """Makes a tower for square pictures of `image_size`; `remat` recomputes blocks in the backward pass.
+        """Takes square pictures of `image_size`; `remat` recomputes blocks in the backward pass.
 
         Raises:
           ValueError: the picture isn't a whole number of patches.

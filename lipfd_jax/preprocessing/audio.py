@@ -11,8 +11,9 @@ import soxr
 from matplotlib import colormaps
 from matplotlib.colors import Normalize
 
-from lipfd_jax.preprocessing.clips import ClipError
+from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.containers import best_stream, check_seconds, opened
+from lipfd_jax.vocabulary import COLOUR_MAP
 
 SAMPLE_RATE = 22050
 FFT_SIZE = 2048
@@ -99,7 +100,7 @@ def mel_picture(samples: np.ndarray) -> np.ndarray:
     float32 k/255; times 255 and cut off this gives k again for each of the 256 values: no file is needed.)
     """
     decibels = librosa.power_to_db(_mel(samples), ref=np.min)
-    return np.ascontiguousarray(colormaps["viridis"](Normalize()(decibels), bytes=True)[..., :3])
+    return np.ascontiguousarray(colormaps[COLOUR_MAP](Normalize()(decibels), bytes=True)[..., :3])
 
 
 def _mel(samples: np.ndarray) -> np.ndarray:

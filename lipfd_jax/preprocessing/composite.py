@@ -6,10 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lipfd_jax.preprocessing.windows import FRAMES_PER_WINDOW
-
-TILE = 500  # side of a frame in the composite, and height of its mel half, in pixels
-COMPOSITE_SHAPE = (2 * TILE, FRAMES_PER_WINDOW * TILE, 3)
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE, TILE
 
 
 @dataclass(frozen=True)

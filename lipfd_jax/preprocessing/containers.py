@@ -7,7 +7,7 @@ from typing import Literal
 
 import av
 
-from lipfd_jax.preprocessing.clips import ClipError
+from lipfd_jax.listing.clips import ClipError
 
 MAX_PIXELS = 4096 * 4096  # of one picture; a decoder may hold seventeen of them
 MAX_SECONDS = 1800.0  # of a clip; half an hour of sound is 160 MB, and its mel picture takes as much again

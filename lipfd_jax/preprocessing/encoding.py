@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from lipfd_jax.preprocessing.composite import COMPOSITE_SHAPE, TILE, Window, assembled, composite
-from lipfd_jax.preprocessing.windows import FRAMES_PER_WINDOW
+from lipfd_jax.preprocessing.composite import Window, assembled, composite
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW, TILE
 
 Encoding = Literal["compact", "composite", "lossy"]
 JPEG_QUALITY = 95  # with full-resolution chroma: largest error 12/255, 46 dB

@@ -4,16 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from matplotlib import colormaps
 
+from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND, Sound, mel_picture, read_sound
-from lipfd_jax.preprocessing.clips import Clip, ClipError, WindowsMode
 from lipfd_jax.preprocessing.composite import Window, tile
 from lipfd_jax.preprocessing.video import Track, read_frames, read_track
-from lipfd_jax.preprocessing.windows import FRAMES_PER_WINDOW, paper_starts, released_frames, released_starts
+from lipfd_jax.preprocessing.windows import paper_starts, released_frames, released_starts
+from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WindowsMode, colours
 
 _TOLERATED = 0.5  # seconds by which sound and video may differ in length without a word
-_QUIETEST = np.asarray(colormaps["viridis"](0, bytes=True)[:3], np.uint8)  # the minimum colour
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def _stacked(pictures: list[np.ndarray]) -> np.ndarray:
 def _columns(mel: np.ndarray, first: int, last: int) -> np.ndarray:
     """Mel columns first..last-1; in the minimum colour where there is no sound."""
     strip = np.empty((len(mel), last - first, 3), np.uint8)
-    strip[:] = _QUIETEST
+    strip[:] = colours()[0]
     heard = mel[:, max(first, 0) : max(last, 0)]
     offset = max(-first, 0)
     strip[:, offset : offset + heard.shape[1]] = heard

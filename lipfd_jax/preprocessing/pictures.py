@@ -9,12 +9,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lipfd_jax.preprocessing.clips import CLASSES, Clip, ClipError, Listing, WindowsMode
+from lipfd_jax.listing.clips import Clip, ClipError, Listing
 from lipfd_jax.preprocessing.composite import composite
 from lipfd_jax.preprocessing.encoding import png
 from lipfd_jax.preprocessing.extraction import extract
-from lipfd_jax.preprocessing.windows import WINDOWS_NOTE
-from lipfd_jax.preprocessing.workers import Outcome, each_clip
+from lipfd_jax.preprocessing.workers import ClipOutcome, each_clip
+from lipfd_jax.vocabulary import CLASSES, WINDOWS_NOTE, WindowsMode
 
 JOURNAL = "preprocess.jsonl"  # one line per finished clip: {"video", "windows", "pictures", "warnings"}
 
@@ -99,7 +99,7 @@ def write_whole(path: Path, data: bytes) -> None:
     os.replace(temporary, path)
 
 
-def _entry(outcome: Outcome[tuple[int, tuple[str, ...]]], windows: WindowsMode) -> dict:
+def _entry(outcome: ClipOutcome[tuple[int, tuple[str, ...]]], windows: WindowsMode) -> dict:
     pictures, warnings = outcome.result
     return {"video": outcome.clip.video, "windows": windows, "pictures": pictures, "warnings": list(warnings)}
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import av
 import numpy as np
 
-from lipfd_jax.preprocessing.clips import ClipError
-from lipfd_jax.preprocessing.composite import TILE, tile
+from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.preprocessing.composite import tile
 from lipfd_jax.preprocessing.containers import MAX_PIXELS, best_stream, check_seconds, opened
+from lipfd_jax.vocabulary import TILE
 
 MAX_FRAMES = 1_000_000
 _FALLBACK_RATE = 25  # frames per second where a file gives neither timestamps nor a rate

@@ -2,9 +2,7 @@
 
 import numpy as np
 
-FRAMES_PER_WINDOW = 5
-WINDOWS_PER_CLIP = 10
-WINDOWS_NOTE = "windows.txt"  # in a folder of composites: which of the two ways cut them
+from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WINDOWS_PER_CLIP
 
 
 def released_starts(frame_count: int) -> list[int]:

@@ -16,9 +16,9 @@ from typing import Generic, TypeVar
 import cv2
 import threadpoolctl
 
-from lipfd_jax.preprocessing.clips import Clip, ClipError
+from lipfd_jax.listing.clips import Clip, ClipError
 
-Result = TypeVar("Result")
+Value = TypeVar("Value")
 _AHEAD = 4  # clips in work per worker, so that a slow one does not stall the others; bounds the memory
 _PRELOADED = [
     "lipfd_jax.preprocessing.extraction",
@@ -28,17 +28,17 @@ _PRELOADED = [
 
 
 @dataclass(frozen=True)
-class Outcome(Generic[Result]):
+class ClipOutcome(Generic[Value]):
     """What became of one clip: a result, or the reason why there is none."""
 
     clip: Clip
-    result: Result | None
+    result: Value | None
     problem: str = ""
 
 
 def each_clip(
-    function: Callable[[Clip], Result], clips: Iterable[Clip], *, workers: int
-) -> Iterator[Outcome[Result]]:
+    function: Callable[[Clip], Value], clips: Iterable[Clip], *, workers: int
+) -> Iterator[ClipOutcome[Value]]:
     """Outcomes of `function(clip)`, in the order of the clips, by `workers` processes (0: in this one).
 
     An exception becomes the problem of its clip, and so does the crash of a worker; nothing ends the run.
@@ -72,7 +72,7 @@ def each_clip(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _submitted(pool: ProcessPoolExecutor, function: Callable[[Clip], Result], clip: Clip) -> Future:
+def _submitted(pool: ProcessPoolExecutor, function: Callable[[Clip], Value], clip: Clip) -> Future:
     try:
         return pool.submit(_attempt, function, clip)
     except BrokenProcessPool as error:  # the pool broke since we last looked; found out when its turn comes
@@ -85,23 +85,23 @@ def _good(future: Future) -> bool:
     return future.done() and not future.cancelled() and future.exception() is None
 
 
-def _attempt(function: Callable[[Clip], Result], clip: Clip) -> Outcome[Result]:
+def _attempt(function: Callable[[Clip], Value], clip: Clip) -> ClipOutcome[Value]:
     try:
-        return Outcome(clip, function(clip))
+        return ClipOutcome(clip, function(clip))
     except (ClipError, OSError) as error:
-        return Outcome(clip, None, str(error))
+        return ClipOutcome(clip, None, str(error))
     except (
         Exception
     ) as error:  # a fault of ours, but one clip's; hours of work on the others are not lost to it
-        return Outcome(clip, None, f"{clip.path}: unexpected {type(error).__name__}: {error}")
+        return ClipOutcome(clip, None, f"{clip.path}: unexpected {type(error).__name__}: {error}")
 
 
-def _alone(function: Callable[[Clip], Result], clip: Clip) -> Outcome[Result]:
+def _alone(function: Callable[[Clip], Value], clip: Clip) -> ClipOutcome[Value]:
     with _pool(1) as pool:
         try:
             return pool.submit(_attempt, function, clip).result()
         except BrokenProcessPool:
-            return Outcome(clip, None, f"{clip.path}: the process that decoded it crashed or was killed")
+            return ClipOutcome(clip, None, f"{clip.path}: the process that decoded it crashed or was killed")
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:

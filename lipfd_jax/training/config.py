@@ -89,7 +89,7 @@ class Experiment:
     checkpoint_every: int = 1000
     keep: int = 2  # latest checkpoints kept, besides the best by validation AUC
     fsdp: int = 1  # devices that share one copy of the parameters
-    start_encoder: str = ""  # file with CLIP image-tower weights (model.safetensors); "" draws them
+    start_encoder: str = ""  # file with CLIP image-encoder weights (model.safetensors); "" draws them
     start_backbone: str = ""  # file with torchvision resnet weights (.pth); "" draws them
     start: str = ""  # checkpoint to start from (ours or converted); "" for none
     model: ModelSettings = dataclasses.field(default_factory=ModelSettings)

@@ -15,17 +15,17 @@ from etils import epath
 from jax.sharding import Mesh
 
 from lipfd_jax.data import pipeline
-from lipfd_jax.data.sources import Source, open_source, windows_mode
+from lipfd_jax.data.sources import RecordSource, open_source, windows_mode
 from lipfd_jax.evaluation.metrics import window_metrics
 from lipfd_jax.evaluation.predict import Chosen, collect, predict
+from lipfd_jax.mesh import connect, make_mesh, to_devices
 from lipfd_jax.models.inputs import mismatch
-from lipfd_jax.models.mesh import connect, make_mesh, to_devices
 from lipfd_jax.training import journal
 from lipfd_jax.training.checkpointer import RunCheckpointer
 from lipfd_jax.training.config import Experiment
+from lipfd_jax.training.initial_state import start_state
 from lipfd_jax.training.journal import Journal
 from lipfd_jax.training.progress import Progress
-from lipfd_jax.training.start import start_state
 from lipfd_jax.training.state import Recipe, TrainState, make_recipe
 from lipfd_jax.training.step import make_step
 
@@ -37,7 +37,7 @@ class Diverged(RuntimeError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Result:
+class RunResult:
     """How a run ended."""
 
     step: int
@@ -52,7 +52,7 @@ def train(
     *,
     stop: Callable[[int], bool] = lambda step: False,
     profile_steps: int = 0,
-) -> Result:
+) -> RunResult:
     """Trains until the last step, or until `stop(step)` says so; continues what the workdir holds.
 
     Writes checkpoints, metrics.jsonl, curves.png and config.json into the workdir (local or gs://...).
@@ -120,7 +120,7 @@ class _Run:
         self.validation: dict[str, float] = {}
         self.progress = Progress(self.experiment.batch_size, step, self.experiment.steps)
 
-    def go(self, state: TrainState, data: Iterator, *, stop: Callable, profile_steps: int) -> Result:
+    def go(self, state: TrainState, data: Iterator, *, stop: Callable, profile_steps: int) -> RunResult:
         if self.first:
             _write_config(self.workdir, self.experiment)
         step_function = jax.jit(make_step(self.recipe), donate_argnums=0)
@@ -150,7 +150,7 @@ class _Run:
         if profile_steps and self.first and traced_from < self.step < traced_from + profile_steps:
             jax.profiler.stop_trace()  # fewer steps were left than were asked for
         self.journal.close()
-        return Result(self.step, self.step >= self.experiment.steps, self.last, self.validation)
+        return RunResult(self.step, self.step >= self.experiment.steps, self.last, self.validation)
 
     def _due(self, every: int) -> bool:
         return every > 0 and self.step % every == 0
@@ -229,14 +229,14 @@ class _Run:
         return values
 
 
-def _source(experiment: Experiment, split: str) -> Source:
+def _source(experiment: Experiment, split: str) -> RecordSource:
     return open_source(
         experiment.data.path, split=split, builder_config=experiment.data.builder_config or None
     )
 
 
-def _batches(experiment: Experiment, source: Source) -> Any:
-    return pipeline.train(
+def _batches(experiment: Experiment, source: RecordSource) -> Any:
+    return pipeline.training_batches(
         source,
         batch_size=experiment.batch_size,
         seed=experiment.seed,

@@ -11,7 +11,7 @@ from flax import nnx
 from lipfd_jax.training.config import OptimizerSettings
 
 ENCODER = "encoder"
-LATE = ("ln_post", "projection")  # parts of the image tower after its blocks
+LATE = ("ln_post", "projection")  # parts of the image encoder after its blocks
 
 
 def trained(settings: OptimizerSettings, layers: int) -> Callable[[tuple, Any], bool]:

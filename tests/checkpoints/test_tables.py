@@ -10,7 +10,7 @@ from flax import nnx, traverse_util
 
 from lipfd_jax.checkpoints import tables
 from lipfd_jax.models.inputs import RELEASED
-from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_state
+from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_weights
 
 
 @dataclasses.dataclass
@@ -95,7 +95,7 @@ def huggingface(encoder):
 
 
 def torchvision(backbone):
-    """The trunk under torchvision's names, with its classifier."""
+    """The backbone under torchvision's names, with its classifier."""
 
     def batch_norm(name, node):
         running = {f"{name}.running_mean": node["mean"], f"{name}.running_var": node["var"]}
@@ -119,8 +119,8 @@ def released(model):
     """The whole model under the released names."""
     tensors = {"conv1.weight": conv(model["conv1"]["kernel"]), "conv1.bias": model["conv1"]["bias"]}
     tensors |= {f"encoder.{key}": value for key, value in open_clip(model["encoder"]).items()}
-    trunk = {key: value for key, value in torchvision(model["backbone"]).items() if key != "fc.weight"}
-    tensors |= {f"backbone.{key}": value for key, value in trunk.items()}
+    backbone = {key: value for key, value in torchvision(model["backbone"]).items() if key != "fc.weight"}
+    tensors |= {f"backbone.{key}": value for key, value in backbone.items()}
     return tensors | linear("backbone.get_weight.0", model["get_weight"]) | linear("backbone.fc", model["fc"])
 
 
@@ -134,7 +134,7 @@ def check(tensors, table, expected):
 
 
 def test_every_table_puts_values_where_they_belong(small):
-    check(released(small), tables.RELEASED, small)
+    check(released(small), tables.RELEASED_LIPFD, small)
     check(open_clip(small["encoder"]), tables.OPEN_CLIP, small["encoder"])
     check(huggingface(small["encoder"]), tables.HUGGINGFACE_CLIP, small["encoder"])
     check(torchvision(small["backbone"]), tables.TORCHVISION, small["backbone"])
@@ -152,7 +152,7 @@ def test_the_released_layout_fits(golden):
     manifest = json.loads((golden / "official_manifest.json").read_text())
     tensors = {key: Unread(tuple(shape), np.dtype(dtype)) for key, (shape, dtype) in manifest.items()}
     with pytest.raises(AssertionError, match="read before"):  # nothing to complain of, so it starts to read
-        tables.to_params(tensors, tables.RELEASED, abstract_state(ModelConfig(inputs=RELEASED)))
+        tables.to_params(tensors, tables.RELEASED_LIPFD, abstract_weights(ModelConfig(inputs=RELEASED)))
 
 
 def test_all_mismatches_are_told_at_once_and_nothing_is_read(small):
@@ -162,7 +162,7 @@ def test_all_mismatches_are_told_at_once_and_nothing_is_read(small):
     tensors["conv1.bias"] = Unread((3,), np.dtype("int32"))
     tensors["backbone.layer1.7.conv1.weight"] = Unread((1,), np.dtype("float32"))
     with pytest.raises(tables.WeightsError) as error:
-        tables.to_params(tensors, tables.RELEASED, small)
+        tables.to_params(tensors, tables.RELEASED_LIPFD, small)
     for line in (
         "5 mismatches",
         "unknown key backbone.fc.wieght",

@@ -9,7 +9,7 @@ import pytest
 from datasets_tfds import build
 from datasets_tfds.avlips.make_dummy_data import FOLDER
 from datasets_tfds.settings import Settings
-from lipfd_jax.data import strips
+from lipfd_jax.data import sound_perturbations
 from lipfd_jax.preprocessing import encoding
 from lipfd_jax.preprocessing.composite import Window
 
@@ -36,7 +36,7 @@ def smooth_frames(seed=0, size=48):
 def smooth_strip(seed=0, columns=9):
     """A mel strip whose values vary slowly."""
     drawn = np.random.default_rng(seed).random((9, 5), np.float32)
-    return strips.coloured(cv2.resize(drawn, (columns, 128), interpolation=cv2.INTER_LINEAR))
+    return sound_perturbations.coloured(cv2.resize(drawn, (columns, 128), interpolation=cv2.INTER_LINEAR))
 
 
 def record(index, label, encoding_name="compact"):

@@ -7,7 +7,7 @@ import pytest
 
 from lipfd_jax.data import records
 from lipfd_jax.data.augmentation import OFF, Augment, AugmentationSettings
-from lipfd_jax.preprocessing.composite import COMPOSITE_SHAPE
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
 PROBABILITIES = [f.name for f in dataclasses.fields(AugmentationSettings) if f.type is float]
 NONE = AugmentationSettings(**dict.fromkeys(PROBABILITIES, 0.0))

@@ -67,6 +67,6 @@ def test_a_folder_that_cannot_be_written_to_will_do(built, monkeypatch):
 
 def test_a_build_is_drawn_from_evenly(build_copy):
     source = open_source(str(build_copy), split="train")
-    batches = iter(pipeline.train(source, batch_size=16, seed=0, balance=True))
+    batches = iter(pipeline.training_batches(source, batch_size=16, seed=0, balance=True))
     drawn = np.concatenate([next(batches)["label"] for _ in range(4)])
     assert 0.3 < drawn.mean() < 0.7

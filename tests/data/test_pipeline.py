@@ -9,14 +9,14 @@ import pytest
 
 from lipfd_jax.data import pipeline, records
 from lipfd_jax.data.augmentation import OFF, AugmentationSettings
-from lipfd_jax.preprocessing.composite import COMPOSITE_SHAPE
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
 STRONG = AugmentationSettings(blur=0.5, noise=0.5, compression=0.5, sound_noise=0.5, sound_gain=0.5)
 
 
 def _train(source, *, batches, **options):
     options = {"batch_size": 4, "seed": 3, **options}
-    return list(itertools.islice(pipeline.train(source, **options), batches))
+    return list(itertools.islice(pipeline.training_batches(source, **options), batches))
 
 
 def _joined(parts):
@@ -79,18 +79,18 @@ def test_threads_do_not_change_what_is_read(source):
 @pytest.mark.parametrize("balance", [False, True])
 def test_a_resumed_run_sees_the_same(source, balance):
     options = {"batch_size": 4, "seed": 3, "augmentation": STRONG, "balance": balance}
-    running = iter(pipeline.train(source, **options))
+    running = iter(pipeline.training_batches(source, **options))
     for _ in range(3):
         next(running)
     state = json.loads(json.dumps(running.get_state()))
-    resumed = iter(pipeline.train(source, **options))
+    resumed = iter(pipeline.training_batches(source, **options))
     resumed.set_state(state)
     _same([next(running) for _ in range(4)], [next(resumed) for _ in range(4)])
 
 
 def test_the_state_is_the_number_of_batches(source):
     """A run resumed by other processes works out its state from this."""
-    running = iter(pipeline.train(source, batch_size=4, seed=3, process_index=1, process_count=2))
+    running = iter(pipeline.training_batches(source, batch_size=4, seed=3, process_index=1, process_count=2))
     for _ in range(3):
         next(running)
     assert running.get_state() == {"next_index": 3}
@@ -112,13 +112,17 @@ def test_without_augmentation_training_sees_what_evaluation_sees(source):
 
 def test_a_batch_that_does_not_divide_is_refused(source):
     with pytest.raises(ValueError, match="batch size 5 does not divide among 2 processes"):
-        pipeline.train(source, batch_size=5, seed=0, process_count=2)
+        pipeline.training_batches(source, batch_size=5, seed=0, process_count=2)
 
 
 @pytest.mark.parametrize(("count", "start"), [(1, 0), (2, 0), (4, 0), (2, 6), (1, 13)])
 def test_evaluation_gives_every_record_once_in_order(source, count, start):
     parts = [
-        list(pipeline.evaluate(source, batch_size=4, start=start, process_index=i, process_count=count))
+        list(
+            pipeline.evaluation_batches(
+                source, batch_size=4, start=start, process_index=i, process_count=count
+            )
+        )
         for i in range(count)
     ]
     assert {len(part) for part in parts} == {-(-(13 - start) // 4)}
@@ -135,6 +139,9 @@ def test_evaluation_gives_every_record_once_in_order(source, count, start):
 def test_a_damaged_record_is_named(source):
     broken = {**source.records[0], "frames": b"no picture"}
     damaged = dataclasses.replace(source, records=(broken,))
-    for read in (pipeline.evaluate(damaged, batch_size=1), pipeline.train(damaged, batch_size=1, seed=0)):
+    for read in (
+        pipeline.evaluation_batches(damaged, batch_size=1),
+        pipeline.training_batches(damaged, batch_size=1, seed=0),
+    ):
         with pytest.raises(ValueError, match=r"record of 0_real/0, window 0.*build the data again"):
             next(iter(read))

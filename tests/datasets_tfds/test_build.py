@@ -27,8 +27,7 @@ from datasets_tfds.avlips.make_dummy_data import (
 from datasets_tfds.report import BuildError
 from datasets_tfds.settings import changed
 from lipfd_jax.preprocessing import encoding
-from lipfd_jax.preprocessing.clips import CLASSES
-from lipfd_jax.preprocessing.composite import COMPOSITE_SHAPE
+from lipfd_jax.vocabulary import CLASSES, COMPOSITE_SHAPE
 
 DUMMY_WINDOWS = 8  # of a clip of 12 frames
 _PNG = encoding.png(np.zeros((8, 8, 3), np.uint8))

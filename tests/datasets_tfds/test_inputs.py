@@ -17,7 +17,7 @@ from datasets_tfds.avlips.make_dummy_data import (
 )
 from datasets_tfds.inputs import find
 from datasets_tfds.settings import Settings, changed, named_settings
-from lipfd_jax.preprocessing.clips import ClipError
+from lipfd_jax.listing.clips import ClipError
 
 
 def test_config_names_leave_defaults_out():

@@ -5,8 +5,9 @@ import pathlib
 import pytest
 
 from datasets_tfds import splits
-from datasets_tfds.settings import SPLITS, Settings
-from lipfd_jax.preprocessing.clips import Clip
+from datasets_tfds.settings import Settings
+from lipfd_jax.listing.clips import Clip
+from lipfd_jax.vocabulary import SPLITS
 
 
 def _clips(sources):

@@ -16,9 +16,9 @@ from lipfd_jax.data.sources import PictureFolder
 from lipfd_jax.evaluation import run
 from lipfd_jax.evaluation.predict import Chosen, predict
 from lipfd_jax.evaluation.run import evaluate
+from lipfd_jax.mesh import make_mesh
 from lipfd_jax.models.inputs import PAPER, RELEASED
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
-from lipfd_jax.models.mesh import make_mesh
 
 SMALL = {"picture_size": 80, "crop_size": 32}
 

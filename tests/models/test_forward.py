@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from lipfd_jax.models.forward import score, score_prepared
+from lipfd_jax.kernels.chunks import CPU, WHOLE, Pieces, pieces_for
+from lipfd_jax.models.forward import forward, forward_prepared
 from lipfd_jax.models.inputs import PAPER, prepare
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
-from lipfd_jax.models.pieces import CPU, WHOLE, Pieces, pieces_for
 
-run = nnx.jit(lambda model, composites, pieces: score(model, composites, pieces=pieces), static_argnums=2)
+run = nnx.jit(lambda model, composites, pieces: forward(model, composites, pieces=pieces), static_argnums=2)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_pieces_give_the_same_scores(model, count, pieces):
 def test_prepared_pictures_give_the_same_scores(model):
     composites = np.random.default_rng(0).integers(0, 256, (2, 1000, 2500, 3), np.uint8)
     prepared = prepare(composites, model.config.inputs)
-    found = nnx.jit(lambda model, prepared: score_prepared(model, prepared, pieces=Pieces(1, (3, 5))))
+    found = nnx.jit(lambda model, prepared: forward_prepared(model, prepared, pieces=Pieces(1, (3, 5))))
     expected = nnx.jit(lambda model, prepared: model(*prepared))
     np.testing.assert_allclose(found(model, prepared).logits, expected(model, prepared).logits, atol=1e-4)
     np.testing.assert_allclose(

@@ -11,7 +11,7 @@ from flax import nnx
 
 from lipfd_jax.models import losses
 from lipfd_jax.models.inputs import PAPER
-from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_state
+from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_weights
 
 SMALL = ModelConfig("vit_tiny", "resnet_tiny", dataclasses.replace(PAPER, picture_size=280, crop_size=64))
 
@@ -48,7 +48,7 @@ def test_wrong_configs_are_refused(fields, message):
 def test_abstract_state_is_the_models():
     state = nnx.to_pure_dict(nnx.state(LipFD(SMALL, rngs=nnx.Rngs(0))))
     shapes = jax.tree.map(lambda a: (a.shape, a.dtype), state)
-    assert jax.tree.map(lambda a: (a.shape, a.dtype), abstract_state(SMALL)) == shapes
+    assert jax.tree.map(lambda a: (a.shape, a.dtype), abstract_weights(SMALL)) == shapes
 
 
 def test_encoder_sees_the_picture_at_the_start(prepared):

@@ -12,10 +12,10 @@ import pytest
 from flax import nnx
 
 from lipfd_jax.checkpoints import tables
-from lipfd_jax.models.forward import score_prepared
+from lipfd_jax.kernels.chunks import CPU
+from lipfd_jax.models.forward import forward_prepared
 from lipfd_jax.models.inputs import RELEASED, prepare
-from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_state
-from lipfd_jax.models.pieces import CPU
+from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_weights
 
 SEEDS = (7, 8)
 ANTIALIAS = (0, 1)
@@ -43,7 +43,7 @@ def parameters(golden, seed):
         key: StandIn(functools.partial(weights.tensor, seed, key, shape, dtype), shape, np.dtype(dtype))
         for key, (shape, dtype) in weights.load_manifest().items()
     }
-    return tables.to_params(tensors, tables.RELEASED, abstract_state(CONFIG))
+    return tables.to_params(tensors, tables.RELEASED_LIPFD, abstract_weights(CONFIG))
 
 
 @functools.cache
@@ -63,7 +63,7 @@ def model_of(params):
 
 @jax.jit
 def forward(params, prepared):
-    return score_prepared(model_of(params), prepared, pieces=CPU)
+    return forward_prepared(model_of(params), prepared, pieces=CPU)
 
 
 @jax.jit

@@ -1,4 +1,4 @@
-"""The trunk's parts: convolutions, stem, sizes."""
+"""The backbone's parts: convolutions, stem, sizes."""
 
 import jax
 import jax.numpy as jnp
@@ -46,7 +46,7 @@ def test_stem_is_convolution_norm_relu_pool(train):
 @pytest.mark.parametrize(
     ("name", "values"), [("resnet18", 11_176_512), ("resnet34", 21_284_672), ("resnet50", 23_508_032)]
 )
-def test_trunks_have_the_known_sizes(name, values):
+def test_backbones_have_the_known_sizes(name, values):
     model = nnx.eval_shape(lambda: ResNet(BACKBONES[name], rngs=nnx.Rngs(0)))
     assert sum(a.size for a in jax.tree.leaves(nnx.state(model, nnx.Param))) == values
 

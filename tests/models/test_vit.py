@@ -1,4 +1,4 @@
-"""The image tower's shortcuts against the long way."""
+"""The image encoder's shortcuts against the long way."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from flax import nnx
 from lipfd_jax.models.vit import ENCODERS, VisionTransformer, quick_gelu
 
 
-def tower(**options):
+def encoder(**options):
     return VisionTransformer(ENCODERS["vit_tiny"], image_size=56, rngs=nnx.Rngs(0), **options)
 
 
@@ -29,11 +29,11 @@ def test_class_token_alone_equals_all_tokens(images):
             tokens = block(tokens)
         return model.ln_post(tokens[:, 0]) @ model.projection[...]
 
-    np.testing.assert_allclose(run(tower(), images), long_way(tower(), images), atol=1e-5)
+    np.testing.assert_allclose(run(encoder(), images), long_way(encoder(), images), atol=1e-5)
 
 
 def test_embedding_is_a_convolution(images):
-    model = tower()
+    model = encoder()
     kernel = model.patch_embedding[...]
     patches = jax.lax.conv_general_dilated(
         images, kernel, (8, 8), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
@@ -44,22 +44,22 @@ def test_embedding_is_a_convolution(images):
 
 def test_recomputing_changes_no_gradient(images):
     def gradient(remat):
-        graph, params = nnx.split(tower(remat=remat))
+        graph, params = nnx.split(encoder(remat=remat))
         return jax.jit(jax.grad(lambda p: nnx.merge(graph, p)(images).sum()))(params)
 
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), gradient(False), gradient(True))
 
 
 def test_bfloat16_keeps_float32_parameters(images):
-    model = tower(dtype=jnp.bfloat16)
+    model = encoder(dtype=jnp.bfloat16)
     assert {a.dtype for a in jax.tree.leaves(nnx.state(model))} == {jnp.dtype("float32")}
     found = run(model, images)
     assert found.dtype == jnp.bfloat16
-    np.testing.assert_allclose(found.astype(jnp.float32), run(tower(), images), atol=0.15)
+    np.testing.assert_allclose(found.astype(jnp.float32), run(encoder(), images), atol=0.15)
 
 
 def test_activations_differ(images):
-    assert np.abs(run(tower(), images) - run(tower(activation="gelu"), images)).max() > 1e-4
+    assert np.abs(run(encoder(), images) - run(encoder(activation="gelu"), images)).max() > 1e-4
     np.testing.assert_allclose(quick_gelu(jnp.array(1.0)), 1 / (1 + np.exp(-1.702)), rtol=1e-6)
 
 

@@ -4,9 +4,9 @@ import librosa
 import numpy as np
 import pytest
 
+from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing import audio
 from lipfd_jax.preprocessing.audio import mel_picture, read_sound
-from lipfd_jax.preprocessing.clips import ClipError
 
 
 @pytest.mark.parametrize(

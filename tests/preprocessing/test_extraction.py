@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from lipfd_jax.listing.clips import Clip, ClipError, avlips_clips, folder_clips
 from lipfd_jax.preprocessing.audio import mel_picture, read_sound
-from lipfd_jax.preprocessing.clips import Clip, ClipError, avlips_clips, folder_clips
 from lipfd_jax.preprocessing.composite import composite
 from lipfd_jax.preprocessing.encoding import encode, rebuild
 from lipfd_jax.preprocessing.extraction import extract

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from lipfd_jax.listing.clips import ClipError, avlips_clips
 from lipfd_jax.preprocessing import pictures
-from lipfd_jax.preprocessing.clips import ClipError, avlips_clips
 from lipfd_jax.preprocessing.composite import composite
 from lipfd_jax.preprocessing.extraction import extract
 from lipfd_jax.preprocessing.pictures import write_pictures

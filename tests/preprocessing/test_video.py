@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lipfd_jax.preprocessing.clips import ClipError
+from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.video import read_frames, read_track
 
 FORMATS = {

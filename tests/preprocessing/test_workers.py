@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing import workers
-from lipfd_jax.preprocessing.clips import Clip, ClipError
 
 # A script of its own, as worker processes find functions by importing the main file.
 SCRIPT = """
 import json, os, signal, sys, time
 from pathlib import Path
-from lipfd_jax.preprocessing.clips import Clip, ClipError
+from lipfd_jax.listing.clips import (Clip, ClipError)
 from lipfd_jax.preprocessing.workers import each_clip
 
 def work(clip):

@@ -9,9 +9,9 @@ import pytest
 from flax import nnx
 from safetensors.numpy import save_file
 
-from lipfd_jax.checkpoints.starts import settings_for
+from lipfd_jax.checkpoints.pretrained import settings_for
 from lipfd_jax.checkpoints.store import find_checkpoint, open_model, read_metadata
-from lipfd_jax.models.lipfd import abstract_state
+from lipfd_jax.models.lipfd import abstract_weights
 from lipfd_jax.training import journal
 from lipfd_jax.training.loop import Diverged, train
 from lipfd_jax.training.state import make_recipe
@@ -133,13 +133,13 @@ def test_a_run_can_start_from_pretrained_parts(changed, tmp_path):
     config = make_recipe(settings).config
     rng = np.random.default_rng(0)
     parts = {
-        name: jax.tree.map(lambda s: rng.random(s.shape, np.float32), abstract_state(config)[name])
+        name: jax.tree.map(lambda s: rng.random(s.shape, np.float32), abstract_weights(config)[name])
         for name in ("encoder", "backbone")
     }
-    clip, trunk = str(tmp_path / "model.safetensors"), tmp_path / "resnet.pth"
+    clip, backbone = str(tmp_path / "model.safetensors"), tmp_path / "resnet.pth"
     save_file({k: np.ascontiguousarray(v) for k, v in huggingface(parts["encoder"]).items()}, clip)
-    write_pth(trunk, torchvision(parts["backbone"]), model=False)
-    files = settings_for([str(trunk), clip])
+    write_pth(backbone, torchvision(parts["backbone"]), model=False)
+    files = settings_for([str(backbone), clip])
     train(dataclasses.replace(settings, **files), tmp_path / "run")
     found = nnx.to_pure_dict(nnx.state(open_model(tmp_path / "run").model))
     np.testing.assert_array_equal(found["encoder"]["projection"], parts["encoder"]["projection"])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from jax.sharding import AbstractMesh, PartitionSpec
 
-from lipfd_jax.models.mesh import batch_sharding, make_mesh, state_sharding
+from lipfd_jax.mesh import batch_sharding, make_mesh, state_sharding
 
 
 def test_the_largest_dimension_is_shared():

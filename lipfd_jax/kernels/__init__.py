@@ -1,0 +1,1 @@
+"""How devices compute the operations of the model: one operation a file, its plain definition first."""

@@ -1,0 +1,1 @@
+"""What nothing else imports: drawn clips for the demo, plans for TPU slices, the rehearsal of a pod."""

@@ -1,0 +1,150 @@
+"""Rehearses a pod on one machine: python -m lipfd_jax.tools.rehearsal --workdir=DIR.
+
+Two processes train together; then two more do the same, one is killed at a random step, both are started
+again, and both runs must end with the same parameters and the same log.
+"""
+
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+import cv2
+import jax
+import numpy as np
+from absl import app, flags, logging
+from flax import nnx
+
+from lipfd_jax.checkpoints.store import open_model
+from lipfd_jax.training import journal
+
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
+_SETTINGS = {
+    "steps": 24,
+    "batch_size": 8,
+    "log_every": 1,
+    "evaluate_every": 8,
+    "checkpoint_every": 4,
+    "fsdp": 2,
+    "model.picture_size": 80,
+    "model.crop_size": 32,
+    "optimizer.ema": 0.9,
+}
+
+
+def main(argv: Sequence[str]) -> None:
+    """Parses the flags and rehearses."""
+    logging.set_verbosity(logging.WARNING)  # the libraries' own chatter
+    workdir = pathlib.Path(flags.FLAGS.workdir).absolute()
+    seed = flags.FLAGS.seed if flags.FLAGS.seed is not None else random.randrange(10**6)
+    rehearse(workdir, seed=seed, devices=flags.FLAGS.devices)
+
+
+def rehearse(workdir: pathlib.Path, *, seed: int, devices: int = 2) -> None:
+    """Trains undisturbed and with a killed process, and compares.
+
+    Args:
+      workdir: emptied first.
+      seed: decides which process is killed, and when.
+      devices: virtual devices of each process.
+
+    Raises:
+      SystemExit: the two runs differ, or a process fails without being killed.
+    """
+    shutil.rmtree(workdir, ignore_errors=True)
+    draw_composites(workdir / "data")
+    steps, rng = _SETTINGS["steps"], random.Random(seed)
+    victim, step = rng.randrange(2), rng.randrange(2, steps - 2)
+    print(f"undisturbed: 2 processes of {devices} devices, {steps} steps", flush=True)
+    _finish(_start(workdir, "undisturbed", devices))
+    print(f"disturbed: process {victim} is killed after step {step} (--seed={seed})", flush=True)
+    processes = _start(workdir, "disturbed", devices)
+    _wait_for_step(workdir / "disturbed", step, processes)
+    processes[victim].send_signal(signal.SIGKILL)
+    time.sleep(1)  # on a pod the scheduler ends the others; they can't go on without their peer
+    for process in processes:
+        process.kill()
+        process.wait()
+    reached = max(line["step"] for line in journal.read(workdir / "disturbed"))
+    print(f"killed at step {reached}; starting both again", flush=True)
+    _finish(_start(workdir, "disturbed", devices))
+    _compare(workdir)
+
+
+def draw_composites(folder: pathlib.Path, *, videos: int = 6) -> None:
+    """Writes small-detail composites whose fakes are brighter in the middle of each frame."""
+    rng = np.random.default_rng(0)
+    for label, name in enumerate(("0_real", "1_fake")):
+        (folder / name).mkdir(parents=True)
+        for video in range(videos):
+            small = rng.integers(0, 120, (20, 50, 3), np.uint8)
+            picture = cv2.resize(small, (2500, 1000), interpolation=cv2.INTER_LINEAR)
+            for left in range(150, 2500, 500):
+                picture[650:850, left : left + 200] += np.uint8(100 * label)
+            cv2.imwrite(str(folder / name / f"{video}_0.png"), picture)
+
+
+def _start(workdir: pathlib.Path, name: str, devices: int) -> list[subprocess.Popen]:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, str(_ROOT / "train.py"), f"--config={_ROOT}/configs/lipfd.py:tiny"]
+    command += [f"--workdir={workdir / name}", f"--compilation_cache={workdir / 'compiled'}"]
+    command += [f"--config.data.path={workdir / 'data'}", "--config.data.augmentation.enabled=False"]
+    command += [f"--config.{field}={value}" for field, value in _SETTINGS.items()]
+    processes = []
+    for index in range(2):
+        environment = os.environ | {
+            "JAX_PLATFORMS": "cpu",
+            "JAX_NUM_CPU_DEVICES": str(devices),
+            "LIPFD_DISTRIBUTED": "1",
+            "JAX_COORDINATOR_ADDRESS": f"localhost:{port}",
+            "JAX_NUM_PROCESSES": "2",
+            "JAX_PROCESS_ID": str(index),
+        }
+        log = (workdir / f"{name}-{index}.log").open("a")
+        processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=_ROOT))
+        log.close()
+    return processes
+
+
+def _finish(processes: Sequence[subprocess.Popen]) -> None:
+    for process in processes:
+        if process.wait():
+            for other in processes:
+                other.kill()
+            raise SystemExit(f"a process ended with code {process.returncode}; see the logs in the workdir")
+
+
+def _wait_for_step(workdir: pathlib.Path, step: int, processes: Sequence[subprocess.Popen]) -> None:
+    while not any(line["step"] >= step for line in journal.read(workdir)):
+        if any(process.poll() is not None for process in processes):
+            raise SystemExit("a process ended before it was killed; see the logs in the workdir")
+        time.sleep(0.05)
+
+
+def _compare(workdir: pathlib.Path) -> None:
+    runs = [workdir / "undisturbed", workdir / "disturbed"]
+    logs = [{line["step"]: line["loss"] for line in journal.read(run)} for run in runs]
+    lines = [len(journal.read(run)) for run in runs]
+    first, second = (
+        jax.tree.leaves(nnx.state(open_model(run, step=_SETTINGS["steps"]).model)) for run in runs
+    )
+    unequal = sum(not np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    print(f"{len(first)} arrays, {unequal} differ; {len(logs[0])} logged losses, equal: {logs[0] == logs[1]}")
+    if unequal or logs[0] != logs[1] or lines[0] != lines[1]:
+        raise SystemExit("the disturbed run ended elsewhere: resuming is not exact")
+    print("both runs ended with the same parameters, to the last bit")
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("workdir", "rehearsal", "Folder for data, runs and logs; emptied first.")
+    flags.DEFINE_integer("seed", None, "Decides who is killed and when; by default drawn.")
+    flags.DEFINE_integer("devices", 2, "Virtual devices of each process.")
+    app.run(main)

@@ -1,0 +1,51 @@
+"""The state a run begins with: drawn from its seed, or read from the files its settings name."""
+
+import logging
+
+from flax import nnx
+from jax.sharding import Mesh
+
+from lipfd_jax.checkpoints.pretrained import backbone_weights, encoder_weights
+from lipfd_jax.checkpoints.store import open_model
+from lipfd_jax.training.state import Recipe, TrainState, create_state, with_weights
+
+logger = logging.getLogger(__name__)
+
+
+def start_state(recipe: Recipe, mesh: Mesh) -> TrainState:
+    """Draws the state from the experiment's seed, then reads what its `start*` settings name over it.
+
+    Raises:
+      CheckpointError: a file is refused, or its weights are not those of this model.
+      ValueError: the checkpoint to start from was made for other inputs, or is of another network.
+    """
+    experiment, config = recipe.experiment, recipe.config
+    state = create_state(recipe, mesh)
+    if experiment.start:
+        opened = open_model(experiment.start)
+        model = opened.metadata.model
+        if model.inputs != config.inputs:
+            raise ValueError(
+                f"{experiment.start}: made for {model.inputs}, this experiment has "
+                f"{config.inputs}; set model.convention, picture_size and crop_size to match"
+            )
+        names = ("encoder", "backbone", "activation")
+        there, here = ([getattr(m, name) for name in names] for m in (model, config))
+        if there != here:
+            raise ValueError(
+                f"{experiment.start}: holds {' + '.join(there)}, this experiment has {' + '.join(here)}; set "
+                f"{', '.join(f'model.{name}' for name in names)} to match"
+            )
+        logger.info("start: all weights from %s", opened.path)
+        state = with_weights(state, nnx.to_pure_dict(nnx.state(opened.model)))
+    parts = {
+        "encoder": (experiment.start_encoder, encoder_weights),
+        "backbone": (experiment.start_backbone, backbone_weights),
+    }
+    for name, (file, read) in parts.items():
+        if file:
+            logger.info("start: %s from %s", name, file)
+            state = with_weights(state, {name: read(file, config)})
+        elif not experiment.start:
+            logger.warning("start: %s from random weights (start_%s names no file)", name, name)
+    return state

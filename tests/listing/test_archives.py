@@ -1,0 +1,93 @@
+"""Archives that attack, and honest ones."""
+
+import io
+import stat
+import tarfile
+import zipfile
+
+import pytest
+
+from lipfd_jax.listing import archives
+from lipfd_jax.listing.archives import unpack
+from lipfd_jax.listing.clips import ClipError
+
+
+def _zip(path, members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in members.items():
+            packed.writestr(name, content)
+    return path
+
+
+def _tar(path, members):
+    mode = "w:gz" if path.name.endswith("gz") else "w"
+    with tarfile.open(path, mode) as packed:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            packed.addfile(info, io.BytesIO(content))
+    return path
+
+
+HONEST = {"AVLips/0_real/ü.mp4": b"video", "AVLips/wav/0_real/ü.wav": b"sound", "__MACOSX/x": b"litter"}
+
+
+@pytest.mark.parametrize(("write", "name"), [(_zip, "a.zip"), (_tar, "a.tar"), (_tar, "a.tar.gz")])
+def test_unpacks_once(tmp_path, write, name):
+    folder = unpack(write(tmp_path / name, HONEST), tmp_path / "out")
+    assert (folder / "AVLips/0_real/ü.mp4").read_bytes() == b"video"
+    assert not (folder / "__MACOSX").exists()
+    (folder / "kept").touch()
+    assert (unpack(tmp_path / name, tmp_path / "out") / "kept").exists()
+
+
+@pytest.mark.parametrize("name", ["../evil", "/evil", "a/../../evil", "..\\evil", "C:\\evil"])
+@pytest.mark.parametrize(("write", "archive"), [(_zip, "a.zip"), (_tar, "a.tar")])
+def test_members_outside_are_refused(tmp_path, write, archive, name):
+    with pytest.raises(ClipError, match="outside the folder"):
+        unpack(write(tmp_path / archive, {"fine": b"1", name: b"2"}), tmp_path / "deep" / "out")
+    assert not list(tmp_path.rglob("evil*"))
+    assert not list((tmp_path / "deep" / "out").iterdir())
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
+def test_links_and_devices_in_a_tar_are_refused(tmp_path, kind):
+    with tarfile.open(tmp_path / "a.tar", "w") as packed:
+        info = tarfile.TarInfo("link")
+        info.type, info.linkname = kind, "/etc/passwd"
+        packed.addfile(info)
+    with pytest.raises(ClipError, match="link or device"):
+        unpack(tmp_path / "a.tar", tmp_path / "out")
+
+
+def test_links_in_a_zip_are_refused(tmp_path):
+    info = zipfile.ZipInfo("link")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    _zip(tmp_path / "a.zip", {info: "/etc/passwd"})
+    with pytest.raises(ClipError, match="link or device"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+
+
+def test_a_bomb_is_stopped_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "RATIO_GRACE", 1 << 20)
+    bomb = _zip(tmp_path / "a.zip", {f"0_real/{i}.mp4": bytes(1 << 20) for i in range(8)})
+    with pytest.raises(ClipError, match="too large"):
+        unpack(bomb, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_too_many_files_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_FILES", 3)
+    with pytest.raises(ClipError, match="more than 3 files"):
+        unpack(_zip(tmp_path / "a.zip", {str(i): b"" for i in range(4)}), tmp_path / "out")
+
+
+def test_damaged_doubled_and_foreign_files_are_named(tmp_path):
+    _tar(tmp_path / "two.tar", {"a": b"1", "./a": b"2"})
+    cut = _zip(tmp_path / "cut.zip", {"a": bytes(range(256)) * 50})
+    cut.write_bytes(cut.read_bytes()[:40] + b"????" + cut.read_bytes()[44:])
+    (tmp_path / "text.zip").write_text("no archive")
+    for name in ("two.tar", "cut.zip", "text.zip"):
+        with pytest.raises(ClipError, match=name):
+            unpack(tmp_path / name, tmp_path / "out")
+        assert not list((tmp_path / "out").glob("*"))
