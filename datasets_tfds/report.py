@@ -14,9 +14,9 @@ from datasets_tfds.examples import codec, record_key
 from datasets_tfds.inputs import Inputs
 from datasets_tfds.settings import Settings
 from datasets_tfds.shards import Written
-from lipfd_jax.vocabulary import CLASSES
+from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES
 
-FILE = "build_report.json"
+FILE = BUILD_REPORT
 
 
 class BuildError(RuntimeError):

@@ -19,6 +19,7 @@ LABEL_OF = {"0": 0, "real": 0, "0_real": 0, "1": 1, "fake": 1, "1_fake": 1}  # a
 WindowsMode = Literal["paper", "released"]
 WINDOWS = get_args(WindowsMode)
 WINDOWS_NOTE = "windows.txt"  # in a folder of composites: which of the two ways cut them
+BUILD_REPORT = "build_report.json"  # beside the shards of a build: their sums, and how they were made
 WINDOWS_PER_CLIP = 10
 FRAMES_PER_WINDOW = 5
 

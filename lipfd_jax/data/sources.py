@@ -69,17 +69,19 @@ class Records:
     folder: epath.Path
     split: str
     records: Any
+    parts: tuple[tuple[str, int, int], ...]  # of each shard with records of the split: path, skipped, taken
 
     @classmethod
     def open(cls, folder: epath.Path, split: str) -> "Records":
         builder = tfds.builder_from_directory(folder)
         if split.split("[")[0] not in builder.info.splits:
             raise ValueError(f"{folder}: no split {split!r}; there are {', '.join(builder.info.splits)}")
+        parts = tuple((p.filename, p.skip, p.take) for p in builder.info.splits[split].file_instructions)
+        if not parts:
+            raise ValueError(f"{folder}: split {split!r} is empty")
         pictures = [n for n, f in builder.info.features.items() if isinstance(f, tfds.features.Image)]
         records = builder.as_data_source(split, decoders={n: tfds.decode.SkipDecoding() for n in pictures})
-        if not len(records):
-            raise ValueError(f"{folder}: split {split!r} is empty")
-        return cls(folder, split, records)
+        return cls(folder, split, records, parts)
 
     def __len__(self) -> int:
         return len(self.records)

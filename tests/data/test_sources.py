@@ -67,6 +67,11 @@ def test_a_part_of_a_split_can_be_opened(built):
     assert 0 < len(half) < len(whole)
 
 
+def test_an_empty_part_of_a_split_is_refused(built):
+    with pytest.raises(ValueError, match=r"split 'test\[:0\]' is empty"):
+        open_source(str(built), split="test[:0]")
+
+
 def test_a_folder_without_a_build_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no TFDS build and no folder of composites.*datasets_tfds"):
         open_source(str(tmp_path))
