@@ -1,3 +1,18 @@
 """LipFD, a lip-sync deepfake detector, in JAX/Flax."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lipfd_jax.detector import Detector
+
+__all__ = ["Detector"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the public names when they are first used: JAX takes seconds, which not every command needs."""
+    if name == "Detector":
+        from lipfd_jax.detector import Detector
+
+        return Detector
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,25 +1,20 @@
 """Scores records with a model: batches through the devices, one score row per window."""
 
 import dataclasses
-import functools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
-from flax import nnx
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from lipfd_jax.data import pipeline, records
 from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.evaluation.scores import ScoreRow, Scores
-from lipfd_jax.kernels.chunks import pieces_for
-from lipfd_jax.mesh import replicated, to_devices
-from lipfd_jax.models.forward import forward
-
-Forward = Callable[[Any, jax.Array], tuple[jax.Array, jax.Array]]
+from lipfd_jax.mesh import to_devices
+from lipfd_jax.scoring import make_forward
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,22 +23,6 @@ class Prediction:
 
     rows: tuple[ScoreRow, ...]
     region_weights: np.ndarray  # (n, 5, 3) float32: per frame the shares of head, face and lip
-
-
-@functools.lru_cache(maxsize=8)  # one compiled program per structure and mesh, however often it is asked for
-def make_forward(graph: Any, mesh: Mesh) -> Forward:
-    """Returns the jitted function from (state, composites (B, 1000, 2500, 3) uint8) to scores and weights.
-
-    Scores (B,) are the probabilities of a fake; both results are float32 and whole on every device.
-    """
-
-    pieces = pieces_for(mesh.devices.flatten())
-
-    def scored(states: tuple, composites: jax.Array) -> tuple[jax.Array, jax.Array]:
-        output = forward(nnx.merge(graph, *states, copy=True), composites, pieces=pieces)
-        return jax.nn.sigmoid(output.logits), output.region_weights
-
-    return jax.jit(scored, out_shardings=replicated(mesh))
 
 
 def predict(

@@ -1,0 +1,109 @@
+"""The public face of a checkpoint: composites in, probabilities of a forgery out."""
+
+import dataclasses
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from flax import nnx
+
+from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.checkpoints.store import Opened, open_model
+from lipfd_jax.mesh import batch_sharding, make_mesh, replicated
+from lipfd_jax.scoring import make_forward
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE
+
+_PER_DEVICE = {"cpu": 2}  # windows at once: a CPU gains nothing from more
+_PER_ACCELERATOR = 8
+
+
+class Scored(NamedTuple):
+    """What a detector gives for composites; both float32."""
+
+    probabilities: np.ndarray  # (B,) of a fake
+    region_weights: np.ndarray  # (B, 5, 3): per frame the shares of head, face and lip, which sum to one
+
+
+@dataclasses.dataclass(frozen=True)
+class Detector:
+    """A checkpoint ready to score composites. Make one with `Detector.open`."""
+
+    metadata: Metadata  # architecture, input convention, windows mode and origin of the weights
+    path: str  # where the checkpoint lies
+    batch_size: int  # composites that go through the network together
+    _run: Callable[[np.ndarray], Scored] = dataclasses.field(repr=False)  # exactly batch_size at once
+
+    @classmethod
+    def open(
+        cls, checkpoint: str | os.PathLike, *, step: int | None = None, batch_size: int | None = None
+    ) -> "Detector":
+        """Opens a converted checkpoint, a training run or one of its steps, on this process's devices.
+
+        Args:
+          checkpoint: as `checkpoints.store.open_model` takes it.
+          step: which step of a run; by default the best by validation AUC, without validation the latest.
+          batch_size: composites at once, rounded up to a multiple of the devices; by default two for each
+            CPU, eight for each accelerator.
+
+        Raises:
+          CheckpointError: there is none, it is not one of ours, or it is damaged.
+          ValueError: `batch_size` is below one.
+        """
+        mesh = make_mesh(devices=jax.local_devices())
+        if batch_size is None:
+            batch_size = mesh.size * _PER_DEVICE.get(jax.local_devices()[0].platform, _PER_ACCELERATOR)
+        if batch_size < 1:
+            raise ValueError(f"batch_size={batch_size}: expected one or more")
+        batch_size = -(-batch_size // mesh.size) * mesh.size
+        opened = open_model(checkpoint, step=step, sharding=replicated(mesh))
+        return cls(opened.metadata, str(opened.path), batch_size, _program(opened, mesh))
+
+    def score(self, composites: np.ndarray) -> np.ndarray:
+        """Probabilities of a fake, (B,) float32, for composites (B, 1000, 2500, 3) uint8 RGB.
+
+        Any B, also none. The first call compiles, which takes a while; later ones don't, whatever their B.
+
+        Raises:
+          ValueError: another shape or type of values.
+        """
+        return self.predict(composites).probabilities
+
+    def predict(self, composites: np.ndarray) -> Scored:
+        """As `score`, with the region weights, which say where the model looked."""
+        composites = _checked(composites)
+        starts = range(0, len(composites), self.batch_size)
+        parts = [self._padded(composites[start : start + self.batch_size]) for start in starts]
+        empty = Scored(np.zeros(0, np.float32), np.zeros((0, 5, 3), np.float32))
+        return Scored(*(np.concatenate(values) for values in zip(empty, *parts, strict=True)))
+
+    def _padded(self, composites: np.ndarray) -> Scored:
+        """Scores up to `batch_size` composites; blank ones fill the batch, so that one program serves all."""
+        count = len(composites)
+        if count < self.batch_size:
+            blank = np.zeros((self.batch_size - count, *COMPOSITE_SHAPE), np.uint8)
+            composites = np.concatenate([composites, blank])
+        return Scored(*(values[:count] for values in self._run(composites)))
+
+
+def _checked(composites: np.ndarray) -> np.ndarray:
+    composites = np.asarray(composites)
+    if composites.ndim != 4 or composites.shape[1:] != COMPOSITE_SHAPE:
+        shape = ", ".join(map(str, COMPOSITE_SHAPE))
+        hint = "; put a single one in a batch: composite[None]" if composites.shape == COMPOSITE_SHAPE else ""
+        raise ValueError(f"composites have shape {composites.shape}, expected (B, {shape}){hint}")
+    if composites.dtype != np.uint8:
+        raise ValueError(f"composites hold {composites.dtype}, expected uint8: RGB values from 0 to 255")
+    return composites
+
+
+def _program(opened: Opened, mesh: jax.sharding.Mesh) -> Callable[[np.ndarray], Scored]:
+    graph, state = nnx.split(opened.model)
+    forward, sharding = make_forward(graph, mesh), batch_sharding(mesh)
+
+    def run(composites: np.ndarray) -> Scored:
+        results = jax.device_get(forward((state,), jax.device_put(composites, sharding)))
+        return Scored(*(np.asarray(values, np.float32) for values in results))
+
+    return run
