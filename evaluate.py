@@ -6,6 +6,7 @@ from absl import app, flags
 from absl import logging as absl_logging
 
 from lipfd_jax.data.sources import open_source
+from lipfd_jax.evaluation.metrics import THRESHOLD
 from lipfd_jax.evaluation.run import evaluate
 
 _CHECKPOINT = flags.DEFINE_string(
@@ -27,6 +28,9 @@ _OUTPUT = flags.DEFINE_string(
 _COMPARE = flags.DEFINE_string(
     "compare", None, "Somebody else's scores file: differences and metrics side by side."
 )
+_THRESHOLD = flags.DEFINE_float(
+    "threshold", THRESHOLD, "A score of at least this is called fake.", lower_bound=0, upper_bound=1
+)
 _BATCH = flags.DEFINE_integer("batch_size", 8, "Windows at once, over all devices.")
 _THREADS = flags.DEFINE_integer("threads", 2, "Reading threads.")
 flags.mark_flags_as_required(["checkpoint", "data"])
@@ -47,6 +51,7 @@ def main(argv: list[str]) -> None:
             batch_size=_BATCH.value,
             threads=_THREADS.value,
             against=_COMPARE.value,
+            threshold=_THRESHOLD.value,
         )
     except (ValueError, OSError) as error:  # ours name the file and what to do
         sys.exit(f"error: {error}")

@@ -23,14 +23,15 @@ class Comparison:
     largest: float | None  # largest |ours - theirs|; None where nothing is shared
     largest_window: str  # where that is, "" where nothing is shared
     mean: float | None  # mean |ours - theirs|
-    flipped: int  # windows called real by one and fake by the other, at 0.5
+    threshold: float
+    flipped: int  # windows called real by one and fake by the other, at the threshold
     ours: Metrics
     theirs: Metrics
     our_videos: Metrics
     their_videos: Metrics
 
 
-def compare(ours: Scores, theirs: Scores) -> Comparison:
+def compare(ours: Scores, theirs: Scores, threshold: float = THRESHOLD) -> Comparison:
     """Matches windows by the end of their paths, CLASS/NAME_J.png, whatever folders stand before.
 
     Raises ScoresError where one side holds a window twice or the two disagree about a label.
@@ -50,11 +51,12 @@ def compare(ours: Scores, theirs: Scores) -> Comparison:
         largest=float(apart.max()) if shared else None,
         largest_window=shared[int(apart.argmax())] if shared else "",
         mean=float(apart.mean()) if shared else None,
-        flipped=int(((ours_shared.score >= THRESHOLD) != (theirs_shared.score >= THRESHOLD)).sum()),
-        ours=window_metrics(ours_shared),
-        theirs=window_metrics(theirs_shared),
-        our_videos=video_metrics(ours_shared),
-        their_videos=video_metrics(theirs_shared),
+        threshold=threshold,
+        flipped=int(((ours_shared.score >= threshold) != (theirs_shared.score >= threshold)).sum()),
+        ours=window_metrics(ours_shared, threshold),
+        theirs=window_metrics(theirs_shared, threshold),
+        our_videos=video_metrics(ours_shared, threshold),
+        their_videos=video_metrics(theirs_shared, threshold),
     )
 
 
@@ -72,7 +74,7 @@ def comparison_text(comparison: Comparison, *, ours: str = "these", theirs: str 
     lines += [
         f"largest difference of a score {comparison.largest:.3g} ({printable(comparison.largest_window)})",
         f"mean difference {comparison.mean:.3g}",
-        f"{comparison.flipped:,} windows on different sides of {THRESHOLD}",
+        f"{comparison.flipped:,} windows on different sides of {comparison.threshold:g}",
     ]
     table = columns_table(
         {

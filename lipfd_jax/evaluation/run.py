@@ -15,16 +15,15 @@ from tqdm import tqdm
 from lipfd_jax.checkpoints.store import Opened, open_model
 from lipfd_jax.data import records
 from lipfd_jax.data.sources import RecordSource, windows_mode
-from lipfd_jax.evaluation.compare import compare, comparison_json, comparison_text
 from lipfd_jax.evaluation.examples import ReportPicture, example_windows
+from lipfd_jax.evaluation.metrics import THRESHOLD
 from lipfd_jax.evaluation.predict import Chosen, Prediction, predict
-from lipfd_jax.evaluation.report import write_report
+from lipfd_jax.evaluation.results import write_results
 from lipfd_jax.evaluation.scores import Scores, ScoresWriter, read_scores
-from lipfd_jax.evaluation.table import metrics_json, metrics_table
 from lipfd_jax.mesh import make_mesh, replicated
 from lipfd_jax.models.inputs import mismatch
 
-SCORES, METRICS, REPORT, IDENTITY = "scores.csv", "metrics.json", "report.html", "evaluated.json"
+SCORES, IDENTITY = "scores.csv", "evaluated.json"
 
 
 def evaluate(
@@ -36,6 +35,7 @@ def evaluate(
     batch_size: int = 8,
     threads: int = 2,
     against: str | None = None,
+    threshold: float = THRESHOLD,
 ) -> Scores:
     """Scores every record of a source with a checkpoint and writes what there is to know.
 
@@ -44,12 +44,14 @@ def evaluate(
 
     Args:
       batch_size: global; rounded up to a multiple of the number of devices.
-      against: scores file of somebody else to compare with.
+      against: scores file of somebody else to compare with; read before anything is scored.
+      threshold: a score of at least this is called fake.
 
     Raises:
       CheckpointError: the checkpoint can't be opened.
       ValueError: `output` holds the scores of another checkpoint or other data.
     """
+    others = read_scores(against) if against else None
     mesh = make_mesh()
     opened = open_model(checkpoint, step=step, sharding=replicated(mesh))
     notes = _notes(opened, source)
@@ -60,18 +62,17 @@ def evaluate(
     graph, state = nnx.split(opened.model)
     batch_size = -(-batch_size // mesh.size) * mesh.size
     scores = _score(graph, state, source, output, mesh=mesh, batch_size=batch_size, threads=threads)
-    print("\n" + metrics_table(scores))
-    figures = metrics_json(scores, notes)
-    if against:
-        comparison = compare(scores, read_scores(against))
-        print(f"\nCompared with {against}\n{comparison_text(comparison)}")
-        figures["comparison"] = comparison_json(comparison)
-    (output / METRICS).write_text(json.dumps(figures, indent=2, allow_nan=False) + "\n", "utf-8")
-    pictures = list(_pictures(graph, state, source, scores, mesh))
-    report = write_report(
-        scores, output / REPORT, title="Lip-sync forgery detection", notes=notes, pictures=pictures
+    print()
+    write_results(
+        scores,
+        output,
+        notes=notes,
+        threshold=threshold,
+        others=others,
+        others_name=Path(against).name if against else "",
+        pictures=list(_pictures(graph, state, source, scores, mesh)),
     )
-    print(f"\nscores: {output / SCORES}\nreport: {report}")
+    print(f"scores: {output / SCORES}")
     return scores
 
 

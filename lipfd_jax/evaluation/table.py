@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from lipfd_jax.evaluation.metrics import (
+    THRESHOLD,
     Metrics,
     generator_scores,
     released_figures,
@@ -15,15 +16,15 @@ from lipfd_jax.evaluation.scores import Scores
 VERSION = 1  # of the keys of metrics.json; rises when one changes its meaning or goes
 UNKNOWN_GENERATOR = "(unknown)"
 
-# Name in the table, field of Metrics, digits; the order of every table and page.
+# Name in the table, field of Metrics, digits; the order of every table. {at} becomes the threshold.
 ROWS = (
-    ("ACC at 0.5", "acc", 5),
+    ("ACC at {at}", "acc", 5),
     ("AP", "ap", 5),
     ("AUC", "auc", 5),
     ("EER", "eer", 5),
     ("  threshold there", "eer_threshold", 4),
-    ("FPR at 0.5", "fpr", 5),
-    ("FNR at 0.5", "fnr", 5),
+    ("FPR at {at}", "fpr", 5),
+    ("FNR at {at}", "fnr", 5),
     ("best ACC (in hindsight)", "best_acc", 5),
     ("  threshold there", "best_threshold", 4),
     ("TP", "tp", 0),
@@ -33,22 +34,25 @@ ROWS = (
 )
 
 
-def metrics_table(scores: Scores) -> str:
+def metrics_table(scores: Scores, threshold: float = THRESHOLD) -> str:
     """Everything `scores` tells, as text to print: windows and videos side by side, generators, released."""
-    blocks = [columns_table({"windows": window_metrics(scores), "videos": video_metrics(scores)})]
-    generators = _generators(scores)
+    columns = {"windows": window_metrics(scores, threshold), "videos": video_metrics(scores, threshold)}
+    blocks, generators = [columns_table(columns)], _generators(scores, threshold)
     if generators:
         blocks.append(generators)
     figures = dataclasses.asdict(released_figures(scores))
+    above = " above" if threshold == THRESHOLD else ""
     lines = [
-        "As the released script prints them (windows; its ap is on predictions rounded to 0 and 1,",
-        "its fpr is the FNR above and its fnr the FPR above)",
+        f"As the released script prints them (windows, at {THRESHOLD}; its ap is on predictions rounded to",
+        f"0 and 1, its fpr is the FNR{above} and its fnr the FPR{above})",
         "  ".join(f"{name} {number(value)}" for name, value in figures.items()),
     ]
     return "\n\n".join([*blocks, "\n".join(lines)])
 
 
-def metrics_json(scores: Scores, notes: Mapping[str, str] | None = None) -> dict:
+def metrics_json(
+    scores: Scores, notes: Mapping[str, str] | None = None, threshold: float = THRESHOLD
+) -> dict:
     """The content of metrics.json: numbers, strings and None only (no NaN); rates as fractions.
 
     Keys: version; notes; windows and videos: the fields of `Metrics`; generators: for each name windows and
@@ -57,8 +61,8 @@ def metrics_json(scores: Scores, notes: Mapping[str, str] | None = None) -> dict
     return {
         "version": VERSION,
         "notes": {str(key): str(value) for key, value in (notes or {}).items()},
-        **_both(scores),
-        "generators": {name: _both(part) for name, part in generator_scores(scores).items()},
+        **_both(scores, threshold),
+        "generators": {name: _both(part, threshold) for name, part in generator_scores(scores).items()},
         "as_released": dataclasses.asdict(released_figures(scores)),
     }
 
@@ -68,14 +72,17 @@ def columns_table(columns: Mapping[str, Metrics]) -> str:
     lines = [["", *columns], ["number", *(number(metrics.n, 0) for metrics in columns.values())]]
     split = [f"{metrics.n - metrics.positives:,} / {metrics.positives:,}" for metrics in columns.values()]
     lines.append(["  real / fake", *split])
+    at = "/".join(sorted({f"{metrics.threshold:g}" for metrics in columns.values()}))
     for title, field, digits in ROWS:
-        lines.append([title, *(number(getattr(metrics, field), digits) for metrics in columns.values())])
+        lines.append(
+            [title.format(at=at), *(number(getattr(metrics, field), digits) for metrics in columns.values())]
+        )
     reasons = [f"{name}: {metrics.missing}" for name, metrics in columns.items() if metrics.missing]
     return "\n".join([align(lines), *reasons])
 
 
 def recall(metrics: Metrics) -> float | None:
-    """Share of the fakes called fake at 0.5."""
+    """Share of the fakes called fake."""
     return None if metrics.fnr is None else 1 - metrics.fnr
 
 
@@ -97,21 +104,22 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def _both(scores: Scores) -> dict:
+def _both(scores: Scores, threshold: float) -> dict:
     return {
-        "windows": dataclasses.asdict(window_metrics(scores)),
-        "videos": dataclasses.asdict(video_metrics(scores)),
+        "windows": dataclasses.asdict(window_metrics(scores, threshold)),
+        "videos": dataclasses.asdict(video_metrics(scores, threshold)),
     }
 
 
-def _generators(scores: Scores) -> str:
+def _generators(scores: Scores, threshold: float) -> str:
     parts = generator_scores(scores)
     if not parts:
         return ""
     lines = [["generator", "videos", "found", "AUC", "windows", "found", "AUC"]]
     for name, part in parts.items():
         line = [name or UNKNOWN_GENERATOR]
-        for metrics in (video_metrics(part), window_metrics(part)):
+        for metrics in (video_metrics(part, threshold), window_metrics(part, threshold)):
             line += [number(metrics.positives, 0), number(recall(metrics), 4), number(metrics.auc, 4)]
         lines.append(line)
-    return f"Per generator: its fakes, the share found at 0.5, AUC against all real ones\n{align(lines)}"
+    title = f"Per generator: its fakes, the share found at {threshold:g}, AUC against all real ones"
+    return f"{title}\n{align(lines)}"

@@ -43,6 +43,13 @@ def test_windows_match_by_the_end_of_their_paths():
     assert found.flipped == 1
 
 
+def test_the_threshold_decides_what_is_flipped():
+    found = compare(_scores("", OURS), _scores("", THEIRS), 0.28)
+    assert (found.flipped, found.ours.threshold, found.their_videos.threshold) == (1, 0.28, 0.28)
+    assert "different sides of 0.28" in comparison_text(found)
+    assert compare(_scores("", OURS), _scores("", THEIRS), 0.7).flipped == 0
+
+
 def test_metrics_are_over_the_shared_windows():
     ours, theirs = _scores("", OURS), _scores("C:\\val\\", THEIRS)
     found = compare(ours, theirs)

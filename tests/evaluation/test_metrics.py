@@ -107,6 +107,13 @@ def test_extremes(labels, scores, auc, eer):
     assert np.isfinite(found.eer_threshold)
 
 
+def test_another_threshold():
+    labels, scores = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.3, 0.9])
+    found = metrics.compute_metrics(labels, scores, 0.3)
+    assert (found.threshold, found.tp, found.fp, found.tn, found.fn) == (0.3, 2, 1, 1, 0)
+    assert metrics.compute_metrics(labels, scores).fn == 1
+
+
 def test_half_is_called_fake():
     found = metrics.compute_metrics(np.array([0, 1]), np.array([0.5, 0.5]))
     assert (found.tp, found.fp, found.tn, found.fn) == (1, 1, 0, 0)

@@ -118,6 +118,22 @@ def test_comparison_with_published_scores(checkpoint, composites, tmp_path, caps
     figures = json.loads((tmp_path / "again" / "metrics.json").read_text())
     assert figures["comparison"]["shared"] == 5
     assert figures["comparison"]["largest"] == 0.0
+    assert "5 shared windows" in (tmp_path / "again" / "report.html").read_text()
+
+
+def test_the_threshold_reaches_every_figure(checkpoint, composites, tmp_path, capsys):
+    scores = evaluate(checkpoint, PictureFolder(composites), tmp_path, threshold=0.0)
+    figures = json.loads((tmp_path / "metrics.json").read_text())
+    assert figures["windows"]["threshold"] == figures["videos"]["threshold"] == 0.0
+    assert figures["windows"]["fpr"] == 1.0
+    assert "FPR at 0 " in capsys.readouterr().out
+    assert (scores.score < 1).all()
+
+
+def test_a_mistyped_comparison_is_found_before_scoring(checkpoint, composites, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.csv"):
+        evaluate(checkpoint, PictureFolder(composites), tmp_path / "out", against=str(tmp_path / "none.csv"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_batches_do_not_change_scores(checkpoint, composites):

@@ -1,0 +1,69 @@
+"""What an evaluation leaves behind once the scores are there: printed tables, metrics.json and the report."""
+
+import html
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lipfd_jax import files
+from lipfd_jax.evaluation.compare import Comparison, compare, comparison_json, comparison_text
+from lipfd_jax.evaluation.examples import ReportPicture
+from lipfd_jax.evaluation.metrics import THRESHOLD
+from lipfd_jax.evaluation.page import Section
+from lipfd_jax.evaluation.report import write_report
+from lipfd_jax.evaluation.scores import Scores
+from lipfd_jax.evaluation.table import metrics_json, metrics_table
+
+METRICS, REPORT = "metrics.json", "report.html"
+
+
+def write_results(
+    scores: Scores,
+    output: str | os.PathLike | None,
+    *,
+    notes: Mapping[str, str],
+    threshold: float = THRESHOLD,
+    others: Scores | None = None,
+    others_name: str = "the other scores",
+    pictures: Sequence[ReportPicture] = (),
+) -> dict:
+    """Prints the tables of scores and writes metrics.json and report.html, each whole or not at all.
+
+    Args:
+      output: the folder, made if need be; None to print only.
+      notes: what the reader has to know: inputs, windows, checkpoint, ...
+      threshold: a score of at least this is called fake.
+      others: scores of somebody else for windows of the same names, to compare with.
+      others_name: what to call them.
+      pictures: examples for the report.
+
+    Returns:
+      The content of metrics.json.
+
+    Raises:
+      ScoresError: the two sides disagree about a window's label, or hold one twice.
+      OSError: the folder can't be written to.
+    """
+    print(metrics_table(scores, threshold))
+    figures, sections = metrics_json(scores, notes, threshold), []
+    if others is not None:
+        comparison = compare(scores, others, threshold)
+        print(f"\nCompared with {others_name}\n{comparison_text(comparison)}")
+        figures["comparison"] = comparison_json(comparison)
+        sections = [_section(comparison, others_name)]
+    if output is None:
+        return figures
+    output = Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    files.write_json(output / METRICS, figures)
+    title = "Lip-sync forgery detection"
+    report = write_report(
+        scores, output / REPORT, title=title, notes=notes, pictures=pictures, sections=sections
+    )
+    print(f"\nreport: {report}")
+    return figures
+
+
+def _section(comparison: Comparison, name: str) -> Section:
+    text = html.escape(comparison_text(comparison))
+    return Section(f"Beside {name}", f'<div class="scroll"><pre>{text}</pre></div>')
