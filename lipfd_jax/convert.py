@@ -5,7 +5,7 @@ import sys
 import jax
 from absl import app, flags, logging
 
-from lipfd_jax.checkpoints.metadata import CheckpointError
+from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.released import RELEASED_MODEL, antialiased, convert
 
 

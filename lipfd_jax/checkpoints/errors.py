@@ -1,12 +1,14 @@
-"""How an imported weight file is refused: one message that gathers everything found wrong with it."""
+"""How a checkpoint or weight file is refused: one message that gathers everything found wrong with it."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from lipfd_jax.checkpoints.metadata import CheckpointError
-
 _SHOWN = 200
 _MAX_NAME = 200
+
+
+class CheckpointError(ValueError):
+    """A checkpoint or weight file that can't be used; the message names the file and the reason."""
 
 
 def refusal(path: str | Path, problems: str | Sequence[str]) -> CheckpointError:

@@ -4,13 +4,11 @@ import dataclasses
 from typing import Any
 
 import lipfd_jax
+from lipfd_jax.checkpoints.calibration import Calibration
+from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.models.lipfd import ModelConfig
 
 FORMAT = 1
-
-
-class CheckpointError(ValueError):
-    """A checkpoint or weight file that can't be used; the message names the file and the reason."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,10 +23,13 @@ class Metadata:
     ema: bool = False  # an averaged copy of the trained parameters is inside and is what evaluation uses
     origin: str = ""  # in words: what made it
     experiment: dict[str, Any] = dataclasses.field(default_factory=dict)  # training settings, if trained here
+    calibration: Calibration | None = None  # what scores mean in probability; a file of its own beside it
 
     def to_json(self) -> dict[str, Any]:
-        """Returns plain dicts, strings and numbers."""
-        return {"format": FORMAT, "project": lipfd_jax.__version__, **dataclasses.asdict(self)}
+        """Returns plain dicts, strings and numbers, without the calibration."""
+        values = dataclasses.asdict(dataclasses.replace(self, calibration=None))
+        del values["calibration"]
+        return {"format": FORMAT, "project": lipfd_jax.__version__, **values}
 
     @classmethod
     def from_json(cls, values: dict[str, Any] | None, path: Any = "checkpoint") -> "Metadata":

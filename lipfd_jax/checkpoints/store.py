@@ -11,6 +11,7 @@ from etils import epath
 from flax import nnx
 from orbax.checkpoint import v1 as ocp
 
+from lipfd_jax.checkpoints.calibration import Calibration, read_calibration
 from lipfd_jax.checkpoints.metadata import CheckpointError, Metadata
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
 
@@ -26,6 +27,11 @@ class Opened:
     model: LipFD
     metadata: Metadata
     path: epath.Path
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What the model's scores mean in probability, where that was fitted."""
+        return self.metadata.calibration
 
     @property
     def fingerprint(self) -> str:
@@ -72,12 +78,16 @@ def open_model(path: str | pathlib.Path, *, step: int | None = None, sharding: A
 
 
 def read_metadata(path: str | pathlib.Path) -> Metadata:
-    """Reads what the checkpoint at exactly this path says about itself; CheckpointError if it can't."""
+    """Reads what the checkpoint at exactly this path says about itself, and its calibration.
+
+    Raises:
+      CheckpointError: not a checkpoint of ours, or damaged.
+    """
     try:
         values = ocp.metadata(path).custom_metadata
     except Exception as error:
         raise CheckpointError(f"{path}: not a readable checkpoint ({_first_line(error)})") from error
-    return Metadata.from_json(values, path)
+    return dataclasses.replace(Metadata.from_json(values, path), calibration=read_calibration(path))
 
 
 def find_checkpoint(path: str | pathlib.Path, step: int | None = None) -> epath.Path:

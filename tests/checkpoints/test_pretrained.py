@@ -8,7 +8,7 @@ import pytest
 from flax import traverse_util
 from safetensors.numpy import save_file
 
-from lipfd_jax.checkpoints.metadata import CheckpointError
+from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.pretrained import backbone_weights, encoder_weights, settings_for
 from lipfd_jax.models.inputs import PAPER
 from lipfd_jax.models.lipfd import ModelConfig, abstract_weights

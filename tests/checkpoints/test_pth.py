@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from lipfd_jax.checkpoints.metadata import CheckpointError
+from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.pth import open_pth
 from lipfd_jax.checkpoints.pth_archive import Archive
 from tests.checkpoints import pth_files

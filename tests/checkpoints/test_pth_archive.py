@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from lipfd_jax.checkpoints.metadata import CheckpointError
+from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.pth import open_pth
 from lipfd_jax.checkpoints.pth_archive import Archive
 from tests.checkpoints.pth_files import ordered_dict, program, tensor, text, write_pth, write_zip

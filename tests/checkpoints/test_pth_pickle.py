@@ -10,7 +10,7 @@ import tracemalloc
 
 import pytest
 
-from lipfd_jax.checkpoints.metadata import CheckpointError
+from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.pth import open_pth
 from lipfd_jax.checkpoints.pth_pickle import MAX_OPCODES, read_pickle
 from lipfd_jax.checkpoints.pth_records import PickleRefused

@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from lipfd_jax.checkpoints.metadata import CheckpointError
+from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.pth import open_pth
 from tests.checkpoints.pth_files import write_pth
 

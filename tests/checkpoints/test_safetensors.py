@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from lipfd_jax.checkpoints.metadata import CheckpointError
+from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.safetensors import open_safetensors
 
 ARRAYS = {

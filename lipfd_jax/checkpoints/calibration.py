@@ -1,0 +1,172 @@
+"""What a video's score means in probability: fitted on known videos, kept beside a checkpoint's weights."""
+
+import dataclasses
+import datetime
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+import numpy as np
+from etils import epath
+
+from lipfd_jax import files
+from lipfd_jax.checkpoints.errors import CheckpointError
+
+FILE = "calibration.json"  # inside the checkpoint's folder
+VERSION = 1
+
+Kind = Literal["temperature", "platt"]  # temperature: no intercept
+Pooling = Literal["mean", "topk", "max"]  # how windows' scores become the video's
+
+_CLOSEST = 1e-7  # to 0 and 1 that a score is taken to be; float32 can't tell more apart near 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """A line from the logit of a video's pooled score to the logit of a probability, and what it rests on.
+
+    Raises:
+      ValueError: a value is impossible; the message names it.
+    """
+
+    kind: Kind
+    slope: float  # above zero
+    intercept: float
+    pooling: Pooling
+    top: int | None  # for topk: how many of the highest windows are averaged
+    threshold: float  # calibrated probability from which on a video counts as fake
+    threshold_choice: str  # in words: "equal error rate", "false positive rate 0.01"
+    prior: float  # share of fakes that the calibrated probability takes for granted
+    data: str  # in words: the videos it was fitted on
+    data_fingerprint: str  # of their records
+    videos: int
+    sources_real: int  # sources of footage among them, by class
+    sources_fake: int
+    false_positive_rate: float  # measured there, at the threshold
+    false_negative_rate: float
+    weights: str  # fingerprint of the weights it was fitted for
+    date: str  # YYYY-MM-DD
+
+    def __post_init__(self):
+        problems = [
+            f"{name}={getattr(self, name)!r}, expected {expected}"
+            for name, expected, good in _expectations(self)
+            if not good
+        ]
+        if problems:
+            raise ValueError("calibration: " + "; ".join(problems))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain strings and numbers, with a sum over them by which damage is noticed."""
+        values = {"version": VERSION, **dataclasses.asdict(self)}
+        return {**values, "sum": _sum(values)}
+
+    @classmethod
+    def from_json(cls, values: Any, path: Any = FILE) -> "Calibration":
+        """Reads what `to_json` wrote; CheckpointError, with the file's name, if it is anything else."""
+        if not isinstance(values, Mapping) or values.get("version") != VERSION:
+            raise CheckpointError(f"{path}: not a calibration of version {VERSION}; {_REMEDY}")
+        fields = {name: value for name, value in values.items() if name != "sum"}
+        if values.get("sum") != _sum(fields):
+            raise CheckpointError(f"{path}: damaged or changed by hand, its sum does not fit; {_REMEDY}")
+        try:
+            return cls(**{name: value for name, value in fields.items() if name != "version"})
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"{path}: not a calibration ({error}); {_REMEDY}") from error
+
+    def probability(self, scores: np.ndarray | float) -> np.ndarray:
+        """Calibrated probabilities of a fake, float64, of videos' pooled scores (any shape, 0..1)."""
+        return 1 / (1 + np.exp(-self._logits(scores)))
+
+    def log10_likelihood_ratio(self, scores: np.ndarray | float) -> np.ndarray:
+        """How much likelier such scores are from a fake than from a real video, as log10, float64.
+
+        The odds of the calibrated probability over the odds of the prior, at most as many as the smaller
+        class has sources: fewer videos than that can't show a rarer score.
+        """
+        ratio = (self._logits(scores) - math.log(self.prior / (1 - self.prior))) / math.log(10)
+        limit = math.log10(min(self.sources_real, self.sources_fake))
+        return np.clip(ratio, -limit, limit)
+
+    def _logits(self, scores: np.ndarray | float) -> np.ndarray:
+        return self.slope * logit(scores) + self.intercept
+
+
+def logit(scores: np.ndarray | float) -> np.ndarray:
+    """log(p / (1 - p)) of scores, float64; those closer than 1e-7 to 0 or 1 count as that close.
+
+    Raises:
+      ValueError: a score is not a number from 0 to 1.
+    """
+    p = np.asarray(scores, np.float64)
+    if not ((p >= 0) & (p <= 1)).all():
+        raise ValueError(f"scores must be from 0 to 1, got {p[~((p >= 0) & (p <= 1))].flat[0]}")
+    p = np.clip(p, _CLOSEST, 1 - _CLOSEST)
+    return np.log(p) - np.log1p(-p)
+
+
+def write_calibration(checkpoint: str | os.PathLike, calibration: Calibration) -> None:
+    """Stores a calibration in a checkpoint's folder, whole or not at all, in place of one there."""
+    files.write_json(epath.Path(checkpoint) / FILE, calibration.to_json())
+
+
+def read_calibration(checkpoint: str | os.PathLike) -> Calibration | None:
+    """The calibration in a checkpoint's folder; None where there is none.
+
+    Raises:
+      CheckpointError: it is damaged, or not a calibration.
+    """
+    path = epath.Path(checkpoint) / FILE
+    if not path.exists():
+        return None
+    try:
+        values = json.loads(path.read_text())
+    except ValueError as error:  # also bytes that are not UTF-8
+        raise CheckpointError(f"{path}: not readable as JSON ({error}); {_REMEDY}") from error
+    return Calibration.from_json(values, path)
+
+
+_REMEDY = f"remove {FILE} to use the checkpoint without a calibration, or fit it again"
+
+
+def _sum(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _expectations(c: Calibration) -> list[tuple[str, str, bool]]:
+    """Field, what it must be, and whether it is."""
+
+    def number(value: Any, low: float = -math.inf, high: float = math.inf) -> bool:
+        return type(value) in (int, float) and math.isfinite(value) and low <= value <= high
+
+    def count(value: Any) -> bool:
+        return type(value) is int and value > 0
+
+    words = ("threshold_choice", "data", "data_fingerprint", "weights")
+    return [
+        ("kind", f"one of {', '.join(get_args(Kind))}", c.kind in get_args(Kind)),
+        ("slope", "a number above 0", number(c.slope) and c.slope > 0),
+        ("intercept", "a number", number(c.intercept)),
+        ("intercept", "0 for a temperature", c.kind != "temperature" or c.intercept == 0),
+        ("pooling", f"one of {', '.join(get_args(Pooling))}", c.pooling in get_args(Pooling)),
+        ("top", "a number of windows for topk, else None", count(c.top) == (c.pooling == "topk")),
+        *((name, "from 0 to 1", number(getattr(c, name), 0, 1)) for name in _RATES),
+        ("prior", "above 0 and below 1", number(c.prior) and 0 < c.prior < 1),
+        *((name, "above 0", count(getattr(c, name))) for name in _COUNTS),
+        *((name, "words", isinstance(getattr(c, name), str)) for name in words),
+        ("date", "YYYY-MM-DD", _is_date(c.date)),
+    ]
+
+
+_RATES = ("threshold", "false_positive_rate", "false_negative_rate")
+_COUNTS = ("videos", "sources_real", "sources_fake")
+
+
+def _is_date(value: Any) -> bool:
+    try:
+        return datetime.date.fromisoformat(value).isoformat() == value
+    except (TypeError, ValueError):
+        return False
