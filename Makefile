@@ -37,13 +37,7 @@ format: $(VENV)/installed  ## Mend style
 	$(BIN)/ruff format .
 
 demo: $(VENV)/installed  ## Draw talking heads and forgeries, train a small detector, evaluate it
-	test -e $(DEMO)/AVLips/clips.csv || $(BIN)/python -m lipfd_jax.synthetic --output=$(DEMO)/AVLips --seed=$(SEED)
-	$(BIN)/python -m datasets_tfds.build --data_dir=$(DEMO)/data --manual_dir=$(DEMO)/AVLips \
-	    --noheld_out --fractions=0.7,0.05,0.25
-	$(BIN)/python train.py --config=configs/demo.py --workdir=$(DEMO)/run --config.data.path=$(DEMO)/data \
-	    --config.seed=$(SEED)
-	$(BIN)/python evaluate.py --checkpoint=$(DEMO)/run --data=$(DEMO)/data --output=$(DEMO)/evaluation
-	@echo 'Drawn people, drawn forgeries: this score says nothing about real ones. Training curves: $(DEMO)/run/curves.png'
+	$(BIN)/lipfd demo --output=$(DEMO) --seed=$(SEED)
 
 rehearse: $(VENV)/installed  ## Train with two processes, kill one, start both again, compare
 	$(BIN)/python -m lipfd_jax.tools.rehearsal --workdir=rehearsal

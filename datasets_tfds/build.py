@@ -1,4 +1,4 @@
-"""Builds the records without TensorFlow: `python -m datasets_tfds.build --manual_dir=DIR --data_dir=DIR`.
+"""Builds the records without TensorFlow: `lipfd build --manual_dir=DIR --data_dir=DIR`.
 
 The same flags mean what they mean for `tfds build`, and the records are the same.
 """
@@ -95,8 +95,10 @@ def verify(data_dir: str, settings: Settings) -> None:
     print(f"{folder}: all {len(report.read(folder)['shards'])} shards are as they were built")
 
 
-def _define_flags() -> None:
+def define_flags() -> None:
+    """Defines the flags of this command."""
     options.define()
+    flags.adopt_module_key_flags(options)
     flags.DEFINE_enum("file_format", None, ["array_record", "tfrecord"], "default array_record")
     flags.DEFINE_string("beam_pipeline_options", None, "build on Apache Beam: runner=...,job_name=...")
     flags.DEFINE_bool("overwrite", False, "build again what is built already")
@@ -134,5 +136,5 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    _define_flags()
+    define_flags()
     app.run(main)

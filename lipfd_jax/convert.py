@@ -1,4 +1,4 @@
-"""Converts the released weights: python -m lipfd_jax.convert ckpt.pth OUT."""
+"""Converts the released weights: lipfd convert ckpt.pth OUT."""
 
 import sys
 
@@ -23,7 +23,8 @@ def main(argv: list[str]) -> None:
     print(f"{argv[2]}: {config.encoder} + {config.backbone}, input convention {config.inputs}")
 
 
-def _define_flags() -> None:
+def define_flags() -> None:
+    """Defines the flags of this command."""
     flags.DEFINE_bool(
         "antialias",
         False,
@@ -34,5 +35,5 @@ def _define_flags() -> None:
 
 
 if __name__ == "__main__":
-    _define_flags()
+    define_flags()
     app.run(main)

@@ -1,7 +1,7 @@
 """What training would cost on TPU slices, without a TPU: compiles the real step and prints a table.
 
-    python -m lipfd_jax.plan --config=configs/lipfd.py --topology=v5e:16x16,v5p:4x4x4 --batch_per_chip=8,16
-    python -m lipfd_jax.plan --list
+    lipfd plan --config=lipfd --topology=v5e:16x16,v5p:4x4x4 --batch_per_chip=8,16
+    lipfd plan --list
 
 Needs the TPU compiler: pip install -e '.[tpu]'. A full-size compilation takes minutes; its result is
 kept. Times are lower bounds (roofline): no program is faster, real ones are slower.
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import jax
 from absl import app, flags, logging
-from ml_collections import config_flags
 
+from lipfd_jax.experiments import flag as experiment_flag
 from lipfd_jax.tools.planning import cache
 from lipfd_jax.tools.planning.chips import Topology, known_topologies, parse_topology
 from lipfd_jax.tools.planning.compilation import PlanError, compile_step
@@ -23,37 +23,24 @@ from lipfd_jax.tools.planning.progress import progress
 from lipfd_jax.tools.planning.table import Plan, plan_table
 from lipfd_jax.training.config import Experiment
 
-_CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "Experiment, e.g. configs/lipfd.py; any field can be set with --config.FIELD=VALUE."
-)
-_TOPOLOGY = flags.DEFINE_list(
-    "topology", [], "Slices, e.g. v5e:16x16,v5p:4x4x4 (--list shows what there is)."
-)
-_BATCH = flags.DEFINE_list(
-    "batch_per_chip",
-    [],
-    "Samples per chip and step, one or more; by default the config's batch_size shared out.",
-)
-_CACHE = flags.DEFINE_string("cache", str(cache.DEFAULT), "Folder that keeps results; empty for none.")
-_LIST = flags.DEFINE_bool("list", False, "Print the known chips and slices.")
-
 
 def main(argv: Sequence[str]) -> int | None:
     """Prints the table the flags ask for; returns 1, with one line of explanation, where it can't."""
     if argv[1:]:
         raise app.UsageError(f"unexpected argument {argv[1]!r}; slices are given as --topology=NAME")
-    if _LIST.value:
+    given = flags.FLAGS
+    if given.list:
         print(known_topologies())
         return None
-    if _CONFIG.value is None or not _TOPOLOGY.value:
+    if given.config is None or not given.topology:
         raise app.UsageError("--config and --topology are needed (or --list)")
     logging.set_verbosity(logging.WARNING)  # the libraries' own chatter
     jax.config.update("jax_platforms", "cpu")  # leaves any accelerator to whatever is running
     try:
-        experiment = Experiment.from_dict(_CONFIG.value.to_dict())
-        slices = [parse_topology(name) for name in _TOPOLOGY.value]
-        questions = [(s, b) for s in slices for b in batches(experiment, s, _BATCH.value)]
-        folder = Path(_CACHE.value) if _CACHE.value else None
+        experiment = Experiment.from_dict(given.config.to_dict())
+        slices = [parse_topology(name) for name in given.topology]
+        questions = [(s, b) for s in slices for b in batches(experiment, s, given.batch_per_chip)]
+        folder = Path(given.cache) if given.cache else None
         plans = [make_plan(experiment, *question, folder=folder) for question in questions]
     except (PlanError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -101,5 +88,19 @@ def make_plan(
     return Plan(topology, batch_per_chip, needed, compiled)
 
 
+def define_flags() -> None:
+    """Defines the flags of this command."""
+    experiment_flag.define()
+    flags.DEFINE_list("topology", [], "Slices, e.g. v5e:16x16,v5p:4x4x4 (--list shows what there is).")
+    flags.DEFINE_list(
+        "batch_per_chip",
+        [],
+        "Samples per chip and step, one or more; by default the config's batch_size shared out.",
+    )
+    flags.DEFINE_string("cache", str(cache.DEFAULT), "Folder that keeps results; empty for none.")
+    flags.DEFINE_bool("list", False, "Print the known chips and slices.")
+
+
 if __name__ == "__main__":
+    define_flags()
     app.run(main)

@@ -1,8 +1,53 @@
-"""Draws a data set of talking heads and forgeries: python -m lipfd_jax.synthetic --output=DIR."""
+"""Draws a data set of talking heads and forgeries: lipfd synthetic --output=DIR --identities=80 --seed=0."""
 
-from absl import app
+import os
+import sys
+from pathlib import Path
 
-from lipfd_jax.tools.synthetic.__main__ import main
+from absl import app, flags
+from tqdm import tqdm
+
+from lipfd_jax.tools.synthetic.dataset import write_dataset
+
+
+def main(argv: list[str]) -> None:
+    """Parses nothing but flags and calls write_dataset."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments {argv[1:]}: everything is given by flags")
+    given = flags.FLAGS
+    output = Path(given.output)
+    with tqdm(total=given.identities, desc="people", unit="person", file=sys.stderr) as bar:
+        try:
+            write_dataset(
+                output,
+                identities=given.identities,
+                seed=given.seed,
+                clips_per_identity=given.clips_per_identity,
+                processes=given.processes,
+                progress=bar.update,
+            )
+        except FileExistsError as error:
+            raise SystemExit(str(error)) from error
+    print(f"{given.identities * given.clips_per_identity} real clips and as many forgeries in {output}")
+
+
+def define_flags() -> None:
+    """Defines the flags of this command."""
+    flags.DEFINE_string(
+        "output", None, "Folder to write 0_real, 1_fake, wav and clips.csv to.", required=True
+    )
+    flags.DEFINE_integer("identities", 80, "How many people are drawn.", lower_bound=1)
+    flags.DEFINE_integer(
+        "clips_per_identity",
+        1,
+        "Takes of each person. With more than one, split by the groups in clips.csv: the names of one "
+        "person's clips differ, so a split by name puts the same face on both sides.",
+        lower_bound=1,
+    )
+    flags.DEFINE_integer("seed", 0, "Another seed gives other people.", lower_bound=0)
+    flags.DEFINE_integer("processes", os.cpu_count() or 1, "Worker processes.", lower_bound=1)
+
 
 if __name__ == "__main__":
+    define_flags()
     app.run(main)

@@ -24,7 +24,6 @@ from flax import nnx
 from lipfd_jax.checkpoints.store import open_model
 from lipfd_jax.training import journal
 
-_ROOT = pathlib.Path(__file__).resolve().parents[2]
 _SETTINGS = {
     "steps": 24,
     "batch_size": 8,
@@ -94,7 +93,7 @@ def _start(workdir: pathlib.Path, name: str, devices: int) -> list[subprocess.Po
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, str(_ROOT / "train.py"), f"--config={_ROOT}/configs/lipfd.py:tiny"]
+    command = [sys.executable, "-m", "lipfd_jax.cli", "train", "--config=lipfd:tiny"]
     command += [f"--workdir={workdir / name}", f"--compilation_cache={workdir / 'compiled'}"]
     command += [f"--config.data.path={workdir / 'data'}", "--config.data.augmentation.enabled=False"]
     command += [f"--config.{field}={value}" for field, value in _SETTINGS.items()]
@@ -109,7 +108,7 @@ def _start(workdir: pathlib.Path, name: str, devices: int) -> list[subprocess.Po
             "JAX_PROCESS_ID": str(index),
         }
         log = (workdir / f"{name}-{index}.log").open("a")
-        processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=_ROOT))
+        processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
         log.close()
     return processes
 

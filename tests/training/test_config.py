@@ -23,11 +23,11 @@ def test_unknown_convention_is_refused():
 
 @pytest.mark.parametrize("variant", ["", "b16", "tiny"])
 def test_published_configs_build(variant):
-    config = importlib.import_module("configs.lipfd").get_config(variant)
+    config = importlib.import_module("lipfd_jax.experiments.lipfd").get_config(variant)
     experiment = Experiment.from_dict(config.to_dict())
     assert experiment.model.build().inputs.name == "paper"
 
 
 def test_demo_config_builds():
-    config = importlib.import_module("configs.demo").get_config()
+    config = importlib.import_module("lipfd_jax.experiments.demo").get_config()
     assert Experiment.from_dict(config.to_dict()).name == "demo"

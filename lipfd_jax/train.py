@@ -1,0 +1,109 @@
+"""Trains a detector: lipfd train --config=lipfd --workdir=DIR."""
+
+import logging
+import os
+import signal
+import sys
+
+import jax
+from absl import app, flags
+from absl import logging as absl_logging
+
+from lipfd_jax.checkpoints.pretrained import settings_for
+from lipfd_jax.experiments import flag as experiment_flag
+from lipfd_jax.training.config import Experiment
+from lipfd_jax.training.loop import Diverged, train
+
+logger = logging.getLogger("lipfd_jax")
+
+PREEMPTED = 75  # exit code: stopped by SIGTERM, checkpoint written; run the same command again to go on
+DIVERGED = 76  # exit code: the loss stopped being a number
+
+
+def main(argv: list[str]) -> None:
+    """Parses the flags and trains."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+    given = flags.FLAGS
+    absl_logging.set_verbosity(absl_logging.WARNING)  # the libraries' own chatter
+    logger.setLevel(logging.INFO)
+    if given.distributed:
+        jax.distributed.initialize(**cluster(os.environ))
+    if given.compilation_cache:
+        jax.config.update("jax_compilation_cache_dir", given.compilation_cache)
+    try:
+        experiment = Experiment.from_dict(given.config.to_dict() | settings_for(given["from"].value))
+        result = train(experiment, given.workdir, stop=Preemption(), profile_steps=given.profile)
+    except Diverged as error:
+        logger.error("%s", error)
+        sys.exit(DIVERGED)
+    except (ValueError, OSError) as error:  # ours name the file or setting and what to do
+        sys.exit(f"error: {error}")
+    if not result.finished:
+        logger.info("stopped at step %d, checkpoint written; the same command goes on", result.step)
+        sys.exit(PREEMPTED)
+
+
+class Preemption:
+    """Says whether SIGTERM has come; with several processes the same on all at the same step."""
+
+    def __init__(self):
+        self.asked = False
+        if jax.process_count() == 1:  # else JAX's own service listens for it and agrees on a step
+            signal.signal(signal.SIGTERM, self._ask)
+
+    def __call__(self, step: int) -> bool:
+        if jax.process_count() == 1:
+            return self.asked
+        from jax.experimental import multihost_utils
+
+        return multihost_utils.reached_preemption_sync_point(step)
+
+    def _ask(self, *_) -> None:
+        self.asked = True
+
+
+def cluster(environment: dict[str, str]) -> dict[str, str | int]:
+    """Returns jax.distributed.initialize's arguments from the environment; none where JAX finds them."""
+    if "JAX_NUM_PROCESSES" not in environment:
+        return {}
+    return {
+        "coordinator_address": environment["JAX_COORDINATOR_ADDRESS"],
+        "num_processes": int(environment["JAX_NUM_PROCESSES"]),
+        "process_id": int(environment["JAX_PROCESS_ID"]),
+    }
+
+
+def define_flags() -> None:
+    """Defines the flags of this command."""
+    experiment_flag.define()
+    flags.DEFINE_string(
+        "workdir",
+        None,
+        "Folder for checkpoints and logs; local or gs://... A run that stopped goes on from what it holds.",
+    )
+    flags.DEFINE_list(
+        "from",
+        [],
+        "Starting points, separated by commas, in any order: CLIP image-encoder weights (model.safetensors), "
+        "torchvision's resnet (.pth), or a checkpoint folder. Short for --config.start_encoder, "
+        "--config.start_backbone and --config.start.",
+    )
+    flags.DEFINE_integer("profile", 0, "Trace so many steps into WORKDIR/profile (TensorBoard, xprof).")
+    flags.DEFINE_bool(
+        "distributed",
+        os.environ.get("LIPFD_DISTRIBUTED", "0").lower() not in ("", "0", "false"),
+        "One of several processes (TPU pod slice, SLURM, or JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and "
+        "JAX_PROCESS_ID). Also by LIPFD_DISTRIBUTED=1.",
+    )
+    flags.DEFINE_string(
+        "compilation_cache",
+        os.path.expanduser("~/.cache/lipfd_jax/xla"),
+        "Folder that keeps compiled programs for the next start; empty for none.",
+    )
+    flags.mark_flags_as_required(["config", "workdir"])
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(main)
