@@ -20,7 +20,8 @@ from torch.nn import functional
 from benchmarks.torch_network import TorchLipFD
 from benchmarks.turns import fastest
 from lipfd_jax.mesh import make_mesh, to_devices
-from lipfd_jax.training.config import Experiment, ModelSettings, OptimizerSettings
+from lipfd_jax.models.lipfd import ModelConfig
+from lipfd_jax.training.config import Experiment, OptimizerSettings
 from lipfd_jax.training.state import create_state, make_recipe
 from lipfd_jax.training.step import make_step
 
@@ -94,7 +95,7 @@ def main(_: list[str]) -> None:
     experiment = Experiment(
         steps=1000,
         batch_size=count,
-        model=ModelSettings("vit_b32", "resnet18", dtype="float32"),
+        model=ModelConfig("vit_b32", "resnet18", dtype="float32"),
         optimizer=dataclasses.replace(OptimizerSettings(), warmup_steps=0),
     )
     rng = np.random.default_rng(0)

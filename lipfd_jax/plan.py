@@ -77,7 +77,7 @@ def make_plan(
       PlanError: as compile_step; ValueError: the experiment has an unknown setting.
     """
     trained_blocks = experiment.optimizer.trained_blocks
-    needed = operations(experiment.model.build(), trained_blocks=trained_blocks).training
+    needed = operations(experiment.model, trained_blocks=trained_blocks).training
     name = cache.key(experiment, topology, batch_per_chip)
     compiled = cache.load(folder, name) if folder else None
     if compiled is None:

@@ -71,7 +71,7 @@ def test_half_precision_weights_are_converted(tmp_path, tensors):
 
 def test_the_convention_is_recorded():
     assert ModelConfig("vit_l14", "resnet50", RELEASED) == RELEASED_MODEL
-    assert antialiased(RELEASED_MODEL).inputs == dataclasses.replace(RELEASED, antialias=True)
+    assert antialiased(RELEASED_MODEL).inputs == dataclasses.replace(RELEASED, released_antialias=True)
 
 
 def broken(tensors):

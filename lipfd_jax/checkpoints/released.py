@@ -25,7 +25,7 @@ RELEASED_MODEL = ModelConfig(encoder="vit_l14", backbone="resnet50", inputs=RELE
 
 def antialiased(config: ModelConfig) -> ModelConfig:
     """The same model for weights trained or validated with torchvision 0.17 or newer, which antialiases."""
-    return dataclasses.replace(config, inputs=dataclasses.replace(config.inputs, antialias=True))
+    return dataclasses.replace(config, inputs=dataclasses.replace(config.inputs, released_antialias=True))
 
 
 def convert(

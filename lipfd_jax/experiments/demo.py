@@ -9,11 +9,12 @@ vision transformer and a 4-block ResNet learn to see it, on people they have not
 import ml_collections
 
 from lipfd_jax.data.augmentation import OFF
+from lipfd_jax.models.inputs import Inputs
+from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.training.config import (
     DataSettings,
     Experiment,
     LossSettings,
-    ModelSettings,
     OptimizerSettings,
 )
 
@@ -25,9 +26,7 @@ DEMO = Experiment(
     log_every=10,
     evaluate_every=50,
     checkpoint_every=50,
-    model=ModelSettings(
-        encoder="vit_tiny", backbone="resnet_tiny", picture_size=280, crop_size=64, dtype="float32"
-    ),
+    model=ModelConfig("vit_tiny", "resnet_tiny", Inputs("paper", picture_size=280, crop_size=64)),
     data=DataSettings(path="demo/data", threads=2, augmentation=OFF),
     optimizer=OptimizerSettings(
         learning_rate=1e-3, warmup_steps=30, weight_decay=1e-2, trained_blocks=-1, encoder_factor=1.0

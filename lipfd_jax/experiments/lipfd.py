@@ -22,11 +22,12 @@ import dataclasses
 
 import ml_collections
 
+from lipfd_jax.models.inputs import PAPER, Inputs
+from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.training.config import (
     DataSettings,
     Experiment,
     LossSettings,
-    ModelSettings,
     OptimizerSettings,
 )
 
@@ -38,7 +39,7 @@ LIPFD = Experiment(
     log_every=10,
     evaluate_every=300,
     checkpoint_every=300,
-    model=ModelSettings(encoder="vit_l14", backbone="resnet50", convention="paper", dtype="bfloat16"),
+    model=ModelConfig(encoder="vit_l14", backbone="resnet50", inputs=PAPER, dtype="bfloat16"),
     data=DataSettings(path="data", builder_config="avlips", threads=16),
     optimizer=OptimizerSettings(learning_rate=2e-4, warmup_steps=200, weight_decay=1e-3),
     loss=LossSettings(region_weight=0.01),
@@ -58,9 +59,7 @@ VARIANTS = {
         batch_size=16,
         evaluate_every=100,
         checkpoint_every=100,
-        model=ModelSettings(
-            encoder="vit_tiny", backbone="resnet_tiny", picture_size=280, crop_size=64, dtype="float32"
-        ),
+        model=ModelConfig("vit_tiny", "resnet_tiny", Inputs("paper", picture_size=280, crop_size=64)),
         data=DataSettings(path="data", threads=2),
         optimizer=OptimizerSettings(
             learning_rate=1e-3, warmup_steps=20, trained_blocks=-1, encoder_factor=1.0

@@ -6,7 +6,8 @@ everything trained here uses what the paper describes. The choice travels with t
 
 import dataclasses
 import functools
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ import numpy as np
 
 from lipfd_jax.kernels.input_convolution import resize_in_squares
 from lipfd_jax.kernels.resize import Taps, compose, resize, taps
+from lipfd_jax.settings import filled
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW, TILE
 
 _CLIP_MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
@@ -24,27 +26,77 @@ _NESTED_BOXES = ((0, 224), (28, 196), (61, 163))
 _FRAME_SCALES = (1.0, 0.65, 0.45)
 
 
+Convention = Literal["released", "paper"]
+
+
 @dataclasses.dataclass(frozen=True)
 class Inputs:
-    """How composites become the network's input."""
+    """How composites become the network's input; all but the sizes follows from the convention's name."""
 
-    name: Literal["released", "paper"]
-    channels: Literal["bgr", "rgb"]  # order of the channels
-    normalise: bool  # CLIP's mean and deviation of x / 255; otherwise values stay in 0..255
-    frames: Literal["shifted", "true"]  # "shifted": the first frame five times, moved by 0..4 pixels
-    crops: Literal["nested", "frame"]  # face and lip cut from the resized head, or from the frame itself
-    antialias: bool
+    name: Convention = "paper"
     picture_size: int = 1120  # side of the whole picture; the 5x5 convolution then divides it by 5
     crop_size: int = 224  # side of each crop
+    # The released code resizes as its torchvision does: 0.16, which it pins, without antialiasing; 0.17 and
+    # newer with it. Paper inputs always are antialiased.
+    released_antialias: bool = False
+
+    def __post_init__(self) -> None:
+        if self.name not in get_args(Convention):
+            raise ValueError(f"inputs.name={self.name!r}: expected one of {', '.join(get_args(Convention))}")
+        for field in ("picture_size", "crop_size"):
+            if getattr(self, field) < 1:
+                raise ValueError(f"inputs.{field}={getattr(self, field)}: expected a number of pixels from 1")
+        if self.released_antialias and self.name != "released":
+            raise ValueError("inputs.released_antialias: paper inputs always are antialiased; leave it")
+
+    @property
+    def channels(self) -> Literal["bgr", "rgb"]:
+        """Order of the channels."""
+        return "bgr" if self.name == "released" else "rgb"
+
+    @property
+    def normalise(self) -> bool:
+        """Whether CLIP's mean and deviation of x / 255 are taken out; otherwise values stay in 0..255."""
+        return self.name == "paper"
+
+    @property
+    def frames(self) -> Literal["shifted", "true"]:
+        """`shifted`: the first frame five times, moved by 0 to 4 pixels; `true`: the five frames."""
+        return "shifted" if self.name == "released" else "true"
+
+    @property
+    def crops(self) -> Literal["nested", "frame"]:
+        """Whether face and lip are cut from the resized head or from the frame itself."""
+        return "nested" if self.name == "released" else "frame"
+
+    @property
+    def antialias(self) -> bool:
+        """Whether resizing averages over all the pixels that one new pixel covers."""
+        return self.name == "paper" or self.released_antialias
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "Inputs":
+        """The inputs that `dataclasses.asdict` was taken of.
+
+        Older checkpoints also hold what follows from the name; it must be what follows.
+
+        Raises:
+          ValueError: a field is unknown, or a value is not allowed.
+        """
+        fields = dict(fields)
+        written = {name: fields.pop(name) for name in _FOLLOWING if name in fields}
+        if fields.get("name") == "released" and "antialias" in written:
+            fields["released_antialias"] = written["antialias"]
+        inputs = filled(cls(), fields, "model.inputs.")
+        for name, value in written.items():
+            if getattr(inputs, name) != value:
+                raise ValueError(f"model.inputs.{name}={value!r}: {inputs.name} inputs have no such variant")
+        return inputs
 
 
-# What the released code computes (with torchvision 0.16; 0.17 and newer antialias).
-RELEASED = Inputs(
-    "released", channels="bgr", normalise=False, frames="shifted", crops="nested", antialias=False
-)
-# What the paper describes (section 4), with the input the CLIP encoder was trained on.
-PAPER = Inputs("paper", channels="rgb", normalise=True, frames="true", crops="frame", antialias=True)
-CONVENTIONS = {convention.name: convention for convention in (RELEASED, PAPER)}
+_FOLLOWING = ("channels", "normalise", "frames", "crops", "antialias")
+RELEASED = Inputs("released")  # what the released code computes
+PAPER = Inputs("paper")  # what the paper describes (section 4), with the input CLIP was trained on
 
 
 def mismatch(inputs: Inputs, windows: str) -> str:

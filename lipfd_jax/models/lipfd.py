@@ -13,6 +13,7 @@ from lipfd_jax.kernels.input_convolution import convolve
 from lipfd_jax.models.inputs import PAPER, Inputs
 from lipfd_jax.models.resnet import BACKBONES, ResNet
 from lipfd_jax.models.vit import ACTIVATIONS, ENCODERS, VisionTransformer
+from lipfd_jax.settings import filled
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +36,9 @@ class ModelConfig:
         }
         for field, values in known.items():
             if getattr(self, field) not in values:
-                raise ValueError(f"{field}={getattr(self, field)!r} is unknown; use one of {sorted(values)}")
+                raise ValueError(
+                    f"{field}={getattr(self, field)!r} is unknown; use one of {', '.join(sorted(values))}"
+                )
         unit = 5 * ENCODERS[self.encoder].patch
         if self.inputs.picture_size % unit:
             raise ValueError(
@@ -50,10 +53,10 @@ class ModelConfig:
         Raises:
           ValueError: a field is unknown, or a value is not allowed.
         """
-        fields = _checked(cls, fields, "model")
+        fields = dict(fields)
         if isinstance(fields.get("inputs"), Mapping):
-            fields["inputs"] = Inputs(**_checked(Inputs, fields["inputs"], "model.inputs"))
-        return cls(**fields)
+            fields["inputs"] = Inputs.from_dict(fields["inputs"])
+        return filled(cls(), fields, "model.")
 
 
 class Output(NamedTuple):
@@ -130,11 +133,3 @@ def abstract_weights(config: ModelConfig) -> dict[Any, Any]:
     """The model's parameters and batch statistics as a pure dict of shapes, nothing allocated."""
     model = nnx.eval_shape(lambda: LipFD(config, rngs=nnx.Rngs(0)))
     return nnx.to_pure_dict(nnx.state(model))
-
-
-def _checked(kind: type, fields: Mapping[str, Any], where: str) -> dict[str, Any]:
-    known = [field.name for field in dataclasses.fields(kind)]
-    unknown = sorted(set(fields) - set(known))
-    if unknown:
-        raise ValueError(f"unknown fields of {where}: {', '.join(unknown)}; known are {', '.join(known)}")
-    return dict(fields)

@@ -31,8 +31,8 @@ _SETTINGS = {
     "evaluate_every": 8,
     "checkpoint_every": 4,
     "fsdp": 2,
-    "model.picture_size": 80,
-    "model.crop_size": 32,
+    "model.inputs.picture_size": 80,
+    "model.inputs.crop_size": 32,
     "optimizer.ema": 0.9,
 }
 

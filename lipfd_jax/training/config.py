@@ -5,38 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lipfd_jax.data.augmentation import AugmentationSettings
-from lipfd_jax.models.inputs import CONVENTIONS
 from lipfd_jax.models.lipfd import ModelConfig
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelSettings:
-    """The network and its input convention."""
-
-    encoder: str = "vit_l14"  # vit_l14, vit_b16, vit_b32, vit_tiny
-    backbone: str = "resnet50"  # resnet50, resnet34, resnet18, resnet_tiny
-    convention: str = "paper"  # input convention: paper or released
-    picture_size: int = 1120  # side of the resized composite; the encoder sees a fifth of it
-    crop_size: int = 224  # side of the head, face and lip crops
-    dtype: str = "bfloat16"  # of the computation; parameters, statistics and loss are float32
-    activation: str = "quick_gelu"  # of the encoder; "gelu" for most open_clip weights
-    remat: bool = False  # recompute encoder blocks in the backward pass, to fit memory
-
-    def build(self) -> ModelConfig:
-        """Returns the architecture with its input convention, as a checkpoint stores it."""
-        if self.convention not in CONVENTIONS:
-            raise ValueError(f"model.convention={self.convention!r}: expected one of {sorted(CONVENTIONS)}")
-        inputs = dataclasses.replace(
-            CONVENTIONS[self.convention], picture_size=self.picture_size, crop_size=self.crop_size
-        )
-        return ModelConfig(
-            encoder=self.encoder,
-            backbone=self.backbone,
-            inputs=inputs,
-            activation=self.activation,
-            dtype=self.dtype,
-            remat=self.remat,
-        )
+from lipfd_jax.settings import filled
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +62,7 @@ class Experiment:
     start_encoder: str = ""  # file with CLIP image-encoder weights (model.safetensors); "" draws them
     start_backbone: str = ""  # file with torchvision resnet weights (.pth); "" draws them
     start: str = ""  # checkpoint to start from (ours or converted); "" for none
-    model: ModelSettings = dataclasses.field(default_factory=ModelSettings)
+    model: ModelConfig = dataclasses.field(default_factory=lambda: ModelConfig(dtype="bfloat16"))
     data: DataSettings = dataclasses.field(default_factory=DataSettings)
     optimizer: OptimizerSettings = dataclasses.field(default_factory=OptimizerSettings)
     loss: LossSettings = dataclasses.field(default_factory=LossSettings)
@@ -106,24 +76,9 @@ class Experiment:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Experiment":
-        """Builds it from nested plain values; ValueError names every unknown setting."""
-        return _build(cls, values, "")
+        """Builds it from nested plain values; ValueError names every unknown or mistyped setting."""
+        return filled(cls(), values)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns nested plain values, as configs and checkpoints hold them."""
         return dataclasses.asdict(self)
-
-
-def _build(cls: Any, values: Mapping[str, Any], prefix: str) -> Any:
-    fields = {field.name: field for field in dataclasses.fields(cls)}
-    unknown = sorted(set(values) - set(fields))
-    if unknown:
-        names = ", ".join(prefix + name for name in unknown)
-        raise ValueError(f"unknown setting {names}; known there: {', '.join(sorted(fields))}")
-    built = {
-        name: _build(fields[name].default_factory, value, f"{prefix}{name}.")
-        if isinstance(value, Mapping)
-        else value
-        for name, value in values.items()
-    }
-    return cls(**built)

@@ -27,7 +27,7 @@ def start_state(recipe: Recipe, mesh: Mesh) -> TrainState:
         if model.inputs != config.inputs:
             raise ValueError(
                 f"{experiment.start}: made for {model.inputs}, this experiment has "
-                f"{config.inputs}; set model.convention, picture_size and crop_size to match"
+                f"{config.inputs}; set model.inputs to match"
             )
         names = ("encoder", "backbone", "activation")
         there, here = ([getattr(m, name) for name in names] for m in (model, config))

@@ -36,7 +36,11 @@ class Recipe:
     graph: Any = flax.struct.field(pytree_node=False)
     optimizer: optax.GradientTransformation = flax.struct.field(pytree_node=False)
     experiment: Experiment = flax.struct.field(pytree_node=False)
-    config: ModelConfig = flax.struct.field(pytree_node=False)
+
+    @property
+    def config(self) -> ModelConfig:
+        """The architecture with its input convention, as a checkpoint stores it."""
+        return self.experiment.model
 
     def model(self, state: TrainState, *, averaged: bool = False) -> LipFD:
         """Returns the model of a state; `averaged` with the EMA parameters where there are any."""
@@ -46,11 +50,11 @@ class Recipe:
 
 def make_recipe(experiment: Experiment) -> Recipe:
     """Returns the fixed parts of a run; nothing is allocated."""
-    config = experiment.model.build()
+    config = experiment.model
     model = nnx.eval_shape(lambda: LipFD(config, rngs=nnx.Rngs(0)))
     graph, *_ = _split(model, experiment, config)
     optimizer = make_optimizer(experiment.optimizer, experiment.steps)
-    return Recipe(graph, optimizer, experiment, config)
+    return Recipe(graph, optimizer, experiment)
 
 
 def abstract_state(recipe: Recipe, mesh: Mesh) -> TrainState:

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lipfd_jax.models.inputs import PAPER, RELEASED, prepare
+from lipfd_jax.models.inputs import PAPER, RELEASED, Inputs, prepare
 
 SMALL = {"picture_size": 280, "crop_size": 64}
 
@@ -48,9 +48,9 @@ def test_released_shifts_the_first_frame_in_bgr(composite):
 
 @pytest.mark.parametrize(("convention", "face", "lip"), [(RELEASED, 0.75, 102 / 224), (PAPER, 0.65, 0.45)])
 def test_regions_zoom_into_the_middle(composite, convention, face, lip):
-    convention = dataclasses.replace(convention, frames="true", normalise=False, channels="rgb")
     _, crops = prepare(composite, convention)
-    marked = (np.asarray(crops)[0, 2, ..., 1] / 255).mean((1, 2)) ** 0.5  # side of the marked square
+    green = np.asarray(crops)[0, 0, ..., 1]  # 0 but in the marked square, whatever the normalisation
+    marked = ((green - green.min()) / np.ptp(green)).mean((1, 2)) ** 0.5  # side of the square
     np.testing.assert_allclose(marked, 0.2 / np.array([1, face, lip]), atol=0.01)
 
 
@@ -64,3 +64,42 @@ def test_small_crops_are_the_large_ones_shrunk(composite):
 def test_other_shapes_are_refused():
     with pytest.raises(ValueError, match="1000, 2500"):
         prepare(np.zeros((1, 500, 2500, 3), np.uint8), PAPER)
+
+
+OLD = {"picture_size": 1120, "crop_size": 224}
+OLD_RELEASED = OLD | {"name": "released", "channels": "bgr", "normalise": False}
+OLD_RELEASED |= {"frames": "shifted", "crops": "nested"}
+OLD_PAPER = OLD | {"name": "paper", "channels": "rgb", "normalise": True, "frames": "true", "crops": "frame"}
+
+
+@pytest.mark.parametrize(
+    ("written", "inputs"),
+    [
+        (OLD_RELEASED | {"antialias": False}, RELEASED),
+        (OLD_RELEASED | {"antialias": True}, dataclasses.replace(RELEASED, released_antialias=True)),
+        (OLD_PAPER | {"antialias": True, "crop_size": 64}, dataclasses.replace(PAPER, crop_size=64)),
+    ],
+)
+def test_older_checkpoints_say_what_follows_from_the_name(written, inputs):
+    assert Inputs.from_dict(written) == inputs
+    assert (inputs.antialias, inputs.channels) == (written["antialias"], written["channels"])
+
+
+@pytest.mark.parametrize("other", [{"antialias": False}, {"channels": "bgr"}, {"normalise": False}])
+def test_a_variant_that_is_no_convention_is_refused(other):
+    with pytest.raises(ValueError, match="paper inputs have no such variant"):
+        Inputs.from_dict(OLD_PAPER | other)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": "papr"}, "expected one of released, paper"),
+        ({"crop_size": 0}, "crop_size=0: expected a number of pixels"),
+        ({"picture_size": -70}, "picture_size=-70"),
+        ({"name": "paper", "released_antialias": True}, "always are antialiased"),
+    ],
+)
+def test_impossible_inputs_are_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        Inputs(**fields)

@@ -33,10 +33,10 @@ def test_config_survives_json():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"encodr": "vit_l14"}, "unknown fields of model: encodr; known are encoder"),
-        ({"inputs": {**dataclasses.asdict(PAPER), "size": 3}}, "unknown fields of model.inputs: size"),
+        ({"encodr": "vit_l14"}, r"unknown setting model\.encodr\. Did you mean model\.encoder\?"),
+        ({"inputs": {**dataclasses.asdict(PAPER), "size": 3}}, r"unknown setting model\.inputs\.size"),
         ({"encoder": "vit_x"}, "encoder='vit_x' is unknown; use one of"),
-        ({"dtype": "float16"}, "dtype='float16' is unknown"),
+        ({"dtype": "float16"}, "dtype='float16': expected one of float32, bfloat16"),
         ({"inputs": dataclasses.replace(PAPER, picture_size=1000)}, "must be a multiple of 70"),
     ],
 )

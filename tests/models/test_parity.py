@@ -51,7 +51,7 @@ def inputs(golden, antialias):
     names = np.load(golden / "model_seed7_antialias0.npz")["images"]
     files = [golden / "composites" / f"{name.replace('/', '__')}.png" for name in names]
     composites = np.stack([cv2.imread(str(file))[..., ::-1] for file in files])
-    convention = dataclasses.replace(RELEASED, antialias=bool(antialias))
+    convention = dataclasses.replace(RELEASED, released_antialias=bool(antialias))
     return jax.jit(prepare, static_argnums=1)(composites, convention)
 
 

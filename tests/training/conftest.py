@@ -4,7 +4,9 @@ import dataclasses
 
 import pytest
 
-from lipfd_jax.training.config import DataSettings, Experiment, ModelSettings, OptimizerSettings
+from lipfd_jax.models.inputs import Inputs
+from lipfd_jax.models.lipfd import ModelConfig
+from lipfd_jax.training.config import DataSettings, Experiment, OptimizerSettings
 
 
 @pytest.fixture
@@ -17,7 +19,7 @@ def experiment(composites) -> Experiment:
         log_every=1,
         evaluate_every=3,
         checkpoint_every=2,
-        model=ModelSettings("vit_tiny", "resnet_tiny", picture_size=80, crop_size=32, dtype="float32"),
+        model=ModelConfig("vit_tiny", "resnet_tiny", Inputs("paper", picture_size=80, crop_size=32)),
         data=DataSettings(path=str(composites), threads=1),
         optimizer=OptimizerSettings(learning_rate=1e-3, warmup_steps=2),
     )

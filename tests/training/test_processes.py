@@ -30,8 +30,8 @@ def _start(workdir, composites, *settings, devices=1, process=None, port=0):
         "checkpoint_every": 2,
         "data.path": composites,
         "data.augmentation.flip": 1.0,
-        "model.picture_size": 80,
-        "model.crop_size": 32,
+        "model.inputs.picture_size": 80,
+        "model.inputs.crop_size": 32,
     }
     command = [sys.executable, "train.py", "--config=configs/lipfd.py:tiny", f"--workdir={workdir}"]
     command += [

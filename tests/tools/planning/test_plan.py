@@ -7,16 +7,18 @@ import json
 import pytest
 
 from lipfd_jax import plan
+from lipfd_jax.models.inputs import Inputs
+from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.tools.planning import cache, compilation
 from lipfd_jax.tools.planning.chips import parse_topology
 from lipfd_jax.tools.planning.compilation import Compiled, PlanError
 from lipfd_jax.tools.planning.table import Plan, plan_table
-from lipfd_jax.training.config import Experiment, ModelSettings
+from lipfd_jax.training.config import Experiment
 
 TINY = Experiment(
     batch_size=16,
-    model=ModelSettings(
-        encoder="vit_tiny", backbone="resnet_tiny", picture_size=40, crop_size=32, dtype="bfloat16"
+    model=ModelConfig(
+        "vit_tiny", "resnet_tiny", Inputs("paper", picture_size=40, crop_size=32), dtype="bfloat16"
     ),
 )
 FOUR = parse_topology("v5e:2x2")

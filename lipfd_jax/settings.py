@@ -1,0 +1,52 @@
+"""Settings as frozen dataclasses, filled from the nested plain values of configs, flags and checkpoints."""
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def filled(default: T, values: Mapping[str, Any], where: str = "") -> T:
+    """Returns a frozen dataclass with some values in place of its own; nested ones are mappings or built.
+
+    Args:
+      default: gives every value that is not named.
+      values: by field name.
+      where: put before the names in messages, e.g. "model.".
+
+    Raises:
+      ValueError: a setting is unknown (the nearest known one is named) or of another type.
+    """
+    kinds = typing.get_type_hints(type(default))
+    if unknown := sorted(set(values) - set(kinds)):
+        raise ValueError("; ".join(_unknown(name, kinds, where) for name in unknown))
+    changed = {}
+    for name, value in values.items():
+        old = getattr(default, name)
+        if dataclasses.is_dataclass(old) and isinstance(value, Mapping):
+            changed[name] = filled(old, value, f"{where}{name}.")
+        else:
+            changed[name] = _checked(f"{where}{name}", value, kinds[name])
+    return dataclasses.replace(default, **changed)
+
+
+def _unknown(name: str, kinds: Mapping[str, Any], where: str) -> str:
+    near = difflib.get_close_matches(name, kinds, n=1)
+    hint = f" Did you mean {where}{near[0]}?" if near else ""
+    return f"unknown setting {where}{name}.{hint} Known there: {', '.join(kinds)}"
+
+
+def _checked(name: str, value: Any, kind: Any) -> Any:
+    if typing.get_origin(kind) is typing.Literal:
+        if value not in typing.get_args(kind):
+            raise ValueError(f"{name}={value!r}: expected one of {', '.join(typing.get_args(kind))}")
+        return value
+    if typing.get_origin(kind) is not None:  # a mapping or sequence of the one who reads it
+        return value
+    allowed = (int, float) if kind is float else kind
+    if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"{name}={value!r}: expected {kind.__name__}")
+    return value
