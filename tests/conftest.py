@@ -50,3 +50,31 @@ def composites(tmp_path_factory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("composites")
     draw_composites(folder, videos=6)
     return folder
+
+
+@pytest.fixture(scope="session")
+def film():
+    """Writes a video of pictures and sound: film(path, pictures, fps=25, sound=None, rate=16000) -> path."""
+    from fractions import Fraction
+
+    import av
+    import numpy as np
+
+    def write(path, pictures, *, fps=25, sound=None, rate=16000, title=""):
+        with av.open(str(path), "w") as container:
+            container.metadata["title"] = title
+            stream = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "g": "25"})
+            track = container.add_stream("aac", rate=rate, layout="mono") if sound is not None else None
+            for number, picture in enumerate(pictures):
+                if not number:
+                    stream.height, stream.width = picture.shape[:2]
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode())
+            if track is not None:
+                piece = av.AudioFrame.from_ndarray(np.float32(sound)[None], format="fltp", layout="mono")
+                piece.sample_rate, piece.time_base, piece.pts = rate, Fraction(1, rate), 0
+                container.mux(track.encode(piece))
+                container.mux(track.encode())
+        return path
+
+    return write

@@ -59,7 +59,7 @@ def read_track(path: Path) -> Track:
     where the file ends before its header says.
     """
     with opened(path) as container:
-        stream = _video_stream(path, container)
+        stream = video_stream(path, container)
         times, durations, seen = [], [], 0.0  # seen: seconds of whichever stream goes furthest
         for packet in container.demux():
             if not packet.size or packet.is_discard:
@@ -100,31 +100,38 @@ def read_frames(path: Path, wanted: Collection[int]) -> Decoded:
     pictures: dict[int, np.ndarray] = {}
     times: list[float | None] = []
     with opened(path) as container:
-        stream = _video_stream(path, container)
+        stream = video_stream(path, container)
         reformatter = av.video.reformatter.VideoReformatter()
         for frame in container.decode(stream):
-            _check_size(path, frame.width, frame.height)
+            check_size(path, frame.width, frame.height)
             if len(times) in wanted:
                 pictures[len(times)] = _picture(frame, reformatter)
             times.append(frame.time)
     return Decoded(pictures, tuple(times))
 
 
-def _picture(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:
+def rgb(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:
+    """A decoded frame as (height, width, 3) uint8 RGB, turned as the file's rotation says."""
     # To BGR with these flags, as OpenCV does it: straight to RGB differs by up to 3 of 255 for 10-bit video.
     bgr = reformatter.reformat(frame, format="bgr24", interpolation="BICUBIC").to_ndarray()
     turned = np.rot90(bgr, round(frame.rotation / 90))  # both count against the clock
-    rgb = np.ascontiguousarray(turned[..., ::-1])
-    return tile(rgb) if rgb.shape[0] * rgb.shape[1] > TILE * TILE else rgb
+    return np.ascontiguousarray(turned[..., ::-1])
 
 
-def _video_stream(path: Path, container: av.container.InputContainer) -> av.VideoStream:
+def _picture(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:
+    picture = rgb(frame, reformatter)
+    return tile(picture) if picture.shape[0] * picture.shape[1] > TILE * TILE else picture
+
+
+def video_stream(path: Path, container: av.container.InputContainer) -> av.VideoStream:
+    """The stream a player would show. Raises ClipError where there is none or its pictures are too large."""
     stream = best_stream(path, container, "video")
-    _check_size(path, stream.codec_context.width, stream.codec_context.height)
+    check_size(path, stream.codec_context.width, stream.codec_context.height)
     return stream
 
 
-def _check_size(path: Path, width: int, height: int) -> None:
+def check_size(path: Path, width: int, height: int) -> None:
+    """Raises ClipError for pictures larger than we hold in memory."""
     if width * height > MAX_PIXELS:
         raise ClipError(f"{path}: {width}x{height} pixels, expected at most {MAX_PIXELS // 10**6} million")
 

@@ -1,0 +1,175 @@
+"""One pass over a video, of any length, that finds its faces, its cuts and how the mouths move."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from lipfd_jax.faces.finders import Face, Finder
+from lipfd_jax.faces.tracks import Sample
+from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.preprocessing.containers import opened
+from lipfd_jax.preprocessing.video import check_size, rgb, video_stream
+
+SAMPLES_PER_SECOND = 5.0  # frames in which faces are looked for
+MAX_HOURS = 12.0
+_FALLBACK_RATE = 25  # frames per second where a file gives neither timestamps nor a rate
+_THUMBNAIL = (32, 18)  # width, height of the pictures that tell scenes apart
+_CUT_DIFFERENCE = 22.0  # mean difference of two of them, in 0..255, beyond which the scene has changed ...
+_CUT_LIKENESS = 0.7  # ... where they also correlate less than this
+_MOUTH = (0.25, 0.62, 0.75, 0.97)  # of a face's box: left, top, right, bottom
+_MOUTH_SIZE = (32, 24)
+
+Progress = Callable[[float], None]  # told the seconds of video done
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What one pass over a video gives."""
+
+    width: int  # of the frames as they are shown, pixels
+    height: int
+    times: np.ndarray  # (frames,) float64, seconds on the file's clock, not falling
+    end: float  # when the last frame's turn is over
+    samples: tuple[Sample, ...]
+    corrupt: int  # frames that the decoder calls damaged
+    stamped: bool  # the file stamps its frames; without that they can't be sought, only counted
+
+    @property
+    def fps(self) -> float:
+        """Average frames per second."""
+        return len(self.times) / (self.end - float(self.times[0]))
+
+
+def scan(path: Path, find: Finder | None, *, progress: Progress | None = None) -> Scan:
+    """Decodes a video once, frame by frame, holding none of them.
+
+    Args:
+      find: the face finder; None where no faces are wanted.
+      progress: called every second of video.
+
+    Raises:
+      ClipError: nothing to decode, over 12 hours, or pictures too large.
+    """
+    with opened(path) as container:
+        stream = video_stream(path, container)
+        stream.thread_type = "AUTO"
+        step = 1 / float(stream.guessed_rate or stream.average_rate or _FALLBACK_RATE)
+        scanner = _Scanner(find, step)
+        for frame in container.decode(stream):
+            check_size(path, frame.width, frame.height)
+            scanner.take(frame)
+            if scanner.seconds > MAX_HOURS * 3600:
+                raise ClipError(f"{path}: lasts over {MAX_HOURS:.0f} hours; cut it into shorter videos")
+            if progress and len(scanner.times) % round(max(1, 1 / step)) == 0:
+                progress(scanner.seconds)
+    if not scanner.times:
+        raise ClipError(f"{path}: no video frames; cut off or empty")
+    return scanner.finished()
+
+
+class _Scanner:
+    """Takes the frames of a video one by one."""
+
+    def __init__(self, find: Finder | None, step: float):
+        self.find, self.step = find, step
+        self.times: list[float] = []
+        self.samples: list[Sample] = []
+        self.corrupt, self.stamped = 0, True
+        self.size = (0, 0)
+        self._due = -np.inf  # time from which on the next sample is taken
+        self._reformatter = av.video.reformatter.VideoReformatter()
+        self._thumbnail: np.ndarray | None = None
+        self._open: Sample | None = None  # the latest sample, whose mouths are being watched
+        self._mouths: list[np.ndarray | None] = []
+        self._motions: list[list[float]] = []
+
+    @property
+    def seconds(self) -> float:
+        """How far the video has come."""
+        return self.times[-1] - self.times[0] if self.times else 0.0
+
+    def take(self, frame: av.VideoFrame) -> None:
+        """Notes a frame's time; looks for faces where a sample is due; watches the mouths otherwise."""
+        number = len(self.times)
+        self.corrupt += bool(frame.is_corrupt)
+        time = frame.time
+        if time is None:
+            self.stamped = False
+        if not self.stamped:
+            time = number * self.step
+        self.times.append(max(time, self.times[-1]) if self.times else time)
+        if self.find and self.times[-1] >= self._due:
+            self._due = self.times[-1] + 1 / SAMPLES_PER_SECOND - self.step / 2
+            self._sample(number, rgb(frame, self._reformatter))
+        elif not number:
+            self.size = rgb(frame, self._reformatter).shape[1::-1]
+        if self._open and self._open.faces:
+            self._watch(frame)
+
+    def finished(self) -> Scan:
+        """What was seen."""
+        self._close()
+        times = np.asarray(self.times)
+        width, height = self.size
+        end = float(times[-1] + (np.median(np.diff(times)) if len(times) > 1 else self.step))
+        return Scan(width, height, times, end, tuple(self.samples), self.corrupt, self.stamped)
+
+    def _sample(self, number: int, picture: np.ndarray) -> None:
+        self._close()
+        thumbnail = cv2.resize(picture, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
+        changed = self._thumbnail is not None and _differs(self._thumbnail, thumbnail)
+        if picture.shape[1::-1] != self.size:
+            changed, self.size = number > 0, picture.shape[1::-1]
+        self._thumbnail = thumbnail
+        faces = tuple(self.find(picture))
+        self._open = Sample(number, self.times[number], faces, changed)
+        self._mouths, self._motions = [None] * len(faces), [[] for _ in faces]
+
+    def _close(self) -> None:
+        if self._open:
+            motions = tuple(np.array(values, np.float32) for values in self._motions)
+            sample = self._open
+            self.samples.append(Sample(sample.frame, sample.time, sample.faces, sample.cut, motions))
+
+    def _watch(self, frame: av.VideoFrame) -> None:
+        brightness = _brightness(frame, self._reformatter)
+        for index, face in enumerate(self._open.faces):
+            mouth = _mouth(brightness, face)
+            before = self._mouths[index]
+            self._motions[index].append(np.nan if before is None else float(np.abs(mouth - before).mean()))
+            self._mouths[index] = mouth
+
+
+def _differs(before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether two thumbnails show different scenes: they differ much, and not just in brightness."""
+    if np.abs(before - after).mean() < _CUT_DIFFERENCE:
+        return False
+    a, b = before - before.mean(), after - after.mean()
+    spread = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return spread == 0 or float((a * b).sum()) / spread < _CUT_LIKENESS
+
+
+def _brightness(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:
+    """(height, width) uint8, turned; of common formats a view of the decoded plane."""
+    if frame.format.name in ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12"):
+        plane = frame.planes[0]
+        grey = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
+    else:
+        grey = reformatter.reformat(frame, format="gray").to_ndarray()
+    return np.rot90(grey, round(frame.rotation / 90))
+
+
+def _mouth(brightness: np.ndarray, face: Face) -> np.ndarray:
+    """The mouth of a face, (24, 32) float32 brightness."""
+    height, width = brightness.shape
+    w, h = face.right - face.left, face.bottom - face.top
+    left, right = (int(np.clip(face.left + part * w, 0, width - 2)) for part in (_MOUTH[0], _MOUTH[2]))
+    top, bottom = (int(np.clip(face.top + part * h, 0, height - 2)) for part in (_MOUTH[1], _MOUTH[3]))
+    piece = brightness[top : max(bottom, top + 2), left : max(right, left + 2)]
+    return cv2.resize(np.ascontiguousarray(piece), _MOUTH_SIZE, interpolation=cv2.INTER_AREA).astype(
+        np.float32
+    )

@@ -1,0 +1,157 @@
+"""Follows faces through a video: sightings on a few frames a second become one smooth track for each face."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import median_filter
+
+from lipfd_jax.faces.finders import Face
+from lipfd_jax.faces.framing import SMALLEST_SIDE, Square, fills, leaves, moved_inside, square_around
+from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
+
+OVERLAP = 0.5  # intersection over union of one face in successive samples, at least
+GAP = 0.5  # seconds without a sighting that are bridged
+_MEDIAN = 13  # frames over which boxes are smoothed, as in the usual SyncNet crop
+_POSE_SECONDS = 1.0  # pose is judged by the sightings within this time on both sides
+_SHORTEST = 0.4  # seconds; what is seen for less is no face but a mistake, or shows nothing
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was found in one frame."""
+
+    frame: int  # its number
+    time: float  # seconds on the file's clock
+    faces: tuple[Face, ...]
+    cut: bool  # the scene changed between the sample before and this one
+    motions: tuple[
+        np.ndarray, ...
+    ] = ()  # per face: (frames until the next sample,) float32, its mouth's motion
+
+
+@dataclass(frozen=True)
+class FaceTrack:
+    """One face in one shot."""
+
+    frames: np.ndarray  # (n,) int64: every frame number from the first sighting to the last
+    boxes: np.ndarray  # (n, 4) float64: left, top, right, bottom, smoothed; pixels
+    unfit: np.ndarray  # (n,) of a key of REASONS, or "": why this frame can't be judged
+    whole: bool  # the picture is already cut like the training clips: no square is cut
+    finder: str
+    motion: np.ndarray  # (n,) float32: how much the mouth changed since the frame before; NaN if not measured
+
+    def square(self, frame: int, width: int, height: int) -> Square | None:
+        """The square to cut from this frame and its four neighbours; None for the whole picture."""
+        if self.whole:
+            return None
+        box = self.boxes[frame - self.frames[0]]
+        return moved_inside(square_around(box, self.finder), width, height)
+
+
+def follow(samples: Sequence[Sample], times: np.ndarray, width: int, height: int) -> list[FaceTrack]:
+    """The tracks of all faces in a video, in order of appearance.
+
+    Args:
+      samples: in order of time.
+      times: (frames,) when each frame is shown, seconds.
+      width, height: of the frames, pixels.
+    """
+    kept = [chain for chain in _chains(samples) if chain[-1][0].time - chain[0][0].time >= _SHORTEST]
+    final = samples[-1].frame if samples else 0  # a face in the last sample stays until the video ends
+    lasts = [len(times) - 1 if chain[-1][0].frame == final else chain[-1][0].frame for chain in kept]
+    return [_track(chain, times, width, height, last) for chain, last in zip(kept, lasts, strict=True)]
+
+
+Sighting = tuple[Sample, int]  # a sample and the index of the face in it
+Chain = list[Sighting]
+
+
+def _chains(samples: Sequence[Sample]) -> list[Chain]:
+    """Sightings of the same face, joined greedily by overlap."""
+    done, alive = [], []
+    interval = float(np.median(np.diff([s.time for s in samples]))) if len(samples) > 1 else 0.0
+    for sample in samples:
+        oldest = np.inf if sample.cut else sample.time - GAP - interval / 2
+        done += [chain for chain in alive if chain[-1][0].time < oldest]
+        alive = [chain for chain in alive if chain[-1][0].time >= oldest]
+        joined = _joined(alive, sample)
+        for i, j in joined.items():
+            alive[i].append((sample, j))
+        alive += [[(sample, j)] for j in range(len(sample.faces)) if j not in joined.values()]
+    return sorted(done + alive, key=lambda chain: (chain[0][0].time, chain[0][1]))
+
+
+def _joined(chains: Sequence[Chain], sample: Sample) -> dict[int, int]:
+    """Which chain goes on in which face: the most overlapping pairs first."""
+    pairs = [
+        (overlap(_face(chain[-1]).box, face.box), i, j)
+        for i, chain in enumerate(chains)
+        for j, face in enumerate(sample.faces)
+    ]
+    found: dict[int, int] = {}
+    for value, i, j in sorted(pairs, reverse=True):
+        if value > OVERLAP and i not in found and j not in found.values():
+            found[i] = j
+    return found
+
+
+def _face(sighting: Sighting) -> Face:
+    sample, index = sighting
+    return sample.faces[index]
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of two boxes (left, top, right, bottom)."""
+    sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
+    shared = float(np.prod(np.maximum(sides, 0)))
+    both = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - shared
+    return shared / both if both > 0 else 0.0
+
+
+def _track(chain: Chain, times: np.ndarray, width: int, height: int, last: int) -> FaceTrack:
+    seen = np.array([sample.time for sample, _ in chain])
+    frames = np.arange(chain[0][0].frame, last + 1)
+    sighted = np.array([_face(sighting).box for sighting in chain])
+    raw = np.stack([np.interp(times[frames], seen, column) for column in sighted.T], axis=1)
+    boxes = median_filter(raw, size=(_MEDIAN, 1), mode="nearest")
+    finder = _face(chain[0]).finder
+    whole = fills(square_around(np.median(boxes, axis=0), finder), width, height)
+    frontal = _frontal(seen, np.array([_face(sighting).frontal for sighting in chain]), times[frames])
+    unfit = np.array([_unfit(box, finder, ok, width, height) for box, ok in zip(boxes, frontal, strict=True)])
+    return FaceTrack(frames, boxes, unfit, whole, finder, _motion(chain, frames))
+
+
+def _motion(chain: Chain, frames: np.ndarray) -> np.ndarray:
+    motion = np.full(len(frames), np.nan, np.float32)
+    for sample, index in chain:
+        if sample.motions:
+            first = sample.frame - frames[0]
+            measured = sample.motions[index][: len(frames) - first]
+            motion[first : first + len(measured)] = measured
+    return motion
+
+
+def _frontal(seen: np.ndarray, frontal: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """(n,) bool: whether most sightings around each time are frontal."""
+    total = np.concatenate([[0], np.cumsum(frontal)])
+    first = np.searchsorted(seen, times - _POSE_SECONDS)
+    last = np.searchsorted(seen, times + _POSE_SECONDS, side="right")
+    return 2 * (total[last] - total[first]) > last - first
+
+
+def _unfit(box: np.ndarray, finder: str, frontal: bool, width: int, height: int) -> str:
+    if square_around(box, finder).side < SMALLEST_SIDE:
+        return "small"
+    if leaves(box, width, height):
+        return "cut"
+    return "" if frontal else "profile"
+
+
+def fit_windows(track: FaceTrack) -> np.ndarray:
+    """(n,) int64: the frames from which five in a row can be judged."""
+    fit = track.unfit == ""
+    if len(fit) < FRAMES_PER_WINDOW:
+        return np.zeros(0, np.int64)
+    rows = np.lib.stride_tricks.sliding_window_view(fit, FRAMES_PER_WINDOW).all(axis=1)
+    return track.frames[: len(rows)][rows]

@@ -1,0 +1,64 @@
+"""One pass over a video: times, samples, cuts, and mouths that move."""
+
+import numpy as np
+import pytest
+
+from lipfd_jax.faces.finders import Face
+from lipfd_jax.faces.scan import scan
+from lipfd_jax.listing.clips import ClipError
+
+RNG = np.random.default_rng(0)
+SCENES = [np.kron(RNG.integers(0, 255, (6, 8, 3), np.uint8), np.ones((20, 20, 1), np.uint8)) for _ in "ab"]
+
+
+def _found(picture):
+    return [Face(40, 20, 100, 100, True, "dlib")]
+
+
+@pytest.fixture(scope="module")
+def video(film, tmp_path_factory):
+    """Two scenes of two seconds; in the second the mouth of the only face flickers."""
+    pictures = [SCENES[0]] * 50 + [SCENES[1].copy() for _ in range(50)]
+    for number, picture in enumerate(pictures[50:]):
+        picture[70:96, 56:84] = 40 if number % 2 else 220
+    return film(tmp_path_factory.mktemp("scan") / "a.mp4", pictures)
+
+
+def test_samples_come_five_times_a_second_and_the_cut_is_seen(video):
+    found = scan(video, _found)
+    assert (found.width, found.height, len(found.times)) == (160, 120, 100)
+    assert found.fps == pytest.approx(25)
+    assert [s.frame for s in found.samples] == list(range(0, 100, 5))
+    assert [s.frame for s in found.samples if s.cut] == [50]
+    assert found.stamped
+    assert found.corrupt == 0
+
+
+def test_motion_is_that_of_the_mouth(video):
+    still, moving = (
+        np.concatenate([s.motions[0][1:] for s in part]) for part in _halves(scan(video, _found))
+    )
+    assert still.max() < 2
+    assert moving.min() > 50
+
+
+def _halves(found):
+    return found.samples[:10], found.samples[10:]
+
+
+def test_without_a_finder_only_times_are_read(video):
+    found = scan(video, None)
+    assert found.samples == ()
+    assert (found.width, found.height, len(found.times)) == (160, 120, 100)
+
+
+def test_progress_is_told_in_seconds(video):
+    told = []
+    scan(video, None, progress=told.append)
+    assert told == pytest.approx([0.96, 1.96, 2.96, 3.96])
+
+
+def test_what_is_no_video_is_refused(tmp_path):
+    (tmp_path / "a.mp4").write_text("a shopping list")
+    with pytest.raises(ClipError, match=r"a\.mp4"):
+        scan(tmp_path / "a.mp4", None)
