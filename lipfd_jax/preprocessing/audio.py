@@ -1,6 +1,6 @@
 """The sound of a clip and its mel picture, as the released code makes it of a whole clip with librosa."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from matplotlib.colors import Normalize
 
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing.containers import best_stream, check_seconds, opened
+from lipfd_jax.preprocessing.containers import MAX_SECONDS, best_stream, check_seconds, opened
 from lipfd_jax.vocabulary import COLOUR_MAP
 
 SAMPLE_RATE = 22050
@@ -51,31 +51,52 @@ def read_sound(path: Path) -> Sound:
     Raises ClipError where there is no track, where it holds NaN or infinite samples, is shorter than one mel
     column (2048 samples) or longer than `MAX_SECONDS`.
     """
+    starts, pieces = zip(*sound_pieces(path), strict=True)
+    samples = np.concatenate(pieces)
+    if len(samples) < FFT_SIZE:
+        raise ClipError(f"{path}: {len(samples)} samples of sound at 22050 Hz, too short for a mel picture")
+    return Sound(samples, starts[0])
+
+
+def sound_pieces(path: Path, longest: float = MAX_SECONDS) -> Iterator[tuple[float, np.ndarray]]:
+    """A sound track of any length as (time of its first sample, (n,) float32 at 22050 Hz), piece by piece.
+
+    At least one piece comes, and all of them give the same time: seconds on the file's clock.
+    Raises ClipError as `read_sound` does, beyond `longest` seconds, but not for a short track.
+    """
     with opened(path) as container:
         stream = best_stream(path, container, "audio")
         rate = stream.rate
         if rate not in _RATES:
             raise ClipError(f"{path}: sound at {rate} Hz, expected {_RATES.start} to {_RATES.stop - 1}")
-        pieces: list[np.ndarray] = []
-        start, count = None, 0
+        start, count, given = 0.0, 0, 0
         resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
-        for time, mono in _mono_pieces(container, stream):
-            start = time if start is None else start
-            missing = round((time - start) * rate) - count
-            check_seconds(path, (count + max(missing, 0) + len(mono)) / rate)
-            if missing > _GAP * rate:
-                mono = np.concatenate([np.zeros(missing, np.float32), mono])
+        for time, mono in _filled(_mono_pieces(container, stream), rate):
+            start = start if count else time
+            count += len(mono)
+            check_seconds(path, count / rate, longest)
             if not np.isfinite(mono).all():
                 raise ClipError(f"{path}: sound with NaN or infinite samples")
-            count += len(mono)
-            pieces.append(resampler.resample_chunk(mono))
-        pieces.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
-    length = int(np.ceil(count * (SAMPLE_RATE / rate)))  # librosa's rounding
-    if length < FFT_SIZE:
-        raise ClipError(
-            f"{path}: {count} samples of sound ({count / rate:.4f} s), too short for a mel picture"
-        )
-    return Sound(librosa.util.fix_length(np.concatenate(pieces), size=length), float(start))
+            piece = resampler.resample_chunk(mono)
+            given += len(piece)
+            yield float(start), piece
+        length = int(np.ceil(count * (SAMPLE_RATE / rate)))  # librosa's rounding
+        last = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+        yield float(start), librosa.util.fix_length(last, size=max(length - given, 0))
+
+
+def _filled(pieces: Iterable[tuple[float, np.ndarray]], rate: int) -> Iterator[tuple[float, np.ndarray]]:
+    """The pieces of a track with silence, a second at a time, where some are missing."""
+    start, count = None, 0
+    for time, mono in pieces:
+        start = time if start is None else start
+        missing = round((time - start) * rate) - count
+        if missing > _GAP * rate:
+            for first in range(0, missing, rate):
+                yield time, np.zeros(min(rate, missing - first), np.float32)
+            count += missing
+        count += len(mono)
+        yield time, mono
 
 
 def _mono_pieces(
@@ -99,23 +120,38 @@ def mel_picture(samples: np.ndarray) -> np.ndarray:
     band in row 0, as in the released code. (That one writes the picture to a file and reads it back as
     float32 k/255; times 255 and cut off this gives k again for each of the 256 values: no file is needed.)
     """
-    decibels = librosa.power_to_db(_mel(samples), ref=np.min)
+    return coloured(np.concatenate(list(mel_blocks([samples])), axis=1))
+
+
+def coloured(power: np.ndarray) -> np.ndarray:
+    """The mel picture (128, columns, 3) uint8 RGB of mel power (128, columns); its scale is its own."""
+    decibels = librosa.power_to_db(power, ref=np.min)
     return np.ascontiguousarray(colormaps[COLOUR_MAP](Normalize()(decibels), bytes=True)[..., :3])
 
 
+def mel_blocks(pieces: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The mel power of a track given piece by piece, as blocks (128, up to 4096) float32.
+
+    Side by side they are librosa's centred mel spectrogram, whatever the pieces.
+    """
+    whole_block = (_BLOCK - 1) * HOP + FFT_SIZE
+    held = np.zeros(FFT_SIZE // 2, np.float32)
+    waiting: list[np.ndarray] = []
+    for piece in pieces:
+        waiting.append(piece)
+        if len(held) + sum(map(len, waiting)) < whole_block + FFT_SIZE:
+            continue
+        held, waiting = np.concatenate([held, *waiting]), []
+        while len(held) >= whole_block + FFT_SIZE:  # the last block may be the shorter one
+            yield _mel(held[:whole_block])
+            held = held[_BLOCK * HOP :]
+    held = np.concatenate([held, *waiting, np.zeros(FFT_SIZE // 2, np.float32)])
+    columns = 1 + (len(held) - FFT_SIZE) // HOP
+    for first in range(0, columns, _BLOCK):
+        yield _mel(held[first * HOP : (min(first + _BLOCK, columns) - 1) * HOP + FFT_SIZE])
+
+
 def _mel(samples: np.ndarray) -> np.ndarray:
-    """The mel spectrogram (128, columns) float32; equal to librosa's centred one, made block by block."""
-    padded = np.pad(samples, FFT_SIZE // 2)
-    columns = 1 + len(samples) // HOP
-    blocks = [
-        librosa.feature.melspectrogram(
-            y=padded[first * HOP : (min(first + _BLOCK, columns) - 1) * HOP + FFT_SIZE],
-            sr=SAMPLE_RATE,
-            n_fft=FFT_SIZE,
-            hop_length=HOP,
-            n_mels=BANDS,
-            center=False,
-        )
-        for first in range(0, columns, _BLOCK)
-    ]
-    return np.concatenate(blocks, axis=1)
+    return librosa.feature.melspectrogram(
+        y=samples, sr=SAMPLE_RATE, n_fft=FFT_SIZE, hop_length=HOP, n_mels=BANDS, center=False
+    )

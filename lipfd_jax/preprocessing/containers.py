@@ -50,7 +50,7 @@ def best_stream(
     return stream
 
 
-def check_seconds(path: Path, seconds: float) -> None:
-    """Raises ClipError for a clip longer than we hold in memory."""
-    if seconds > MAX_SECONDS:
-        raise ClipError(f"{path}: lasts over {MAX_SECONDS / 60:.0f} minutes; cut it into shorter clips")
+def check_seconds(path: Path, seconds: float, longest: float = MAX_SECONDS) -> None:
+    """Raises ClipError for a clip longer than we take."""
+    if seconds > longest:
+        raise ClipError(f"{path}: lasts over {longest / 60:.0f} minutes; cut it into shorter clips")

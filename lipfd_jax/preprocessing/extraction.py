@@ -68,7 +68,7 @@ def _paper(path: Path, track: Track, sound: Sound, mel: np.ndarray) -> tuple[lis
         first, last = bounds[start], max(bounds[end], bounds[start] + 1)
         unheard += bool(first >= mel.shape[1] or last <= 0)
         frames = _stacked([decoded.pictures[number] for number in range(start, end)])
-        built.append(Window(index, start, track.fps, _columns(mel, first, last), frames))
+        built.append(Window(index, start, track.fps, mel_strip(mel, first, last), frames))
     return built, warnings + [f"{unheard} windows lie outside the sound"] * (unheard > 0)
 
 
@@ -102,8 +102,8 @@ def _stacked(pictures: list[np.ndarray]) -> np.ndarray:
     return np.stack(pictures if same else [tile(picture) for picture in pictures])
 
 
-def _columns(mel: np.ndarray, first: int, last: int) -> np.ndarray:
-    """Mel columns first..last-1; in the minimum colour where there is no sound."""
+def mel_strip(mel: np.ndarray, first: int, last: int) -> np.ndarray:
+    """Columns first..last-1 of a mel picture (128, columns, 3); in the minimum colour beyond its ends."""
     strip = np.empty((len(mel), last - first, 3), np.uint8)
     strip[:] = colours()[0]
     heard = mel[:, max(first, 0) : max(last, 0)]
