@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from matplotlib.colors import Normalize
 
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing.containers import MAX_SECONDS, best_stream, check_seconds, opened
+from lipfd_jax.preprocessing.containers import best_stream, check_seconds, opened
 from lipfd_jax.vocabulary import COLOUR_MAP
 
 SAMPLE_RATE = 22050
@@ -58,11 +58,12 @@ def read_sound(path: Path) -> Sound:
     return Sound(samples, starts[0])
 
 
-def sound_pieces(path: Path, longest: float = MAX_SECONDS) -> Iterator[tuple[float, np.ndarray]]:
+def sound_pieces(path: Path, longest: float | None = None) -> Iterator[tuple[float, np.ndarray]]:
     """A sound track of any length as (time of its first sample, (n,) float32 at 22050 Hz), piece by piece.
 
     At least one piece comes, and all of them give the same time: seconds on the file's clock.
-    Raises ClipError as `read_sound` does, beyond `longest` seconds, but not for a short track.
+    Raises ClipError as `read_sound` does, beyond `longest` seconds (default: `MAX_SECONDS`), but not for a
+    short track.
     """
     with opened(path) as container:
         stream = best_stream(path, container, "audio")

@@ -50,7 +50,8 @@ def best_stream(
     return stream
 
 
-def check_seconds(path: Path, seconds: float, longest: float = MAX_SECONDS) -> None:
-    """Raises ClipError for a clip longer than we take."""
+def check_seconds(path: Path, seconds: float, longest: float | None = None) -> None:
+    """Raises ClipError for a clip longer than `longest` seconds, by default `MAX_SECONDS`."""
+    longest = longest or MAX_SECONDS
     if seconds > longest:
         raise ClipError(f"{path}: lasts over {longest / 60:.0f} minutes; cut it into shorter clips")

@@ -168,7 +168,7 @@ DAMAGE = {
     "no sound": (lambda s, d: (s.write_video(d / "a.mp4"), None), "no sound"),
     "four frames": (lambda s, d: (s.write_video(d / "a.mp4", 4), _wav(s, d, s.chirp(1))), "4 frames"),
     "one frame": (lambda s, d: (s.write_video(d / "a.mp4", 1), _wav(s, d, s.chirp(1))), "1 frames"),
-    "ten samples": (lambda s, d: (s.write_video(d / "a.mp4"), _wav(s, d, s.chirp(1)[:10])), "10 samples"),
+    "ten samples": (lambda s, d: (s.write_video(d / "a.mp4"), _wav(s, d, s.chirp(1)[:10])), "14 samples"),
     "NaN": (
         lambda s, d: (s.write_video(d / "a.mp4"), _wav(s, d, np.full(9999, np.nan), subtype="FLOAT")),
         "NaN",
