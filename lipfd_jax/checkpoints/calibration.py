@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import hashlib
 import json
 import math
 import os
@@ -14,6 +13,7 @@ from etils import epath
 
 from lipfd_jax import files
 from lipfd_jax.checkpoints.errors import CheckpointError
+from lipfd_jax.checkpoints.sums import text_sum
 
 FILE = "calibration.json"  # inside the checkpoint's folder
 VERSION = 1
@@ -62,20 +62,20 @@ class Calibration:
     def to_json(self) -> dict[str, Any]:
         """Plain strings and numbers, with a sum over them by which damage is noticed."""
         values = {"version": VERSION, **dataclasses.asdict(self)}
-        return {**values, "sum": _sum(values)}
+        return {**values, "sum": text_sum(values)}
 
     @classmethod
     def from_json(cls, values: Any, path: Any = FILE) -> "Calibration":
         """Reads what `to_json` wrote; CheckpointError, with the file's name, if it is anything else."""
         if not isinstance(values, Mapping) or values.get("version") != VERSION:
-            raise CheckpointError(f"{path}: not a calibration of version {VERSION}; {_REMEDY}")
+            raise CheckpointError(f"{path}: not a calibration of version {VERSION}; {REMEDY}")
         fields = {name: value for name, value in values.items() if name != "sum"}
-        if values.get("sum") != _sum(fields):
-            raise CheckpointError(f"{path}: damaged or changed by hand, its sum does not fit; {_REMEDY}")
+        if values.get("sum") != text_sum(fields):
+            raise CheckpointError(f"{path}: damaged or changed by hand, its sum does not fit; {REMEDY}")
         try:
             return cls(**{name: value for name, value in fields.items() if name != "version"})
         except (TypeError, ValueError) as error:
-            raise CheckpointError(f"{path}: not a calibration ({error}); {_REMEDY}") from error
+            raise CheckpointError(f"{path}: not a calibration ({error}); {REMEDY}") from error
 
     def probability(self, scores: np.ndarray | float) -> np.ndarray:
         """Calibrated probabilities of a fake, float64, of videos' pooled scores (any shape, 0..1)."""
@@ -125,15 +125,11 @@ def read_calibration(checkpoint: str | os.PathLike) -> Calibration | None:
     try:
         values = json.loads(path.read_text())
     except ValueError as error:  # also bytes that are not UTF-8
-        raise CheckpointError(f"{path}: not readable as JSON ({error}); {_REMEDY}") from error
+        raise CheckpointError(f"{path}: not readable as JSON ({error}); {REMEDY}") from error
     return Calibration.from_json(values, path)
 
 
-_REMEDY = f"remove {FILE} to use the checkpoint without a calibration, or fit it again"
-
-
-def _sum(values: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+REMEDY = f"remove {FILE} to use the checkpoint without a calibration, or fit it again"
 
 
 def _expectations(c: Calibration) -> list[tuple[str, str, bool]]:

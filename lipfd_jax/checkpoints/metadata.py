@@ -1,12 +1,15 @@
 """What a checkpoint says about itself: architecture, input convention, windows, and where it comes from."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import lipfd_jax
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.errors import CheckpointError
+from lipfd_jax.checkpoints.sums import text_sum
 from lipfd_jax.models.lipfd import ModelConfig
+from lipfd_jax.vocabulary import WINDOWS
 
 FORMAT = 1
 
@@ -23,22 +26,49 @@ class Metadata:
     ema: bool = False  # an averaged copy of the trained parameters is inside and is what evaluation uses
     origin: str = ""  # in words: what made it
     experiment: dict[str, Any] = dataclasses.field(default_factory=dict)  # training settings, if trained here
+    metrics: dict[str, float] = dataclasses.field(default_factory=dict)  # of the validation split, then
+    sums: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict, repr=False)  # of arrays
     calibration: Calibration | None = None  # what scores mean in probability; a file of its own beside it
 
     def to_json(self) -> dict[str, Any]:
-        """Returns plain dicts, strings and numbers, without the calibration."""
+        """Returns plain dicts, strings and numbers, with a sum over them; without the calibration."""
         values = dataclasses.asdict(dataclasses.replace(self, calibration=None))
         del values["calibration"]
-        return {"format": FORMAT, "project": lipfd_jax.__version__, **values}
+        values = {"format": FORMAT, "project": lipfd_jax.__version__, **values}
+        return {**values, "sum": text_sum(values)}
 
     @classmethod
     def from_json(cls, values: dict[str, Any] | None, path: Any = "checkpoint") -> "Metadata":
-        """Reads what `to_json` wrote; CheckpointError where it is missing or of another format."""
+        """Reads what `to_json` wrote.
+
+        Raises:
+          CheckpointError: it is missing, of another format, damaged or incomplete; names `path`.
+        """
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise CheckpointError(
                 f"{path}: an Orbax checkpoint, but not one of lipfd_jax (its metadata is missing or not of "
                 f"format {FORMAT}); make one with train.py or python -m lipfd_jax.convert"
             )
+        if ("sum" in values or "sums" in values) and values.get("sum") != _sum(values):
+            raise CheckpointError(f"{path}: its metadata is damaged (the sum over it does not fit)")
+        return cls._of(values, path)
+
+    @classmethod
+    def _of(cls, values: Mapping[str, Any], path: Any) -> "Metadata":
+        missing = [name for name in ("model", "windows") if name not in values]
+        if missing:
+            raise CheckpointError(f"{path}: its metadata has no {' and no '.join(missing)}; it can't be used")
+        if values["windows"] not in WINDOWS:
+            raise CheckpointError(
+                f"{path}: its metadata has windows={values['windows']!r}, expected {' or '.join(WINDOWS)}"
+            )
         known = {field.name for field in dataclasses.fields(cls)}
         fields = {name: value for name, value in values.items() if name in known}
-        return cls(**{**fields, "model": ModelConfig.from_dict(values["model"])})
+        try:
+            return cls(**{**fields, "model": ModelConfig.from_dict(values["model"])})
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"{path}: its metadata can't be used ({error})") from error
+
+
+def _sum(values: Mapping[str, Any]) -> str:
+    return text_sum({name: value for name, value in values.items() if name != "sum"})

@@ -1,9 +1,10 @@
 """Opens a checkpoint as a ready model, whoever wrote it, and writes a model as a checkpoint."""
 
 import dataclasses
-import hashlib
 import json
+import logging
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -11,12 +12,18 @@ from etils import epath
 from flax import nnx
 from orbax.checkpoint import v1 as ocp
 
-from lipfd_jax.checkpoints.calibration import Calibration, read_calibration
-from lipfd_jax.checkpoints.metadata import CheckpointError, Metadata
+from lipfd_jax.checkpoints.calibration import FILE as CALIBRATION
+from lipfd_jax.checkpoints.calibration import REMEDY, Calibration, read_calibration
+from lipfd_jax.checkpoints.errors import CheckpointError, refusal
+from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.checkpoints.sums import array_sums, differences
+from lipfd_jax.checkpoints.sums import fingerprint as fingerprint_of
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
 
+logger = logging.getLogger(__name__)
+
 FOLDER = "checkpoints"  # inside a training run's workdir
-_METADATA = "_CHECKPOINT_METADATA"  # Orbax's file in every finished checkpoint; holds when it was written
+_METADATA = "_CHECKPOINT_METADATA"  # Orbax's file in every finished checkpoint
 METRIC = "auc"  # of the validation split; the best checkpoint is the one with the highest
 
 
@@ -27,16 +34,12 @@ class Opened:
     model: LipFD
     metadata: Metadata
     path: epath.Path
+    fingerprint: str  # of the weights themselves: the same for the same weights, whenever written
 
     @property
     def calibration(self) -> Calibration | None:
         """What the model's scores mean in probability, where that was fitted."""
         return self.metadata.calibration
-
-    @property
-    def fingerprint(self) -> str:
-        """A short sum that differs where a checkpoint was written again under the same name."""
-        return hashlib.sha256((self.path / _METADATA).read_bytes()).hexdigest()[:16]
 
 
 def abstract_model(config: ModelConfig) -> LipFD:
@@ -53,7 +56,8 @@ def open_model(path: str | pathlib.Path, *, step: int | None = None, sharding: A
       sharding: where the arrays go; by default this process's first device.
 
     Raises:
-      CheckpointError: nothing there, not ours, or damaged.
+      CheckpointError: nothing there, not ours, or damaged: the sum of an array is not the one it was written
+        with, or the calibration beside it is of other weights.
     """
     path = find_checkpoint(path, step)
     metadata = read_metadata(path)
@@ -70,11 +74,49 @@ def open_model(path: str | pathlib.Path, *, step: int | None = None, sharding: A
             f"{path}: can't be read ({_first_line(error)}); it is damaged or its weights are not those of "
             f"{metadata.model.encoder} + {metadata.model.backbone}"
         ) from error
+    sums = verify(path, metadata, loaded)
+    fingerprint = fingerprint_of(sums["model"] | sums.get("ema", {}))
+    if metadata.calibration and metadata.calibration.weights != fingerprint:
+        raise CheckpointError(f"{path}: {CALIBRATION} was fitted for other weights; {REMEDY}")
     nnx.replace_by_pure_dict(state, loaded["model"])
     if metadata.ema:
         nnx.replace_by_pure_dict(state, nnx.restore_int_paths(loaded["ema"]))
     nnx.update(model, state)
-    return Opened(model, metadata, path)
+    return Opened(model, metadata, path, fingerprint)
+
+
+def with_sums(metadata: Metadata, parts: Mapping[str, Any]) -> Metadata:
+    """The metadata to write with these parts of a checkpoint (trees of arrays by name): with their sums."""
+    return dataclasses.replace(metadata, sums={name: array_sums(part) for name, part in parts.items()})
+
+
+def verify(path: Any, metadata: Metadata, parts: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Compares what was read from a checkpoint with the sums it was written with.
+
+    Takes a second for each gigabyte or two. A checkpoint of an older version has none: a warning says so.
+
+    Args:
+      path: where the parts were read, for messages.
+      parts: trees of arrays as they were read, by the names they have in the checkpoint; any of them.
+
+    Returns:
+      The sums found, by part and array.
+
+    Raises:
+      CheckpointError: an array is not what was written; names all such.
+    """
+    found = {name: array_sums(part) for name, part in parts.items()}
+    if not metadata.sums:
+        logger.warning("%s: written without sums, so its weights can't be checked for damage", path)
+        return found
+    wrong = [
+        f"{name}: {array}"
+        for name, sums in found.items()
+        for array in differences(sums, metadata.sums.get(name, {}))
+    ]
+    if wrong:
+        raise refusal(path, [f"{line} is damaged, its values are not those written" for line in wrong])
+    return found
 
 
 def read_metadata(path: str | pathlib.Path) -> Metadata:
@@ -83,11 +125,7 @@ def read_metadata(path: str | pathlib.Path) -> Metadata:
     Raises:
       CheckpointError: not a checkpoint of ours, or damaged.
     """
-    try:
-        values = ocp.metadata(path).custom_metadata
-    except Exception as error:
-        raise CheckpointError(f"{path}: not a readable checkpoint ({_first_line(error)})") from error
-    return dataclasses.replace(Metadata.from_json(values, path), calibration=read_calibration(path))
+    return dataclasses.replace(_stored_metadata(path), calibration=read_calibration(path))
 
 
 def find_checkpoint(path: str | pathlib.Path, step: int | None = None) -> epath.Path:
@@ -104,11 +142,11 @@ def find_checkpoint(path: str | pathlib.Path, step: int | None = None) -> epath.
             raise CheckpointError(f"{path}: one checkpoint, not a run to choose step {step} from")
         return path
     run = path / FOLDER if (path / FOLDER).is_dir() else path
-    found = {int(p.name): _metrics(p) for p in run.iterdir() if p.name.isdigit() and _finished(p)}
+    found = {int(p.name): p for p in run.iterdir() if p.name.isdigit() and _finished(p)}
     if not found:
         raise CheckpointError(f"{path}: no finished checkpoint inside")
     if step is None:
-        step = max(found, key=lambda s: (found[s].get(METRIC, -1.0), s))
+        step = max(found, key=lambda s: (_metrics(found[s]).get(METRIC, -1.0), s))
     if step not in found:
         raise CheckpointError(f"{path}: no checkpoint of step {step}; there are {sorted(found)}")
     return run / str(step)
@@ -120,7 +158,9 @@ def save_model(path: str | pathlib.Path, weights: dict[str, Any], metadata: Meta
     Args:
       path: the checkpoint's folder; must not exist.
       weights: pure dict of arrays in the model's structure (parameters and batch statistics).
+      metadata: what is to be known of them; their sums are added.
     """
+    metadata = with_sums(metadata, {"model": weights})
     with ocp.Context(
         array_options=ocp.options.ArrayOptions(
             saving=ocp.options.ArrayOptions.Saving(use_ocdbt=False, use_zarr3=False)
@@ -145,13 +185,27 @@ def readable(path: epath.Path) -> bool:
     return _finished(path)
 
 
+def _stored_metadata(path: str | pathlib.Path) -> Metadata:
+    try:
+        values = ocp.metadata(path).custom_metadata
+    except Exception as error:
+        raise CheckpointError(f"{path}: not a readable checkpoint ({_first_line(error)})") from error
+    return Metadata.from_json(values, path)
+
+
 def _finished(path: epath.Path) -> bool:
     return (path / _METADATA).exists()  # Orbax's own test takes any folder of folders for one
 
 
 def _metrics(path: epath.Path) -> dict[str, float]:
-    file = path / "metrics" / "metrics"
-    return json.loads(file.read_text()) if file.exists() and readable(path) else {}
+    """A step's validation metrics; none for a damaged checkpoint, which then is not the best one."""
+    try:
+        metadata = _stored_metadata(path)
+        file = path / "metrics" / "metrics"  # Orbax's own copy, and the only one in older checkpoints
+        return metadata.metrics or (json.loads(file.read_text()) if file.exists() else {})
+    except ValueError as error:
+        logger.warning("passing over a damaged checkpoint: %s", error)
+        return {}
 
 
 def _abstract(tree: Any, sharding: Any) -> Any:

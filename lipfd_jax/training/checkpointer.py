@@ -14,7 +14,7 @@ from jax.sharding import Mesh
 from orbax.checkpoint import v1 as ocp
 
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.checkpoints.store import FOLDER, METRIC, read_metadata, readable
+from lipfd_jax.checkpoints.store import FOLDER, METRIC, read_metadata, readable, verify, with_sums
 from lipfd_jax.training import state as states
 from lipfd_jax.training.state import Recipe, TrainState
 
@@ -57,13 +57,15 @@ class RunCheckpointer:
             ema=state.ema is not None,
             origin=f"trained as {experiment.name}",
             experiment=experiment.to_dict(),
+            metrics=dict(metrics or {}),
         )
-        parts = {"model": states.weights(state), "optimizer": state.optimizer, "data": data}
+        parts = {"model": states.weights(state), "optimizer": state.optimizer}
         if state.ema is not None:
             parts["ema"] = nnx.to_pure_dict(state.ema)
+        metadata = with_sums(metadata, parts)
         self._checkpointer.save_checkpointables_async(
             step,
-            parts,
+            {**parts, "data": data},
             force=True,
             overwrite=step in self.steps(),
             metrics=dict(metrics) if metrics else None,
@@ -127,6 +129,8 @@ class RunCheckpointer:
         if same_readers:
             wanted["data"] = data
         loaded = self._checkpointer.load_checkpointables(metadata.step, wanted)
+        arrays = {name: part for name, part in loaded.items() if name != "data"}
+        verify(self.folder / str(metadata.step), metadata, arrays)
         if not same_readers:  # every process takes its part of the same global order from there on
             data.set_state({"next_index": metadata.samples // batch_size})
         return _filled(abstract, loaded, metadata.step)
