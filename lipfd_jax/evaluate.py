@@ -6,7 +6,6 @@ from absl import app, flags
 from absl import logging as absl_logging
 
 from lipfd_jax.data.sources import open_source
-from lipfd_jax.evaluation.metrics import THRESHOLD
 from lipfd_jax.evaluation.run import evaluate
 
 
@@ -52,7 +51,11 @@ def define_flags() -> None:
     )
     flags.DEFINE_string("compare", None, "Somebody else's scores file: differences and metrics side by side.")
     flags.DEFINE_float(
-        "threshold", THRESHOLD, "A score of at least this is called fake.", lower_bound=0, upper_bound=1
+        "threshold",
+        None,
+        "A score of at least this is called fake; by default what the checkpoint's calibration says, or 0.5.",
+        lower_bound=0,
+        upper_bound=1,
     )
     flags.DEFINE_integer("batch_size", 8, "Windows at once, over all devices.")
     flags.DEFINE_integer("threads", 2, "Reading threads.")

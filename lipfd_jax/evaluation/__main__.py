@@ -14,7 +14,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from lipfd_jax.evaluation.metrics import THRESHOLD
+from lipfd_jax.evaluation.decision import decide
 from lipfd_jax.evaluation.results import write_results
 from lipfd_jax.evaluation.scores import ScoresError, read_scores
 
@@ -27,7 +27,11 @@ _COMPARE = flags.DEFINE_string(
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for metrics.json and report.html; made if need be.")
 _THRESHOLD = flags.DEFINE_float(
-    "threshold", THRESHOLD, "A score of at least this is called fake.", lower_bound=0, upper_bound=1
+    "threshold",
+    None,
+    "A score of at least this is called fake; 0.5 if not given.",
+    lower_bound=0,
+    upper_bound=1,
 )
 
 
@@ -42,7 +46,7 @@ def main(argv: Sequence[str]) -> int | None:
             scores,
             output,
             notes={"Scores": Path(_SCORES.value).name},
-            threshold=_THRESHOLD.value,
+            decision=decide(threshold=_THRESHOLD.value),
             others=others,
             others_name=Path(other).name if other else "",
         )

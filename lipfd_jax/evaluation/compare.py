@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lipfd_jax.evaluation.bootstrap import DRAWING, Drawing, Intervals, difference_intervals
 from lipfd_jax.evaluation.metrics import THRESHOLD, Metrics, video_metrics, window_metrics
+from lipfd_jax.evaluation.pooling import MEAN, Pooling, VideoScores, video_scores
 from lipfd_jax.evaluation.scores import Scores, ScoresError
-from lipfd_jax.evaluation.table import columns_table, printable
+from lipfd_jax.evaluation.table import align, columns_table, interval, number, printable
 from lipfd_jax.vocabulary import parse_picture_name, picture_name
 
 _SHOWN = 5  # windows listed by name of those that only one side has
+_DIFFERENCES = ("auc", "ap", "eer", "acc", "fpr", "fnr", "cllr", "min_cllr")  # printed; the JSON has all
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,21 @@ class Comparison:
     theirs: Metrics
     our_videos: Metrics
     their_videos: Metrics
+    window_differences: Intervals  # of ours - theirs, with the same sources drawn for both
+    video_differences: Intervals
 
 
-def compare(ours: Scores, theirs: Scores, threshold: float = THRESHOLD) -> Comparison:
+def compare(
+    ours: Scores,
+    theirs: Scores,
+    threshold: float = THRESHOLD,
+    pooling: Pooling = MEAN,
+    drawing: Drawing = DRAWING,
+) -> Comparison:
     """Matches windows by the end of their paths, CLASS/NAME_J.png, whatever folders stand before.
+
+    Scores are compared as they are, not calibrated; videos by the windows that both sides have; sources
+    are those of `ours`.
 
     Raises ScoresError where one side holds a window twice or the two disagree about a label.
     """
@@ -43,6 +57,8 @@ def compare(ours: Scores, theirs: Scores, threshold: float = THRESHOLD) -> Compa
     for key, label, other in zip(shared, ours_shared.label, theirs_shared.label, strict=True):
         if label != other:
             raise ScoresError(f"window {key}: label {label} on one side, {other} on the other")
+    # Whatever the other side calls its videos, the same windows make them.
+    theirs_shared = dataclasses.replace(theirs_shared, video=ours_shared.video, source=ours_shared.source)
     apart = np.abs(ours_shared.score - theirs_shared.score)
     return Comparison(
         shared=len(shared),
@@ -55,8 +71,12 @@ def compare(ours: Scores, theirs: Scores, threshold: float = THRESHOLD) -> Compa
         flipped=int(((ours_shared.score >= threshold) != (theirs_shared.score >= threshold)).sum()),
         ours=window_metrics(ours_shared, threshold),
         theirs=window_metrics(theirs_shared, threshold),
-        our_videos=video_metrics(ours_shared, threshold),
-        their_videos=video_metrics(theirs_shared, threshold),
+        our_videos=video_metrics(ours_shared, threshold, pooling),
+        their_videos=video_metrics(theirs_shared, threshold, pooling),
+        window_differences=_differences(ours_shared, theirs_shared, threshold, drawing),
+        video_differences=_differences(
+            video_scores(ours_shared, pooling), video_scores(theirs_shared, pooling), threshold, drawing
+        ),
     )
 
 
@@ -84,13 +104,61 @@ def comparison_text(comparison: Comparison, *, ours: str = "these", theirs: str 
             f"videos: {theirs}": comparison.their_videos,
         }
     )
-    return "\n".join([*lines, "", "On the shared windows", table])
+    return "\n".join([*lines, "", "On the shared windows", table, "", _differences_text(comparison)])
 
 
 def comparison_json(comparison: Comparison) -> dict:
     """The comparison for metrics.json; of the windows on one side only, how many."""
     only = {"only_ours": len(comparison.only_ours), "only_theirs": len(comparison.only_theirs)}
-    return {**dataclasses.asdict(comparison), **only}
+    levels = ("window_differences", "video_differences")
+    differences = {level: _differences_json(comparison, level) for level in levels}
+    plain = {
+        field.name: getattr(comparison, field.name)
+        for field in dataclasses.fields(comparison)
+        if field.name not in differences
+    }
+    metrics = {name: dataclasses.asdict(value) for name, value in plain.items() if isinstance(value, Metrics)}
+    return {**plain, **metrics, **differences, **only}
+
+
+def difference(ours: Metrics, theirs: Metrics, figure: str) -> float | None:
+    """Ours - theirs; None where either lacks the figure."""
+    a, b = getattr(ours, figure), getattr(theirs, figure)
+    return None if a is None or b is None else a - b
+
+
+def _differences(
+    ours: Scores | VideoScores, theirs: Scores | VideoScores, threshold: float, drawing: Drawing
+) -> Intervals:
+    both = (threshold, threshold)
+    return difference_intervals(ours.label, ours.score, theirs.score, ours.source, both, drawing)
+
+
+def _differences_json(comparison: Comparison, level: str) -> dict:
+    ours, theirs, found = _sides(comparison, level)
+    return {
+        name: {"value": difference(ours, theirs, name), "interval": list(ends) if ends else None}
+        for name, ends in found.values.items()
+    }
+
+
+def _differences_text(comparison: Comparison) -> str:
+    lines = [["difference", "windows", "interval", "videos", "interval"]]
+    sides = [_sides(comparison, level) for level in ("window_differences", "video_differences")]
+    for name in _DIFFERENCES:
+        line = [name]
+        for ours, theirs, found in sides:
+            line += [number(difference(ours, theirs, name)), interval(found[name])]
+        lines.append(line)
+    drawing, warning = sides[1][2].drawing, sides[1][2].warning
+    title = f"Ours - theirs, {drawing.level:.0%} intervals over sources; one that holds 0 shows no difference"
+    return "\n".join([title, align(lines), *([f"warning: {warning}"] if warning else [])])
+
+
+def _sides(comparison: Comparison, level: str) -> tuple[Metrics, Metrics, Intervals]:
+    if level == "window_differences":
+        return comparison.ours, comparison.theirs, comparison.window_differences
+    return comparison.our_videos, comparison.their_videos, comparison.video_differences
 
 
 def _keys(scores: Scores) -> dict[str, int]:

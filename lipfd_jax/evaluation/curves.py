@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import confusion_matrix_at_thresholds
 
+PARTIAL_FPR = 0.1  # up to which the partial area under the ROC curve counts
+
 
 @dataclass(frozen=True, eq=False)
 class Curve:
@@ -50,6 +52,11 @@ def equal_error_rate(points: Curve) -> tuple[float, float]:
     eer = points.fpr[before] + share * (points.fpr[after] - points.fpr[before])
     low, high = points.thresholds[after], points.thresholds[before]
     return float(eer), float(high + share * (low - high) if np.isfinite(high) else low)
+
+
+def found_at(points: Curve, fpr: float) -> float:
+    """Largest share of fakes found at a threshold with at most this share of false alarms."""
+    return float(points.tpr[points.fp <= fpr * points.fp[-1] + 1e-9].max())
 
 
 def best_accuracy(points: Curve) -> tuple[float, float | None]:

@@ -5,9 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
 
-from lipfd_jax.evaluation.curves import Curve, best_accuracy, checked, curve, equal_error_rate  # noqa: F401
-from lipfd_jax.evaluation.pooling import VideoScores, video_scores  # noqa: F401
+from lipfd_jax.evaluation import calibration_metrics
+from lipfd_jax.evaluation.curves import (  # noqa: F401
+    PARTIAL_FPR,
+    Curve,
+    best_accuracy,
+    checked,
+    curve,
+    equal_error_rate,
+    found_at,
+)
+from lipfd_jax.evaluation.pooling import MEAN, Pooling, VideoScores, video_scores  # noqa: F401
 from lipfd_jax.evaluation.scores import Scores
+from lipfd_jax.evaluation.subsets import generator_scores  # noqa: F401
 
 THRESHOLD = 0.5  # where nothing else is asked for; a score of at least this is called fake: released code
 
@@ -27,12 +37,23 @@ class Metrics:
     fp: int  # real called fake: false alarms
     fn: int  # fakes called real: misses
     acc: float | None  # share called rightly
+    balanced_acc: float | None  # mean of the shares of real ones and of fakes called rightly
     fpr: float | None  # fp / real
     fnr: float | None  # fn / fakes
+    f1: float | None  # 2 tp / (2 tp + fp + fn)
     ap: float | None  # average precision: sum of precision x step in recall
     auc: float | None  # area under the ROC curve = chance that a fake scores above a real one, ties half
+    partial_auc: float | None  # area up to FPR 10 %, scaled so that guessing is 0.5 (McClish, 1989)
     eer: float | None  # error rate where fpr = fnr, interpolated along the ROC curve
     eer_threshold: float | None  # score at that place
+    tpr_at_fpr_1: float | None  # largest share of fakes found with at most 1 % of the real ones called fake
+    tpr_at_fpr_5: float | None  # the same at 5 %
+    brier: float | None  # mean squared distance of score and label
+    log_loss: float | None  # natural logarithm
+    ece: float | None  # expected calibration error over 15 bins of equal width
+    cllr: float | None  # cost of the log likelihood ratios, bits
+    min_cllr: float | None  # the same after the best rising map of the scores
+    calibration_loss: float | None  # cllr - min_cllr
     best_acc: float | None  # best accuracy over all thresholds: chosen after the fact, so too hopeful
     best_threshold: float | None  # lowest score called fake there; None where calling nothing fake is best
     missing: str = ""
@@ -52,32 +73,21 @@ def compute_metrics(labels: np.ndarray, scores: np.ndarray, threshold: float = T
     """All metrics of labels (n,) (0 real, 1 fake) and scores (n,) (probability of fake).
 
     With one class only, or nothing at all, the figures that compare the classes are None; never an error.
-    Raises ValueError for other shapes, other labels or scores that are not finite.
+    Raises ValueError for other shapes, other labels, or scores that are not numbers in 0..1.
     """
     labels, scores = checked(labels, scores)
+    if ((scores < 0) | (scores > 1)).any():
+        raise ValueError(f"scores must be probabilities, 0..1, found {scores.min():g} to {scores.max():g}")
     n, positives = len(labels), int(labels.sum())
-    tn, fp, fn, tp = _confusion(labels, scores >= threshold)
-    points = curve(labels, scores)
     both = 0 < positives < n
-    eer, eer_threshold = equal_error_rate(points) if both else (None, None)
-    best_acc, best_threshold = best_accuracy(points) if n else (None, None)
     return Metrics(
         n=n,
         positives=positives,
         threshold=float(threshold),
-        tp=tp,
-        tn=tn,
-        fp=fp,
-        fn=fn,
-        acc=_share(tp + tn, n),
-        fpr=_share(fp, n - positives),
-        fnr=_share(fn, positives),
-        ap=float(average_precision_score(labels, scores)) if both else None,
-        auc=float(roc_auc_score(labels, scores)) if both else None,
-        eer=eer,
-        eer_threshold=eer_threshold,
-        best_acc=best_acc,
-        best_threshold=best_threshold,
+        **_at_threshold(labels, scores >= threshold),
+        **(_of_both_classes(labels, scores) if both else dict.fromkeys(_COMPARING)),
+        **_of_probabilities(labels, scores),
+        **_in_hindsight(labels, scores),
         missing="" if both else _missing(n, positives),
     )
 
@@ -87,22 +97,10 @@ def window_metrics(scores: Scores, threshold: float = THRESHOLD) -> Metrics:
     return compute_metrics(scores.label, scores.score, threshold)
 
 
-def video_metrics(scores: Scores, threshold: float = THRESHOLD) -> Metrics:
-    """Metrics with every video counted once, by the mean of its windows' scores."""
-    videos = video_scores(scores)
+def video_metrics(scores: Scores, threshold: float = THRESHOLD, pooling: Pooling = MEAN) -> Metrics:
+    """Metrics with every video counted once, by its windows' pooled score, not calibrated."""
+    videos = video_scores(scores, pooling)
     return compute_metrics(videos.label, videos.score, threshold)
-
-
-def generator_scores(scores: Scores) -> dict[str, Scores]:
-    """For each generator its fakes together with *all* real windows; empty where no generator is known.
-
-    Fakes without one stand under "" if others have one. Real windows belong to no generator.
-    """
-    fake = scores.label == 1
-    names = sorted(set(scores.generator[fake]))
-    if not any(names):
-        return {}
-    return {name: scores.select(~fake | (scores.generator == name)) for name in names}
 
 
 def released_figures(scores: Scores) -> ReleasedFigures:
@@ -113,6 +111,69 @@ def released_figures(scores: Scores) -> ReleasedFigures:
     metrics = window_metrics(scores)
     hard = compute_metrics(scores.label, (scores.score >= THRESHOLD).astype(np.float64))
     return ReleasedFigures(acc=metrics.acc, ap=hard.ap, fpr=metrics.fnr, fnr=metrics.fpr)
+
+
+def _at_threshold(labels: np.ndarray, called: np.ndarray) -> dict[str, int | float | None]:
+    tn, fp, fn, tp = _confusion(labels, called)
+    fpr, fnr = _share(fp, fp + tn), _share(fn, fn + tp)
+    return {
+        "tp": tp,
+        "tn": tn,
+        "fp": fp,
+        "fn": fn,
+        "acc": _share(tp + tn, len(labels)),
+        "balanced_acc": None if fpr is None or fnr is None else 1 - (fpr + fnr) / 2,
+        "fpr": fpr,
+        "fnr": fnr,
+        "f1": _share(2 * tp, 2 * tp + fp + fn),
+    }
+
+
+_COMPARING = (
+    "ap",
+    "auc",
+    "partial_auc",
+    "eer",
+    "eer_threshold",
+    "tpr_at_fpr_1",
+    "tpr_at_fpr_5",
+    "cllr",
+    "min_cllr",
+    "calibration_loss",
+)
+
+
+def _of_both_classes(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    points = curve(labels, scores)
+    eer, eer_threshold = equal_error_rate(points)
+    cllr, least = calibration_metrics.cllr(labels, scores), calibration_metrics.min_cllr(labels, scores)
+    return {
+        "ap": float(average_precision_score(labels, scores)),
+        "auc": float(roc_auc_score(labels, scores)),
+        "partial_auc": float(roc_auc_score(labels, scores, max_fpr=PARTIAL_FPR)),
+        "eer": eer,
+        "eer_threshold": eer_threshold,
+        "tpr_at_fpr_1": found_at(points, 0.01),
+        "tpr_at_fpr_5": found_at(points, 0.05),
+        "cllr": cllr,
+        "min_cllr": least,
+        "calibration_loss": cllr - least,
+    }
+
+
+def _of_probabilities(labels: np.ndarray, scores: np.ndarray) -> dict[str, float | None]:
+    if not len(labels):
+        return dict.fromkeys(("brier", "log_loss", "ece"))
+    return {
+        "brier": calibration_metrics.brier(labels, scores),
+        "log_loss": calibration_metrics.logarithmic_loss(labels, scores),
+        "ece": calibration_metrics.expected_calibration_error(labels, scores),
+    }
+
+
+def _in_hindsight(labels: np.ndarray, scores: np.ndarray) -> dict[str, float | None]:
+    best = best_accuracy(curve(labels, scores)) if len(labels) else (None, None)
+    return dict(zip(("best_acc", "best_threshold"), best, strict=True))
 
 
 def _confusion(labels: np.ndarray, called: np.ndarray) -> tuple[int, int, int, int]:

@@ -6,15 +6,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lipfd_jax import files
+from lipfd_jax.evaluation import metrics_file
+from lipfd_jax.evaluation.bootstrap import DRAWING, Drawing
 from lipfd_jax.evaluation.compare import Comparison, compare, comparison_json, comparison_text
+from lipfd_jax.evaluation.decision import PLAIN, Decision
 from lipfd_jax.evaluation.examples import ReportPicture
-from lipfd_jax.evaluation.metrics import THRESHOLD
+from lipfd_jax.evaluation.metrics import released_figures
+from lipfd_jax.evaluation.metrics_file import metrics_csv, metrics_json
 from lipfd_jax.evaluation.page import Section
 from lipfd_jax.evaluation.report import write_report
 from lipfd_jax.evaluation.scores import Scores
-from lipfd_jax.evaluation.table import metrics_json, metrics_table
+from lipfd_jax.evaluation.summary import summarise
+from lipfd_jax.evaluation.table import summary_table
 
-METRICS, REPORT = "metrics.json", "report.html"
+REPORT = "report.html"
 
 
 def write_results(
@@ -22,7 +27,8 @@ def write_results(
     output: str | os.PathLike | None,
     *,
     notes: Mapping[str, str],
-    threshold: float = THRESHOLD,
+    decision: Decision = PLAIN,
+    drawing: Drawing = DRAWING,
     others: Scores | None = None,
     others_name: str = "the other scores",
     pictures: Sequence[ReportPicture] = (),
@@ -32,7 +38,8 @@ def write_results(
     Args:
       output: the folder, made if need be; None to print only.
       notes: what the reader has to know: inputs, windows, checkpoint, ...
-      threshold: a score of at least this is called fake.
+      decision: how videos are pooled, calibrated and called fake.
+      drawing: how intervals are made.
       others: scores of somebody else for windows of the same names, to compare with.
       others_name: what to call them.
       pictures: examples for the report.
@@ -44,10 +51,11 @@ def write_results(
       ScoresError: the two sides disagree about a window's label, or hold one twice.
       OSError: the folder can't be written to.
     """
-    print(metrics_table(scores, threshold))
-    figures, sections = metrics_json(scores, notes, threshold), []
+    summary, released, sections = summarise(scores, decision, drawing), released_figures(scores), []
+    print(summary_table(summary, released))
+    figures = metrics_json(summary, released, notes)
     if others is not None:
-        comparison = compare(scores, others, threshold)
+        comparison = compare(scores, others, decision.window_threshold, decision.pooling, drawing)
         print(f"\nCompared with {others_name}\n{comparison_text(comparison)}")
         figures["comparison"] = comparison_json(comparison)
         sections = [_section(comparison, others_name)]
@@ -55,7 +63,8 @@ def write_results(
         return figures
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
-    files.write_json(output / METRICS, figures)
+    files.write_json(output / metrics_file.NAME, figures)
+    files.write_text(output / metrics_file.TABLE, metrics_csv(summary))
     title = "Lip-sync forgery detection"
     report = write_report(
         scores, output / REPORT, title=title, notes=notes, pictures=pictures, sections=sections

@@ -15,8 +15,8 @@ from tqdm import tqdm
 from lipfd_jax.checkpoints.store import Opened, open_model
 from lipfd_jax.data import records
 from lipfd_jax.data.sources import RecordSource, windows_mode
+from lipfd_jax.evaluation.decision import decide
 from lipfd_jax.evaluation.examples import ReportPicture, example_windows
-from lipfd_jax.evaluation.metrics import THRESHOLD
 from lipfd_jax.evaluation.predict import Chosen, Prediction, predict
 from lipfd_jax.evaluation.results import write_results
 from lipfd_jax.evaluation.scores import Scores, ScoresWriter, read_scores
@@ -35,7 +35,7 @@ def evaluate(
     batch_size: int = 8,
     threads: int = 2,
     against: str | None = None,
-    threshold: float = THRESHOLD,
+    threshold: float | None = None,
 ) -> Scores:
     """Scores every record of a source with a checkpoint and writes what there is to know.
 
@@ -67,7 +67,7 @@ def evaluate(
         scores,
         output,
         notes=notes,
-        threshold=threshold,
+        decision=decide(threshold=threshold),
         others=others,
         others_name=Path(against).name if against else "",
         pictures=list(_pictures(graph, state, source, scores, mesh)),

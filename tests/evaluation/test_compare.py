@@ -1,6 +1,7 @@
 """Two scores files side by side."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -66,7 +67,10 @@ def test_text_and_json():
     assert "1 only in mine: 0_real/a_0.png" in text
     assert "1 only in published: 1_fake/c_0.png" in text
     assert "windows: mine" in text
+    assert "warning: intervals are too narrow" in text
     assert comparison_json(found)["only_ours"] == 1
+    assert comparison_json(found)["window_differences"]["acc"]["value"] == pytest.approx(-1 / 3)
+    assert json.loads(json.dumps(comparison_json(found), allow_nan=False))
     assert comparison_json(found)["theirs"]["acc"] == 1.0
 
 

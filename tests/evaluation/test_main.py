@@ -23,6 +23,8 @@ def test_published_scores(tmp_path, golden):
     content = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert content["comparison"]["largest"] == 0
     assert content["videos"]["n"] == 838
+    assert content["comparison"]["video_differences"]["auc"]["interval"] == [0, 0]
+    assert "all,,videos,auc,0.9959" in (tmp_path / "out" / "metrics.csv").read_text()
     assert "3,406 shared windows" in (tmp_path / "out" / "report.html").read_text()
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from lipfd_jax.evaluation import metrics
+from lipfd_jax.evaluation import curves, metrics, pooling, subsets
 from lipfd_jax.evaluation.scores import ScoreRow, Scores, ScoresError, read_scores
 
 
@@ -49,6 +49,12 @@ def test_agrees_with_scikit_learn(seed, ties):
     # The crossing, found here as the zero of fpr - fnr along the whole curve.
     place = np.interp(0, fpr + tpr - 1, np.arange(len(fpr)))
     assert found.eer == pytest.approx(np.interp(place, np.arange(len(fpr)), fpr), abs=1e-12)
+    assert found.balanced_acc == pytest.approx(reference.balanced_accuracy_score(labels, called))
+    assert found.f1 == pytest.approx(reference.f1_score(labels, called))
+    assert found.partial_auc == pytest.approx(reference.roc_auc_score(labels, scores, max_fpr=0.1))
+    for rate, value in ((0.01, found.tpr_at_fpr_1), (0.05, found.tpr_at_fpr_5)):
+        assert value == max(tpr[fpr <= rate])
+    assert found.brier == pytest.approx(np.mean((scores - labels) ** 2))
     right = [np.mean((scores >= threshold) == labels) for threshold in thresholds]
     assert found.best_acc == pytest.approx(max(right))
     if found.best_threshold is not None:
@@ -57,7 +63,7 @@ def test_agrees_with_scikit_learn(seed, ties):
 
 def test_curve_agrees_with_scikit_learn():
     labels, scores = _random(3, ties=True)
-    points = metrics.curve(labels, scores)
+    points = curves.curve(labels, scores)
     fpr, tpr, thresholds = reference.roc_curve(labels, scores, drop_intermediate=False)
     np.testing.assert_allclose(points.fpr, fpr)
     np.testing.assert_allclose(points.tpr, tpr)
@@ -84,6 +90,14 @@ def test_published_scores(golden):
     assert released.ap == pytest.approx(0.92173, abs=5e-6)
     assert released.fpr == pytest.approx(0.09603, abs=5e-6)
     assert released.fnr == pytest.approx(0.03025, abs=5e-6)
+
+
+def test_found_at_a_rate_of_false_alarms():
+    # 100 real ones from 0 to 0.99: one false alarm in a hundred leaves those above 0.98.
+    scores = np.concatenate([np.arange(100) / 100, [0.985, 0.975, 0.945, 0.9]])
+    labels = np.repeat([0, 1], [100, 4])
+    found = metrics.compute_metrics(labels, scores)
+    assert (found.tpr_at_fpr_1, found.tpr_at_fpr_5) == (0.25, 0.75)
 
 
 def test_eer_crosses_between_points():
@@ -131,12 +145,19 @@ def test_one_class_or_none(labels, acc, fpr, fnr, reason):
     found = metrics.compute_metrics(np.array(labels), np.array([0.2, 0.8][: len(labels)]))
     assert (found.acc, found.fpr, found.fnr) == (acc, fpr, fnr)
     assert (found.auc, found.ap, found.eer, found.eer_threshold) == (None,) * 4
+    assert (found.partial_auc, found.cllr, found.min_cllr, found.balanced_acc) == (None,) * 4
+    assert (found.brier is None) == (found.ece is None) == (found.log_loss is None) == (not labels)
     assert reason in found.missing
 
 
 @pytest.mark.parametrize(
     ("labels", "scores", "message"),
-    [([0, 2], [0.1, 0.2], "labels must be"), ([0, 1], [0.1, np.nan], "score 1"), ([0], [0.1, 0.2], "length")],
+    [
+        ([0, 2], [0.1, 0.2], "labels must be"),
+        ([0, 1], [0.1, np.nan], "score 1"),
+        ([0], [0.1, 0.2], "length"),
+        ([0, 1], [0.1, 3.5], "probabilities"),
+    ],
 )
 def test_refuses_wrong_arrays(labels, scores, message):
     with pytest.raises(ValueError, match=message):
@@ -147,7 +168,7 @@ def test_videos_are_means_of_windows():
     scores = _scores(
         [("1_fake/b", 0, 1, 0.9), ("0_real/a", 0, 0, 0.6), ("1_fake/b", 1, 1, 0.3), ("0_real/a", 1, 0, 0.2)]
     )
-    videos = metrics.video_scores(scores)
+    videos = pooling.video_scores(scores)
     assert videos.video.tolist() == ["0_real/a", "1_fake/b"]
     assert videos.score == pytest.approx([0.4, 0.6])
     assert videos.windows.tolist() == [2, 2]
@@ -159,14 +180,14 @@ def test_videos_are_means_of_windows():
 def test_mean_of_equal_scores_is_that_score():
     value = np.nextafter(0.5, 1)
     scores = _scores([("1_fake/a", window, 1, value) for window in range(7)])
-    assert metrics.video_scores(scores).score.tolist() == [value]
+    assert pooling.video_scores(scores).score.tolist() == [value]
 
 
 def test_video_with_two_labels_is_refused():
     scores = _scores([("v", 0, 1, 0.9), ("w", 0, 0, 0.6)])
     scores.video[:] = "v"
     with pytest.raises(ScoresError, match="'v'"):
-        metrics.video_scores(scores)
+        pooling.video_scores(scores)
 
 
 def test_generators_meet_all_real_windows():
@@ -177,18 +198,18 @@ def test_generators_meet_all_real_windows():
         ("b", 0, 1, 0.3, "B"),
         ("c", 0, 1, 0.7),
     ]
-    parts = metrics.generator_scores(_scores(values))
+    parts = subsets.generator_scores(_scores(values))
     assert {name: part.video.tolist() for name, part in parts.items()} == {
         "": ["r", "r", "c"],
         "A": ["r", "r", "a"],
         "B": ["r", "r", "b"],
     }
     assert metrics.window_metrics(parts["B"]).auc == 0.5
-    assert metrics.generator_scores(_scores([("r", 0, 0, 0.1, "camera"), ("c", 0, 1, 0.7)])) == {}
+    assert subsets.generator_scores(_scores([("r", 0, 0, 0.1, "camera"), ("c", 0, 1, 0.7)])) == {}
 
 
 def test_nothing_scored():
     empty = Scores.from_rows([])
     assert metrics.video_metrics(empty).missing == "nothing was scored"
     assert metrics.released_figures(empty).ap is None
-    assert metrics.generator_scores(empty) == {}
+    assert subsets.generator_scores(empty) == {}

@@ -1,0 +1,80 @@
+"""metrics.json and metrics.csv: every figure with its interval, for programs. See docs/evaluation.md."""
+
+import csv
+import dataclasses
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lipfd_jax.evaluation.decision import Decision
+from lipfd_jax.evaluation.metrics import ReleasedFigures
+from lipfd_jax.evaluation.summary import Level, Summary
+
+VERSION = 2  # of the keys of metrics.json; rises when one changes its meaning or goes
+NAME, TABLE = "metrics.json", "metrics.csv"
+COLUMNS = ("part", "name", "level", "figure", "value", "low", "high")
+
+
+def metrics_json(summary: Summary, released: ReleasedFigures, notes: Mapping[str, str]) -> dict[str, Any]:
+    """The content of metrics.json: numbers, strings, lists and None only (no NaN); rates as fractions."""
+    drawing = summary.windows.intervals.drawing
+    return {
+        "version": VERSION,
+        "notes": {str(key): str(value) for key, value in notes.items()},
+        "decision": _decision(summary.decision),
+        "bootstrap": {"unit": "source", **dataclasses.asdict(drawing)},
+        **_levels(summary),
+        "parts": {
+            kind: {name: _levels(part) for name, part in parts.items()}
+            for kind, parts in summary.parts.items()
+        },
+        "as_released": dataclasses.asdict(released),
+    }
+
+
+def metrics_csv(summary: Summary) -> str:
+    """One line a figure: part (all, generator, ...), name, level, figure, value, low and high end."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(["all", "", *row] for row in _rows(summary))
+    for kind, parts in summary.parts.items():
+        writer.writerows([kind, name, *row] for name, part in parts.items() for row in _rows(part))
+    return text.getvalue()
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    calibration = decision.calibration
+    return {
+        "pooling": decision.pooling.kind,
+        "top": decision.pooling.top,
+        "threshold": decision.threshold,
+        "threshold_choice": decision.chosen,
+        "calibration": calibration.to_json() if calibration else None,
+    }
+
+
+def _levels(summary: Summary) -> dict[str, Any]:
+    return {"windows": _level(summary.windows), "videos": _level(summary.videos)}
+
+
+def _level(level: Level) -> dict[str, Any]:
+    intervals = level.intervals
+    return {
+        **dataclasses.asdict(level.metrics),
+        "intervals": {name: list(ends) if ends else None for name, ends in intervals.values.items()},
+        "real_sources": intervals.real_sources,
+        "fake_sources": intervals.fake_sources,
+        "warning": intervals.warning,
+    }
+
+
+def _rows(summary: Summary) -> Iterator[list[Any]]:
+    for name in ("windows", "videos"):
+        level: Level = getattr(summary, name)
+        for field in dataclasses.fields(level.metrics):
+            if field.name == "missing":
+                continue
+            ends = level.intervals[field.name] or ("", "")
+            value = getattr(level.metrics, field.name)
+            yield [name, field.name, "" if value is None else value, *ends]
