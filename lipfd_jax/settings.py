@@ -33,6 +33,15 @@ def filled(default: T, values: Mapping[str, Any], where: str = "") -> T:
     return dataclasses.replace(default, **changed)
 
 
+def within(settings: Any, where: str = "", **bounds: tuple[float, float]) -> None:
+    """Checks that fields lie between two numbers, both allowed; ValueError names the first that does not."""
+    for name, (low, high) in bounds.items():
+        value = getattr(settings, name)
+        if not low <= value <= high:  # also what is not a number
+            span = f"at least {low}" if high == float("inf") else f"{low} to {high}"
+            raise ValueError(f"{where}{name}={value!r}: expected {span}")
+
+
 def _unknown(name: str, kinds: Mapping[str, Any], where: str) -> str:
     near = difflib.get_close_matches(name, kinds, n=1)
     hint = f" Did you mean {where}{near[0]}?" if near else ""

@@ -9,6 +9,7 @@ import numpy as np
 
 from lipfd_jax.data import sound_perturbations
 from lipfd_jax.data.frame_perturbations import LEVELS, perturb
+from lipfd_jax.settings import within
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,12 +38,9 @@ class AugmentationSettings:
     sound_trim: float = 0.1  # leading silence cut off: 25 to 45 dB or more below the clip's loudest
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.type is float and not 0 <= value <= 1:
-                raise ValueError(f"augmentation.{field.name}={value!r}: expected a probability from 0 to 1")
-        if self.highest_level not in LEVELS:
-            raise ValueError(f"augmentation.highest_level={self.highest_level!r}: expected 1 to 5")
+        probabilities = [field.name for field in dataclasses.fields(self) if field.type is float]
+        within(self, "data.augmentation.", **dict.fromkeys(probabilities, (0, 1)))
+        within(self, "data.augmentation.", highest_level=(min(LEVELS), max(LEVELS)))
 
 
 OFF = AugmentationSettings(enabled=False)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 
 from lipfd_jax.models.lipfd import Output
 
@@ -31,9 +32,9 @@ def bce(
       label_smoothing: labels become label * (1 - s) + s / 2.
     """
     logits = logits.astype(jnp.float32)
+    # Not optax.smooth_labels: it takes the last axis for classes, which here are samples.
     targets = labels.astype(jnp.float32) * (1 - label_smoothing) + label_smoothing / 2
-    losses = jnp.maximum(logits, 0) - logits * targets + jnp.log1p(jnp.exp(-jnp.abs(logits)))
-    return _mean(losses, weights)
+    return _mean(optax.sigmoid_binary_cross_entropy(logits, targets), weights)
 
 
 def region_awareness(region_weights: jax.Array, *, weights: jax.Array | None = None) -> jax.Array:

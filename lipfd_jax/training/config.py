@@ -1,12 +1,16 @@
 """Every setting of a training run, a line each, with what it means and its default."""
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from lipfd_jax.data.augmentation import AugmentationSettings
 from lipfd_jax.models.lipfd import ModelConfig
-from lipfd_jax.settings import filled
+from lipfd_jax.settings import filled, within
+
+_ANY = float("inf")
+_LARGEST = sys.float_info.max  # finite
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +25,9 @@ class DataSettings:
     threads: int = 4  # reading threads per process; each has a batch in work, 7.5 MB a sample
     balance: bool = False  # draw real and fake equally often, whatever the data holds
     augmentation: AugmentationSettings = dataclasses.field(default_factory=AugmentationSettings)
+
+    def __post_init__(self) -> None:
+        within(self, "data.", validation_samples=(0, _ANY), threads=(1, 1024))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +44,12 @@ class OptimizerSettings:
     accumulate: int = 1  # parts a batch is cut into, to fit memory
     ema: float = 0.0  # decay of an averaged copy of the parameters, which is then evaluated; 0 for none
 
+    def __post_init__(self) -> None:
+        rates = ("learning_rate", "final_factor", "weight_decay", "clip_norm", "encoder_factor")
+        within(self, "optimizer.", **dict.fromkeys(rates, (0, _LARGEST)))
+        within(self, "optimizer.", warmup_steps=(0, _ANY), trained_blocks=(-1, _ANY), accumulate=(1, _ANY))
+        within(self, "optimizer.", ema=(0, 1))
+
 
 @dataclasses.dataclass(frozen=True)
 class LossSettings:
@@ -44,6 +57,12 @@ class LossSettings:
 
     region_weight: float = 0.01  # 0.01 worked, 1 was unstable (published replications)
     label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        within(self, "loss.", region_weight=(0, _LARGEST), label_smoothing=(0, 1))
+
+
+_PERIODS = ("log_every", "evaluate_every", "checkpoint_every")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +73,7 @@ class Experiment:
     seed: int = 0
     steps: int = 20_000
     batch_size: int = 256  # global, over all devices and processes
-    log_every: int = 50  # steps between lines in metrics.jsonl
+    log_every: int = 50  # steps between lines in metrics.jsonl; 0 for none, also below
     evaluate_every: int = 1000  # steps between looks at the validation split
     checkpoint_every: int = 1000
     keep: int = 2  # latest checkpoints kept, besides the best by validation AUC
@@ -67,7 +86,9 @@ class Experiment:
     optimizer: OptimizerSettings = dataclasses.field(default_factory=OptimizerSettings)
     loss: LossSettings = dataclasses.field(default_factory=LossSettings)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
+        within(self, seed=(0, 2**31 - 1), steps=(1, 2**31 - 1), batch_size=(1, _ANY), keep=(1, _ANY))
+        within(self, fsdp=(1, _ANY), **dict.fromkeys(_PERIODS, (0, _ANY)))
         if self.batch_size % self.optimizer.accumulate:
             raise ValueError(
                 f"batch_size {self.batch_size} can't be cut into optimizer.accumulate="

@@ -31,7 +31,7 @@ def make_step(recipe: Recipe) -> Step:
         trainable = nnx.to_pure_dict(state.trainable)
         updates, optimizer = recipe.optimizer.update(gradients, state.optimizer, trainable)
         trainable = _like(state.trainable, optax.apply_updates(trainable, updates))
-        measured |= {"gradient_norm": optax.global_norm(gradients), "learning_rate": rate(state.step)}
+        measured |= {"gradient_norm": optax.tree.norm(gradients), "learning_rate": rate(state.step)}
         return state.replace(
             step=state.step + 1,
             trainable=trainable,
@@ -99,4 +99,5 @@ def _averaged(state: TrainState, trainable: Any, decay: float) -> Any:
         return None
     # Warmed up, so that the first steps do not carry the random start along for 1 / (1 - decay) steps.
     decay = jnp.minimum(decay, (1.0 + state.step) / (10.0 + state.step))
-    return jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.ema, trainable)
+    # Not optax.ema: it keeps a count and a debiased copy of its own, where `step` and `ema` say it already.
+    return optax.incremental_update(trainable, state.ema, 1 - decay)

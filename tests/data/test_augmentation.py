@@ -95,7 +95,7 @@ def test_every_encoding_can_be_augmented(encoding, sample):
 
 @pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
 def test_a_probability_out_of_range_is_named(value):
-    with pytest.raises(ValueError, match=r"augmentation\.blur=.*expected a probability"):
+    with pytest.raises(ValueError, match=r"augmentation\.blur=.*expected 0 to 1"):
         AugmentationSettings(blur=value)
     with pytest.raises(ValueError, match=r"augmentation\.highest_level=6"):
         AugmentationSettings(highest_level=6)

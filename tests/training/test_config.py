@@ -43,3 +43,29 @@ def test_published_configs_build(variant):
 def test_demo_config_builds():
     config = importlib.import_module("lipfd_jax.experiments.demo").get_config()
     assert Experiment.from_dict(config.to_dict()).name == "demo"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"batch_size": 0}, "batch_size=0: expected at least 1"),
+        ({"steps": 0}, "steps=0: expected 1 to"),
+        ({"keep": 0}, "keep=0: expected at least 1"),
+        ({"fsdp": 0}, "fsdp=0: expected at least 1"),
+        ({"seed": -1}, "seed=-1"),
+        ({"checkpoint_every": -5}, "checkpoint_every=-5: expected at least 0"),
+        ({"data": {"validation_samples": -1}}, r"data\.validation_samples=-1: expected at least 0"),
+        ({"data": {"threads": 0}}, r"data\.threads=0"),
+        ({"data": {"augmentation": {"blur": 1.5}}}, r"data\.augmentation\.blur=1\.5: expected 0 to 1"),
+        ({"optimizer": {"accumulate": 0}}, r"optimizer\.accumulate=0: expected at least 1"),
+        ({"optimizer": {"warmup_steps": -1}}, r"optimizer\.warmup_steps=-1: expected at least 0"),
+        ({"optimizer": {"learning_rate": float("nan")}}, r"optimizer\.learning_rate=nan"),
+        ({"optimizer": {"learning_rate": float("inf")}}, r"optimizer\.learning_rate=inf"),
+        ({"optimizer": {"ema": 1.5}}, r"optimizer\.ema=1\.5: expected 0 to 1"),
+        ({"loss": {"label_smoothing": -0.1}}, r"loss\.label_smoothing=-0\.1"),
+        ({"batch_size": 4, "optimizer": {"accumulate": 3}}, "equal parts"),
+    ],
+)
+def test_impossible_settings_are_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        Experiment.from_dict(values)
