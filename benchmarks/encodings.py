@@ -18,7 +18,7 @@ import numpy as np
 from absl import app, flags
 from PIL import Image
 
-from lipfd_jax.listing.clips import avlips_clips
+from lipfd_jax.listing.avlips import avlips_clips
 from lipfd_jax.preprocessing import encoding
 from lipfd_jax.preprocessing.composite import Window, composite
 from lipfd_jax.preprocessing.extraction import extract
@@ -162,7 +162,7 @@ def main(argv: list[str]) -> None:
     cv2.setNumThreads(0)
     step = max(10 // _WINDOWS.value, 1)
     clips = avlips_clips(_AVLIPS.value).clips
-    windows = [window for clip in clips for window in extract(clip).windows[::step][: _WINDOWS.value]]
+    windows = [window for clip in clips for window in extract(clip).cut_windows[::step][: _WINDOWS.value]]
     print(f"{len(windows)} windows, frames {windows[0].frames.shape[1:]}; OpenCV {cv2.__version__}\n")
     print("| coder | kB | in, ms | out, ms | mean error | largest |\n|---|---|---|---|---|---|")
     figures = candidates(windows) | records(windows)

@@ -34,7 +34,8 @@ from datasets_tfds.avlips.avlips_dataset_builder import Builder
 from datasets_tfds.avlips.make_dummy_data import chirp, write_wav
 from datasets_tfds.build import build
 from datasets_tfds.settings import Settings, changed
-from lipfd_jax.listing.clips import Clip, avlips_clips
+from lipfd_jax.listing.avlips import avlips_clips
+from lipfd_jax.listing.clips import Clip
 from lipfd_jax.preprocessing import encoding
 from lipfd_jax.preprocessing.windows import released_frames, released_starts
 

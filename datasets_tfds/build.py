@@ -13,9 +13,10 @@ from absl import app, flags, logging
 
 from datasets_tfds import options, report
 from datasets_tfds.avlips.avlips_dataset_builder import Builder
-from datasets_tfds.report import BuildError
+from datasets_tfds.errors import BuildError
 from datasets_tfds.settings import Settings
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.preprocessing.attempt import MachineError
 
 
 def build(
@@ -31,7 +32,7 @@ def build(
     """Builds a data set unless that was done before, and returns its builder.
 
     Args:
-      manual_dir: folder or archive with the data, see `inputs.find`.
+      manual_dir: folder or archive with the data, see `listing.layouts.find`.
       data_dir: TFDS's folder for data sets; the records go to data_dir/avlips/CONFIG/VERSION.
       file_format: array_record (default), or tfrecord, which needs TensorFlow.
       overwrite: build again what is built.
@@ -131,7 +132,11 @@ def main(argv: list[str]) -> None:
         )
     except KeyboardInterrupt:
         sys.exit("stopped; the same command goes on from here, finished videos are kept")
-    except (BuildError, ClipError, OSError, ValueError) as error:
+    except (MachineError, MemoryError, OSError) as error:
+        sys.exit(
+            f"error: {error or 'out of memory'}; once that is mended, the same command goes on from here"
+        )
+    except (BuildError, ClipError, ValueError) as error:
         sys.exit(f"error: {error}")
 
 

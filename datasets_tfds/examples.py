@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 import tensorflow_datasets as tfds
 
-from datasets_tfds.inputs import Item, Pictures
 from datasets_tfds.settings import Settings
-from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.listing.clips import ClipError, Composites, Item
 from lipfd_jax.preprocessing import encoding, extraction
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, LABELS
 
@@ -59,18 +58,18 @@ def examples(item: Item, settings: Settings) -> Examples:
     Raises:
       ClipError: the video can't be used; the message says why.
     """
-    if isinstance(item, Pictures):
-        return _from_pictures(item)
+    if isinstance(item, Composites):
+        return _from_composites(item)
     found = extraction.extract(item, settings.windows)
     records = []
-    for window in found.windows:
+    for window in found.cut_windows:
         fields = _fields(item, window.index, window.start_frame, window.fps, settings.windows)
         fields |= encoding.encode(window, settings.encoding, effort=settings.effort)
         records.append((key(item.video, window.index), fields))
     return Examples(tuple(records), tuple(found.warnings))
 
 
-def _from_pictures(item: Pictures) -> Examples:
+def _from_composites(item: Composites) -> Examples:
     records = []
     for window, path in item.paths:
         coded = path.read_bytes()

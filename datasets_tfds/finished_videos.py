@@ -2,19 +2,19 @@
 
 import dataclasses
 import hashlib
+import io
 import json
-import os
 import pathlib
 import zipfile
 from collections.abc import Iterator
 from typing import Any
 
 from datasets_tfds.examples import codec, examples
-from datasets_tfds.inputs import Item, files
 from datasets_tfds.settings import Settings
-from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.files import write_bytes
+from lipfd_jax.listing.clips import ClipError, Item
 
-FORMAT = 1  # raise it whenever extraction or encoding give other records: old parts are then not taken up
+FORMAT = 2  # raise it whenever extraction or encoding give other records: old parts are then not taken up
 _OUTCOME = "outcome.json"
 
 
@@ -30,13 +30,16 @@ class VideoOutcome:
 
 
 def video_records(item: Item, settings: Settings) -> tuple[VideoOutcome, list[bytes]]:
-    """Returns what became of a video, and its serialized records in the order of the outcome's keys."""
+    """Returns what became of a video, and its serialized records in the order of the outcome's keys.
+
+    Raises OSError or MemoryError for trouble of the machine: that is not the video's.
+    """
     try:
         made = examples(item, settings)
     except ClipError as error:
         return VideoOutcome(item.video, (), 0, problem=str(error)), []
-    except MemoryError:
-        return VideoOutcome(item.video, (), 0, problem="needs more memory than there is"), []
+    except (OSError, MemoryError):
+        raise  # the machine's, not the video's
     except Exception as error:  # a library's own error on a strange file must not end the build
         return VideoOutcome(item.video, (), 0, problem=f"{type(error).__name__}: {error}"), []
     serialized = [codec(settings).serialize(fields) for _, fields in made.records]
@@ -46,7 +49,7 @@ def video_records(item: Item, settings: Settings) -> tuple[VideoOutcome, list[by
 
 def path_of(item: Item, settings: Settings, folder: pathlib.Path) -> pathlib.Path:
     """Returns where the part of a video belongs: another name once its files or the settings changed."""
-    stats = [_stat(path) for path in files(item)]
+    stats = [_stat(path) for path in item.files]
     identity = [FORMAT, settings.encoding, settings.effort, settings.windows, dataclasses.asdict(item), stats]
     digest = hashlib.sha256(json.dumps(identity, default=str).encode()).hexdigest()
     return folder / digest[:2] / f"{digest[:32]}.part"
@@ -65,12 +68,12 @@ def finish(item: Item, settings: Settings, folder: pathlib.Path) -> VideoOutcome
     path = path_of(item, settings, folder)
     outcome, serialized = video_records(item, settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    with zipfile.ZipFile(partial, "w") as packed:  # stored as they are; a zip checks its members' sums
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as packed:  # stored as they are; a zip checks its members' sums
         packed.writestr(_OUTCOME, json.dumps(dataclasses.asdict(outcome)))
         for number, record in enumerate(serialized):
             packed.writestr(str(number), record)
-    os.replace(partial, path)
+    write_bytes(path, content.getbuffer())
     return outcome
 
 

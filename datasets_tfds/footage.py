@@ -28,6 +28,10 @@ class Pair:
     fake: Clip
 
     @property
+    def files(self) -> tuple[pathlib.Path, ...]:
+        return self.real.path, self.fake.path
+
+    @property
     def path(self) -> pathlib.Path:
         return self.fake.path
 

@@ -10,21 +10,19 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 import lipfd_jax
+from datasets_tfds.errors import BuildError
 from datasets_tfds.examples import codec, record_key
-from datasets_tfds.inputs import Inputs
 from datasets_tfds.settings import Settings
 from datasets_tfds.shards import Written
+from lipfd_jax.listing.clips import Listing
+from lipfd_jax.listing.names import printable
 from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES
 
 FILE = BUILD_REPORT
 
 
-class BuildError(RuntimeError):
-    """A build that is not what it should be; the message says what to do."""
-
-
 def describe(
-    inputs: Inputs, written: Sequence[Written], settings: Settings, left_out: Sequence[str]
+    listing: Listing, written: Sequence[Written], settings: Settings, left_out: Sequence[str]
 ) -> dict[str, Any]:
     """Returns the report of a build as plain JSON-able values, without the sums of its shards."""
     outcomes = [outcome for shard in written for outcome in shard.outcomes]
@@ -32,11 +30,15 @@ def describe(
     return {
         "project": lipfd_jax.__version__,
         "settings": settings.as_dict(),
-        "videos": {"listed": len(inputs.items), "built": len(outcomes) - len(bad), "left_out": len(left_out)},
+        "videos": {
+            "listed": len(listing.clips),
+            "built": len(outcomes) - len(bad),
+            "left_out": len(left_out),
+        },
         "records": sum(shard.records for shard in written),
         "bytes": sum(shard.bytes for shard in written),
         "splits": _by_split(written),
-        "problems": [{"name": n, "reason": r} for n, r in sorted([*inputs.problems, *bad])],
+        "problems": [{"name": n, "reason": r} for n, r in sorted([*listing.problems, *bad])],
         "warnings": [{"video": o.video, "warnings": list(o.warnings)} for o in outcomes if o.warnings],
         "left_out": sorted(left_out),
     }
@@ -71,7 +73,7 @@ def summary(report: dict[str, Any]) -> str:
     ]
     if report["left_out"]:
         lines.append(f"{len(report['left_out'])} videos are in no split")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def check_records(
@@ -155,5 +157,7 @@ def damaged_shards(folder: pathlib.Path) -> list[str]:
 
 def differences(old: dict[str, Any], settings: Settings) -> dict[str, tuple[Any, Any]]:
     """Returns which settings differ from those a build was made with: {name: (built with, asked for)}."""
-    asked = settings.as_dict()
-    return {name: (old.get(name), asked[name]) for name in asked if old.get(name) != asked[name]}
+    asked, defaults = settings.as_dict(), Settings().as_dict()
+    # Reports of earlier versions call the layout source, and lack the settings that came later.
+    old = {**defaults, **({"layout": old["source"]} if "source" in old else {}), **old}
+    return {name: (old[name], asked[name]) for name in asked if old[name] != asked[name]}

@@ -19,8 +19,8 @@ from tensorflow_datasets.core import file_adapters
 
 from datasets_tfds import finished_videos
 from datasets_tfds.finished_videos import VideoOutcome
-from datasets_tfds.inputs import Item
 from datasets_tfds.settings import Settings
+from lipfd_jax.listing.clips import Item
 from lipfd_jax.vocabulary import SPLITS
 
 if TYPE_CHECKING:

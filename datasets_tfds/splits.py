@@ -5,6 +5,7 @@ python -m datasets_tfds.splits --manual_dir=DIR --config=avlips --output=splits.
 
 import csv
 import hashlib
+import io
 import os
 import pathlib
 import sys
@@ -15,9 +16,11 @@ from collections.abc import Iterable, Mapping
 from absl import app, flags
 
 from datasets_tfds import footage, options
-from datasets_tfds.inputs import Item, find
 from datasets_tfds.settings import Settings
-from lipfd_jax.listing.clips import Clip, ClipError
+from lipfd_jax import files
+from lipfd_jax.listing.clips import Clip, ClipError, Item
+from lipfd_jax.listing.layouts import find
+from lipfd_jax.listing.names import printable
 from lipfd_jax.vocabulary import SPLITS
 
 COLUMNS = ("video", "source", "label", "split")
@@ -113,11 +116,11 @@ def read(path: str) -> dict[str, str]:
 
 def write(path: str, items: Iterable[Item], splits: Mapping[str, str]) -> None:
     """Writes the split as CSV (video,source,label,split), in the order of the items."""
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        rows = ((i.video, i.source, i.label, splits[i.video]) for i in items if i.video in splits)
-        writer.writerows(rows)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    writer.writerows((i.video, i.source, i.label, splits[i.video]) for i in items if i.video in splits)
+    files.write_text(path, text.getvalue())
 
 
 def main(argv: list[str]) -> None:
@@ -128,14 +131,20 @@ def main(argv: list[str]) -> None:
     try:
         settings = options.settings()
         with tempfile.TemporaryDirectory() as unpacked:
-            found = find(given.manual_dir, settings, given.unpack_dir or unpacked)
+            found = find(
+                given.manual_dir,
+                settings.layout,
+                clips_csv=settings.clips_csv,
+                links=settings.links,
+                unpack_dir=given.unpack_dir or unpacked,
+            )
             print(found.summary())
-            splits = assign(found.items, settings)
+            splits = assign(found.clips, settings)
             if given.check_footage:
-                clips = [item for item in found.items if isinstance(item, Clip)]
+                clips = [item for item in found.clips if isinstance(item, Clip)]
                 _print_mismatches(clips, os.cpu_count() if given.workers is None else given.workers)
         if given.output:
-            write(given.output, found.items, splits)
+            write(given.output, found.clips, splits)
         counts = Counter(splits.values())
         print(f"videos in {', '.join(f'{split}: {counts[split]}' for split in SPLITS)}")
     except (ClipError, OSError, ValueError) as error:
@@ -149,7 +158,10 @@ def _print_mismatches(clips: list[Clip], worker_count: int) -> None:
     )
     for pair, result in different:
         print(
-            f"  {pair.real.video} {pair.fake.video}: {result if isinstance(result, str) else f'{result:.3f}'}"
+            printable(
+                f"  {pair.real.video} {pair.fake.video}: "
+                f"{result if isinstance(result, str) else f'{result:.3f}'}"
+            )
         )
 
 

@@ -6,7 +6,11 @@ from pathlib import Path
 
 from absl import app, flags
 
-from lipfd_jax.listing.clips import ClipError, avlips_clips, folder_clips
+from lipfd_jax.listing.avlips import avlips_clips
+from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.listing.clips_csv import folder_clips
+from lipfd_jax.locks import InUse
+from lipfd_jax.preprocessing.attempt import MachineError
 from lipfd_jax.preprocessing.pictures import write_pictures
 
 
@@ -24,6 +28,12 @@ def main(argv: list[str]) -> None:
         )
     except ClipError as error:
         raise app.UsageError(str(error)) from error
+    except KeyboardInterrupt:
+        sys.exit("stopped; the same command goes on from here, finished clips are kept")
+    except (InUse, MachineError, MemoryError, OSError) as error:
+        sys.exit(
+            f"error: {error or 'out of memory'}; once that is mended, the same command goes on from here"
+        )
     print(summary)
     sys.exit(0 if summary.pictures and not summary.missing else 1)
 

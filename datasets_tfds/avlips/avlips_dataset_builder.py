@@ -9,12 +9,16 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 
-from datasets_tfds import build_run, inputs, report, shards, splits
+from datasets_tfds import parallel_build, report, shards, splits
+from datasets_tfds.errors import BuildError
 from datasets_tfds.examples import features
 from datasets_tfds.settings import Settings, named_settings
+from lipfd_jax.listing.clips import Listing
+from lipfd_jax.listing.layouts import find
+from lipfd_jax.locks import locked
 
 MANUAL = """
-What manual_dir holds depends on the config's source:
+What manual_dir holds depends on the config's layout:
 avlips: 0_real/NAME.mp4, 1_fake/NAME.mp4, wav/0_real/NAME.wav, wav/1_fake/NAME.wav, or a zip or tar of that.
 folder: videos and clips.csv, with the columns path,label,group,generator (the last two may be missing).
 official_val: 0_real/NAME_J.png, 1_fake/NAME_J.png, or an archive of them.
@@ -31,7 +35,7 @@ class Config(tfds.core.BuilderConfig):
 class Builder(FileReaderBuilder):
     """Builds in parallel processes and goes on where it was stopped, or on Apache Beam where asked to.
 
-    `settings` replaces those of the config, for another split, salt or CSV; encoding, windows and source must
+    `settings` replaces those of the config, for another split, salt or CSV; encoding, windows and layout must
     stay those of the config's name. `workers` is the number of processes; 0 uses this one.
     """
 
@@ -74,18 +78,28 @@ class Builder(FileReaderBuilder):
     def _download_and_prepare(
         self, dl_manager: tfds.download.DownloadManager, download_config: tfds.download.DownloadConfig
     ) -> None:
-        with build_run.locked(self.work_dir):
+        with locked(self.work_dir, "a build of the same config"):
             self._remove_abandoned()
             place = self.archive or dl_manager.manual_dir
-            found = inputs.find(place, self.settings, self.work_dir.parent)
-            assigned = splits.assign(found.items, self.settings)
+            found = self._found(place)
+            assigned = splits.assign(found.clips, self.settings)
             print(f"{self.builder_config.name} from {place}:\n{found.summary()}", flush=True)
-            planned = shards.plan(found.items, assigned, self.settings, self.data_dir)
+            planned = shards.plan(found.clips, assigned, self.settings, self.data_dir)
             if download_config.beam_runner or download_config.beam_options:
                 written = self._on_beam(planned, download_config)
             else:
                 written = self._here(planned)
-            self._finish(found, written, [i.video for i in found.items if i.video not in assigned])
+            self._finish(found, written, [i.video for i in found.clips if i.video not in assigned])
+
+    def _found(self, place: pathlib.Path) -> Listing:
+        given = self.settings
+        return find(
+            place,
+            given.layout,
+            clips_csv=given.clips_csv,
+            links=given.links,
+            unpack_dir=self.work_dir.parent,
+        )
 
     def _remove_abandoned(self) -> None:
         """Removes what killed builds left: TFDS writes to incomplete.X_VERSION and renames it at the end."""
@@ -96,7 +110,7 @@ class Builder(FileReaderBuilder):
 
     def _here(self, planned: list[shards.Shard]) -> list[shards.Written]:
         items = [item for shard in planned for item in shard.items]
-        outcomes = build_run.finish_videos(items, self.settings, self.work_dir, self.workers)
+        outcomes = parallel_build.finish_videos(items, self.settings, self.work_dir, self.workers)
         source = shards.from_parts(self.settings, self.work_dir, outcomes)
         return [shards.write(shard, source, self.info.file_format.value) for shard in planned]
 
@@ -111,12 +125,12 @@ class Builder(FileReaderBuilder):
             options=config.beam_options,
         )
 
-    def _finish(self, found: inputs.Inputs, written: list[shards.Written], left_out: list[str]) -> None:
+    def _finish(self, found: Listing, written: list[shards.Written], left_out: list[str]) -> None:
         """Names the shards, checks them and writes the report; all of it still in a temporary folder."""
         folder = pathlib.Path(self.data_dir)
         made = report.describe(found, written, self.settings, left_out)
         if not made["records"]:
-            raise report.BuildError(f"no record could be made:\n{report.summary(made)}")
+            raise BuildError(f"no record could be made:\n{report.summary(made)}")
         infos = shards.finish_names(written, self._get_filename_template, self.data_dir)
         made["shards"] = report.check_records(folder, infos, written, self.settings)
         report.write(made, folder)

@@ -7,7 +7,8 @@ import tensorflow_datasets as tfds
 from etils import epath
 from natsort import natsort_keygen
 
-from lipfd_jax.vocabulary import CLASSES, WINDOWS_NOTE, parse_picture_name
+from lipfd_jax.listing.composites import composites, noted_windows
+from lipfd_jax.vocabulary import CLASSES, parse_picture_name
 
 
 class RecordSource(Protocol):
@@ -104,12 +105,11 @@ class PictureFolder:
 
     def __init__(self, folder: epath.Path):
         self.folder = folder
-        self.pictures = sorted(
-            (p for name in CLASSES for p in (folder / name).glob("*.png") if parse_picture_name(str(p))),
-            key=natsort_keygen(lambda p: (p.parent.name, p.name)),
-        )
+        found = (path for video in composites(folder, "follow").clips for path in video.files)
+        self.pictures = sorted(found, key=natsort_keygen(lambda p: (p.parent.name, p.name)))
         if not self.pictures:
             raise FileNotFoundError(f"{folder}: no pictures named NAME_J.png in 0_real or 1_fake")
+        self.windows = noted_windows(folder)
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -128,12 +128,6 @@ class PictureFolder:
             "fps": 0.0,
             "windows": self.windows,
         }
-
-    @property
-    def windows(self) -> str:
-        """How the windows were cut: noted beside the pictures by our tool, else the released script's way."""
-        note = self.folder / WINDOWS_NOTE
-        return note.read_text().strip() if note.is_file() else "released"
 
     def __repr__(self) -> str:
         return f"PictureFolder({self.folder.name}, {len(self)})"

@@ -19,7 +19,7 @@ _TOLERATED = 0.5  # seconds by which sound and video may differ in length withou
 class Extraction:
     """The windows of a clip and what is odd about it."""
 
-    windows: tuple[Window, ...]
+    cut_windows: tuple[Window, ...]
     warnings: tuple[str, ...]  # such as "silent sound"
 
 

@@ -1,20 +1,22 @@
 """Composites of a whole data set as PNG files, with a journal that lets a stopped run go on."""
 
 import functools
-import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
+from lipfd_jax.files import write_bytes, write_text
 from lipfd_jax.listing.clips import Clip, ClipError, Listing
+from lipfd_jax.listing.names import printable
+from lipfd_jax.locks import locked
+from lipfd_jax.preprocessing.attempt import ClipOutcome
 from lipfd_jax.preprocessing.composite import composite
 from lipfd_jax.preprocessing.encoding import png
 from lipfd_jax.preprocessing.extraction import extract
-from lipfd_jax.preprocessing.workers import ClipOutcome, each_clip
-from lipfd_jax.vocabulary import CLASSES, WINDOWS_NOTE, WindowsMode
+from lipfd_jax.preprocessing.workers import each_clip
+from lipfd_jax.vocabulary import CLASSES, WINDOWS_NOTE, WindowsMode, picture_name
 
 JOURNAL = "preprocess.jsonl"  # one line per finished clip: {"video", "windows", "pictures", "warnings"}
 
@@ -38,7 +40,7 @@ class Summary:
             f"{self.built} clips built, {self.skipped} finished before, {len(self.problems)} not built; "
             f"{self.pictures} pictures, {len(self.missing)} missing"
         )
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
 
 def write_pictures(
@@ -47,12 +49,18 @@ def write_pictures(
     """Writes {0_real,1_fake}/NAME_J.png for all windows of all clips, then checks that every one is there.
 
     Clips that fail are reported and skipped. Files appear whole or not at all; clips that an earlier run
-    finished are not built again. Raises ClipError where the output folder holds windows of the other mode.
+    finished are not built again. Raises ClipError where the output folder holds windows of the other mode,
+    InUse where another run writes to it, and what `each_clip` raises for trouble of the machine.
     """
     for name in CLASSES:
         (output / name).mkdir(parents=True, exist_ok=True)
+    with locked(output, "preprocessing"):
+        return _write_all(listing, output, windows, workers, progress)
+
+
+def _write_all(listing: Listing, output: Path, windows: WindowsMode, workers: int, progress: bool) -> Summary:
     finished = _finished(output, windows)
-    (output / WINDOWS_NOTE).write_text(f"{windows}\n", encoding="utf-8")
+    write_text(output / WINDOWS_NOTE, f"{windows}\n")
     todo = [clip for clip in listing.clips if clip.video not in finished]
     skipped = len(listing.clips) - len(todo)
     warnings, problems = [], list(listing.problems)
@@ -71,7 +79,7 @@ def write_pictures(
             journal.write(json.dumps(entry) + "\n")
             journal.flush()
     ours = [finished[clip.video] for clip in listing.clips if clip.video in finished]
-    names = [f"{entry['video']}_{index}.png" for entry in ours for index in range(entry["pictures"])]
+    names = [picture_name(entry["video"], index) for entry in ours for index in range(entry["pictures"])]
     return Summary(
         built=len(ours) - skipped,
         skipped=skipped,
@@ -84,19 +92,9 @@ def write_pictures(
 
 def _write_clip(clip: Clip, *, output: Path, windows: WindowsMode) -> tuple[int, tuple[str, ...]]:
     extraction = extract(clip, windows)
-    for window in extraction.windows:
-        write_whole(output / f"{clip.video}_{window.index}.png", png(composite(window)))
-    return len(extraction.windows), extraction.warnings
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file that is whole as soon as it has its name; a kill leaves at most a hidden .tmp behind."""
-    short = hashlib.sha256(os.fsencode(path.name)).hexdigest()[
-        :24
-    ]  # path.name itself may be too long already
-    temporary = path.with_name(f".{short}.tmp")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    for window in extraction.cut_windows:
+        write_bytes(output / picture_name(clip.video, window.index), png(composite(window)))
+    return len(extraction.cut_windows), extraction.warnings
 
 
 def _entry(outcome: ClipOutcome[tuple[int, tuple[str, ...]]], windows: WindowsMode) -> dict:
@@ -122,7 +120,7 @@ def _finished(output: Path, windows: WindowsMode) -> dict[str, dict]:
 
 
 def _whole(output: Path, entry: dict) -> bool:
-    return all((output / f"{entry['video']}_{index}.png").is_file() for index in range(entry["pictures"]))
+    return all((output / picture_name(entry["video"], index)).is_file() for index in range(entry["pictures"]))
 
 
 def _broken_off(journal: Path) -> bool:

@@ -1,5 +1,6 @@
 """Runs a function over clips in processes; survives damaged clips, a crashing decoder and a killed parent."""
 
+import contextlib
 import itertools
 import multiprocessing
 import os
@@ -9,17 +10,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from multiprocessing.connection import wait
-from typing import Generic, TypeVar
 
 import cv2
 import threadpoolctl
 
-from lipfd_jax.listing.clips import Clip, ClipError
+from lipfd_jax.preprocessing import memory
+from lipfd_jax.preprocessing.attempt import ClipOutcome, MachineError, Value, Work, attempt
 
-Value = TypeVar("Value")
 _AHEAD = 4  # clips in work per worker, so that a slow one does not stall the others; bounds the memory
+_SCARCE = 512 << 20  # bytes: with less memory free than this, a worker that dies is not the clip's fault
 _PRELOADED = [
     "lipfd_jax.preprocessing.extraction",
     "lipfd_jax.preprocessing.encoding",
@@ -27,30 +27,28 @@ _PRELOADED = [
 ]
 
 
-@dataclass(frozen=True)
-class ClipOutcome(Generic[Value]):
-    """What became of one clip: a result, or the reason why there is none."""
-
-    clip: Clip
-    result: Value | None
-    problem: str = ""
-
-
 def each_clip(
-    function: Callable[[Clip], Value], clips: Iterable[Clip], *, workers: int
+    function: Callable[[Work], Value], clips: Iterable[Work], *, workers: int
 ) -> Iterator[ClipOutcome[Value]]:
     """Outcomes of `function(clip)`, in the order of the clips, by `workers` processes (0: in this one).
 
-    An exception becomes the problem of its clip, and so does the crash of a worker; nothing ends the run.
+    What is in a clip becomes its problem and does not end the run: a ClipError, a library's own error on a
+    strange file, or the crash of its worker, twice and alone. Trouble of the machine ends it, with the clips
+    in work undone: OSError (the disk), MemoryError, MachineError (killed for memory).
     `function` and its results must be picklable. In scripts, call it below `if __name__ == "__main__":`, as
     always with processes.
     """
     if workers < 1:
-        yield from (_attempt(function, clip) for clip in clips)
+        with _remembered_interrupts() as interrupted:
+            for clip in clips:
+                outcome = attempt(function, clip)
+                if interrupted:
+                    raise KeyboardInterrupt
+                yield outcome
         return
     queue = iter(clips)
-    pool = _pool(workers)
-    pending: deque[tuple[Clip, Future]] = deque()
+    pool, kills = _pool(workers), memory.kills()
+    pending: deque[tuple[Work, Future]] = deque()
     try:
         while True:
             for clip in itertools.islice(queue, _AHEAD * workers - len(pending)):
@@ -63,7 +61,7 @@ def each_clip(
             except BrokenProcessPool:
                 # Some clip in work took its process down and the pool with it. Try this one by itself, give
                 # the others to a new pool.
-                outcome = _alone(function, clip)
+                outcome = _alone(function, clip, kills)
                 pool.shutdown(wait=False, cancel_futures=True)
                 pool = _pool(workers)
                 pending = deque((c, f if _good(f) else _submitted(pool, function, c)) for c, f in pending)
@@ -72,9 +70,29 @@ def each_clip(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _submitted(pool: ProcessPoolExecutor, function: Callable[[Clip], Value], clip: Clip) -> Future:
+@contextlib.contextmanager
+def _remembered_interrupts() -> Iterator[list[int]]:
+    """A list that fills with the interrupts (Ctrl-C) seen: libraries' callbacks can swallow the exception."""
+    seen: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield seen
+        return
+
+    def remember(number: int, frame: object) -> None:
+        seen.append(number)
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, remember)
     try:
-        return pool.submit(_attempt, function, clip)
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _submitted(pool: ProcessPoolExecutor, function: Callable[[Work], Value], clip: Work) -> Future:
+    try:
+        return pool.submit(_attempt_bounded, function, clip)
     except BrokenProcessPool as error:  # the pool broke since we last looked; found out when its turn comes
         future: Future = Future()
         future.set_exception(error)
@@ -85,23 +103,31 @@ def _good(future: Future) -> bool:
     return future.done() and not future.cancelled() and future.exception() is None
 
 
-def _attempt(function: Callable[[Clip], Value], clip: Clip) -> ClipOutcome[Value]:
-    try:
-        return ClipOutcome(clip, function(clip))
-    except (ClipError, OSError) as error:
-        return ClipOutcome(clip, None, str(error))
-    except (
-        Exception
-    ) as error:  # a fault of ours, but one clip's; hours of work on the others are not lost to it
-        return ClipOutcome(clip, None, f"{clip.path}: unexpected {type(error).__name__}: {error}")
+def _alone(function: Callable[[Work], Value], clip: Work, kills: int) -> ClipOutcome[Value]:
+    """The outcome of a clip that may have taken its worker down: tried by itself, twice if need be."""
+    for _ in range(2):
+        _check_memory(kills)
+        with _pool(1) as pool, contextlib.suppress(BrokenProcessPool):
+            return pool.submit(_attempt_bounded, function, clip).result()
+    _check_memory(kills)
+    reason = (
+        "the process that decoded it crashed or was killed twice, with memory free and no other clip in it"
+    )
+    return ClipOutcome(clip, None, f"{clip.path}: {reason}")
 
 
-def _alone(function: Callable[[Clip], Value], clip: Clip) -> ClipOutcome[Value]:
-    with _pool(1) as pool:
-        try:
-            return pool.submit(_attempt, function, clip).result()
-        except BrokenProcessPool:
-            return ClipOutcome(clip, None, f"{clip.path}: the process that decoded it crashed or was killed")
+def _check_memory(kills: int) -> None:
+    """Raises MachineError where the system killed for memory since `kills` were counted, or has little."""
+    if memory.kills() > kills or memory.available() < _SCARCE:
+        free = memory.available() >> 20
+        raise MachineError(f"a worker died and memory is short ({free} MB are free); use fewer --workers")
+
+
+_base = 0  # bytes of memory a worker had before its first clip
+
+
+def _attempt_bounded(function: Callable[[Work], Value], clip: Work) -> ClipOutcome[Value]:
+    return attempt(function, clip, base=_base)
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
@@ -114,10 +140,12 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 
 def _prepare_worker() -> None:
     """One thread per worker, no traceback from each on Ctrl-C, and no worker that outlives its parent."""
+    global _base
     cv2.setNumThreads(0)
     threadpoolctl.threadpool_limits(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
+    _base = memory.private()
 
 
 def _exit_with_parent() -> None:

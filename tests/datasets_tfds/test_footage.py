@@ -4,7 +4,7 @@ import pathlib
 import shutil
 
 from datasets_tfds.footage import mismatches
-from lipfd_jax.listing.clips import avlips_clips
+from lipfd_jax.listing.avlips import avlips_clips
 
 
 def test_samples_are_pairs_and_a_swapped_clip_is_found(media, tmp_path):

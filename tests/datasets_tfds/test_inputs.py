@@ -15,9 +15,9 @@ from datasets_tfds.avlips.make_dummy_data import (
     write_video,
     write_wav,
 )
-from datasets_tfds.inputs import find
 from datasets_tfds.settings import Settings, changed, named_settings
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.listing.layouts import find
 
 
 def test_config_names_leave_defaults_out():
@@ -36,8 +36,8 @@ def test_senseless_settings_are_refused(options):
 
 
 def test_finds_avlips_and_says_so(tmp_path):
-    found = find(FOLDER, Settings(), tmp_path)
-    assert len(found.items) == 8
+    found = find(FOLDER, "avlips", unpack_dir=tmp_path)
+    assert len(found.clips) == 8
     assert "1_fake: 4 videos of 4 sources (4 with wav)" in found.summary()
     assert "4 sources have both" in found.summary()
 
@@ -45,28 +45,28 @@ def test_finds_avlips_and_says_so(tmp_path):
 @pytest.mark.parametrize("kind", ["zip", "gztar"])
 def test_finds_avlips_in_an_archive(tmp_path, kind):
     packed = shutil.make_archive(str(tmp_path / "AVLips"), kind, FOLDER.parent, FOLDER.name)
-    by_path = find(packed, Settings(), tmp_path / "out")
-    in_folder = find(tmp_path, Settings(), tmp_path / "out")
-    assert [item.video for item in by_path.items] == [item.video for item in in_folder.items]
-    assert len(by_path.items) == 8
+    by_path = find(packed, "avlips", unpack_dir=tmp_path / "out")
+    in_folder = find(tmp_path, "avlips", unpack_dir=tmp_path / "out")
+    assert [item.video for item in by_path.clips] == [item.video for item in in_folder.clips]
+    assert len(by_path.clips) == 8
 
 
 def test_names_what_is_missing(tmp_path):
     shutil.copytree(FOLDER, tmp_path / "data")
     (tmp_path / "data/0_real/dummy0.mp4").unlink()
     (tmp_path / "data/wav/1_fake/dummy1.wav").unlink()
-    found = find(tmp_path / "data", Settings(), tmp_path)
+    found = find(tmp_path / "data", "avlips", unpack_dir=tmp_path)
     assert "wav/0_real/dummy0.wav: a wav without a video" in found.summary()
     assert "1 with only the sound inside, 3 with wav" in found.summary()
 
 
-@pytest.mark.parametrize("config", ["avlips", "folder", "official_val"])
-def test_an_empty_folder_is_an_error(tmp_path, config):
+@pytest.mark.parametrize("layout", ["avlips", "folder", "official_val"])
+def test_an_empty_folder_is_an_error(tmp_path, layout):
     (tmp_path / "data").mkdir()
     with pytest.raises(ClipError, match="nor exactly one archive"):
-        find(tmp_path / "data", changed(config), tmp_path)
+        find(tmp_path / "data", layout, unpack_dir=tmp_path)
     with pytest.raises(ClipError, match="no such folder"):
-        find(tmp_path / "nowhere", changed(config), tmp_path)
+        find(tmp_path / "nowhere", layout, unpack_dir=tmp_path)
 
 
 def test_builds_a_folder_described_by_a_csv(tmp_path, capsys):
@@ -117,4 +117,5 @@ def test_builds_the_official_validation_pictures_as_they_are(tmp_path):
 
 def test_the_same_clips_twice_in_a_row(tmp_path):
     write_clips(tmp_path / "data", ("a",))
-    assert find(tmp_path / "data", Settings(), tmp_path) == find(tmp_path / "data", Settings(), tmp_path)
+    one, two = (find(tmp_path / "data", "avlips", unpack_dir=tmp_path) for _ in range(2))
+    assert one == two

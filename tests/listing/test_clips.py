@@ -4,7 +4,9 @@ import os
 
 import pytest
 
-from lipfd_jax.listing.clips import ClipError, avlips_clips, folder_clips
+from lipfd_jax.listing.avlips import avlips_clips
+from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.listing.clips_csv import folder_clips
 
 
 def _touch(*paths):
@@ -48,6 +50,10 @@ def test_links_out_of_the_folder_are_refused(tmp_path):
     (data / "wav" / "0_real" / "b.wav").symlink_to(outside / "secret.wav")
     listing = avlips_clips(data)
     assert [clip.video for clip in listing.clips] == ["0_real/c"]
+    followed = avlips_clips(data, links="follow")
+    assert [clip.video for clip in followed.clips] == ["0_real/a", "0_real/b"]  # c is b again
+    assert followed.clips[1].wav == data / "wav" / "0_real" / "b.wav"
+    assert {name for name, _ in followed.problems} == {"0_real/loop.mp4", "0_real/c"}
     assert {name for name, _ in listing.problems} == {"0_real/a.mp4", "0_real/loop.mp4", "0_real/b.mp4"}
 
 
@@ -88,12 +94,18 @@ def test_csv_without_optional_columns_or_with_file(tmp_path):
 
 
 def test_csv_names_that_collide_keep_their_suffix(tmp_path):
-    _touch(tmp_path / "x.mp4", tmp_path / "x.mov", tmp_path / "a/b.mp4", tmp_path / "a__b.mp4")
+    _touch(
+        tmp_path / "z/x.mp4",
+        tmp_path / "x.mp4",
+        tmp_path / "x.mov",
+        tmp_path / "a/b.mp4",
+        tmp_path / "a__b.mp4",
+    )
     listing = folder_clips(
-        _csv(tmp_path, "x.mp4,0,,", "x.mov,0,,", "x.mp4,1,,", "a/b.mp4,0,,", "a__b.mp4,0,,")
+        _csv(tmp_path, "x.mp4,0,,", "x.mov,0,,", "z/x.mp4,1,,", "a/b.mp4,0,,", "a__b.mp4,0,,")
     )
     videos = [clip.video for clip in listing.clips]
-    assert videos == ["0_real/x.mp4", "0_real/x.mov", "1_fake/x", "0_real/a__b.mp4"]
+    assert videos == ["0_real/x.mp4", "0_real/x.mov", "1_fake/z__x", "0_real/a__b.mp4"]
     assert [name for name, _ in listing.problems] == ["a__b.mp4"]
 
 

@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from lipfd_jax.listing.clips import Clip, ClipError, avlips_clips, folder_clips
+from lipfd_jax.listing.avlips import avlips_clips
+from lipfd_jax.listing.clips import Clip, ClipError
+from lipfd_jax.listing.clips_csv import folder_clips
 from lipfd_jax.preprocessing.audio import mel_picture, read_sound
 from lipfd_jax.preprocessing.composite import composite
 from lipfd_jax.preprocessing.encoding import encode, rebuild
@@ -39,7 +41,7 @@ def test_released_windows_equal_the_recorded_ones(recorded, golden, media):
     clips = [*avlips_clips(media / "AVLips").clips, *avlips_clips(media / "tricky").clips]
     assert {clip.video for clip in clips} == set(recorded)
     for clip in clips:
-        windows = extract(clip, "released").windows
+        windows = extract(clip, "released").cut_windows
         assert {window.index for window in windows} == set(recorded[clip.video])
         for window in windows:
             picture, row = composite(window), recorded[clip.video][window.index]
@@ -64,7 +66,7 @@ def test_released_windows_need_the_wav(tmp_path, studio):
 def test_released_windows_overlap_in_short_clips_and_drop_the_rest(tmp_path, studio):
     wav = studio.write_wav(tmp_path / "a.wav", studio.chirp(1.6))
     extraction = extract(_clip(studio.write_video(tmp_path / "a.mp4", 40), wav), "released")
-    shown = [[studio.number_of(frame) for frame in window.frames] for window in extraction.windows]
+    shown = [[studio.number_of(frame) for frame in window.frames] for window in extraction.cut_windows]
     assert shown == [list(range(start, start + 5)) for start in range(0, 35, 5)]
     assert extraction.warnings == ("last 4 frames dropped, as they fill no window",)
 
@@ -73,22 +75,22 @@ def test_released_windows_overlap_in_short_clips_and_drop_the_rest(tmp_path, stu
 def test_paper_windows_are_consecutive_and_span_the_clip(tmp_path, studio, frames):
     wav = studio.write_wav(tmp_path / "a.wav", studio.chirp(frames / 25))
     extraction = extract(_clip(studio.write_video(tmp_path / "a.mp4", frames), wav))
-    assert len(extraction.windows) == min(10, frames - 4)
-    assert [window.index for window in extraction.windows] == list(range(len(extraction.windows)))
-    for window in extraction.windows:
+    assert len(extraction.cut_windows) == min(10, frames - 4)
+    assert [window.index for window in extraction.cut_windows] == list(range(len(extraction.cut_windows)))
+    for window in extraction.cut_windows:
         shown = [studio.number_of(frame) for frame in window.frames]
         assert shown == list(range(window.start_frame, window.start_frame + 5))
         assert window.fps == pytest.approx(25)
         assert window.mel.shape == (128, window.mel.shape[1], 3)
-    assert extraction.windows[0].start_frame == 0
-    assert extraction.windows[-1].start_frame == frames - 5
+    assert extraction.cut_windows[0].start_frame == 0
+    assert extraction.cut_windows[-1].start_frame == frames - 5
     assert extraction.warnings == ()
 
 
 def _assert_in_step(extraction, times, end, samples, sound_start):
     """Every window's mel is that of the time from its first frame to the end of its fifth."""
     mel, bounds = mel_picture(samples), np.append(times, end)
-    for window in extraction.windows:
+    for window in extraction.cut_windows:
         span = bounds[[window.start_frame, window.start_frame + 5]] - sound_start
         first, last = np.rint(span * RATE).astype(int)
         expected = np.empty((128, max(last - first, 1), 3), np.uint8)
@@ -103,7 +105,7 @@ def test_sound_stays_in_step_at_variable_frame_rates(tmp_path, studio):
     times = np.round(np.concatenate([[0], np.cumsum(steps)[:-1]]), 3)
     path = studio.write_video(tmp_path / "a.mkv", 60, times=list(times), sound=studio.chirp(8))
     extraction = extract(_clip(path))
-    assert len({window.mel.shape[1] for window in extraction.windows}) > 3
+    assert len({window.mel.shape[1] for window in extraction.cut_windows}) > 3
     mel = read_sound(path).samples
     _assert_in_step(extraction, times, times[-1] + 0.04, mel, 0.0)
 
@@ -112,7 +114,7 @@ def test_sound_that_starts_late_and_ends_early_is_padded(tmp_path, studio):
     path = studio.write_video(tmp_path / "a.mkv", 100, sound=studio.chirp(1.5), sound_start=1.0)
     extraction = extract(_clip(path))
     _assert_in_step(extraction, np.arange(100) / 25, 4.0, read_sound(path).samples, 1.0)
-    for window in (extraction.windows[0], extraction.windows[-1]):
+    for window in (extraction.cut_windows[0], extraction.cut_windows[-1]):
         assert (window.mel == MINIMUM).all()
     assert extraction.warnings[0] == "sound from 1.00 to 2.50 s, video from 0 to 4.00 s"
     assert "outside the sound" in extraction.warnings[1]
@@ -125,7 +127,7 @@ def test_a_click_is_heard_in_the_window_that_shows_its_moment(tmp_path, studio):
         studio.write_video(tmp_path / "a.mkv", 100, sound=sound[8000:], sound_start=0.5),
         studio.write_video(tmp_path / "b.mkv", 40, times=list(np.arange(40) / 10), sound=sound),
     ):
-        windows = extract(_clip(path)).windows
+        windows = extract(_clip(path)).cut_windows
         bright = [window.mel[..., 0].max() for window in windows]  # only the loudest values are yellow
         loudest = windows[int(np.argmax(bright))]
         assert loudest.start_frame / loudest.fps <= 2.3
@@ -148,14 +150,14 @@ def test_a_silent_wav_is_built_and_flagged(tmp_path, studio):
     for mode in ("paper", "released"):
         extraction = extract(clip, mode)
         assert "silent sound" in extraction.warnings
-        assert len(extraction.windows) >= 7
+        assert len(extraction.cut_windows) >= 7
 
 
 def test_every_clip_at_hand_gives_ten_windows(media):
     clips = folder_clips(media / "clips.csv").clips[::5]
     assert len(clips) == 7
     for clip in clips:
-        windows = extract(clip).windows
+        windows = extract(clip).cut_windows
         assert len(windows) == 10
         assert all(window.mel.shape[1] >= 4 for window in windows)
 
@@ -192,7 +194,7 @@ def test_a_video_that_changes_its_size_is_built(tmp_path, studio):
     path = tmp_path / "a.ts"
     path.write_bytes(b"".join(parts))
     wav = studio.write_wav(tmp_path / "a.wav", studio.chirp(2))
-    assert all(window.frames.shape[0] == 5 for window in extract(_clip(path, wav)).windows)
+    assert all(window.frames.shape[0] == 5 for window in extract(_clip(path, wav)).cut_windows)
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts"])
@@ -208,7 +210,7 @@ def test_mutated_files_end_in_windows_or_in_a_reason(tmp_path, studio, suffix):
         path = tmp_path / f"{number}.{suffix}"
         path.write_bytes(data[: random.integers(len(data))] if number % 4 == 0 else data)
         try:
-            assert all(window.frames.shape[0] == 5 for window in extract(_clip(path, wav)).windows)
+            assert all(window.frames.shape[0] == 5 for window in extract(_clip(path, wav)).cut_windows)
         except ClipError as error:
             reasons.append((f"{path}: ", str(error)))
     assert len(reasons) >= 3

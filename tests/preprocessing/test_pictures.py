@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lipfd_jax.listing.clips import ClipError, avlips_clips
+from lipfd_jax.listing.avlips import avlips_clips
+from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing import pictures
 from lipfd_jax.preprocessing.composite import composite
 from lipfd_jax.preprocessing.extraction import extract
@@ -43,10 +44,10 @@ def test_everything_good_is_built_and_the_rest_is_named(data, tmp_path):
         "0_real/empty", "0_real/four", "0_real/soundless", "1_fake/text", "wav/1_fake/lonely.wav"
     }  # fmt: skip
     assert "3 clips built, 0 finished before, 5 not built; 28 pictures, 0 missing" in str(summary)
-    assert len(_names(output)) == 28 + 2  # the journal and the note of the windows
+    assert len(_names(output)) == 28 + 3  # the journal, the note of the windows and the lock
     clip = next(clip for clip in avlips_clips(data).clips if clip.video == "0_real/0")
     picture = cv2.cvtColor(cv2.imread(str(output / "0_real" / "0_3.png")), cv2.COLOR_BGR2RGB)
-    np.testing.assert_array_equal(picture, composite(extract(clip).windows[3]))
+    np.testing.assert_array_equal(picture, composite(extract(clip).cut_windows[3]))
 
 
 def test_a_stopped_run_goes_on(data, tmp_path, monkeypatch):
@@ -61,7 +62,7 @@ def test_a_stopped_run_goes_on(data, tmp_path, monkeypatch):
         path.write_bytes(payload)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pictures, "write_whole", stopping)
+        patch.setattr(pictures, "write_bytes", stopping)
         with pytest.raises(KeyboardInterrupt):
             write_pictures(avlips_clips(data), output, windows="paper", workers=0)
     with open(output / pictures.JOURNAL, "a") as journal:

@@ -1,5 +1,8 @@
 """Work over clips in processes: order kept, failures and crashes are one clip's, no orphans."""
 
+import contextlib
+import errno
+import io
 import json
 import signal
 import subprocess
@@ -11,12 +14,13 @@ import pytest
 
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing import workers
+from lipfd_jax.preprocessing.attempt import MachineError
 
 # A script of its own, as worker processes find functions by importing the main file.
 SCRIPT = """
 import json, os, signal, sys, time
 from pathlib import Path
-from lipfd_jax.listing.clips import (Clip, ClipError)
+from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing.workers import each_clip
 
 def work(clip):
@@ -32,6 +36,8 @@ def work(clip):
 
 if __name__ == "__main__":
     clips = [Clip(f"0_real/{n}", Path(f"{n}.mp4"), None, 0, str(n)) for n in range(20)]
+    for clip in clips:
+        clip.path.touch()
     outcomes = each_clip(work, clips, workers=2)
     print(json.dumps([(o.clip.video, o.result, o.problem) for o in outcomes]))
 """
@@ -45,7 +51,9 @@ def script(tmp_path):
 
 
 def test_crashes_and_failures_are_one_clips_and_the_order_is_kept(script):
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300, check=True)
+    done = subprocess.run(
+        [sys.executable, script], cwd=script.parent, capture_output=True, text=True, check=True
+    )
     outcomes = json.loads(done.stdout)
     assert [video for video, _, _ in outcomes] == [f"0_real/{n}" for n in range(20)]
     for number, (_, result, problem) in enumerate(outcomes):
@@ -66,7 +74,7 @@ def _running(pid: int) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_workers_end_with_a_killed_parent(script, tmp_path):
-    parent = subprocess.Popen([sys.executable, script, tmp_path], stderr=subprocess.DEVNULL)
+    parent = subprocess.Popen([sys.executable, script, tmp_path], cwd=tmp_path, stderr=subprocess.DEVNULL)
     _wait_for(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
@@ -81,14 +89,68 @@ def _wait_for(condition, seconds=120):
         time.sleep(0.1)
 
 
-def test_without_processes_failures_are_one_clips_too():
+def test_without_processes_failures_are_one_clips_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
     def work(clip):
         if clip.source == "1":
             raise ClipError("1.mp4: damaged")
         return {"0": "fine"}[clip.source]
 
     clips = [Clip(f"0_real/{n}", Path(f"{n}.mp4"), None, 0, str(n)) for n in range(3)]
+    for clip in clips:
+        clip.path.touch()
     first, second, third = workers.each_clip(work, clips, workers=0)
     assert (first.result, first.problem) == ("fine", "")
     assert second.problem == "1.mp4: damaged"
     assert "unexpected KeyError" in third.problem
+
+
+def test_a_file_that_is_not_there_is_its_clips_problem(tmp_path):
+    [outcome] = workers.each_clip(len, [Clip("0_real/a", tmp_path / "a.mp4", None, 0, "a")], workers=0)
+    assert outcome.problem == f"{tmp_path}/a.mp4: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "full"), OSError(errno.EIO, "bad"), MemoryError("none")]
+)
+def test_trouble_of_the_machine_ends_the_run(tmp_path, error):
+    def work(clip):
+        raise error
+
+    (tmp_path / "a.mp4").touch()
+    with pytest.raises(type(error), match=r"full|bad|none"):
+        list(workers.each_clip(work, [Clip("0_real/a", tmp_path / "a.mp4", None, 0, "a")], workers=0))
+
+
+def test_an_unreadable_disk_is_not_the_clips_fault(tmp_path, monkeypatch):
+    class Failing(io.RawIOBase):
+        def readinto(self, buffer):
+            raise OSError(errno.EIO, "Input/output error")
+
+    (tmp_path / "a.mp4").touch()
+    monkeypatch.setattr("builtins.open", lambda *args, **options: Failing())
+    with pytest.raises(OSError, match=r"while reading.*a\.mp4"):
+        list(workers.each_clip(len, [Clip("0_real/a", tmp_path / "a.mp4", None, 0, "a")], workers=0))
+
+
+def test_an_interrupt_that_a_library_swallows_counts_at_the_next_clip(tmp_path):
+    def work(clip):
+        with contextlib.suppress(KeyboardInterrupt):  # as PyAV 19 does while it resamples
+            signal.raise_signal(signal.SIGINT)
+
+    (tmp_path / "a.mp4").touch()
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        list(workers.each_clip(work, [Clip("0_real/a", tmp_path / "a.mp4", None, 0, "a")], workers=0))
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_memory_that_the_system_took_is_not_the_clips_fault(monkeypatch):
+    monkeypatch.setattr(workers.memory, "kills", lambda: 3)
+    with pytest.raises(MachineError, match="fewer --workers"):
+        workers._check_memory(2)
+    workers._check_memory(3)
+    monkeypatch.setattr(workers.memory, "available", lambda: 100 << 20)
+    with pytest.raises(MachineError, match="100 MB are free"):
+        workers._check_memory(3)

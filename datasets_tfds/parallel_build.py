@@ -1,19 +1,18 @@
 """Makes the part of every video in parallel, goes on where it was stopped, and says how long it will take."""
 
-import contextlib
-import fcntl
 import functools
 import pathlib
+import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from tqdm import tqdm
 
 from datasets_tfds import finished_videos
+from datasets_tfds.errors import BuildError
 from datasets_tfds.finished_videos import VideoOutcome
-from datasets_tfds.inputs import Item, free_bytes
-from datasets_tfds.report import BuildError
 from datasets_tfds.settings import Settings
+from lipfd_jax.listing.clips import Item
 from lipfd_jax.preprocessing.workers import each_clip
 
 _SAMPLE = 8  # videos from all over the data that are made first, for the estimate
@@ -69,7 +68,10 @@ def _estimate(
     records = sum(outcome.bytes for outcome in outcomes.values()) / len(outcomes) * len(items)
     windows = sum(len(outcome.keys) for outcome in outcomes.values()) / len(outcomes) * len(items)
     there = sum(path.stat().st_size for path in folder.glob("*/*.part"))
-    needed, free = 2 * records - there, free_bytes(folder)  # the parts, and the shards made of them
+    needed, free = (
+        2 * records - there,
+        shutil.disk_usage(folder).free,
+    )  # the parts, and the shards made of them
     if needed > free:
         raise BuildError(
             f"about {needed / 1e9:.1f} GB are needed on the way, {free / 1e9:.1f} GB are free at {folder}; "
@@ -79,15 +81,3 @@ def _estimate(
         f"about {seconds / 60:.0f} minutes left; {windows:.0f} windows, {records / 1e9:.2f} GB of records, "
         f"twice that on the way ({free / 1e9:.1f} GB are free)"
     )
-
-
-@contextlib.contextmanager
-def locked(folder: pathlib.Path) -> Iterator[None]:
-    """Keeps a second build out of a work folder; the lock goes with the process, however it ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BuildError(f"{folder}: another build of the same config is under way") from error
-        yield

@@ -1,0 +1,51 @@
+"""Finished composites in a folder, CLASS/NAME_J.png: those released for validation, or our own."""
+
+import dataclasses
+from pathlib import Path
+
+from natsort import natsort_keygen
+
+from lipfd_jax.listing import folder as folders
+from lipfd_jax.listing.clips import ClipError, Composites, Listing
+from lipfd_jax.listing.folder import Links
+from lipfd_jax.listing.names import objection, printable
+from lipfd_jax.vocabulary import CLASSES, WINDOWS, WINDOWS_NOTE, WindowsMode, parse_picture_name
+
+
+def composites(folder: Path, links: Links = "refuse") -> Listing:
+    """The videos whose composites lie in a folder, the windows of a video together.
+
+    The folder may also be an `epath.Path`, of a bucket for instance.
+    Files of another name, links that lead out of the folder (unless they are followed) and names that
+    records can't hold are listed as problems.
+    """
+    videos: dict[str, Composites] = {}
+    problems = []
+    for label, name in enumerate(CLASSES):
+        files = [path for path in (folder / name).glob("*") if not path.name.startswith(".")]
+        for path in sorted(files, key=natsort_keygen(lambda path: path.name)):
+            named = parse_picture_name(str(path))
+            reason = "expected NAME_J.png" if named is None else objection(named.name)
+            if not reason and links == "refuse" and folders.leaves(path, folder):
+                reason = "expected NAME_J.png inside the folder; for links of your own, give --links=follow"
+            if reason:
+                problems.append((f"{name}/{printable(path.name)}", reason))
+                continue
+            old = videos.get(named.video, Composites(named.video, (), label, named.name))
+            videos[named.video] = dataclasses.replace(old, paths=(*old.paths, (named.window, path)))
+    ordered = (dataclasses.replace(v, paths=tuple(sorted(v.paths))) for v in videos.values())
+    return Listing(tuple(ordered), tuple(problems))
+
+
+def noted_windows(folder: Path) -> WindowsMode:
+    """How the windows were cut: noted beside the pictures by our tool, else the released script's way.
+
+    Raises ClipError where the note says something else.
+    """
+    note = folder / WINDOWS_NOTE
+    if not note.is_file():
+        return "released"
+    said = note.read_bytes()[:100].decode(errors="replace").strip()
+    if said not in WINDOWS:
+        raise ClipError(f"{note}: says {said!r}, expected one of {', '.join(WINDOWS)}")
+    return said

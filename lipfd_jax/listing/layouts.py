@@ -1,0 +1,87 @@
+"""What a folder or archive of data holds, by its layout: AVLips, a CSV's videos, finished pictures."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from lipfd_jax.listing.archives import ARCHIVE_SUFFIXES, unpack
+from lipfd_jax.listing.avlips import avlips_clips
+from lipfd_jax.listing.clips import ClipError, Listing, distinct
+from lipfd_jax.listing.clips_csv import folder_clips
+from lipfd_jax.listing.composites import composites, noted_windows
+from lipfd_jax.listing.folder import Links
+from lipfd_jax.vocabulary import CLASSES
+
+Layout = Literal["avlips", "folder", "official_val"]
+
+
+def find(
+    place: str | os.PathLike,
+    layout: Layout,
+    *,
+    unpack_dir: str | os.PathLike,
+    clips_csv: str = "clips.csv",
+    links: Links = "refuse",
+) -> Listing:
+    """Lists what a place holds.
+
+    Args:
+      place: the folder with the data, an archive of it (zip or tar), or a folder that holds just the
+        archive.
+      unpack_dir: where an archive is unpacked, once.
+      clips_csv: layout `folder`: the CSV, relative to the place.
+      links: whether links may lead out of the folder; in an archive they never may.
+
+    Raises:
+      ClipError: nothing laid out like that is there, or the archive is not safe to unpack.
+      OSError: the disk is full or fails.
+    """
+    place = Path(place)
+    expected = clips_csv if layout == "folder" else "0_real and 1_fake"
+    packed = archive(place, layout, clips_csv)
+    if packed is not None:
+        place, links = unpack(packed, Path(unpack_dir)), "refuse"
+    root = _root(place, layout, clips_csv)
+    if root is None:
+        raise ClipError(f"{place}: holds no {expected}")
+    if layout == "folder":
+        return folder_clips(root / clips_csv, links)
+    return avlips_clips(root, links) if layout == "avlips" else _official(root, links)
+
+
+def archive(place: Path, layout: Layout, clips_csv: str = "clips.csv") -> Path | None:
+    """The archive that has to be unpacked for what a place holds; None where it is a folder of it.
+
+    Raises ClipError where the place does not exist, or holds neither the layout nor exactly one archive.
+    """
+    if not place.exists():
+        raise ClipError(f"{place}: no such folder or archive")
+    if place.is_file():
+        return place
+    if _root(place, layout, clips_csv) is not None:
+        return None
+    packed = sorted(p for p in place.iterdir() if p.name.lower().endswith(ARCHIVE_SUFFIXES))
+    if len(packed) != 1:
+        expected = clips_csv if layout == "folder" else "0_real and 1_fake"
+        raise ClipError(f"{place}: holds neither {expected} nor exactly one archive of it")
+    return packed[0]
+
+
+def _official(root: Path, links: Links) -> Listing:
+    windows = noted_windows(root)
+    if windows != "released":
+        raise ClipError(f"{root}: holds {windows} windows; this layout is for the released ones")
+    found = composites(root, links)
+    return distinct(found.clips, found.problems)
+
+
+def _root(place: Path, layout: Layout, clips_csv: str) -> Path | None:
+    """The folder at or one or two levels below `place` that holds the data, if exactly one does."""
+    if layout == "folder":
+        return next((p for p in _levels(place) if (p / clips_csv).is_file()), None)
+    return next((p for p in _levels(place) if any((p / name).is_dir() for name in CLASSES)), None)
+
+
+def _levels(place: Path) -> list[Path]:
+    below = [sorted(p for p in place.glob(pattern) if p.is_dir()) for pattern in ("*", "*/*")]
+    return [place, *below[0], *below[1]]

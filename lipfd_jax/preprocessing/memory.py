@@ -1,0 +1,56 @@
+"""How much memory is free, whether the system killed a process for it, and a bound for one clip's work."""
+
+import contextlib
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+_CGROUP = Path("/sys/fs/cgroup")  # a container's own limits and counts, where there are any
+
+
+def available() -> int:
+    """Bytes to be had without swapping, of the machine or of the container; a huge number if unknown."""
+    found = re.search(r"MemAvailable:\s+(\d+) kB", _text(Path("/proc/meminfo")))
+    free = int(found[1]) * 1024 if found else sys.maxsize
+    limit, used = _text(_CGROUP / "memory.max").strip(), _text(_CGROUP / "memory.current").strip()
+    return min(free, int(limit) - int(used)) if limit.isdecimal() and used.isdecimal() else free
+
+
+def kills() -> int:
+    """How many processes the system has killed for want of memory so far; only differences mean anything."""
+    counts = (_text(Path("/proc/vmstat")), _text(_CGROUP / "memory.events"))
+    return sum(int(count) for text in counts for count in re.findall(r"^oom_kill (\d+)$", text, re.MULTILINE))
+
+
+def private() -> int:
+    """Bytes of memory this process has asked for, used or not; 0 if unknown."""
+    found = re.search(r"VmData:\s+(\d+) kB", _text(Path("/proc/self/status")))
+    return int(found[1]) * 1024 if found else 0
+
+
+@contextlib.contextmanager
+def bounded(limit: int) -> Iterator[None]:
+    """Lets this process ask for so many bytes in all; what asks for more meets MemoryError.
+
+    Does nothing where the system has no such bound that it keeps (all but Linux).
+    """
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    import resource
+
+    before, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    lower = [value for value in (limit, before, hard) if value != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(lower), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (before, hard))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,33 @@
+"""One try at one clip: memory is bounded, and what is missing is told from what is asked too much."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from lipfd_jax.listing.clips import Clip
+from lipfd_jax.preprocessing import attempt, memory
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux bounds memory")
+
+
+@pytest.fixture
+def clip(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    return Clip("0_real/a", tmp_path / "a.mp4", None, 0, "a")
+
+
+def _greedy(clip):
+    return np.zeros(1 << 30, np.uint8).sum()
+
+
+def test_a_clip_that_wants_more_than_its_share_is_at_fault(clip):
+    outcome = attempt.attempt(_greedy, clip, base=memory.private())
+    assert outcome.problem == f"{clip.path}: takes more than 600 MB of memory"
+    assert attempt.attempt(_greedy, clip).result == 0  # the bound is gone again
+
+
+def test_where_memory_is_short_the_machine_is_at_fault(clip, monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 50 << 20)
+    with pytest.raises(attempt.MachineError, match=r"a\.mp4: 50 MB of memory are left"):
+        attempt.attempt(_greedy, clip, base=memory.private())
