@@ -133,9 +133,8 @@ def main(argv: list[str]) -> None:
     except KeyboardInterrupt:
         sys.exit("stopped; the same command goes on from here, finished videos are kept")
     except (MachineError, MemoryError, OSError) as error:
-        sys.exit(
-            f"error: {error or 'out of memory'}; once that is mended, the same command goes on from here"
-        )
+        reason = str(error) or "out of memory"
+        sys.exit(f"error: {reason}; once that is mended, the same command goes on from here")
     except (BuildError, ClipError, ValueError) as error:
         sys.exit(f"error: {error}")
 

@@ -31,9 +31,8 @@ def main(argv: list[str]) -> None:
     except KeyboardInterrupt:
         sys.exit("stopped; the same command goes on from here, finished clips are kept")
     except (InUse, MachineError, MemoryError, OSError) as error:
-        sys.exit(
-            f"error: {error or 'out of memory'}; once that is mended, the same command goes on from here"
-        )
+        reason = str(error) or "out of memory"
+        sys.exit(f"error: {reason}; once that is mended, the same command goes on from here")
     print(summary)
     sys.exit(0 if summary.pictures and not summary.missing else 1)
 
