@@ -7,19 +7,20 @@ from absl import app, flags, logging
 
 from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.released import RELEASED_MODEL, antialiased, convert
+from lipfd_jax.locks import InUse
 
 
 def main(argv: list[str]) -> None:
     """Converts the file named first into the checkpoint named second."""
     if len(argv) != 3:
         raise app.UsageError("expected two arguments: the .pth file and the folder to write")
-    logging.set_verbosity(logging.ERROR)  # the libraries' own chatter
+    logging.set_verbosity(logging.FATAL)  # the libraries' own chatter; their errors are raised as well
     jax.config.update("jax_platforms", "cpu")  # leaves the accelerator to whatever is running
     config = antialiased(RELEASED_MODEL) if flags.FLAGS.antialias else RELEASED_MODEL
     try:
         convert(argv[1], argv[2], config=config, overwrite=flags.FLAGS.overwrite)
-    except CheckpointError as error:
-        sys.exit(str(error))
+    except (CheckpointError, InUse, OSError) as error:
+        sys.exit(f"error: {error}")
     print(f"{argv[2]}: {config.encoder} + {config.backbone}, input convention {config.inputs}")
 
 

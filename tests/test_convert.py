@@ -17,6 +17,7 @@ from lipfd_jax.checkpoints import released as conversion
 from lipfd_jax.checkpoints.metadata import CheckpointError
 from lipfd_jax.checkpoints.released import RELEASED_MODEL, antialiased, convert
 from lipfd_jax.checkpoints.store import open_model, read_metadata
+from lipfd_jax.locks import InUse, locked
 from lipfd_jax.models.inputs import RELEASED
 from lipfd_jax.models.lipfd import ModelConfig, abstract_weights
 from tests.checkpoints.pth_files import named, ordered_dict, program, tensor, text, write_pth, write_zip
@@ -145,6 +146,69 @@ def test_a_failed_save_leaves_nothing_and_keeps_what_was_there(tmp_path, weights
         convert(source, tmp_path / "other", config=CONFIG)
     assert sorted(os.listdir(tmp_path)) == ["ckpt.pth", "out"]
     check(tmp_path / "out", weights)
+
+
+def test_weights_that_are_not_numbers_are_refused(tmp_path, tensors):
+    damaged = {key: value.copy() for key, value in tensors.items()}
+    damaged["backbone.fc.weight"][0, :2] = np.nan, np.inf
+    with pytest.raises(CheckpointError, match="fc/kernel holds 2 values that are NaN or infinite"):
+        convert(write_pth(tmp_path / "ckpt.pth", damaged), tmp_path / "out", config=CONFIG)
+    assert os.listdir(tmp_path) == ["ckpt.pth"]
+
+
+# Converts as the command does but for the small network and for what {} puts in place of saving.
+SMALL = """
+import sys
+from lipfd_jax.checkpoints import released
+from lipfd_jax.locks import InUse, locked
+from lipfd_jax.models.inputs import RELEASED
+from lipfd_jax.models.lipfd import ModelConfig
+from lipfd_jax import convert
+import dataclasses, os, resource
+from absl import app
+inputs = dataclasses.replace(RELEASED, picture_size=280)
+convert.RELEASED_MODEL = ModelConfig("vit_tiny", "resnet_tiny", inputs)
+{}
+convert.define_flags()
+app.run(convert.main)
+"""
+
+
+def small_convert(source, out, instead=""):
+    command = [sys.executable, "-c", SMALL.format(instead), str(source), str(out)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, tensors):
+    source = write_pth(tmp_path / "ckpt.pth", tensors)
+    # A limit on the size of files is what a process without privileges can have of a full disk.
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
+    done = small_convert(source, tmp_path / "out", limit)
+    assert done.returncode == 1
+    assert f"error: [Errno 27] File too large: '{tmp_path / 'out'}'" in done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    assert os.listdir(tmp_path) == ["ckpt.pth"]
+
+
+def test_what_a_killed_conversion_left_is_removed_by_the_next(tmp_path, weights, tensors):
+    source = write_pth(tmp_path / "ckpt.pth", tensors)
+    killed = "released.save_model = lambda path, *rest: (os.mkdir(path), os.kill(os.getpid(), 9))"
+    assert small_convert(source, tmp_path / "out", killed).returncode == -9
+    assert sorted(os.listdir(tmp_path)) == [".out.converting", "ckpt.pth"]
+    convert(source, tmp_path / "out", config=CONFIG)
+    assert sorted(os.listdir(tmp_path)) == ["ckpt.pth", "out"]
+    # Killed between the two renamings, the checkpoint to be replaced comes back first.
+    (tmp_path / ".out.converting").mkdir()
+    os.replace(tmp_path / "out", tmp_path / ".out.converting" / "old")
+    with pytest.raises(CheckpointError, match="exists already"):
+        convert(source, tmp_path / "out", config=CONFIG)
+    check(tmp_path / "out", weights)
+
+
+def test_two_conversions_to_one_folder_do_not_meet(tmp_path, tensors):
+    source = write_pth(tmp_path / "ckpt.pth", tensors)
+    with locked(tmp_path / ".out.converting", "a conversion"), pytest.raises(InUse, match="under way"):
+        convert(source, tmp_path / "out", config=CONFIG)
 
 
 def test_only_checkpoints_are_overwritten_and_only_when_asked(tmp_path, tensors):

@@ -1,5 +1,8 @@
 """How a checkpoint or weight file is refused: one message that gathers everything found wrong with it."""
 
+import errno
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +22,27 @@ def refusal(path: str | Path, problems: str | Sequence[str]) -> CheckpointError:
     hidden = [f"... and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
     lines = [f"{path} is refused, {len(problems)} problems:", *problems[:_SHOWN], *hidden]
     return CheckpointError("\n  ".join(lines))
+
+
+def os_error(error: BaseException, path: str | Path) -> OSError | None:
+    """The trouble of the machine behind an exception (a full disk, a broken one), if that is what it is.
+
+    TensorStore, which writes and reads arrays for Orbax, wraps the system's errors in ValueErrors.
+
+    Args:
+      error: any exception.
+      path: what was being written or read, for the message.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        code = re.search(r"os_error_code='(\d+)'", str(cause))
+        number = int(code[1]) if code else cause.errno if isinstance(cause, OSError) else None
+        if number:
+            remedy = "free some space and run the same command again"
+            full = f" (the disk is full: {remedy})" if number in (errno.ENOSPC, errno.EDQUOT) else ""
+            return OSError(number, os.strerror(number) + full, str(path))
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def quoted(value: object, limit: int = 80) -> str:

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from etils import epath
+from flax import traverse_util
 
 from lipfd_jax.checkpoints.errors import refusal
 from lipfd_jax.checkpoints.pth import open_pth
@@ -98,8 +100,19 @@ def backbone_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
 def fill(
     path: str | Path, tensors: Mapping[str, Tensor], table: tuple[Rule, ...], abstract: Mapping[Any, Any]
 ) -> dict[Any, Any]:
-    """`tables.to_params`, with a CheckpointError that names the file and lists all mismatches."""
+    """`tables.to_params`, with a CheckpointError that names the file and lists all mismatches.
+
+    Weights that are NaN or infinite are refused too: whatever they touch would be NaN.
+    """
     try:
-        return to_params(tensors, table, abstract)
+        params = to_params(tensors, table, abstract)
     except WeightsError as error:
         raise refusal(path, [line.strip() for line in str(error).splitlines()[1:]]) from error
+    problems = [
+        f"{'/'.join(map(str, name))} holds {count:,} values that are NaN or infinite"
+        for name, values in traverse_util.flatten_dict(params).items()
+        if (count := values.size - np.count_nonzero(np.isfinite(values)))
+    ]
+    if problems:
+        raise refusal(path, problems)
+    return params

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import os
-import tempfile
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from lipfd_jax.checkpoints.errors import refusal
-from lipfd_jax.checkpoints.metadata import CheckpointError, Metadata
+from lipfd_jax.checkpoints.errors import CheckpointError, os_error, refusal
+from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.pretrained import fill, open_weights
 from lipfd_jax.checkpoints.store import read_metadata, save_model
 from lipfd_jax.checkpoints.tables import RELEASED_LIPFD, Tensor
+from lipfd_jax.locks import locked
 from lipfd_jax.models.inputs import RELEASED as RELEASED_INPUTS
 from lipfd_jax.models.lipfd import ModelConfig, abstract_weights
 
@@ -43,8 +44,11 @@ def convert(
 
     Raises:
         CheckpointError: `source` is refused, with everything that is wrong with it, or `out` is in the way.
+        OSError: the disk is full, or the folder can't be written to; nothing is left behind.
+        InUse: another process converts to the same folder.
     """
     out = Path(out)
+    _restore(_place(out) / "old", out)
     _check_free(out, overwrite)
     tensors = open_weights(source)
     with tqdm(desc=f"reading {Path(source).name}", unit="B", unit_scale=True, disable=None) as bar:
@@ -68,19 +72,41 @@ def _check_free(out: Path, overwrite: bool) -> None:
 
 @contextlib.contextmanager
 def _published(out: Path) -> Iterator[Path]:
-    """A folder to be made beside `out`, renamed to it at the end; nothing is left behind if that fails."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent.absolute(), prefix=f".{out.name}.") as place:
-        made, old = Path(place) / "new", Path(place) / "old"
-        yield made
-        if out.exists():
-            os.replace(out, old)
+    """A folder to be made beside `out`, renamed to it at the end; nothing is left behind if that fails.
+
+    What a killed conversion to the same `out` left is removed first.
+    """
+    place = _place(out)
+    with locked(place, "a conversion"):
+        made, old = place / "new", place / "old"
+        _restore(old, out)
         try:
+            _remove_leftovers(place)
+            yield made
+            if out.exists():
+                os.replace(out, old)
             os.replace(made, out)
-        except OSError:
-            if old.exists():
-                os.replace(old, out)
-            raise
+        except OSError as error:
+            raise os_error(error, out) or error from error
+        finally:
+            _restore(old, out)
+            shutil.rmtree(place)
+
+
+def _place(out: Path) -> Path:
+    return out.absolute().with_name(f".{out.name}.converting")
+
+
+def _restore(old: Path, out: Path) -> None:
+    """Puts the checkpoint to be replaced back where its successor did not come to stand."""
+    if old.exists() and not out.exists():
+        os.replace(old, out)
+
+
+def _remove_leftovers(place: Path) -> None:
+    for path in place.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
 
 
 class _Watched:

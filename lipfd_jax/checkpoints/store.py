@@ -14,8 +14,9 @@ from orbax.checkpoint import v1 as ocp
 
 from lipfd_jax.checkpoints.calibration import FILE as CALIBRATION
 from lipfd_jax.checkpoints.calibration import REMEDY, Calibration, read_calibration
-from lipfd_jax.checkpoints.errors import CheckpointError, refusal
+from lipfd_jax.checkpoints.errors import CheckpointError, os_error, refusal
 from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.checkpoints.stray_errors import one_error
 from lipfd_jax.checkpoints.sums import array_sums, differences
 from lipfd_jax.checkpoints.sums import fingerprint as fingerprint_of
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
@@ -68,8 +69,11 @@ def open_model(path: str | pathlib.Path, *, step: int | None = None, sharding: A
     try:
         if metadata.ema:  # of what was trained, a part of the model
             wanted["ema"] = _abstract(ocp.metadata(path, checkpointable_name="ema").metadata, sharding)
-        loaded = ocp.load_checkpointables(path, wanted)
+        with one_error():
+            loaded = ocp.load_checkpointables(path, wanted)
     except Exception as error:
+        if trouble := os_error(error, path):
+            raise trouble from error
         raise CheckpointError(
             f"{path}: can't be read ({_first_line(error)}); it is damaged or its weights are not those of "
             f"{metadata.model.encoder} + {metadata.model.backbone}"
@@ -159,6 +163,9 @@ def save_model(path: str | pathlib.Path, weights: dict[str, Any], metadata: Meta
       path: the checkpoint's folder; must not exist.
       weights: pure dict of arrays in the model's structure (parameters and batch statistics).
       metadata: what is to be known of them; their sums are added.
+
+    Raises:
+      OSError: the disk is full, or the folder can't be written to; an unfinished one may be left beside it.
     """
     metadata = with_sums(metadata, {"model": weights})
     with ocp.Context(
@@ -171,7 +178,13 @@ def save_model(path: str | pathlib.Path, weights: dict[str, Any], metadata: Meta
             deepcopy_host_arrays=False,
         ),
     ):
-        ocp.save_checkpointables(path, {"model": weights}, custom_metadata=metadata.to_json())
+        try:
+            with one_error():
+                ocp.save_checkpointables(path, {"model": weights}, custom_metadata=metadata.to_json())
+        except Exception as error:
+            if trouble := os_error(error, path):
+                raise trouble from error
+            raise
 
 
 def readable(path: epath.Path) -> bool:
