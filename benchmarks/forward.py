@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.torch_network import TorchLipFD
 from benchmarks.turns import fastest
 from lipfd_jax.checkpoints import tables
-from lipfd_jax.kernels.chunks import CPU
+from lipfd_jax.kernels.choice import SETTINGS, bound
 from lipfd_jax.models.forward import forward_prepared
 from lipfd_jax.models.inputs import RELEASED, Prepared, prepare
 from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_weights
@@ -32,6 +32,7 @@ _ENCODER = flags.DEFINE_string("encoder", "vit_l14", "Image encoder.")
 _BACKBONE = flags.DEFINE_string("backbone", "resnet50", "Backbone.")
 _BATCHES = flags.DEFINE_list("batches", ["1", "2", "8"], "Windows per call.")
 _REPEATS = flags.DEFINE_integer("repeats", 5, "Turns of each side.")
+_KERNELS = flags.DEFINE_enum("kernels", "auto", SETTINGS, "How our side computes operations.")
 _OUTPUT = flags.DEFINE_string("output", None, "Where to write the figures as JSON.")
 
 
@@ -54,13 +55,12 @@ def jax_side(config: ModelConfig, network: TorchLipFD) -> tuple[dict, Callable]:
     tensors = {key: value.numpy() for key, value in network.state_dict().items()}
     params = tables.to_params(tensors, tables.RELEASED_LIPFD, abstract_weights(config))
 
-    @jax.jit
     def forward(params: dict, prepared: Prepared) -> jax.Array:
         model = nnx.eval_shape(lambda: LipFD(config, rngs=nnx.Rngs(0)))
         nnx.update(model, params)
-        return forward_prepared(model, prepared, pieces=CPU).logits
+        return forward_prepared(model, prepared).logits
 
-    return jax.tree.map(jnp.asarray, params), forward
+    return jax.tree.map(jnp.asarray, params), jax.jit(bound(forward, _KERNELS.value))
 
 
 def measure(batch: int, network: TorchLipFD, params: dict, forward: Callable, repeats: int) -> dict:

@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from benchmarks.torch_network import TorchLipFD
 from benchmarks.turns import fastest
+from lipfd_jax.kernels.choice import SETTINGS, kernels_for
 from lipfd_jax.mesh import make_mesh, to_devices
 from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.training.config import Experiment, OptimizerSettings
@@ -37,7 +38,8 @@ class JaxStep:
         mesh, recipe = make_mesh(devices=jax.devices()[:1]), make_recipe(experiment)
         self.state = create_state(recipe, mesh)
         self.batch = to_devices(batch, mesh)
-        self.step = jax.jit(make_step(recipe), donate_argnums=0)
+        kernels = kernels_for(mesh.devices.flat, flags.FLAGS.kernels)
+        self.step = jax.jit(make_step(recipe, kernels), donate_argnums=0)
 
     def __call__(self) -> float:
         self.state, measured = self.step(self.state, self.batch)
@@ -117,5 +119,6 @@ def main(_: list[str]) -> None:
 if __name__ == "__main__":
     flags.DEFINE_integer("batch", 8, "Samples per step.")
     flags.DEFINE_integer("repeats", 3, "Turns of each side.")
+    flags.DEFINE_enum("kernels", "auto", SETTINGS, "How our side computes operations.")
     flags.DEFINE_string("output", None, "Where to write the figures as JSON.")
     app.run(main)

@@ -7,6 +7,7 @@ from absl import logging as absl_logging
 
 from lipfd_jax.data.sources import open_source
 from lipfd_jax.evaluation.run import evaluate
+from lipfd_jax.kernels.choice import SETTINGS
 
 
 def main(argv: list[str]) -> None:
@@ -26,6 +27,7 @@ def main(argv: list[str]) -> None:
             threads=given.threads,
             against=given.compare,
             threshold=given.threshold,
+            kernels=given.kernels,
         )
     except (ValueError, OSError) as error:  # ours name the file and what to do
         sys.exit(f"error: {error}")
@@ -59,6 +61,9 @@ def define_flags() -> None:
     )
     flags.DEFINE_integer("batch_size", 8, "Windows at once, over all devices.")
     flags.DEFINE_integer("threads", 2, "Reading threads.")
+    flags.DEFINE_enum(
+        "kernels", "auto", SETTINGS, "How operations are computed; by default as suits the devices."
+    )
     flags.mark_flags_as_required(["checkpoint", "data"])
 
 

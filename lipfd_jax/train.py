@@ -11,6 +11,7 @@ from absl import logging as absl_logging
 
 from lipfd_jax.checkpoints.pretrained import settings_for
 from lipfd_jax.experiments import flag as experiment_flag
+from lipfd_jax.kernels.choice import SETTINGS
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.loop import Diverged, train
 
@@ -33,7 +34,13 @@ def main(argv: list[str]) -> None:
         jax.config.update("jax_compilation_cache_dir", given.compilation_cache)
     try:
         experiment = Experiment.from_dict(given.config.to_dict() | settings_for(given["from"].value))
-        result = train(experiment, given.workdir, stop=Preemption(), profile_steps=given.profile)
+        result = train(
+            experiment,
+            given.workdir,
+            stop=Preemption(),
+            profile_steps=given.profile,
+            kernels=given.kernels,
+        )
     except Diverged as error:
         logger.error("%s", error)
         sys.exit(DIVERGED)
@@ -100,6 +107,9 @@ def define_flags() -> None:
         "compilation_cache",
         os.path.expanduser("~/.cache/lipfd_jax/xla"),
         "Folder that keeps compiled programs for the next start; empty for none.",
+    )
+    flags.DEFINE_enum(
+        "kernels", "auto", SETTINGS, "How operations are computed; by default as suits the devices."
     )
     flags.mark_flags_as_required(["config", "workdir"])
 

@@ -34,6 +34,7 @@ def predict(
     batch_size: int,
     start: int = 0,
     threads: int = 2,
+    kernels: str = "auto",
 ) -> Iterator[Prediction]:
     """Scores records in order; every process must call it and every process gets all rows.
 
@@ -43,6 +44,7 @@ def predict(
       source: records by index.
       batch_size: global; a multiple of the number of devices.
       start: first record.
+      kernels: a setting of kernels.choice.
     """
     batches = pipeline.evaluation_batches(
         source,
@@ -52,7 +54,7 @@ def predict(
         process_count=jax.process_count(),
         threads=threads,
     )
-    forward = make_forward(graph, mesh)
+    forward = make_forward(graph, mesh, kernels)
     waiting = None  # results of the batch before, computed while the next one is read
     for batch in batches:
         composites = to_devices({"composite": batch["composite"]}, mesh)["composite"]

@@ -1,15 +1,14 @@
 """Evaluates a checkpoint on data: scores as they come, then metrics, pictures and the report."""
 
+import functools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 from flax import nnx
-from jax.sharding import Mesh
 from tqdm import tqdm
 
 from lipfd_jax.checkpoints.store import Opened, open_model
@@ -25,6 +24,8 @@ from lipfd_jax.models.inputs import mismatch
 
 SCORES, IDENTITY = "scores.csv", "evaluated.json"
 
+Run = Callable[..., Iterator[Prediction]]  # `predict` of a model on its mesh
+
 
 def evaluate(
     checkpoint: str,
@@ -36,6 +37,7 @@ def evaluate(
     threads: int = 2,
     against: str | None = None,
     threshold: float | None = None,
+    kernels: str = "auto",
 ) -> Scores:
     """Scores every record of a source with a checkpoint and writes what there is to know.
 
@@ -46,6 +48,7 @@ def evaluate(
       batch_size: global; rounded up to a multiple of the number of devices.
       against: scores file of somebody else to compare with; read before anything is scored.
       threshold: a score of at least this is called fake.
+      kernels: how operations are computed, a setting of kernels.choice.
 
     Raises:
       CheckpointError: the checkpoint can't be opened.
@@ -61,7 +64,8 @@ def evaluate(
     _claim(output, {**notes, "written": opened.fingerprint})
     graph, state = nnx.split(opened.model)
     batch_size = -(-batch_size // mesh.size) * mesh.size
-    scores = _score(graph, state, source, output, mesh=mesh, batch_size=batch_size, threads=threads)
+    run = functools.partial(predict, graph, (state,), mesh=mesh, kernels=kernels)
+    scores = _score(run, source, output, batch_size=batch_size, threads=threads)
     print()
     write_results(
         scores,
@@ -70,7 +74,7 @@ def evaluate(
         decision=decide(threshold=threshold),
         others=others,
         others_name=Path(against).name if against else "",
-        pictures=list(_pictures(graph, state, source, scores, mesh)),
+        pictures=list(_pictures(run, source, scores, mesh.size)),
     )
     print(f"scores: {output / SCORES}")
     return scores
@@ -104,16 +108,12 @@ def _claim(output: Path, notes: dict[str, str]) -> None:
     note.write_text(json.dumps(identity, indent=2) + "\n")
 
 
-def _score(
-    graph: Any, state: Any, source: RecordSource, output: Path, *, mesh: Mesh, batch_size: int, threads: int
-) -> Scores:
+def _score(run: Run, source: RecordSource, output: Path, *, batch_size: int, threads: int) -> Scores:
     with ScoresWriter(output / SCORES) as writer:
         done = len(writer.finished)
         if done > len(source) or (done and _path(source, done - 1) not in writer.finished):
             raise ValueError(f"{output / SCORES}: holds scores of other data; give another output folder")
-        todo = predict(
-            graph, (state,), source, mesh=mesh, batch_size=batch_size, start=done, threads=threads
-        )  # fmt: skip
+        todo = run(source, batch_size=batch_size, start=done, threads=threads)
         with tqdm(total=len(source), initial=done, unit="window", desc="scoring") as bar:
             for prediction in todo if done < len(source) else ():
                 writer.append(prediction.rows)
@@ -125,14 +125,10 @@ def _path(source: RecordSource, index: int) -> str:
     return records.picture_path(records.metadata(source[index]))
 
 
-def _pictures(
-    graph: Any, state: Any, source: RecordSource, scores: Scores, mesh: Mesh
-) -> Iterator[ReportPicture]:
+def _pictures(run: Run, source: RecordSource, scores: Scores, batch_size: int) -> Iterator[ReportPicture]:
     """The windows worth showing, scored once more for their region weights."""
     chosen = [int(i) for i in example_windows(scores)]
-    found: list[Prediction] = list(
-        predict(graph, (state,), Chosen(source, chosen), mesh=mesh, batch_size=mesh.size)
-    )
+    found = list(run(Chosen(source, chosen), batch_size=batch_size))
     weights = np.concatenate([p.region_weights for p in found]) if found else ()
     for index, region_weights in zip(chosen, weights, strict=True):
         yield ReportPicture(

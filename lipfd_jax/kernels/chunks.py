@@ -1,41 +1,29 @@
 """How much of a batch is worked on at a time: a CPU is fastest where activations stay in its cache."""
 
-import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import jax
 
+from lipfd_jax.kernels.choice import variant
 
-@dataclasses.dataclass(frozen=True)
-class Pieces:
-    """Sizes of the pieces; results don't depend on them. None takes everything at once."""
-
-    windows: int | None  # composites through the whole network
-    # Crops through all of the backbone but its last stage, and through that one: its activations are small
-    # and its weights large.
-    crops: tuple[int, int] | None
+# How many go together: composites through the whole network; crops through all of the backbone but its last
+# stage, and through that one: its activations are small and its weights large.
+_CACHED = {"windows": 2, "crops": 3, "last stage": 15}
 
 
-WHOLE = Pieces(None, None)
-CPU = Pieces(windows=2, crops=(3, 15))
+def in_chunks(
+    function: Callable[[Any], Any], batch: Any, kind: Literal["windows", "crops", "last stage"]
+) -> Any:
+    """`function` of a batch (a tree of arrays (N, ...)); where it is called for parts, results don't tell."""
+    size = {"plain": None, "cached": _CACHED[kind]}[variant("chunks")]
+    return function(batch) if size is None else cached(function, batch, size)
 
 
-def pieces_for(devices: Sequence[jax.Device]) -> Pieces:
-    """The pieces for a program on these devices.
-
-    A batch spread over several devices stays whole: cutting it would make each device do all of it.
-    """
-    return CPU if len(devices) == 1 and devices[0].platform == "cpu" else WHOLE
-
-
-def in_pieces(function: Callable[[Any], Any], batch: Any, size: int | None) -> Any:
-    """`function` of a batch (a tree of arrays (N, ...)), called for pieces of `size` one after the other.
-
-    Where N is no multiple of `size`, pieces are of the largest size below that divides it.
-    """
+def cached(function: Callable[[Any], Any], batch: Any, size: int) -> Any:
+    """Called for parts of `size` one after the other, or of the largest size below that divides N."""
     count = len(jax.tree.leaves(batch)[0])
-    if size is None or count <= size:
+    if count <= size:
         return function(batch)
     size = largest_divisor(count, size)
     parts = jax.tree.map(lambda a: a.reshape(-1, size, *a.shape[1:]), batch)

@@ -1,61 +1,45 @@
-"""Convolutions on NHWC as each kind of device computes them fastest, forward and backward."""
+"""Convolutions on NHWC, padded by half of the kernel as in PyTorch."""
 
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 
+from lipfd_jax.kernels.choice import variant
 from lipfd_jax.kernels.chunks import largest_divisor
 
 _NUMBERS = ("NHWC", "HWIO", "NHWC")
 _PICTURES = 2  # whose kernel gradient is computed at a time, in a CPU's cache
 
 
-def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """x (N, H, W, inputs) times kernel (inputs, channels), a 1x1 convolution.
+def convolution(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+    """x (N, H, W, inputs) with kernel (k, k, inputs, outputs) of one dtype."""
+    return {"plain": plain, "kernel_products": kernel_products}[variant("convolution")](x, kernel, stride)
 
-    As a matrix product it is faster on a CPU; TPUs keep one memory layout through a chain of convolutions.
-    """
-    return jax.lax.platform_dependent(
-        x, kernel, cpu=jnp.matmul, default=lambda x, kernel: _convolve(x, kernel[None, None], 1)
-    )
+
+def plain(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+    """The definition."""
+    padding = [(len(kernel) // 2,) * 2] * 2
+    return jax.lax.conv_general_dilated(x, kernel, (stride,) * 2, padding, dimension_numbers=_NUMBERS)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
-def convolution(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-    """x (N, H, W, inputs) with kernel (k, k, inputs, outputs), padded by half of k as in PyTorch.
-
-    The gradient of the kernel is a sum of matrix products on a lone CPU, where XLA's own is two to four
-    times slower.
-    """
-    return _convolve(x, kernel, stride)
+def kernel_products(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+    """The kernel's gradient is a sum of matrix products: on a lone CPU XLA's own takes two to four times."""
+    return plain(x, kernel, stride)
 
 
 def _forward(x: jax.Array, kernel: jax.Array, stride: int) -> tuple[jax.Array, tuple]:
-    return _convolve(x, kernel, stride), (x, kernel)
+    return plain(x, kernel, stride), (x, kernel)
 
 
 def _backward(stride: int, kept: tuple, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
     x, kernel = kept
-    _, transposed = jax.vjp(lambda x: _convolve(x, kernel, stride), x)
-
-    def by_xla(x: jax.Array, gradient: jax.Array) -> jax.Array:
-        return jax.vjp(lambda kernel: _convolve(x, kernel, stride), kernel)[1](gradient)[0]
-
-    def by_products(x: jax.Array, gradient: jax.Array) -> jax.Array:
-        return _kernel_gradient(x, gradient, len(kernel), stride).astype(kernel.dtype)
-
-    # Cutting a batch that is spread over devices into pieces would send all of it to each of them.
-    cpu = by_products if jax.device_count() == 1 else by_xla
-    return transposed(gradient)[0], jax.lax.platform_dependent(x, gradient, cpu=cpu, default=by_xla)
+    _, transposed = jax.vjp(lambda x: plain(x, kernel, stride), x)
+    return transposed(gradient)[0], _kernel_gradient(x, gradient, len(kernel), stride).astype(kernel.dtype)
 
 
-convolution.defvjp(_forward, _backward)
-
-
-def _convolve(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-    padding = [(len(kernel) // 2,) * 2] * 2
-    return jax.lax.conv_general_dilated(x, kernel, (stride,) * 2, padding, dimension_numbers=_NUMBERS)
+kernel_products.defvjp(_forward, _backward)
 
 
 def _kernel_gradient(x: jax.Array, gradient: jax.Array, size: int, stride: int) -> jax.Array:

@@ -1,18 +1,19 @@
 """Bilinear resizing of pictures, as PyTorch does it on float tensors, with the crop in the same step.
 
 Sampling is a linear map along each axis that depends on sizes only. It is worked out once in NumPy as
-`Taps`: for every output position the input positions it reads and their weights. They are applied as
-gathers (few multiplications, what a CPU wants) or as a small matrix product (what a TPU wants).
+`Taps`: for every output position the input positions it reads and their weights. They are applied as a
+small matrix product, or as gathers.
 """
 
 import dataclasses
 import functools
 import math
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from lipfd_jax.kernels.choice import variant
 
 # More than these are applied in a loop: a program with hundreds of gathers takes XLA minutes to compile.
 _UNROLLED_TAPS = 4
@@ -92,12 +93,7 @@ def compose(outer: Taps, inner: Taps) -> Taps:
 
 
 def resize(
-    pictures: jax.Array,
-    rows: Taps,
-    columns: Taps,
-    *,
-    dtype: jax.typing.DTypeLike = jnp.float32,
-    method: Literal["gather", "product"] | None = None,
+    pictures: jax.Array, rows: Taps, columns: Taps, *, dtype: jax.typing.DTypeLike = jnp.float32
 ) -> jax.Array:
     """Resamples pictures (..., height, width, channels) to (..., rows.size, columns.size, channels).
 
@@ -106,16 +102,24 @@ def resize(
       rows: taps of the height.
       columns: taps of the width.
       dtype: of the result. With bfloat16 the matrix products use bfloat16 weights.
-      method: "gather" or "product"; by default the one that suits the device the program is compiled for.
     """
-    gather = functools.partial(_gathered, rows=rows, columns=columns, dtype=dtype)
-    product = functools.partial(_multiplied, rows=rows, columns=columns, dtype=dtype)
-    if method is None:
-        return jax.lax.platform_dependent(pictures, cpu=gather, default=product)
-    return {"gather": gather, "product": product}[method](pictures)
+    return {"plain": plain, "gathers": gathers}[variant("resize")](pictures, rows, columns, dtype=dtype)
 
 
-def _gathered(pictures: jax.Array, *, rows: Taps, columns: Taps, dtype: jax.typing.DTypeLike) -> jax.Array:
+def plain(pictures: jax.Array, rows: Taps, columns: Taps, *, dtype: jax.typing.DTypeLike) -> jax.Array:
+    """The definition: the product of each axis with its matrix, what a TPU wants."""
+    product = functools.partial(
+        jnp.einsum,
+        precision=jax.lax.Precision.HIGHEST if dtype == jnp.float32 else None,
+        preferred_element_type=jnp.float32,
+    )
+    narrow = product("xw,...hwc->...hxc", jnp.asarray(columns.matrix(), dtype), pictures.astype(dtype))
+    return product("yh,...hxc->...yxc", jnp.asarray(rows.matrix(), dtype), narrow.astype(dtype)).astype(dtype)
+
+
+def gathers(pictures: jax.Array, rows: Taps, columns: Taps, *, dtype: jax.typing.DTypeLike) -> jax.Array:
+    """As sums of gathered pixels: few multiplications, what a CPU wants."""
+
     def one(picture: jax.Array) -> jax.Array:
         return _gathered_axis(_gathered_axis(picture, columns, -2), rows, -3).astype(dtype)
 
@@ -123,7 +127,7 @@ def _gathered(pictures: jax.Array, *, rows: Taps, columns: Taps, dtype: jax.typi
         return one(pictures)
     # A loop over pictures: without it XLA merges the resampling into whatever uses it, and in a training
     # step computes it several times over (measured: 2.4 s instead of 0.7 s of CPU for 16 small samples).
-    return jax.lax.map(functools.partial(_gathered, rows=rows, columns=columns, dtype=dtype), pictures)
+    return jax.lax.map(lambda part: gathers(part, rows, columns, dtype=dtype), pictures)
 
 
 def _gathered_axis(pictures: jax.Array, taps_: Taps, axis: int) -> jax.Array:
@@ -139,13 +143,3 @@ def _gathered_axis(pictures: jax.Array, taps_: Taps, axis: int) -> jax.Array:
     start = tap(indices[0], weights[0])
     rest = jnp.asarray(indices[1:]), jnp.asarray(weights[1:])
     return jax.lax.scan(lambda total, one: (total + tap(*one), None), start, rest)[0]
-
-
-def _multiplied(pictures: jax.Array, *, rows: Taps, columns: Taps, dtype: jax.typing.DTypeLike) -> jax.Array:
-    product = functools.partial(
-        jnp.einsum,
-        precision=jax.lax.Precision.HIGHEST if dtype == jnp.float32 else None,
-        preferred_element_type=jnp.float32,
-    )
-    narrow = product("xw,...hwc->...hxc", jnp.asarray(columns.matrix(), dtype), pictures.astype(dtype))
-    return product("yh,...hxc->...yxc", jnp.asarray(rows.matrix(), dtype), narrow.astype(dtype)).astype(dtype)

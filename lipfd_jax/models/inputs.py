@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lipfd_jax.kernels.input_convolution import resize_in_squares
 from lipfd_jax.kernels.resize import Taps, compose, resize, taps
+from lipfd_jax.kernels.resize_picture import resize_picture
 from lipfd_jax.settings import filled
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW, TILE
 
@@ -141,14 +141,9 @@ def region_taps(inputs: Inputs) -> tuple[Taps, ...]:
 
 def _picture(composites: jax.Array, inputs: Inputs, dtype: jax.typing.DTypeLike) -> jax.Array:
     """The whole composites, (B, P, P, 3)."""
-    sides = (taps(n, inputs.picture_size, antialias=inputs.antialias) for n in COMPOSITE_SHAPE[:2])
-    options = dict(zip(("rows", "columns"), sides, strict=True), dtype=dtype)
+    rows, columns = (taps(n, inputs.picture_size, antialias=inputs.antialias) for n in COMPOSITE_SHAPE[:2])
     coloured = functools.partial(_coloured, inputs=inputs)
-    return jax.lax.platform_dependent(
-        composites,
-        cpu=lambda pictures: coloured(resize(pictures, method="gather", **options)),
-        default=functools.partial(resize_in_squares, between=coloured, **options),
-    )
+    return resize_picture(composites, rows, columns, dtype=dtype, coloured=coloured)
 
 
 def _frames(composites: jax.Array, inputs: Inputs) -> jax.Array:

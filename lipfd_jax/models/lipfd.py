@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from lipfd_jax.kernels.chunks import WHOLE, Pieces
-from lipfd_jax.kernels.input_convolution import convolve
+from lipfd_jax.kernels.input_convolution import input_convolution
 from lipfd_jax.models.inputs import PAPER, Inputs
 from lipfd_jax.models.resnet import BACKBONES, ResNet
 from lipfd_jax.models.vit import ACTIVATIONS, ENCODERS, VisionTransformer
@@ -79,7 +78,7 @@ class InputConv(nnx.Module):
     def __call__(self, images: jax.Array) -> jax.Array:
         """Pictures (B, P, P, 3) to (B, P / 5, P / 5, 3)."""
         kernel, bias = (p[...].astype(self.dtype) for p in (self.kernel, self.bias))
-        return bias + convolve(images.astype(self.dtype), kernel)
+        return bias + input_convolution(images.astype(self.dtype), kernel)
 
 
 class LipFD(nnx.Module):
@@ -103,20 +102,16 @@ class LipFD(nnx.Module):
         self.get_weight = nnx.Linear(width, 1, rngs=rngs)
         self.fc = nnx.Linear(width, 1, rngs=rngs)
 
-    def __call__(
-        self, image: jax.Array, crops: jax.Array, *, train: bool = False, pieces: Pieces = WHOLE
-    ) -> Output:
+    def __call__(self, image: jax.Array, crops: jax.Array, *, train: bool = False) -> Output:
         """Scores prepared pictures.
 
         Args:
           image: (B, P, P, 3), the whole composite in the convention of config.inputs.
           crops: (B, 5, 3, C, C, 3): frame, region.
           train: normalise by the batch's statistics and update the running ones.
-          pieces: with train=False, how many crops go through the backbone together.
         """
         features = self.encoder(self.conv1(image)).astype(jnp.float32)
-        pictures = crops.reshape(-1, *crops.shape[3:])
-        local = self.backbone(pictures, train=train, pieces=pieces.crops)
+        local = self.backbone(crops.reshape(-1, *crops.shape[3:]), train=train)
         return self.fuse(local.reshape(*crops.shape[:3], -1), features)
 
     def fuse(self, local: jax.Array, features: jax.Array) -> Output:

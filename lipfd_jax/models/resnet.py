@@ -1,14 +1,17 @@
 """ResNet v1.5 backbones (arXiv 1512.03385, stride on the 3x3 convolution): pictures to pooled features."""
 
 import dataclasses
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from lipfd_jax.kernels.chunks import in_pieces
-from lipfd_jax.kernels.convolution import convolution, product
+from lipfd_jax.kernels.chunks import in_chunks
+from lipfd_jax.kernels.convolution import convolution
+from lipfd_jax.kernels.normed_product import normed_product
+from lipfd_jax.kernels.product import product
+from lipfd_jax.kernels.relu import relu
+from lipfd_jax.kernels.stem import stem
 from lipfd_jax.models.norm import BatchNorm
 
 _fan_out = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
@@ -52,10 +55,9 @@ class Conv(nnx.Module):
         self.stride, self.dtype = stride, dtype
         self.kernel = nnx.Param(_fan_out(rngs.params(), (size, size, inputs, outputs)))
 
-    def __call__(self, x: jax.Array, factors: jax.Array | float = 1.0) -> jax.Array:
-        """(N, H, W, inputs) to (N, H / stride, W / stride, outputs), which are multiplied by `factors`."""
-        kernel = (self.kernel[...] * factors).astype(self.dtype)
-        x = x.astype(self.dtype)
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """(N, H, W, inputs) to (N, H / stride, W / stride, outputs)."""
+        kernel, x = self.kernel[...].astype(self.dtype), x.astype(self.dtype)
         if len(kernel) == 1:
             return product(x[:, :: self.stride, :: self.stride], kernel[0, 0])
         return convolution(x, kernel, self.stride)
@@ -63,25 +65,7 @@ class Conv(nnx.Module):
     def normed(self, x: jax.Array, norm: BatchNorm, *, train: bool) -> jax.Array:
         """`norm` of a 1x1 convolution of x."""
         x = x.astype(self.dtype)[:, :: self.stride, :: self.stride]
-        return norm.of_product(x, self.kernel[...][0, 0], train=train)
-
-
-@jax.custom_vjp
-def relu(x: jax.Array) -> jax.Array:
-    """max(x, 0); its gradient looks at the result, so that x itself need not be kept."""
-    return jnp.maximum(x, 0)
-
-
-relu.defvjp(lambda x: (relu(x),) * 2, lambda y, gradient: (jnp.where(y > 0, gradient, 0),))
-
-
-@jax.custom_vjp
-def kept_relu(x: jax.Array) -> jax.Array:
-    """As `relu`, for a result with many readers: computed once, where XLA would keep x as well for some."""
-    return jax.lax.optimization_barrier(relu(x))
-
-
-kept_relu.defvjp(lambda x: (kept_relu(x),) * 2, lambda y, gradient: (jnp.where(y > 0, gradient, 0),))
+        return normed_product(x, self.kernel[...][0, 0], norm, train=train)
 
 
 class Block(nnx.Module):
@@ -119,13 +103,14 @@ class Block(nnx.Module):
             y = self.conv3.normed(relu(y), self.bn3, train=train)
         if self.downsample:
             x = self.shortcut_conv.normed(x, self.shortcut_bn, train=train)
-        return kept_relu(x + y)
+        return relu(x + y, readers=2)
 
 
 class ResNet(nnx.Module):
     """Pictures to pooled features, without a classifier."""
 
     def __init__(self, config: BackboneConfig, *, dtype: jax.typing.DTypeLike = jnp.float32, rngs: nnx.Rngs):
+        self.dtype = dtype
         self.conv1 = Conv(3, config.width, 7, 2, dtype=dtype, rngs=rngs)
         self.bn1 = BatchNorm(config.width)
         inputs = config.width
@@ -140,55 +125,30 @@ class ResNet(nnx.Module):
                 inputs = width * (4 if config.bottleneck else 1)
             setattr(self, f"layer{stage + 1}", nnx.List(blocks))
 
-    def __call__(
-        self, pictures: jax.Array, *, train: bool, pieces: tuple[int, int] | None = None
-    ) -> jax.Array:
-        """Pictures (N, S, S, 3) to features (N, F) float32; `train` as in BatchNorm.
+    def __call__(self, pictures: jax.Array, *, train: bool) -> jax.Array:
+        """Pictures (N, S, S, 3) to features (N, F) float32; `train` as in BatchNorm."""
 
-        `pieces` says how many pictures pass together through all but the last stage, and through the last;
-        training takes all, whose statistics they share.
-        """
-        first, last = (None, None) if train or pieces is None else pieces
-
-        def stage(number: int, x: jax.Array) -> jax.Array:
-            for block in getattr(self, f"layer{number}"):
-                x = block(x, train=train)
+        def early(pictures: jax.Array) -> jax.Array:
+            x = self.stem(pictures, train=train)
+            for number in (1, 2, 3):
+                x = self.stage(number, x, train=train)
             return x
 
-        def early(x: jax.Array) -> jax.Array:
-            return stage(3, stage(2, stage(1, self.stem(x, train=train))))
+        def last(x: jax.Array) -> jax.Array:
+            return self.stage(4, x, train=train)
 
-        x = in_pieces(partial(stage, 4), in_pieces(early, pictures, first), last)
+        if train:  # pictures share their statistics
+            x = last(early(pictures))
+        else:
+            x = in_chunks(last, in_chunks(early, pictures, "crops"), "last stage")
         return x.astype(jnp.float32).mean((1, 2))
 
     def stem(self, pictures: jax.Array, *, train: bool) -> jax.Array:
         """Pictures (N, S, S, 3) to (N, S / 4, S / 4, width)."""
-        # The largest pixels are still largest after the norm, or smallest where its scale is negative. With
-        # those channels' signs turned the pool can come first, and leaves a quarter of the pixels to norm.
-        signs = jnp.where(self.bn1.scale[...] < 0, -1.0, 1.0)
-        x = self.conv1(pictures, signs)
-        scale, offset = self.bn1.coefficients(x, train=train, signs=signs)
-        x = jax.lax.platform_dependent(x, cpu=_pooled_by_halves, default=_pooled)
-        return relu((x.astype(jnp.float32) * scale + offset).astype(x.dtype))
+        return stem(pictures.astype(self.dtype), self.conv1.kernel[...], self.bn1, train=train)
 
-
-def _pooled(x: jax.Array) -> jax.Array:
-    """Largest of every other 3x3 neighbourhood, (N, H, W, C) to (N, H / 2, W / 2, C)."""
-    return nnx.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
-
-
-def _pooled_by_halves(x: jax.Array) -> jax.Array:
-    """The same as maxima of even and odd rows, then columns: three times as fast on a CPU.
-
-    Its gradient is shared among equal values, which come from equal neighbourhoods of a picture: that of the
-    stem's kernel is the same.
-    """
-    if x.shape[1] % 2 or x.shape[2] % 2:
-        return _pooled(x)
-    for axis in (1, 2):
-        even, odd = (jax.lax.slice_in_dim(x, start, None, 2, axis) for start in (0, 1))
-        before = jax.lax.slice_in_dim(odd, 0, odd.shape[axis] - 1, 1, axis)
-        later = jax.lax.slice_in_dim(jnp.maximum(even, odd), 1, None, 1, axis)
-        start = jax.lax.slice_in_dim(jnp.maximum(even, odd), 0, 1, 1, axis)
-        x = jnp.concatenate([start, jnp.maximum(later, before)], axis)
-    return x
+    def stage(self, number: int, x: jax.Array, *, train: bool) -> jax.Array:
+        """The blocks of stage 1 to 4."""
+        for block in getattr(self, f"layer{number}"):
+            x = block(x, train=train)
+        return x

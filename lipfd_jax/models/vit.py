@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from lipfd_jax.kernels.attention import attention
+
 _small = nnx.initializers.truncated_normal(0.02)
 _fan_in = nnx.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
 
@@ -54,10 +56,7 @@ class Attention(nnx.Module):
 
     def __call__(self, x: jax.Array, queries: int | None = None) -> jax.Array:
         """Mixes tokens x (B, T, W); with `queries` only the first so many are computed: (B, queries, W)."""
-        query, key, value = self._projected(x, queries)
-        # The scale goes on the query, the smallest operand.
-        query = query * query.shape[-1] ** -0.5
-        mixed = jax.lax.platform_dependent(query, key, value, cpu=_attend_in_groups, default=_attend)
+        mixed = attention(*self._projected(x, queries))
         return self.out(mixed.reshape(*mixed.shape[:2], -1))
 
     def _projected(self, x: jax.Array, queries: int | None) -> list[jax.Array]:
@@ -69,20 +68,6 @@ class Attention(nnx.Module):
             parts = [x[:, :queries] @ kernel[:, :width] + bias[:width]]
             parts += jnp.split(x @ kernel[:, width:] + bias[width:], 2, axis=-1)
         return [part.reshape(*part.shape[:2], self.heads, -1) for part in parts]
-
-
-def _attend(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
-    """Values (B, T, H, D) mixed for queries (B, Q, H, D), already scaled, by keys (B, T, H, D)."""
-    scores = jnp.einsum("bqhd,bkhd->bhqk", query, key)
-    weights = jax.nn.softmax(scores.astype(jnp.float32), axis=-1).astype(query.dtype)
-    return jnp.einsum("bhqk,bkhd->bqhd", weights, value)
-
-
-def _attend_in_groups(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
-    """The same, four heads at a time: a CPU's cores each keep a group's scores in their cache."""
-    groups = range(0, query.shape[2], 4)
-    parts = [_attend(*(a[:, :, start : start + 4] for a in (query, key, value))) for start in groups]
-    return jnp.concatenate(parts, axis=2)
 
 
 class Block(nnx.Module):

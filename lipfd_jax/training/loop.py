@@ -18,6 +18,7 @@ from lipfd_jax.data import pipeline
 from lipfd_jax.data.sources import RecordSource, open_source, windows_mode
 from lipfd_jax.evaluation.metrics import window_metrics
 from lipfd_jax.evaluation.predict import Chosen, collect, predict
+from lipfd_jax.kernels.choice import kernels_for
 from lipfd_jax.mesh import connect, make_mesh, to_devices
 from lipfd_jax.models.inputs import mismatch
 from lipfd_jax.training import journal
@@ -52,6 +53,7 @@ def train(
     *,
     stop: Callable[[int], bool] = lambda step: False,
     profile_steps: int = 0,
+    kernels: str = "auto",
 ) -> RunResult:
     """Trains until the last step, or until `stop(step)` says so; continues what the workdir holds.
 
@@ -60,6 +62,7 @@ def train(
     Args:
       stop: asked after every step on every process, with the same answer on all.
       profile_steps: trace this many steps into WORKDIR/profile, after the first ones.
+      kernels: a setting of kernels.choice.
 
     Raises:
       Diverged: the loss became NaN or infinite.
@@ -77,7 +80,7 @@ def train(
         state = checkpointer.restore(mesh, data)
         if state is None:
             state = start_state(recipe, mesh)
-        run = _Run(recipe, mesh, workdir, checkpointer, int(state.step))
+        run = _Run(recipe, mesh, workdir, checkpointer, int(state.step), kernels)
         logger.info(
             "%s: %d training records (%s windows), %s inputs, %d device(s), step %d of %d, in %s",
             experiment.name, len(source), windows, recipe.config.inputs.name,
@@ -100,8 +103,9 @@ class _Run:
         workdir: str,
         checkpointer: RunCheckpointer,
         step: int,
+        kernels: str,
     ):
-        self.recipe, self.mesh, self.workdir = recipe, mesh, workdir
+        self.recipe, self.mesh, self.workdir, self.kernels = recipe, mesh, workdir, kernels
         self.experiment = recipe.experiment
         self.checkpointer = checkpointer
         self.step = step
@@ -123,7 +127,8 @@ class _Run:
     def go(self, state: TrainState, data: Iterator, *, stop: Callable, profile_steps: int) -> RunResult:
         if self.first:
             _write_config(self.workdir, self.experiment)
-        step_function = jax.jit(make_step(self.recipe), donate_argnums=0)
+        kernels = kernels_for(self.mesh.devices.flat, self.kernels)
+        step_function = jax.jit(make_step(self.recipe, kernels), donate_argnums=0)
         stopped = self.step >= self.experiment.steps
         batch, names = (None, []) if stopped else self._next(data)
         traced_from = self.step + 3
@@ -219,6 +224,7 @@ class _Run:
             mesh=self.mesh,
             batch_size=self.experiment.batch_size,
             threads=self.experiment.data.threads,
+            kernels=self.kernels,
         )
         found = window_metrics(collect(predictions))
         values = {"auc": found.auc, "ap": found.ap, "eer": found.eer, "threshold": found.eer_threshold}

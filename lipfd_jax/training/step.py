@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from lipfd_jax.kernels.choice import Kernels, bound
 from lipfd_jax.models import losses
 from lipfd_jax.models.inputs import prepare
 from lipfd_jax.training.optimizer import schedule
@@ -16,12 +17,13 @@ from lipfd_jax.training.state import Recipe, TrainState
 Step = Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, dict[str, jax.Array]]]
 
 
-def make_step(recipe: Recipe) -> Step:
+def make_step(recipe: Recipe, kernels: Kernels | str = "auto") -> Step:
     """Returns the step, to be jitted with the state donated.
 
     The step takes a state and a global batch (composite (B, 1000, 2500, 3) uint8 RGB, label (B,) int32) and
     returns the next state with loss, classification, region, accuracy, gradient_norm and learning_rate,
     scalars of float32. BatchNorm sees the whole batch, or each of the parts it is cut into.
+    `kernels` is what its operations are chosen by (kernels.choice).
     """
     settings = recipe.experiment.optimizer
     rate = schedule(settings, recipe.experiment.steps)
@@ -40,7 +42,7 @@ def make_step(recipe: Recipe) -> Step:
             ema=_averaged(state, trainable, settings.ema),
         ), jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), measured)
 
-    return step
+    return bound(step, kernels)
 
 
 def _accumulated(recipe: Recipe, state: TrainState, batch: dict[str, jax.Array]) -> tuple[Any, Any, dict]:

@@ -1,18 +1,21 @@
-"""Pieces change the speed, not the scores."""
+"""How operations are computed changes the speed, not the scores; plain programs go anywhere."""
 
 import dataclasses
+import re
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from jax import export
 
-from lipfd_jax.kernels.chunks import CPU, WHOLE, Pieces, pieces_for
+from lipfd_jax.kernels.choice import Kernels, bound
 from lipfd_jax.models.forward import forward, forward_prepared
 from lipfd_jax.models.inputs import PAPER, prepare
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
 
-run = nnx.jit(lambda model, composites, pieces: forward(model, composites, pieces=pieces), static_argnums=2)
+CPU = Kernels("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -21,26 +24,54 @@ def model():
     return LipFD(ModelConfig("vit_tiny", "resnet_tiny", inputs), rngs=nnx.Rngs(0))
 
 
-@pytest.mark.parametrize(("count", "pieces"), [(4, CPU), (3, CPU)])
-def test_pieces_give_the_same_scores(model, count, pieces):
-    composites = np.random.default_rng(0).integers(0, 256, (count, 1000, 2500, 3), np.uint8)
-    whole, found = run(model, composites, WHOLE), run(model, composites, pieces)
-    assert found.logits.shape == (count,)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), whole, found)
+def program(model, function, kernels):
+    """The model's jitted `function` of what follows the parameters, and these."""
+    graph, state = nnx.split(model)
+    return jax.jit(bound(lambda state, x: function(nnx.merge(graph, state), x), kernels)), state
+
+
+def draw(count):
+    return np.random.default_rng(0).integers(0, 256, (count, 1000, 2500, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("kernels", "count"),
+    [(CPU, 4), (CPU, 3), (Kernels("cpu", spread=True), 2), (Kernels("tpu"), 2), (Kernels("gpu"), 2)],
+)
+def test_kernels_give_the_same_scores(model, kernels, count):
+    outputs = []
+    for chosen in (Kernels("plain"), kernels):
+        run, state = program(model, forward, chosen)
+        outputs.append(run(state, draw(count)))
+    assert outputs[0].logits.shape == (count,)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), *outputs)
 
 
 def test_prepared_pictures_give_the_same_scores(model):
-    composites = np.random.default_rng(0).integers(0, 256, (2, 1000, 2500, 3), np.uint8)
-    prepared = prepare(composites, model.config.inputs)
-    found = nnx.jit(lambda model, prepared: forward_prepared(model, prepared, pieces=Pieces(1, (3, 5))))
-    expected = nnx.jit(lambda model, prepared: model(*prepared))
-    np.testing.assert_allclose(found(model, prepared).logits, expected(model, prepared).logits, atol=1e-4)
-    np.testing.assert_allclose(
-        run(model, composites, CPU).logits, expected(model, prepared).logits, atol=1e-4
-    )
+    run, state = program(model, forward_prepared, CPU)
+    whole, _ = program(model, forward, CPU)
+    prepared = prepare(draw(2), model.config.inputs)
+    np.testing.assert_allclose(run(state, prepared).logits, whole(state, draw(2)).logits, atol=1e-4)
 
 
-def test_only_a_lone_cpu_works_in_pieces():
-    device = jax.devices("cpu")[0]
-    assert pieces_for([device]) == CPU
-    assert pieces_for([device, device]) == WHOLE
+def test_a_plain_program_is_exported_for_any_batch(model):
+    run, state = program(model, forward, Kernels("plain"))
+    leaves, tree = jax.tree.flatten(state)
+    flat = jax.jit(lambda leaves, x: tuple(run(jax.tree.unflatten(tree, leaves), x)))
+    (count,) = export.symbolic_shape("b")
+    shape = jax.ShapeDtypeStruct((count, 1000, 2500, 3), jnp.uint8)
+    exported = export.export(flat, platforms=["cpu", "cuda", "tpu"])(leaves, shape)
+    exported = export.deserialize(exported.serialize())
+    for count in (1, 3):
+        found, expected = exported.call(leaves, draw(count)), run(state, draw(count))
+        assert found[0].shape == (count,)
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_a_plain_program_is_of_ordinary_operations(model):
+    """Nothing in it that exporters stumble over, and nothing that names a device."""
+    odd = r"platform_index|optimization_barrier|custom_vjp|while|scan|cond"
+    for kernels, there in ((Kernels("plain"), False), (CPU, True)):
+        run, state = program(model, forward, kernels)
+        assert bool(re.search(odd, str(run.trace(state, draw(3)).jaxpr))) == there

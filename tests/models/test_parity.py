@@ -12,7 +12,6 @@ import pytest
 from flax import nnx
 
 from lipfd_jax.checkpoints import tables
-from lipfd_jax.kernels.chunks import CPU
 from lipfd_jax.models.forward import forward_prepared
 from lipfd_jax.models.inputs import RELEASED, prepare
 from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_weights
@@ -63,7 +62,7 @@ def model_of(params):
 
 @jax.jit
 def forward(params, prepared):
-    return forward_prepared(model_of(params), prepared, pieces=CPU)
+    return forward_prepared(model_of(params), prepared)
 
 
 @jax.jit

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from lipfd_jax.kernels.choice import kernels_for
 from lipfd_jax.mesh import batch_sharding, make_mesh
 from lipfd_jax.tools.planning.chips import Topology
 from lipfd_jax.tools.planning.traffic import collective_bytes, memory_bytes
@@ -90,7 +91,7 @@ def compile_step(experiment: Experiment, topology: Topology, batch_per_chip: int
         "composite": jax.ShapeDtypeStruct((size, *COMPOSITE_SHAPE), jnp.uint8, sharding=split),
         "label": jax.ShapeDtypeStruct((size,), jnp.int32, sharding=split),
     }
-    step = jax.jit(make_step(recipe), donate_argnums=0)
+    step = jax.jit(make_step(recipe, kernels_for(chips, "tpu")), donate_argnums=0)
     try:
         compiled = step.lower(abstract_state(recipe, mesh), batch).compile()
     except jax.errors.JaxRuntimeError as error:

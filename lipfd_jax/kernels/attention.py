@@ -1,0 +1,28 @@
+"""Multi-head attention: softmax(Q K' / sqrt(D)) V (arXiv 1706.03762, section 3.2)."""
+
+import jax
+import jax.numpy as jnp
+
+from lipfd_jax.kernels.choice import variant
+
+_HEADS = 4  # together
+
+
+def attention(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
+    """Values (B, T, H, D) mixed for queries (B, Q, H, D) by keys (B, T, H, D); softmax in float32."""
+    query = query * query.shape[-1] ** -0.5  # the smallest operand
+    return {"plain": plain, "head_groups": head_groups}[variant("attention")](query, key, value)
+
+
+def plain(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
+    """The definition, for scaled queries."""
+    scores = jnp.einsum("bqhd,bkhd->bhqk", query, key)
+    weights = jax.nn.softmax(scores.astype(jnp.float32), axis=-1).astype(query.dtype)
+    return jnp.einsum("bhqk,bkhd->bqhd", weights, value)
+
+
+def head_groups(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
+    """A few heads at a time: a CPU's cores each keep a group's scores in their cache."""
+    groups = range(0, query.shape[2], _HEADS)
+    parts = [plain(*(a[:, :, start : start + _HEADS] for a in (query, key, value))) for start in groups]
+    return jnp.concatenate(parts, axis=2)

@@ -1,0 +1,99 @@
+"""Which variant of each operation a program is made of: one table, and the setting that picks its column.
+
+A program is for a kind of device (its implementation); `auto` follows the devices of its mesh. The choice is
+made while a function is traced: bind it to what is jitted, with `bound`, or a program traced before keeps its
+own.
+"""
+
+import contextlib
+import contextvars
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import jax
+
+SETTINGS = ("auto", "plain", "cpu", "tpu", "gpu")
+
+# Operation: its variant per implementation. Where none is named it is the plain definition, which is all that
+# `plain` has: ordinary operations, which exporters and other compilers understand.
+VARIANTS = {
+    "chunks": {"cpu": "cached"},
+    "resize": {"cpu": "gathers"},
+    "resize_picture": {"tpu": "squares", "gpu": "squares"},
+    "input_convolution": {"tpu": "squares", "gpu": "squares"},
+    "product": {"tpu": "convolution", "gpu": "convolution"},
+    "convolution": {"cpu": "kernel_products"},
+    "attention": {"cpu": "head_groups"},
+    "max_pool": {"cpu": "halves"},
+    "relu": {"cpu": "kept_result", "tpu": "kept_result", "gpu": "kept_result"},
+    "batch_statistics": {"cpu": "one_pass", "tpu": "one_pass", "gpu": "one_pass"},
+    "normed_product": {"cpu": "moments", "tpu": "moments", "gpu": "moments"},
+    "stem": {"cpu": "pool_first", "tpu": "pool_first", "gpu": "pool_first"},
+}
+# They cut the batch. One that is spread over devices stays whole: each of them would have to do all of it.
+_CUTTING = {("chunks", "cached"), ("convolution", "kernel_products")}
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernels:
+    """What a program's operations are chosen by."""
+
+    implementation: str  # one of SETTINGS but auto
+    spread: bool = False  # the batch lies on several devices
+
+    def variant(self, operation: str) -> str:
+        """The name of the operation's variant, "plain" for its definition."""
+        name = VARIANTS[operation].get(self.implementation, "plain")
+        return "plain" if self.spread and (operation, name) in _CUTTING else name
+
+
+def kernels_for(devices: Iterable[jax.Device], setting: str = "auto") -> Kernels:
+    """The choice for a program on these devices, which share its batch.
+
+    Args:
+      devices: of the program's mesh.
+      setting: "auto" for the implementation of their kind (plain for an unknown one), or its name.
+
+    Raises:
+      ValueError: there is no such setting.
+    """
+    if setting not in SETTINGS:
+        raise ValueError(f"kernels={setting!r} is unknown; use one of {', '.join(SETTINGS)}")
+    devices = list(devices)
+    if setting == "auto":
+        kind = devices[0].platform
+        setting = kind if kind in SETTINGS else "plain"
+    return Kernels(setting, spread=len(devices) > 1)
+
+
+_chosen: contextvars.ContextVar[Kernels | None] = contextvars.ContextVar("kernels", default=None)
+
+
+@contextlib.contextmanager
+def use(kernels: Kernels | str) -> Iterator[None]:
+    """What is traced inside is made of these; a setting's name is for all of this process's devices."""
+    if isinstance(kernels, str):
+        kernels = kernels_for(jax.devices(), kernels)
+    token = _chosen.set(kernels)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def bound(function: Callable, kernels: Kernels | str) -> Callable:
+    """`function`, traced with these kernels wherever it is called."""
+
+    @functools.wraps(function)
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        with use(kernels):
+            return function(*args, **kwargs)
+
+    return traced
+
+
+def variant(operation: str) -> str:
+    """The variant to trace now: of the innermost `use`, else of `auto` for all of this process's devices."""
+    return (_chosen.get() or kernels_for(jax.devices())).variant(operation)

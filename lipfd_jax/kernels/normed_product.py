@@ -1,0 +1,54 @@
+"""Batch normalisation of a 1x1 convolution."""
+
+import jax
+import jax.numpy as jnp
+
+from lipfd_jax.kernels.batch_statistics import Norm
+from lipfd_jax.kernels.choice import variant
+from lipfd_jax.kernels.product import product
+
+
+def normed_product(x: jax.Array, kernel: jax.Array, norm: Norm, *, train: bool) -> jax.Array:
+    """`norm` of x @ kernel, where x is (N, H, W, inputs) and kernel (inputs, channels) float32."""
+    function = {"plain": plain, "moments": by_moments}[variant("normed_product")] if train else plain
+    return function(x, kernel, norm, train=train)
+
+
+def plain(x: jax.Array, kernel: jax.Array, norm: Norm, *, train: bool) -> jax.Array:
+    """The definition."""
+    return norm(product(x, kernel.astype(x.dtype)), train=train)
+
+
+def by_moments(x: jax.Array, kernel: jax.Array, norm: Norm, *, train: bool) -> jax.Array:
+    """In training, with the norm inside the kernel.
+
+    The product of the whole batch would be needed twice, for its statistics and for the result, and again
+    for gradients: four times the memory of x in a bottleneck. Its statistics also follow from the means and
+    the second moments of x, a small matrix, and the norm itself then from a kernel that includes it; so
+    nothing that large is kept or read again, forward or backward.
+    """
+    count = x.size // x.shape[-1]
+    first, second = (moment / count for moment in moments(x))
+    covariance = second - first[:, None] * first
+    var = jnp.maximum(jnp.sum(kernel * (covariance @ kernel), axis=0), 0)
+    scale, offset = norm.record(first @ kernel, var, count)
+    return (product(x, (kernel * scale).astype(x.dtype)).astype(jnp.float32) + offset).astype(x.dtype)
+
+
+@jax.custom_vjp
+def moments(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Sums over x (N, H, W, C) of its vectors (C,) and of their outer products (C, C), float32."""
+    second = jnp.einsum("nhwc,nhwd->cd", x, x, preferred_element_type=jnp.float32)
+    return x.astype(jnp.float32).sum((0, 1, 2)), second
+
+
+def _moments_forward(x: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+    return moments(x), x
+
+
+def _moments_backward(x: jax.Array, gradients: tuple[jax.Array, jax.Array]) -> tuple[jax.Array]:
+    first, second = gradients  # both halves of a symmetric matrix at once, which JAX does not find itself
+    return ((product(x, (second + second.T).astype(x.dtype)).astype(jnp.float32) + first).astype(x.dtype),)
+
+
+moments.defvjp(_moments_forward, _moments_backward)

@@ -1,0 +1,37 @@
+"""The stem of a ResNet: 7x7 convolution of stride 2, batch norm, ReLU, 3x3 max pool of stride 2."""
+
+import jax
+import jax.numpy as jnp
+
+from lipfd_jax.kernels.batch_statistics import Norm, batch_statistics
+from lipfd_jax.kernels.choice import variant
+from lipfd_jax.kernels.convolution import convolution
+from lipfd_jax.kernels.max_pool import max_pool
+from lipfd_jax.kernels.relu import relu
+
+
+def stem(pictures: jax.Array, kernel: jax.Array, norm: Norm, *, train: bool) -> jax.Array:
+    """Pictures (N, S, S, 3) and a kernel (7, 7, 3, channels) float32 to (N, S / 4, S / 4, channels)."""
+    return {"plain": plain, "pool_first": pool_first}[variant("stem")](pictures, kernel, norm, train=train)
+
+
+def plain(pictures: jax.Array, kernel: jax.Array, norm: Norm, *, train: bool) -> jax.Array:
+    """The definition."""
+    x = convolution(pictures, kernel.astype(pictures.dtype), 2)
+    return max_pool(relu(norm(x, train=train)))
+
+
+def pool_first(pictures: jax.Array, kernel: jax.Array, norm: Norm, *, train: bool) -> jax.Array:
+    """The largest pixels are still largest after the norm, or smallest where its scale is negative.
+
+    With those channels' signs turned the pool can come first, and leaves a quarter of the pixels to norm.
+    """
+    signs = jnp.where(norm.scale[...] < 0, -1.0, 1.0)
+    x = convolution(pictures, (kernel * signs).astype(pictures.dtype), 2)
+    if train:
+        mean, var = batch_statistics(x, norm.mean[...] * signs)
+        scale, offset = norm.record(mean * signs, var, x.size // x.shape[-1])
+    else:
+        scale, offset = norm.coefficients()
+    x = max_pool(x).astype(jnp.float32)
+    return relu((x * (scale * signs) + offset).astype(pictures.dtype))

@@ -1,0 +1,168 @@
+"""Every variant of every operation against its plain definition, forward and backward."""
+
+import dataclasses
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from lipfd_jax.kernels.attention import attention
+from lipfd_jax.kernels.batch_statistics import batch_statistics
+from lipfd_jax.kernels.choice import VARIANTS, Kernels, use
+from lipfd_jax.kernels.chunks import in_chunks
+from lipfd_jax.kernels.convolution import convolution
+from lipfd_jax.kernels.input_convolution import input_convolution
+from lipfd_jax.kernels.max_pool import max_pool
+from lipfd_jax.kernels.normed_product import normed_product
+from lipfd_jax.kernels.product import product
+from lipfd_jax.kernels.relu import relu
+from lipfd_jax.kernels.resize import resize, taps
+from lipfd_jax.kernels.resize_picture import resize_picture
+from lipfd_jax.kernels.stem import stem
+from lipfd_jax.models.norm import BatchNorm
+
+CHANNELS = 8
+SIDES = taps(40, 35, antialias=True), taps(60, 20, antialias=True)
+LONG_SIDES = taps(40, 17, antialias=True, box=(2.5, 33)), taps(60, 70, antialias=True)
+
+
+def coloured(pictures):
+    return (pictures - jnp.array([100.0, 110, 120], pictures.dtype)) * jnp.asarray(0.02, pictures.dtype)
+
+
+def normed(operation, x, kernel, params, *, train):
+    """The operation with a batch norm of given values, which stand for the model's; its new ones as well."""
+    norm = BatchNorm(kernel.shape[-1])
+    norm.scale[...], norm.bias[...], norm.mean[...] = params
+    y = operation(x, kernel, norm, train=train)
+    return y, norm.mean[...], norm.var[...]
+
+
+def halves_of_squares(x):
+    return in_chunks(lambda part: jnp.square(part["a"]) / 2, {"a": x}, "crops")
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    function: object
+    shapes: tuple  # of its arguments
+    tolerance: float = 1e-5  # of each result and gradient, relative to the largest value
+    dtype: object = jnp.float32
+    scale: float = 1.0  # of the drawn arguments
+
+
+CASES = {
+    "chunks": [Case(halves_of_squares, ((4, 6),)), Case(halves_of_squares, ((7, 6),))],
+    "resize": [
+        Case(lambda x: resize(x, *LONG_SIDES), ((2, 3, 40, 60, 3),)),
+        Case(lambda x: resize(x, *LONG_SIDES, dtype=jnp.bfloat16), ((40, 60, 3),), 2e-2),
+    ],
+    "resize_picture": [
+        Case(
+            lambda x: resize_picture(x, *SIDES, dtype=jnp.float32, coloured=coloured), ((2, 40, 60, 3),), 2e-5
+        ),
+        Case(
+            lambda x: resize_picture(x, *SIDES, dtype=jnp.bfloat16, coloured=coloured),
+            ((2, 40, 60, 3),),
+            2e-2,
+            scale=100,
+        ),
+    ],
+    "input_convolution": [Case(input_convolution, ((2, 20, 30, 3), (5, 5, 3, 4)))],
+    "product": [
+        Case(product, ((2, 3, 4, 5), (5, 6))),
+        Case(product, ((2, 3, 4, 5), (5, 6)), 2e-2, jnp.bfloat16),
+    ],
+    "convolution": [
+        Case(partial(convolution, stride=stride), (shape, (size, size, shape[-1], 6)), tolerance, dtype)
+        for size, stride, shape in ((3, 1, (4, 9, 7, 5)), (3, 2, (3, 10, 8, 5)), (7, 2, (5, 16, 12, 3)))
+        for tolerance, dtype in ((1e-5, jnp.float32), (2e-2, jnp.bfloat16))
+    ],
+    "attention": [
+        Case(attention, ((2, 7, heads, 16),) * 3, tolerance, dtype)
+        for heads in (4, 6)
+        for tolerance, dtype in ((1e-5, jnp.float32), (2e-2, jnp.bfloat16))
+    ],
+    "max_pool": [Case(max_pool, (shape,)) for shape in ((2, 8, 12, 3), (2, 7, 12, 3), (2, 8, 5, 3))],
+    "relu": [Case(relu, ((3, 5),)), Case(partial(relu, readers=2), ((3, 5),))],
+    "batch_statistics": [Case(lambda x: batch_statistics(x, jnp.full(3, 0.3)), ((4, 5, 5, 3),))],
+    "normed_product": [
+        Case(partial(normed, normed_product, train=train), ((8, 7, 7, 12), (12, 20), (3, 20)), 5e-5)
+        for train in (True, False)
+    ],
+    "stem": [
+        Case(partial(normed, stem, train=train), ((3, 32, 32, 3), (7, 7, 3, 16), (3, 16)), 5e-5)
+        for train in (True, False)
+    ],
+}
+
+
+def test_all_operations_are_here():
+    assert CASES.keys() == VARIANTS.keys()
+
+
+@pytest.mark.parametrize(
+    ("operation", "implementation"),
+    [(name, column) for name, row in VARIANTS.items() for column in row],
+)
+def test_variant_is_the_operation(operation, implementation):
+    assert Kernels(implementation).variant(operation) != "plain"
+    for case in CASES[operation]:
+        rng = np.random.default_rng(0)
+        given = [jnp.asarray(case.scale * rng.standard_normal(s), case.dtype) for s in case.shapes]
+        expected, found = (values_and_gradients(case.function, given, k) for k in ("plain", implementation))
+        assert [a.dtype for a in found] == [a.dtype for a in expected]
+        for ours, theirs in zip(found, expected, strict=True):
+            ours, theirs = (np.asarray(a, np.float32) for a in (ours, theirs))
+            np.testing.assert_allclose(ours, theirs, atol=case.tolerance * np.abs(theirs).max())
+
+
+def values_and_gradients(function, given, implementation):
+    @jax.jit
+    def run(given):
+        values, back = jax.vjp(function, *given)
+        # Drawn for the results in turn, the same for every implementation.
+        above = [np.random.default_rng(1).standard_normal(a.shape) for a in jax.tree.leaves(values)]
+        above = [jnp.asarray(a, b.dtype) for a, b in zip(above, jax.tree.leaves(values), strict=True)]
+        return jax.tree.leaves(values), back(jax.tree.unflatten(jax.tree.structure(values), above))
+
+    with use(Kernels(implementation)):
+        values, gradients = run(given)
+    return [*values, *gradients]
+
+
+def test_half_precision_loses_no_more_by_moments():
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(np.maximum(rng.normal(0.5, 1, (8, 7, 7, 12)), 0), jnp.float32)
+    kernel = jnp.asarray(rng.standard_normal((12, 20)), jnp.float32)
+    norm = BatchNorm(20)
+    norm.scale[...], norm.bias[...] = jnp.asarray(rng.standard_normal((2, 20)), jnp.float32)
+
+    def result(x, implementation):
+        with use(Kernels(implementation)):
+            return np.asarray(normed_product(x, kernel, nnx.clone(norm), train=True), np.float32)
+
+    exact = result(x, "plain")
+    errors = [
+        np.sqrt(np.mean(np.square(result(x.astype(jnp.bfloat16), name) - exact))) for name in ("tpu", "plain")
+    ]
+    assert errors[0] < 1.2 * errors[1]
+
+
+def test_equal_pixels_of_a_pool_have_the_gradient_once():
+    """Where values are equal the variants may share the gradient out as they like, but not lose any."""
+    for implementation in ("plain", "cpu"):
+        with use(Kernels(implementation)):
+            _, back = jax.vjp(max_pool, jnp.ones((1, 8, 8, 2)))
+            assert back(jnp.ones((1, 4, 4, 2)))[0].sum() == pytest.approx(32)
+
+
+@pytest.mark.parametrize("implementation", ["plain", "cpu", "tpu", "gpu"])
+def test_relu_has_no_gradient_at_zero(implementation):
+    with use(Kernels(implementation)):
+        y, back = jax.vjp(relu, jnp.array([-2.0, 0.0, 3.0]))
+    np.testing.assert_array_equal(y, [0, 0, 3])
+    np.testing.assert_array_equal(back(jnp.array([5.0, 6.0, 7.0]))[0], [0, 0, 7])
