@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from lipfd_jax.listing.clips import avlips_clips
+from lipfd_jax.listing.avlips import avlips_clips
 from lipfd_jax.preprocessing.composite import composite
 from lipfd_jax.preprocessing.extraction import extract
 
