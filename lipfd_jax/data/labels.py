@@ -1,56 +1,70 @@
 """The labels of all records of a source, for drawing real and fake equally often."""
 
 import concurrent.futures
+import contextlib
 import json
-import os
-import pathlib
 import re
 
 import numpy as np
+from etils import epath
 
+from lipfd_jax.data.corrupt import CorruptRecord, CorruptRecords
+from lipfd_jax.data.identity import identity
 from lipfd_jax.data.sources import PictureFolder, Records, RecordSource
+from lipfd_jax.files import write_text
 from lipfd_jax.vocabulary import CLASSES
 
 _THREADS = 8
 
 
-def labels(source: RecordSource) -> np.ndarray:
+def labels(source: RecordSource, corrupt: CorruptRecords | None = None) -> np.ndarray:
     """Returns the label (n,) int8 of every record, 0 real and 1 fake, in the order of the source.
 
     A folder of composites says them in its names. The records of a build are read once (their pictures not
     decoded) and the labels kept beside them as labels-SPLIT.json, where that folder can be written to.
+
+    Args:
+      corrupt: notes records that can't be read; their label is -1. By default the first one is raised.
+
+    Raises:
+      CorruptRecord: a record can't be read and may not be skipped.
     """
+    corrupt = corrupt or CorruptRecords()
     if isinstance(source, PictureFolder):
         found = [CLASSES.index(path.parent.name) for path in source.pictures]
         return np.array(found, np.int8)
     if isinstance(source, Records):
-        return _kept(source)
-    return _read(source)
+        return _kept(source, corrupt)
+    return _read(source, corrupt)
 
 
-def _kept(source: Records) -> np.ndarray:
+def _kept(source: Records, corrupt: CorruptRecords) -> np.ndarray:
     path = source.folder / f"labels-{re.sub(r'[^0-9a-z]+', '_', source.split.lower())}.json"
+    records = identity(source).sum
     try:
         known = json.loads(path.read_text())
-        if known["split"] == source.split and len(known["labels"]) == len(source):
+        if known["records"] == records and len(known["labels"]) == len(source):
             return np.array([int(label) for label in known["labels"]], np.int8)
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not there, or not whole: made again
-    found = _read(source)
-    _keep(path, {"split": source.split, "labels": "".join(map(str, found))})
+    found = _read(source, corrupt)
+    if found.min() >= 0:
+        _keep(path, {"records": records, "labels": "".join(map(str, found))})
     return found
 
 
-def _keep(path: pathlib.Path, content: dict[str, str]) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(json.dumps(content) + "\n")
-        partial.replace(path)  # whole or not at all, also where several processes do this at once
-    except OSError:
-        pass  # data on a read-only disk: the next run reads the labels again
+def _keep(path: epath.Path, content: dict[str, str]) -> None:
+    with contextlib.suppress(OSError):  # data on a read-only disk: the next run reads the labels again
+        write_text(path, json.dumps(content) + "\n")
 
 
-def _read(source: RecordSource) -> np.ndarray:
+def _read(source: RecordSource, corrupt: CorruptRecords) -> np.ndarray:
+    def label(index: int) -> int:
+        try:
+            return int(source[index]["label"])
+        except CorruptRecord as error:
+            corrupt.note(index, error)
+            return -1
+
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
-        found = pool.map(lambda index: int(source[index]["label"]), range(len(source)))
-        return np.fromiter(found, np.int8, len(source))
+        return np.fromiter(pool.map(label, range(len(source))), np.int8, len(source))

@@ -18,7 +18,7 @@ def balanced(labels: np.ndarray, *, seed: int) -> grain.MapDataset:
     its class. Of 512 positions (0 to 511, 512 to 1023 and so on) 256 are real, in random places.
 
     Args:
-      labels: (n,) of every record, 0 real and 1 fake.
+      labels: (n,) of every record, 0 real and 1 fake; others are never drawn.
 
     Raises:
       ValueError: there are records of one class only.

@@ -1,5 +1,6 @@
 """The two Grain pipelines: an endless shuffled one for training, one ordered pass for evaluation."""
 
+import dataclasses
 from typing import Any
 
 import cv2
@@ -8,8 +9,11 @@ import numpy as np
 
 from lipfd_jax.data import order, records
 from lipfd_jax.data.augmentation import OFF, Augment, AugmentationSettings
+from lipfd_jax.data.corrupt import CorruptRecord, CorruptRecords
 from lipfd_jax.data.labels import labels
 from lipfd_jax.data.sources import RecordSource
+
+_ATTEMPTS = 100  # to find a sound record in place of a corrupt one
 
 
 def training_batches(
@@ -22,6 +26,7 @@ def training_batches(
     process_index: int = 0,
     process_count: int = 1,
     threads: int = 2,
+    corrupt: CorruptRecords | None = None,
 ) -> grain.IterDataset:
     """Returns endless batches, reshuffled every epoch.
 
@@ -35,12 +40,19 @@ def training_batches(
       balance: draw real and fake equally often; an epoch is then that of each class.
       threads: reading threads (they beat worker processes here: decoding releases Python's lock). Each has
         a batch in hand, and each sample of it takes 7.5 MB.
+      corrupt: what to do with records that can't be read. Where they are skipped, another one (with
+        `balance` of the same class) takes the place, chosen by seed and position alone. By default the
+        first one is raised by the batch it belongs to, which then does not count as consumed.
+
+    Raises:
+      CorruptRecord: a record can't be read and may not be skipped.
     """
     cv2.setNumThreads(0)  # the reading threads are the parallelism
-    drawn = order.balanced(labels(source), seed=seed) if balance else order.shuffled(len(source), seed=seed)
+    corrupt = corrupt or CorruptRecords()
+    classes = labels(source, corrupt) if balance else np.zeros(len(source), np.int8)
+    drawn = order.balanced(classes, seed=seed) if balance else order.shuffled(len(source), seed=seed)
     data = (
-        drawn.map(_Read(source))
-        .map(records.decode_parts)
+        drawn.map_with_index(_Read(source, classes, seed, corrupt))
         .random_map(Augment(augmentation))
         .map(records.assemble)
     )
@@ -58,41 +70,61 @@ def evaluation_batches(
     process_index: int = 0,
     process_count: int = 1,
     threads: int = 2,
+    corrupt: CorruptRecords | None = None,
 ) -> grain.IterDataset:
     """Returns one ordered pass from record `start` on; nothing is dropped.
 
     The last batch is filled up with blank samples; `mask` (bool) is False for those. Every process gets
-    the same number of batches.
+    the same number of batches. `corrupt` says what to do with records that can't be read: where they are
+    skipped, a blank sample takes the place; by default the first one is raised.
     """
     cv2.setNumThreads(0)
     batches = -(-(len(source) - start) // batch_size)
-    data = grain.MapDataset.range(start, start + batches * batch_size).map(_OrBlank(source))
+    data = grain.MapDataset.range(start, start + batches * batch_size).map(
+        _OrBlank(source, corrupt or CorruptRecords())
+    )
     data = data[process_index::process_count].batch(local_batch(batch_size, process_count))
     return data.to_iter_dataset(_read_options(threads))
 
 
+@dataclasses.dataclass(frozen=True)
 class _Read:
-    """Reads record i, pictures still coded."""
+    """Reads record i for a place in the order, decoded into parts; another where it is corrupt."""
 
-    def __init__(self, source: RecordSource):
-        self.source = source
+    source: RecordSource
+    classes: np.ndarray  # (n,); what takes another's place is of its class
+    seed: int
+    corrupt: CorruptRecords
 
-    def __call__(self, index: int) -> dict[str, Any]:
-        return self.source[int(index)]
+    def __call__(self, position: int, index: int) -> dict[str, Any]:
+        rng = np.random.default_rng((self.seed, position))
+        for _ in range(_ATTEMPTS):
+            try:
+                return records.decode_parts(self.source[int(index)])
+            except CorruptRecord as error:
+                self.corrupt.note(int(index), error)
+                last = error
+            index = rng.choice(np.flatnonzero(self.classes == self.classes[index]))
+        raise CorruptRecord(f"{_ATTEMPTS} corrupt records in a row; the last: {last}") from last
+
+    def __repr__(self) -> str:  # Grain puts it into the iterator's identity
+        return f"_Read({self.source!r})"
 
 
+@dataclasses.dataclass(frozen=True)
 class _OrBlank:
-    """Reads and decodes record i, or gives a blank one past the end, so that all batches are full."""
+    """Reads and decodes record i; a blank sample fills the last batch up and takes a skipped one's place."""
 
-    def __init__(self, source: RecordSource):
-        self.source = source
+    source: RecordSource
+    corrupt: CorruptRecords
 
     def __call__(self, index: int) -> dict[str, Any]:
-        inside = index < len(self.source)
-        sample = records.decode(self.source[int(index) if inside else 0])
-        if not inside:
-            sample["composite"] = np.zeros_like(sample["composite"])
-        return {**sample, "mask": np.bool_(inside)}
+        if index < len(self.source):
+            try:
+                return {**records.decode(self.source[int(index)]), "mask": np.bool_(True)}
+            except CorruptRecord as error:
+                self.corrupt.note(int(index), error)
+        return records.blank() | {"mask": np.bool_(False)}
 
 
 def local_batch(batch_size: int, process_count: int) -> int:

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import cv2
 import numpy as np
 
+from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.preprocessing import encoding
 from lipfd_jax.preprocessing.composite import assembled
-from lipfd_jax.vocabulary import picture_name
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE, picture_name
 
 TEXT_FIELDS = ("video", "source", "generator", "windows")
 NUMBER_FIELDS = {"window": np.int32, "start_frame": np.int32, "fps": np.float32}
@@ -24,7 +26,7 @@ def decode(record: Mapping[str, Any]) -> dict[str, Any]:
       windows as str, window and start_frame int32, fps float32.
 
     Raises:
-      ValueError: the pictures can't be decoded; the message names the video and the window.
+      CorruptRecord: the pictures can't be decoded; the message names the video and the window.
     """
     return {**metadata(record), "composite": _readable(encoding.rebuild, record)}
 
@@ -48,9 +50,13 @@ def assemble(sample: Mapping[str, Any]) -> dict[str, Any]:
 def _readable(read: Callable[[Mapping[str, Any]], Any], record: Mapping[str, Any]) -> Any:
     try:
         return read(record)
+    except (OSError, MemoryError):
+        raise
     except Exception as error:
+        if getattr(error, "code", None) == cv2.Error.StsNoMem:
+            raise MemoryError(str(error)) from error
         name = f"{_text(record['video'])}, window {int(record['window'])}"
-        raise ValueError(f"record of {name}: {error}; build the data again") from error
+        raise CorruptRecord(f"record of {name}: {error}; build the data again") from error
 
 
 def metadata(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,6 +65,13 @@ def metadata(record: Mapping[str, Any]) -> dict[str, Any]:
     sample.update({name: dtype(record[name]) for name, dtype in NUMBER_FIELDS.items()})
     sample["label"] = np.int32(record["label"])
     return sample
+
+
+def blank() -> dict[str, Any]:
+    """Returns a sample of nothing, of the form `decode` gives: it fills a batch up."""
+    sample: dict[str, Any] = dict.fromkeys(TEXT_FIELDS, "")
+    sample.update({name: dtype(0) for name, dtype in NUMBER_FIELDS.items()})
+    return {**sample, "label": np.int32(0), "composite": np.zeros(COMPOSITE_SHAPE, np.uint8)}
 
 
 def picture_path(sample: Mapping[str, Any]) -> str:

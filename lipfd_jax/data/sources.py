@@ -7,6 +7,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 from natsort import natsort_keygen
 
+from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.listing.composites import composites, noted_windows
 from lipfd_jax.vocabulary import CLASSES, parse_picture_name
 
@@ -39,9 +40,17 @@ def open_source(path: str, *, split: str = "test", builder_config: str | None = 
 
 
 def windows_mode(source: RecordSource) -> str:
-    """Returns how the windows of a source were cut: "released" or "paper"; one source holds one kind."""
-    value = source[0]["windows"]
-    return value.decode() if isinstance(value, bytes) else value
+    """Returns how the windows of a source were cut: "released" or "paper"; one source holds one kind.
+
+    Raises CorruptRecord where no record can be read.
+    """
+    for index in range(len(source)):
+        try:
+            value = source[index]["windows"]
+            return value.decode() if isinstance(value, bytes) else value
+        except CorruptRecord as error:  # whoever needs that record hears of it
+            last = error
+    raise last
 
 
 def built_version(folder: epath.Path, builder_config: str | None = None) -> epath.Path:
@@ -90,10 +99,14 @@ class Records:
     def __getitem__(self, index: int) -> dict[str, Any]:
         try:
             return self.records[index]
+        except (OSError, MemoryError):
+            raise
         except Exception as error:
-            raise ValueError(
-                f"{self.folder}: record {index} of split {self.split!r} can't be read ({error}). A shard is "
-                "damaged: datasets_tfds.build --verify names it, --overwrite builds again"
+            name = f"{self.folder}: record {index} of split {self.split!r} can't be read ({error})"
+            if "() failed:" in str(error):  # array_record's form of what the system says
+                raise OSError(name) from error
+            raise CorruptRecord(
+                f"{name}. A shard is damaged: datasets_tfds.build --verify names it, --overwrite builds again"
             ) from error
 
     def __repr__(self) -> str:  # Grain puts it into the iterator's identity
@@ -101,7 +114,10 @@ class Records:
 
 
 class PictureFolder:
-    """A folder of composites as the released script and `lipfd_jax.preprocess` write it."""
+    """A folder of composites as the released script and `lipfd_jax.preprocess` write it.
+
+    `windows` says how they were cut: noted beside the pictures by our tool, else the released script's way.
+    """
 
     def __init__(self, folder: epath.Path):
         self.folder = folder

@@ -7,7 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from lipfd_jax.data import pipeline
+from lipfd_jax.data import order, pipeline
+from lipfd_jax.data.corrupt import CorruptRecord, CorruptRecords
 from lipfd_jax.data.labels import labels
 from lipfd_jax.data.sources import open_source
 
@@ -43,7 +44,7 @@ def test_labels_of_a_build_are_read_once(build_copy, monkeypatch):
     open_source(str(build_copy), split="train")  # TFDS does not mind the file
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"split": "train", "labels": "01"}', "[1]"])
+@pytest.mark.parametrize("content", ["", "{}", '{"split": "train", "labels": "%s"}' % ("0" * 32), "[1]"])
 def test_labels_that_do_not_fit_are_read_again(build_copy, content):
     source = open_source(str(build_copy), split="train")
     path = source.folder / "labels-train.json"
@@ -70,3 +71,32 @@ def test_a_build_is_drawn_from_evenly(build_copy):
     batches = iter(pipeline.training_batches(source, batch_size=16, seed=0, balance=True))
     drawn = np.concatenate([next(batches)["label"] for _ in range(4)])
     assert 0.3 < drawn.mean() < 0.7
+
+
+def test_labels_of_records_built_again_are_read_again(build_copy):
+    source = open_source(str(build_copy), split="train")
+    path = source.folder / "labels-train.json"
+    labels(source)
+    kept = json.loads(path.read_text())
+    path.write_text(json.dumps({"records": "of before", "labels": "0" * len(source)}))
+    assert labels(source).tolist() == _expected(source)
+    assert json.loads(path.read_text()) == kept
+
+
+def test_records_without_a_readable_label_are_never_drawn(source):
+    class Damaged:
+        def __len__(self):
+            return len(source)
+
+        def __getitem__(self, index):
+            if index in (2, 4):
+                raise CorruptRecord(f"record {index}")
+            return source[index]
+
+    with pytest.raises(CorruptRecord, match="record 2"):
+        labels(Damaged())
+    corrupt = CorruptRecords("skip", 2)
+    found = labels(Damaged(), corrupt)
+    assert [index for index, label in enumerate(found) if label == -1] == [2, 4] == list(corrupt.messages())
+    drawn = order.balanced(found, seed=0)
+    assert {int(drawn[position]) for position in range(512)} == set(range(13)) - {2, 4}

@@ -9,6 +9,7 @@ import pytest
 
 from lipfd_jax.data import pipeline, records
 from lipfd_jax.data.augmentation import OFF, AugmentationSettings
+from lipfd_jax.data.corrupt import CorruptRecord, CorruptRecords
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
 STRONG = AugmentationSettings(blur=0.5, noise=0.5, compression=0.5, sound_noise=0.5, sound_gain=0.5)
@@ -145,3 +146,84 @@ def test_a_damaged_record_is_named(source):
     ):
         with pytest.raises(ValueError, match=r"record of 0_real/0, window 0.*build the data again"):
             next(iter(read))
+
+
+def _broken(source, *numbers):
+    """The source with some records damaged."""
+    changed = [
+        {**record, "frames": b"no picture"} if index in numbers else record
+        for index, record in enumerate(source.records)
+    ]
+    return dataclasses.replace(source, records=tuple(changed))
+
+
+def _skip(limit=3):
+    return CorruptRecords("skip", limit)
+
+
+@pytest.mark.parametrize("balance", [False, True])
+def test_a_corrupt_record_is_replaced_and_nothing_else(source, balance):
+    corrupt = _skip()
+    options = {"batches": 8, "threads": 3, "balance": balance}
+    sound = _train(source, **options)
+    found = _train(_broken(source, 4, 7), corrupt=corrupt, **options)
+    assert set(corrupt.messages()) == {4, 7}
+    assert "record of 0_real/4, window 4" in corrupt.messages()[4]
+    bad, replaced = {"0_real/4", "1_fake/7"}, 0
+    for before, after in zip(sound, found, strict=True):
+        for row, (there, here) in enumerate(zip(before["video"], after["video"], strict=True)):
+            assert str(here) not in bad
+            if str(there) in bad:
+                replaced += 1
+                assert not balance or before["label"][row] == after["label"][row]
+            else:
+                assert there == here
+                np.testing.assert_array_equal(before["composite"][row], after["composite"][row])
+    assert replaced > 2
+
+
+def test_what_takes_the_place_depends_on_seed_and_position_alone(source):
+    broken = _broken(source, 4, 7)
+    options = {"batches": 6, "augmentation": STRONG}
+    names, composites = _joined([_train(broken, corrupt=_skip(), **options)])
+    parts = [_train(broken, process_index=i, process_count=2, corrupt=_skip(), **options) for i in range(2)]
+    there, shown = _joined(parts)
+    assert there == names
+    np.testing.assert_array_equal(shown, composites)
+    resumed = iter(
+        pipeline.training_batches(broken, batch_size=4, seed=3, augmentation=STRONG, corrupt=_skip())
+    )
+    resumed.set_state({"next_index": 3})
+    _same([next(resumed) for _ in range(3)], _train(broken, corrupt=_skip(), **options)[3:])
+
+
+def test_more_corrupt_records_than_allowed_end_it(source):
+    with pytest.raises(CorruptRecord, match=r"3 corrupt records, more than the 2 to be skipped.*window"):
+        _train(_broken(source, 1, 2, 3), batches=4, corrupt=_skip(2))
+
+
+def test_a_batch_that_can_not_be_read_is_not_consumed(source):
+    running, read = iter(pipeline.training_batches(_broken(source, 4), batch_size=2, seed=3)), []
+    with pytest.raises(CorruptRecord, match="0_real/4"):
+        read.extend(itertools.islice(running, 7))  # an epoch and a half
+    assert running.get_state() == {"next_index": len(read)}
+
+
+def test_trouble_of_the_machine_is_no_corrupt_record(source):
+    class Failing:
+        def __len__(self):
+            return len(source)
+
+        def __getitem__(self, index):
+            raise OSError("Input/output error")
+
+    with pytest.raises(OSError, match="Input/output"):
+        next(iter(pipeline.training_batches(Failing(), batch_size=2, seed=0, corrupt=_skip())))
+
+
+def test_an_evaluation_may_leave_corrupt_records_out(source):
+    corrupt = _skip()
+    batches = list(pipeline.evaluation_batches(_broken(source, 4), batch_size=5, corrupt=corrupt))
+    shown = [str(v) for b in batches for v, real in zip(b["video"], b["mask"], strict=True) if real]
+    assert shown == [r["video"].decode() for i, r in enumerate(source.records) if i != 4]
+    assert list(corrupt.messages()) == [4]

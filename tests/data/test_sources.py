@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lipfd_jax.data import records, sources
+from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.data.sources import PictureFolder, Records, open_source
 
 
@@ -37,7 +38,36 @@ def test_a_folder_of_composites_in_natural_order(pictures):
 def test_the_folder_says_how_its_windows_were_cut(pictures):
     assert sources.windows_mode(open_source(str(pictures))) == "released"
     (pictures / "windows.txt").write_text("paper\n")
-    assert sources.windows_mode(open_source(str(pictures))) == "paper"
+    source = open_source(str(pictures))
+    (pictures / "windows.txt").unlink()  # read once, not for every record
+    assert sources.windows_mode(source) == source[2]["windows"] == "paper"
+
+
+def test_a_corrupt_first_record_does_not_hide_the_windows(make_record):
+    class Damaged(list):
+        def __getitem__(self, index):
+            if index == 0:
+                raise CorruptRecord("record 0")
+            return super().__getitem__(index)
+
+    assert sources.windows_mode(Damaged([None, make_record(1, 0)])) == "paper"
+    with pytest.raises(CorruptRecord, match="record 0"):
+        sources.windows_mode(Damaged([None]))
+
+
+def test_a_wrong_note_on_the_windows_is_refused(pictures):
+    (pictures / "windows.txt").write_text("papr\n")
+    with pytest.raises(ValueError, match=r"windows\.txt: says 'papr', expected one of"):
+        open_source(str(pictures))
+
+
+def test_a_missing_shard_is_trouble_of_the_machine_and_no_corrupt_record(built, tmp_path):
+    shutil.copytree(built / "avlips", tmp_path / "avlips")
+    source = open_source(str(tmp_path), split="train")
+    for shard in (tmp_path / "avlips").rglob("*train*array_record*"):
+        shard.unlink()
+    with pytest.raises(OSError, match=r"record 0 of split 'train' can't be read"):
+        source[0]
 
 
 def test_a_folder_without_pictures_is_named(tmp_path):
@@ -109,5 +139,5 @@ def test_a_damaged_shard_is_named(built, tmp_path):
         data[middle[0] : middle[-1]] = bytes(len(middle) - 1)
         shard.write_bytes(data)
     source = open_source(str(tmp_path), split="train")
-    with pytest.raises(ValueError, match=r"record \d+ of split 'train' can't be read.*builds again"):
+    with pytest.raises(CorruptRecord, match=r"record \d+ of split 'train' can't be read.*builds again"):
         [source[index] for index in range(len(source))]
