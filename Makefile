@@ -15,9 +15,9 @@ export LIPFD_MEDIA ?= $(abspath ../shared/media)
 endif
 export JAX_PLATFORMS ?= cpu
 
-.PHONY: help demo test rehearse lint format clean
+.PHONY: help demo test wheel-test rehearse lint format clean
 help:  ## Show the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +41,9 @@ demo: $(VENV)/installed  ## Draw talking heads and forgeries, train a small dete
 
 rehearse: $(VENV)/installed  ## Train with two processes, kill one, start both again, compare
 	$(BIN)/python -m lipfd_jax.tools.rehearsal --workdir=rehearsal
+
+wheel-test:  ## Install the wheel in an empty environment elsewhere, run the demo there
+	PYTHON=$(PYTHON) bash tests/wheel.sh
 
 clean:  ## Remove the environment and the demo
 	rm -rf $(VENV) $(DEMO) rehearsal *.egg-info
