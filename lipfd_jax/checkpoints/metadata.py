@@ -47,7 +47,7 @@ class Metadata:
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise CheckpointError(
                 f"{path}: an Orbax checkpoint, but not one of lipfd_jax (its metadata is missing or not of "
-                f"format {FORMAT}); make one with train.py or python -m lipfd_jax.convert"
+                f"format {FORMAT}); make one with lipfd train or lipfd convert"
             )
         if ("sum" in values or "sums" in values) and values.get("sum") != _sum(values):
             raise CheckpointError(f"{path}: its metadata is damaged (the sum over it does not fit)")

@@ -57,7 +57,7 @@ def _setting_for(path: str) -> str:
         return "start"
     keys = open_weights(path).keys()
     if any(_RELEASED.match(key) for key in keys):
-        raise refusal(path, "it holds released LipFD weights; convert it first: python -m lipfd_jax.convert")
+        raise refusal(path, "it holds released LipFD weights; convert it first: lipfd convert")
     for setting, sign in _SIGNS.items():
         if any(sign.match(key) for key in keys):
             return setting

@@ -64,7 +64,7 @@ def built_version(folder: epath.Path, builder_config: str | None = None) -> epat
         wanted = f" of config {builder_config!r}" if builder_config else ""
         raise FileNotFoundError(
             f"{folder}: no TFDS build{wanted} and no folder of composites (0_real, 1_fake) there; "
-            "build one with: python -m datasets_tfds.build"
+            "build one with: lipfd build"
         )
     configs = sorted({p.parent.name for p in found})
     if len(configs) > 1:

@@ -155,5 +155,5 @@ def test_missing_data_is_said_plainly(tmp_path):
     process = _start(tmp_path, tmp_path / "nowhere")
     output, _ = process.communicate()
     assert process.returncode == 1
-    assert "python -m datasets_tfds.build" in output
+    assert "lipfd build" in output
     assert "Traceback" not in output
