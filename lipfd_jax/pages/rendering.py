@@ -1,0 +1,104 @@
+"""Renders templates into one self-contained page: nothing loaded from anywhere, nothing from data unescaped."""
+
+import base64
+import functools
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from lipfd_jax.pages import formats
+
+_PACKAGE = "lipfd_jax.pages"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and its content; plain text in `body` is escaped and set as it stands, Markup is HTML."""
+
+    title: str
+    body: Markup | str
+
+
+def render(package: str, template: str, **context: object) -> Markup:
+    """A template of a package, or else of this one, with its values filled in; whatever is no Markup is escaped.
+
+    Args:
+      package: dotted name of the package whose folder `templates` is looked in first.
+      template: file name in it; `base.html` and the macros can be extended and imported from any.
+
+    Raises:
+      jinja2.TemplateError: no such template, or a value it needs is missing.
+    """
+    return Markup(environment(package).get_template(template).render(**context))
+
+
+def render_page(
+    package: str, template: str, *, scripts: Sequence[str] = (), allow: Sequence[str] = (), **context: object
+) -> str:
+    """A whole page from a template that extends `base.html`.
+
+    Args:
+      scripts: files of `templates` that the page runs, after `charts.js`, which it always has.
+      allow: more directives for its policy, such as "media-src 'self'" for a video that lies beside it.
+      context: what the template needs; `title` always.
+    """
+    loaded = [_source(package, name) for name in ("charts.js", *scripts)]
+    return str(
+        render(
+            package,
+            template,
+            policy=_policy(loaded, allow),
+            style=Markup(_source(package, "style.css")),
+            scripts=[Markup(text) for text in loaded],
+            **context,
+        )
+    )
+
+
+def write_page(text: str, output: str | os.PathLike) -> Path:
+    """Writes a page whole or not at all, and returns its path; folders on the way are made."""
+    output = Path(output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    partial = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)
+    return output
+
+
+@functools.cache
+def environment(package: str = _PACKAGE) -> jinja2.Environment:
+    """Templates of a package and of this one, escaping everything, with the filters of `formats`."""
+    names = dict.fromkeys((package, _PACKAGE))
+    made = jinja2.Environment(
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(name) for name in names]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(formats.FILTERS)
+    return made
+
+
+def _source(package: str, name: str) -> str:
+    made = environment(package)
+    return made.loader.get_source(made, name)[0]
+
+
+def _policy(scripts: Sequence[str], allow: Sequence[str]) -> str:
+    """A page may use its own styles and pictures, and run the scripts of exactly this text.
+
+    Should a name ever slip through unescaped, nothing it brings along can run or load anything.
+    """
+    sums = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts)
+    allowed = " ".join(f"'sha256-{value}'" for value in sums)
+    parts = ("default-src 'none'", "style-src 'unsafe-inline'", "img-src data:", f"script-src {allowed}")
+    return "; ".join([*parts, *allow])
