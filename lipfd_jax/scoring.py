@@ -1,4 +1,4 @@
-"""The compiled program that evaluation and the detector run: composites to scores and region weights."""
+"""The compiled programs of evaluation and detector: composites to scores and weights, or to saliency maps."""
 
 import functools
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from jax.sharding import Mesh
 from lipfd_jax.kernels.choice import bound, kernels_for
 from lipfd_jax.mesh import replicated
 from lipfd_jax.models.forward import forward
+from lipfd_jax.models.saliency import saliency
 
 Forward = Callable[[Any, jax.Array], tuple[jax.Array, jax.Array]]
 
@@ -29,3 +30,16 @@ def make_forward(graph: Any, mesh: Mesh, kernels: str = "auto") -> Forward:
 
     chosen = kernels_for(mesh.devices.flat, kernels)
     return jax.jit(bound(scored, chosen), out_shardings=replicated(mesh))
+
+
+@functools.lru_cache(maxsize=8)
+def make_saliency(graph: Any, mesh: Mesh, kernels: str = "auto") -> Callable[[Any, jax.Array], jax.Array]:
+    """Returns the jitted function from (states, composites (B, 1000, 2500, 3) uint8) to maps (B, 50, 125).
+
+    The maps are those of models.saliency, float32 and whole on every device.
+    """
+
+    def mapped(states: tuple, composites: jax.Array) -> jax.Array:
+        return saliency(nnx.merge(graph, *states, copy=True), composites)
+
+    return jax.jit(bound(mapped, kernels_for(mesh.devices.flat, kernels)), out_shardings=replicated(mesh))

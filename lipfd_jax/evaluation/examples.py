@@ -95,14 +95,16 @@ def shown(picture: ReportPicture, *, threshold: float = 0.5) -> Shown:
 
 
 def _overlay(picture: ReportPicture) -> tuple[str, float | None]:
-    """Mel and frames each in their own scale: frames count through the crops as well, and would hide the mel."""
+    """Mel and frames each in their own scale: frames count through the crops too, and would hide the mel."""
     if picture.saliency is None:
         return "", None
     heat = np.asarray(picture.saliency, np.float64)
     if heat.ndim != 2 or not np.isfinite(heat).all():
         raise ValueError(f"saliency of {picture.path!r} must be a map (rows, columns) of finite numbers")
     middle = len(heat) // 2
-    scaled = np.concatenate([part / (np.percentile(part, _FULL) or 1) for part in (heat[:middle], heat[middle:])])
+    scaled = np.concatenate(
+        [part / (np.percentile(part, _FULL) or 1) for part in (heat[:middle], heat[middle:])]
+    )
     total = heat.sum()
     return data_uri(overlaid(picture.image, scaled)), float(heat[:middle].sum() / total) if total else None
 

@@ -1,6 +1,5 @@
 """What an evaluation leaves behind once the scores are there: printed tables, metrics.json and the report."""
 
-import html
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,11 +12,11 @@ from lipfd_jax.evaluation.decision import PLAIN, Decision
 from lipfd_jax.evaluation.examples import ReportPicture
 from lipfd_jax.evaluation.metrics import released_figures
 from lipfd_jax.evaluation.metrics_file import metrics_csv, metrics_json
-from lipfd_jax.evaluation.page import Section
 from lipfd_jax.evaluation.report import write_report
 from lipfd_jax.evaluation.scores import Scores
 from lipfd_jax.evaluation.summary import summarise
 from lipfd_jax.evaluation.table import summary_table
+from lipfd_jax.pages.rendering import Section
 
 REPORT = "report.html"
 
@@ -67,12 +66,17 @@ def write_results(
     files.write_text(output / metrics_file.TABLE, metrics_csv(summary))
     title = "Lip-sync forgery detection"
     report = write_report(
-        scores, output / REPORT, title=title, notes=notes, pictures=pictures, sections=sections
+        scores,
+        output / REPORT,
+        title=title,
+        notes=notes,
+        pictures=pictures,
+        sections=sections,
+        summary=summary,
     )
     print(f"\nreport: {report}")
     return figures
 
 
 def _section(comparison: Comparison, name: str) -> Section:
-    text = html.escape(comparison_text(comparison))
-    return Section(f"Beside {name}", f'<div class="scroll"><pre>{text}</pre></div>')
+    return Section(f"Beside {name}", comparison_text(comparison))

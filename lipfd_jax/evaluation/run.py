@@ -21,6 +21,7 @@ from lipfd_jax.evaluation.results import write_results
 from lipfd_jax.evaluation.scores import Scores, ScoresWriter, read_scores
 from lipfd_jax.mesh import make_mesh, replicated
 from lipfd_jax.models.inputs import mismatch
+from lipfd_jax.scoring import make_saliency
 
 SCORES, IDENTITY = "scores.csv", "evaluated.json"
 
@@ -65,16 +66,18 @@ def evaluate(
     graph, state = nnx.split(opened.model)
     batch_size = -(-batch_size // mesh.size) * mesh.size
     run = functools.partial(predict, graph, (state,), mesh=mesh, kernels=kernels)
+    mapped = functools.partial(make_saliency(graph, mesh, kernels), (state,))
     scores = _score(run, source, output, batch_size=batch_size, threads=threads)
     print()
+    decision = decide(threshold=threshold)
     write_results(
         scores,
         output,
         notes=notes,
-        decision=decide(threshold=threshold),
+        decision=decision,
         others=others,
         others_name=Path(against).name if against else "",
-        pictures=list(_pictures(run, source, scores, mesh.size)),
+        pictures=list(_pictures(run, mapped, source, scores, decision.window_threshold)),
     )
     print(f"scores: {output / SCORES}")
     return scores
@@ -125,16 +128,24 @@ def _path(source: RecordSource, index: int) -> str:
     return records.picture_path(records.metadata(source[index]))
 
 
-def _pictures(run: Run, source: RecordSource, scores: Scores, batch_size: int) -> Iterator[ReportPicture]:
-    """The windows worth showing, scored once more for their region weights."""
-    chosen = [int(i) for i in example_windows(scores)]
-    found = list(run(Chosen(source, chosen), batch_size=batch_size))
+def _pictures(
+    run: Run,
+    mapped: Callable[[np.ndarray], jax.Array],
+    source: RecordSource,
+    scores: Scores,
+    threshold: float,
+) -> Iterator[ReportPicture]:
+    """The windows worth showing, scored once more for their region weights, and what their scores hang on."""
+    chosen = [int(i) for i in example_windows(scores, threshold=threshold)]
+    found = list(run(Chosen(source, chosen), batch_size=jax.device_count()))
     weights = np.concatenate([p.region_weights for p in found]) if found else ()
     for index, region_weights in zip(chosen, weights, strict=True):
+        image = records.decode(source[index])["composite"]
         yield ReportPicture(
-            image=records.decode(source[index])["composite"],
+            image=image,
             path=scores.path[index],
             label=int(scores.label[index]),
             score=float(scores.score[index]),
             region_weights=region_weights,
+            saliency=np.asarray(mapped(image[None]))[0],
         )

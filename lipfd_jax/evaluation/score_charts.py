@@ -1,30 +1,32 @@
 """The charts of an evaluation, made of labels (n,) int, 0 real or 1 fake, and scores (n,) float in 0..1."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from sklearn.metrics import det_curve, precision_recall_curve, roc_curve
 
-from lipfd_jax.pages.axes import error_shares, numbers, shares, small_shares
-from lipfd_jax.pages.bars import Bar, BarChart
+from lipfd_jax.checkpoints.calibration import Calibration, logit
+from lipfd_jax.evaluation.calibration_metrics import BINS, bin_of
+from lipfd_jax.pages.axes import error_shares, numbers, shares, small_shares, unit
 from lipfd_jax.pages.charts import Chart, Guide, Line
 from lipfd_jax.vocabulary import LABELS
 
-Columns = Mapping[str, tuple[np.ndarray, np.ndarray]]  # name, such as "videos": labels and scores
-RELIABILITY_BINS = 10  # of equal width
+Columns = Mapping[
+    str, tuple[np.ndarray, np.ndarray, float]
+]  # name, such as "videos": labels, scores, threshold
 _COLOURS = ("accent", "second", "third")
 _LARGEST_LOG10 = 6.0  # likelihood ratios beyond a million to one are drawn at the edge
 
 
-def curve_charts(columns: Columns, *, threshold: float) -> list[Chart]:
+def curve_charts(columns: Columns) -> list[Chart]:
     """ROC, DET and precision-recall of the named scores; each must hold both classes."""
-    return [make(columns, threshold=threshold) for make in (roc_chart, det_chart, precision_recall_chart)]
+    return [make(columns) for make in (roc_chart, det_chart, precision_recall_chart)]
 
 
-def roc_chart(columns: Columns, *, threshold: float) -> Chart:
+def roc_chart(columns: Columns) -> Chart:
     """Share of the fakes found against share of false alarms, the threshold marked on each line."""
     lines = []
-    for place, (name, (labels, scores)) in enumerate(columns.items()):
+    for place, (name, (labels, scores, threshold)) in enumerate(columns.items()):
         fpr, tpr, thresholds = roc_curve(labels, scores, drop_intermediate=False)
         lines.append(_line(place, name, fpr, tpr, thresholds, threshold))
     return Chart(
@@ -32,18 +34,18 @@ def roc_chart(columns: Columns, *, threshold: float) -> Chart:
         shares("false alarms"),
         shares("fakes found"),
         lines,
-        "Every threshold at once: a lower one finds more fakes and raises more false alarms. The nearer the curve "
-        "comes to the upper left corner, the better; the area below it is the AUC, guessing is the dotted line. "
-        f"The dot is the threshold {threshold:g}.",
+        "Every threshold at once: a lower one finds more fakes and raises more false alarms. The nearer "
+        "the curve comes to the upper left corner, the better; the area below it is the AUC, guessing is "
+        f"the dotted line. The dot is the threshold {threshold:.4g}.",
         guides=[Guide((0, 1), (0, 1))],
         note_head="threshold",
     )
 
 
-def det_chart(columns: Columns, *, threshold: float) -> Chart:
+def det_chart(columns: Columns) -> Chart:
     """Misses against false alarms on axes of normal deviates, which spread out the small rates."""
     lines, smallest = [], 0.5
-    for place, (name, (labels, scores)) in enumerate(columns.items()):
+    for place, (name, (labels, scores, threshold)) in enumerate(columns.items()):
         fpr, fnr, thresholds = det_curve(labels, scores)
         smallest = min([smallest, *fpr[fpr > 0], *fnr[fnr > 0]])
         lines.append(_line(place, name, fpr, fnr, thresholds, threshold))
@@ -53,17 +55,17 @@ def det_chart(columns: Columns, *, threshold: float) -> Chart:
         across,
         up,
         lines,
-        "The same with both kinds of error, the small ones spread out. The nearer to the lower left corner, the "
-        "better; on the dotted line both are equally frequent (EER).",
+        "The same with both kinds of error, the small ones spread out. The nearer to the lower left "
+        "corner, the better; on the dotted line both are equally frequent (EER).",
         guides=[Guide((across.low, across.high), (up.low, up.high))],
         note_head="threshold",
     )
 
 
-def precision_recall_chart(columns: Columns, *, threshold: float) -> Chart:
+def precision_recall_chart(columns: Columns) -> Chart:
     """Share of fakes among what is called fake against share of the fakes found."""
     lines, guides = [], []
-    for place, (name, (labels, scores)) in enumerate(columns.items()):
+    for place, (name, (labels, scores, threshold)) in enumerate(columns.items()):
         precision, recall, thresholds = precision_recall_curve(labels, scores)
         falling = np.append(thresholds, np.inf)[::-1]
         lines.append(_line(place, name, recall[::-1], precision[::-1], falling, threshold))
@@ -73,8 +75,8 @@ def precision_recall_chart(columns: Columns, *, threshold: float) -> Chart:
         shares("fakes found"),
         shares("fakes among those called fake"),
         lines,
-        "How far one can trust a call of 'fake', against how many are found. Depends on how many fakes the data "
-        "hold: guessing gives the dotted line. The area below is the AP.",
+        "How far one can trust a call of 'fake', against how many are found. Depends on how many fakes "
+        "the data hold: guessing gives the dotted line. The area below is the AP.",
         guides=guides,
         note_head="threshold",
     )
@@ -90,16 +92,18 @@ def histogram_chart(labels: np.ndarray, scores: np.ndarray, *, threshold: float,
             counts = np.histogram(part, edges)[0]
             notes = tuple(f"{count:,} of {len(part):,}" for count in counts)
             lines.append(
-                Line(f"{name} {noun} ({len(part):,})", edges, counts / len(part), name, steps=True, notes=notes)
+                Line(
+                    f"{name} {noun} ({len(part):,})", edges, counts / len(part), name, steps=True, notes=notes
+                )
             )
     return Chart(
         f"Scores of {noun}",
-        shares_as_scores("score"),
+        unit("score"),
         small_shares("share of the class"),
         lines,
         f"The less the two shapes overlap, the better: fake {noun} left of the dotted line, the threshold "
-        f"{threshold:g}, were missed, real ones right of it were false alarms. Heights are drawn compressed, so "
-        "that rare scores can be seen.",
+        f"{threshold:.4g}, were missed, real ones right of it were false alarms. Heights are drawn "
+        "compressed, so that rare scores can be seen.",
         guides=[Guide((threshold, threshold), (0, 1))],
         note_head="count",
     )
@@ -107,73 +111,57 @@ def histogram_chart(labels: np.ndarray, scores: np.ndarray, *, threshold: float,
 
 def reliability_chart(labels: np.ndarray, scores: np.ndarray, *, noun: str) -> Chart:
     """Share of fakes against the score, in ten bins of equal width, with 95 % Wilson intervals."""
-    bins = np.minimum((scores * RELIABILITY_BINS).astype(np.int64), RELIABILITY_BINS - 1)
-    counts = np.bincount(bins, minlength=RELIABILITY_BINS)
+    bins = bin_of(scores)
+    counts = np.bincount(bins, minlength=BINS)
     kept = counts > 0
     count = counts[kept]
-    means = np.bincount(bins, scores, RELIABILITY_BINS)[kept] / count
-    fakes = np.bincount(bins, labels, RELIABILITY_BINS)[kept] / count
+    means = np.bincount(bins, scores, BINS)[kept] / count
+    fakes = np.bincount(bins, labels, BINS)[kept] / count
     low, high = wilson(fakes, count)
     notes = tuple(f"{number:,}" for number in count)
     line = Line(noun, means, fakes, dots=True, low=low, high=high, notes=notes)
     return Chart(
         f"Reliability, {noun}",
-        shares_as_scores("score"),
+        unit("score"),
         shares("share of fakes"),
         [line],
-        f"Whether a score can be read as a probability, for data with as many fakes as these: {noun} with scores "
-        f"near 0.8, say, should be fake four times of five (dotted line). {RELIABILITY_BINS} bins of equal width; "
-        "whiskers are 95 % intervals of each bin's share.",
+        f"Whether a score can be read as a probability, for data with as many fakes as these: {noun} with "
+        f"scores near 0.8, say, should be fake four times of five (dotted line). {BINS} bins "
+        "of equal width; whiskers are 95 % intervals of each bin's share.",
         guides=[Guide((0, 1), (0, 1))],
         note_head=noun,
     )
 
 
-def tippett_chart(labels: np.ndarray, log10_ratios: np.ndarray, *, calibrated: bool) -> Chart:
+def tippett_chart(labels: np.ndarray, scores: np.ndarray, calibration: Calibration | None = None) -> Chart:
     """Share of real and of fake videos whose likelihood ratio is above a value."""
+    if calibration is None:
+        ratios = logit(scores) / np.log(10)
+        source = (
+            "No calibration is stored with the checkpoint: scores are taken for probabilities at even odds."
+        )
+    else:
+        ratios = calibration.log10_likelihood_ratio(scores)
+        source = "From the calibration stored with the checkpoint, capped at what its data can support."
+    ratios = np.clip(ratios, -_LARGEST_LOG10, _LARGEST_LOG10)
+    axis = numbers("log10 of the likelihood ratio", [-1, 1, *ratios])
     lines = []
-    ratios = np.clip(log10_ratios, -_LARGEST_LOG10, _LARGEST_LOG10)
     for label, name in enumerate(LABELS):
         part = np.sort(ratios[labels == label])
         if len(part):
             above = 1 - np.arange(len(part) + 1) / len(part)
-            edges = np.concatenate([part[:1] - 1e-9, part])
-            lines.append(Line(f"{name} videos ({len(part):,})", edges, above, name, dash=label))
-    source = (
-        "From the calibration stored with the checkpoint."
-        if calibrated
-        else "No calibration is stored with the checkpoint: the scores are taken for probabilities at even odds."
-    )
+            x, y = np.repeat([axis.low, *part, axis.high], 2)[1:-1], np.repeat(above, 2)
+            lines.append(Line(f"{name} videos ({len(part):,})", x, y, name, dash=label))
     return Chart(
         "Tippett plot",
-        numbers("log10 of the likelihood ratio", [-1, 1, *ratios]),
+        axis,
         shares("videos with a larger ratio"),
         lines,
-        "How much more likely a score is from a fake than from a real video; 0 says nothing either way. Good "
-        "evidence puts fakes right of the dotted line and real videos left of it; what lies on the wrong side, "
-        f"and how far, is misleading evidence. {source}",
+        "How much likelier a score is from a fake than from a real video; 0 says nothing either way. Good "
+        "evidence puts fakes right of the dotted line and real videos left of it; what lies on the wrong "
+        f"side, and how far, is misleading evidence. {source}",
         guides=[Guide((0, 0), (0, 1))],
     )
-
-
-def interval_chart(
-    title: str,
-    label: str,
-    bars: Sequence[Bar],
-    *,
-    caption: str = "",
-    guides: Sequence[float] = (0.5,),
-    start: float | None = None,
-) -> BarChart:
-    """AUCs or rates, fractions in 0..1, as bars with their intervals."""
-    axis = shares_as_scores(label)
-    return BarChart(title, axis, bars, caption, guides, start)
-
-
-def shares_as_scores(label: str):  # noqa: ANN201 (an Axis)
-    """An axis from 0 to 1 written as decimals, as scores and AUCs are."""
-    axis = shares(label)
-    return type(axis)(label, axis.low, axis.high, axis.ticks, lambda value: f"{value:.3g}")
 
 
 def wilson(share: np.ndarray, count: np.ndarray, *, z: float = 1.959964) -> tuple[np.ndarray, np.ndarray]:

@@ -1,11 +1,7 @@
 """Where the model looks: how strongly each part of a composite moves the logit."""
 
-import functools
-from typing import Any
-
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
 from lipfd_jax.models.forward import forward
 from lipfd_jax.models.lipfd import LipFD
@@ -32,14 +28,3 @@ def saliency(model: LipFD, composites: jax.Array) -> jax.Array:
     lengths = jnp.linalg.norm(gradients, axis=-1)
     rows, columns = MAP_SHAPE
     return lengths.reshape(-1, rows, CELL, columns, CELL).mean((2, 4))
-
-
-@functools.lru_cache(maxsize=8)  # one compiled program per structure, however often it is asked for
-def make_saliency(graph: Any) -> Any:
-    """The jitted function from (states, composites) to maps; `graph` and `states` are nnx.split's."""
-
-    @jax.jit
-    def mapped(states: tuple, composites: jax.Array) -> jax.Array:
-        return saliency(nnx.merge(graph, *states, copy=True), composites)
-
-    return mapped

@@ -1,7 +1,7 @@
 """The axes of a chart: where a value lies between their ends, and which values are written beside them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri
@@ -9,6 +9,9 @@ from scipy.special import ndtri
 from lipfd_jax.pages.formats import short
 
 Scale = Callable[[np.ndarray], np.ndarray]
+_LOWEST = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)  # where an axis of errors may begin
+_DEVIATES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+_APART = 0.09  # of the axis, between its ticks
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,16 @@ class Axis:
         return (self.scale(inside) - low) / (high - low)
 
 
-def shares(label: str, *, scale: Scale = np.asarray, ticks: Sequence[float] = (0, 0.2, 0.4, 0.6, 0.8, 1)) -> Axis:
+def shares(
+    label: str, *, scale: Scale = np.asarray, ticks: Sequence[float] = (0, 0.2, 0.4, 0.6, 0.8, 1)
+) -> Axis:
     """Fractions from 0 to 1, written as per cent."""
     return Axis(label, 0.0, 1.0, tuple(ticks), share_text, scale)
+
+
+def unit(label: str) -> Axis:
+    """From 0 to 1, written as decimals, as scores and AUCs are."""
+    return Axis(label, 0.0, 1.0, (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), unit_text)
 
 
 def small_shares(label: str) -> Axis:
@@ -40,17 +50,22 @@ def small_shares(label: str) -> Axis:
 
 
 def error_shares(label: str, *, lowest: float) -> Axis:
-    """Error rates as normal deviates (a DET axis), from `lowest` or a usual value near it to as much from 1.
+    """Error rates as normal deviates (a DET axis), from a round value at or below `lowest` to 0.9.
 
     Normally distributed scores give straight lines; rates of 0 and 1 lie on the ends.
     """
-    known = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9)
-    low = max([value for value in known[:9] if value <= lowest], default=known[0])
-    ticks = tuple(value for value in known if low <= value and value not in (0.0005, 0.005, 0.02, 0.1, 0.9))
-    return Axis(label, low, 0.9, ticks, share_text, ndtri)
+    low = max([value for value in _LOWEST if value <= lowest], default=_LOWEST[0])
+    axis = Axis(label, low, 0.9, (), share_text, ndtri)
+    ticks: list[float] = []
+    for value in (low, *(tick for tick in _DEVIATES if tick > low)):
+        if not ticks or axis.place(value) - axis.place(ticks[-1]) > _APART:
+            ticks.append(value)
+    return replace(axis, ticks=tuple(ticks))
 
 
-def numbers(label: str, values: Sequence[float] | np.ndarray, *, text: Callable[[float], str] = short) -> Axis:
+def numbers(
+    label: str, values: Sequence[float] | np.ndarray, *, text: Callable[[float], str] = short
+) -> Axis:
     """A plain axis around values, its ticks at 1, 2 or 5 times a power of ten."""
     low, high = float(np.min(values)), float(np.max(values))
     span = high - low or abs(high) or 1.0
@@ -64,6 +79,11 @@ def numbers(label: str, values: Sequence[float] | np.ndarray, *, text: Callable[
 def share_text(value: float) -> str:
     """A fraction as per cent, with as many digits as tell something."""
     return f"{short(round(100 * float(value), 6))}\u00a0%"
+
+
+def unit_text(value: float) -> str:
+    """A score or an AUC, with three digits after the point at most."""
+    return f"{float(value):.3f}".rstrip("0").rstrip(".")
 
 
 def _round_step(about: float) -> float:

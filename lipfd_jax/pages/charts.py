@@ -1,4 +1,4 @@
-"""Charts of lines as inline SVG in the colours of the page, each with its points readable and a table twin."""
+"""Charts of lines as inline SVG in the page's colours, their points readable, each with a table twin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ def chart_html(chart: Chart) -> Markup:
 
 
 def thinned(x: np.ndarray, y: np.ndarray, count: int, keep: Sequence[int] = ()) -> np.ndarray:
-    """At most about `count` places of a line (n,), evenly along its length; the ends and `keep` are among them."""
+    """About `count` places of a line (n,), evenly along its length, the ends and `keep` among them."""
     if len(x) <= count:
         return np.arange(len(x))
     length = np.concatenate([[0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
@@ -104,7 +104,9 @@ def _drawn(chart: Chart, line: Line, place: int) -> dict:
         "points": points,
         "dots": line.dots,
         "marks": [_at(chart, x[index], line.y[index]) for index in line.marks],
-        "whiskers": [_whisker(chart, line, x, index) for index in range(len(line.y))] if line.low is not None else [],
+        "whiskers": [_whisker(chart, line, x, index) for index in range(len(line.y))]
+        if line.low is not None
+        else [],
         "rows": [point["cells"] for point in points],
     }
 

@@ -1,12 +1,10 @@
-"""Renders templates into one self-contained page: nothing loaded from anywhere, nothing from data unescaped."""
+"""Renders templates into one page that loads nothing from anywhere and escapes whatever comes from data."""
 
 import base64
 import functools
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
@@ -25,7 +23,7 @@ class Section:
 
 
 def render(package: str, template: str, **context: object) -> Markup:
-    """A template of a package, or else of this one, with its values filled in; whatever is no Markup is escaped.
+    """A template of a package, or else of this one, filled in; whatever is no Markup is escaped.
 
     Args:
       package: dotted name of the package whose folder `templates` is looked in first.
@@ -58,19 +56,6 @@ def render_page(
             **context,
         )
     )
-
-
-def write_page(text: str, output: str | os.PathLike) -> Path:
-    """Writes a page whole or not at all, and returns its path; folders on the way are made."""
-    output = Path(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
-    return output
 
 
 @functools.cache

@@ -1,16 +1,21 @@
 """The report: complete, self-contained, nothing from data unescaped, and written in every odd case."""
 
+import base64
 import dataclasses
+import hashlib
 import html.parser
 import re
 
 import numpy as np
 import pytest
+from markupsafe import Markup
 
+from lipfd_jax.evaluation.decision import Decision
 from lipfd_jax.evaluation.examples import ReportPicture, example_windows
-from lipfd_jax.evaluation.page import Section
 from lipfd_jax.evaluation.report import write_report
 from lipfd_jax.evaluation.scores import ScoreRow, Scores, read_scores
+from lipfd_jax.evaluation.summary import summarise
+from lipfd_jax.pages.rendering import Section
 
 _VOID = {"meta", "br", "img"}
 
@@ -23,6 +28,7 @@ class _Page(html.parser.HTMLParser):
         self.open: list[str] = []
         self.tags: list[tuple[str, dict]] = []
         self.text = ""
+        self.scripts: list[str] = []
         self.feed(text)
         self.close()
         assert not self.open
@@ -39,7 +45,9 @@ class _Page(html.parser.HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if "style" not in self.open:
+        if "script" in self.open:
+            self.scripts.append(data)
+        elif "style" not in self.open:
             self.text += data
 
 
@@ -85,12 +93,25 @@ def test_published_scores(tmp_path, golden):
 def test_loads_nothing_from_anywhere(tmp_path):
     text, page = _write(tmp_path, _random(60, 12), pictures=[_picture("1_fake/v1_0.png", 1, 0.9)])
     assert "//" not in re.sub(r"base64,[A-Za-z0-9+/=]*", "", text)
-    assert not {"script", "link", "iframe", "object", "base", "form"} & {tag for tag, _ in page.tags}
+    assert not {"link", "iframe", "object", "base", "form"} & {tag for tag, _ in page.tags}
     for tag, attributes in page.tags:
         assert attributes.get("src", "data:").startswith("data:"), tag
         assert attributes.get("xlink:href", "#").startswith("#"), tag
         assert not [name for name in attributes if name.startswith("on")]
-    assert "default-src 'none'" in text
+    assert [attributes for tag, attributes in page.tags if tag == "script"] == [{}]
+    assert not re.search(r"fetch|XMLHttp|import|eval|innerHTML|WebSocket", page.scripts[0])
+
+
+def test_only_our_own_script_may_run(tmp_path):
+    _, page = _write(tmp_path, _random(60, 12))
+    (policy,) = [a["content"] for tag, a in page.tags if "Content-Security-Policy" in a.values()]
+    sums = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in page.scripts]
+    assert policy.split("; ") == [
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        "img-src data:",
+        f"script-src 'sha256-{sums[0]}'",
+    ]
 
 
 def test_names_from_data_are_escaped(tmp_path):
@@ -98,8 +119,7 @@ def test_names_from_data_are_escaped(tmp_path):
     scores = _random(8, 4, name=evil, generator=evil)
     pictures = [_picture(scores.path[0], 0, 0.9)]
     text, page = _write(tmp_path, scores, title=evil, notes={evil: evil}, pictures=pictures)
-    assert "script" not in {tag for tag, _ in page.tags}
-    assert "<script" not in text
+    assert [tag for tag, _ in page.tags].count("script") == text.count("<script") == 1
     assert page.text.count(evil) >= 7
 
 
@@ -110,8 +130,9 @@ def test_same_scores_give_the_same_file(tmp_path):
 
 def test_generators_sections_and_long_lists(tmp_path):
     scores = _random(2400, 1200, generator="Wav2Lip")
-    section = Section("Calibration", "<p>later</p>")
-    _, page = _write(tmp_path, scores, sections=[section])
+    sections = [Section("Calibration", Markup("<p>later</p>")), Section("Plain", "<p>text</p>")]
+    _, page = _write(tmp_path, scores, sections=sections)
+    assert page.text.count("<p>") == 1  # plain text stands as it is, Markup is HTML
     assert "Wav2Lip" in page.text
     assert "985 more" in page.text
     assert "The 1,000 worst of 1,200" in page.text
@@ -139,12 +160,42 @@ def test_examples_are_grouped_and_sorted(tmp_path):
     order = ["sure", "border", "right", "miss", "alarm"]
     assert sorted(order, key=lambda name: page.text.index(f"/{name}_0.png: ")) == order
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 5
-    assert page.text.count("0.60") == 6
+    caption = page.text[page.text.index("alarm_0.png: ") :]
+    assert caption[: caption.index("As the released")].count("0.60") == 6
+
+
+def test_saliency_lies_over_the_picture(tmp_path):
+    heat = np.zeros((50, 125))
+    heat[:25] = 3.0  # three quarters of it on the sound
+    heat[25:] = 1.0
+    picture = _picture("1_fake/sure_0.png", 1, 0.99, saliency=heat)
+    _, page = _write(tmp_path, _random(20, 4), pictures=[picture])
+    assert len([tag for tag, _ in page.tags if tag == "img"]) == 2
+    assert "On the sound lies 75\u00a0%" in page.text
+    assert "gradient" in page.text
+
+
+def test_the_threshold_shows_everywhere(tmp_path):
+    scores = _random(60, 12)
+    text, page = _write(tmp_path, scores, summary=summarise(scores, Decision(threshold=0.73)))
+    for part in (
+        "score of 0.73 or more",
+        "real ones called fake, at threshold 0.73",
+        "dashed line is the threshold 0.73",
+    ):
+        assert part in page.text
+    assert len(re.findall(r"threshold 0\.5\b(?!\d)", page.text)) == 1  # the released script's own
+    assert text.count('style="left:73.0%"') >= 12
 
 
 @pytest.mark.parametrize(
     "options",
-    [{"image": np.zeros((4, 4), np.uint8)}, {"image": np.zeros((4, 4, 3))}, {"region_weights": np.ones(3)}],
+    [
+        {"image": np.zeros((4, 4), np.uint8)},
+        {"image": np.zeros((4, 4, 3))},
+        {"region_weights": np.ones(3)},
+        {"saliency": np.ones(3)},
+    ],
 )
 def test_wrong_pictures_are_named_and_nothing_is_written(tmp_path, options):
     picture = dataclasses.replace(_picture("1_fake/odd_0.png", 1, 0.9), **options)

@@ -1,5 +1,5 @@
 "use strict";
-// Reads a chart at a point: the nearest one under the pointer, or along the lines with the arrow keys.
+/* Reads a chart at a point: the nearest one under the pointer, or along the lines with the arrow keys. */
 for (const chart of document.querySelectorAll("figure.chart")) {
   const drawing = chart.querySelector("svg"), reading = chart.querySelector(".reading");
   const points = [...drawing.querySelectorAll(".point")].map((element) => ({
@@ -7,6 +7,7 @@ for (const chart of document.querySelectorAll("figure.chart")) {
     text: element.querySelector("title").textContent,
   }));
   if (!points.length) continue;
+  reading.textContent = "Point at the chart, or select it and use the arrow keys.";
   let at = -1;
   const show = (index) => {
     if (at >= 0) points[at].element.classList.remove("on");

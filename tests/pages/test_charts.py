@@ -1,0 +1,125 @@
+"""Charts: every point drawn where its values say, readable, and twice: as a drawing and as a table."""
+
+import html.parser
+import re
+
+import numpy as np
+import pytest
+
+from lipfd_jax.pages.axes import error_shares, numbers, shares, small_shares, unit
+from lipfd_jax.pages.bars import Bar, BarChart, bars_html
+from lipfd_jax.pages.charts import Chart, Guide, Line, chart_html, thinned
+
+
+class _Drawing(html.parser.HTMLParser):
+    """Circles of class point with their titles, and the cells of the table."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.points, self.cells, self.inside = [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.inside = tag
+        if tag == "circle" and dict(attrs)["class"] == "point":
+            self.points.append({**dict(attrs), "text": ""})
+        if tag in ("td", "th"):
+            self.cells.append("")
+
+    def handle_endtag(self, tag):
+        self.inside = ""
+
+    def handle_data(self, data):
+        if self.inside == "title":
+            self.points[-1]["text"] += data
+        elif self.inside in ("td", "th"):
+            self.cells[-1] += data
+
+
+def _chart(line: Line, **options) -> Chart:
+    return Chart("Some", unit("score"), shares("share"), [line], **options)
+
+
+def test_points_lie_where_their_values_say():
+    drawing = _Drawing(chart_html(_chart(Line("one", np.array([0, 0.5, 1]), np.array([0, 0.25, 1])))))
+    places = [(float(point["cx"]), float(point["cy"])) for point in drawing.points]
+    (left, bottom), middle, (right, top) = places
+    assert middle == pytest.approx(((left + right) / 2, bottom + 0.25 * (top - bottom)))
+    assert top < bottom
+    assert left < right
+    assert drawing.points[1]["text"] == "one: score 0.5, share 25\u00a0%"
+    assert drawing.cells[-6:] == ["one", "0.5", "25\u00a0%", "one", "1", "100\u00a0%"]
+
+
+def test_steps_name_their_edges_and_intervals_stand_beside():
+    steps = Line("one", np.array([0, 0.5, 1]), np.array([0.2, 0.8]), steps=True, notes=("2 of 10", "8 of 10"))
+    drawing = _Drawing(chart_html(_chart(steps, note_head="count")))
+    assert [point["text"] for point in drawing.points] == [
+        "one: score 0 to 0.5, share 20\u00a0%, count 2 of 10",
+        "one: score 0.5 to 1, share 80\u00a0%, count 8 of 10",
+    ]
+    whiskers = Line("one", np.array([0.5]), np.array([0.5]), low=np.array([0.25]), high=np.array([0.75]))
+    text = chart_html(_chart(whiskers))
+    assert "50\u00a0% (25\u00a0% to 75\u00a0%)" in text
+    assert text.count('class="whisker"') == 1
+
+
+def test_long_lines_stay_small_and_keep_their_marks():
+    x = np.linspace(0, 1, 50_000)
+    chart = _chart(Line("one", x, x**2, marks=(31_234,)), guides=[Guide((0, 1), (0, 1))])
+    text = chart_html(chart)
+    assert len(text) < 40_000
+    drawing = _Drawing(text)
+    assert 30 <= len(drawing.points) <= 45
+    assert any(f"score {31_234 / 49_999:.3f}" in point["text"] for point in drawing.points)
+
+
+def test_thinned_keeps_ends_and_what_it_must():
+    x = np.arange(100.0)
+    kept = thinned(x, x, 10, keep=[42])
+    assert {0, 42, 99} <= set(kept.tolist())
+    assert len(kept) <= 12
+    assert thinned(x[:5], x[:5], 10).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_names_are_escaped():
+    evil = "<b>&\"'"
+    line = Line(evil, np.array([0.0, 1]), np.array([0.0, 1]), notes=(evil, evil))
+    charts = chart_html(Chart(evil, unit(evil), unit(evil), [line, line], caption=evil, note_head=evil))
+    bars = bars_html(BarChart(evil, unit(evil), [Bar(evil, 0.5, note=evil)], caption=evil, note_head=evil))
+    for text in (charts, bars):
+        assert "<b>" not in text
+        assert evil not in text
+
+
+def test_bars_and_their_table():
+    bars = [Bar("first", 0.75, 0.5, 1.0), Bar("second", 0.5), Bar("none", None)]
+    drawing = _Drawing(bars_html(BarChart("Some", unit("AUC"), bars, guides=(0.5,))))
+    assert [point["text"] for point in drawing.points] == ["first: AUC 0.75 (0.5 to 1)", "second: AUC 0.5"]
+    assert drawing.cells[-9:] == ["first", "0.75", "0.5 to 1", "second", "0.5", "", "none", "\u2013", ""]
+    first, second = (float(point["cx"]) for point in drawing.points)
+    widths = [
+        float(width)
+        for width in re.findall(
+            r'class="bar"[^>]*width="([\d.]+)"', str(bars_html(BarChart("Some", unit("AUC"), bars)))
+        )
+    ]
+    assert widths[0] == pytest.approx(1.5 * widths[1], abs=0.1)
+    assert widths[2] == 0
+    assert first - second == pytest.approx(widths[0] - widths[1], abs=0.1)
+
+
+def test_axes():
+    assert unit("").place([0, 0.25, 1, 2, -1]).tolist() == [0, 0.25, 1, 1, 0]
+    assert small_shares("").place(0.25) == pytest.approx(0.5)
+    axis = error_shares("", lowest=0.003)
+    assert axis.low == 0.002
+    # Even steps of the normal deviate: 2.28 % and 15.87 % are one and two deviations from a half.
+    assert axis.place(0.5) - axis.place(0.158655) == pytest.approx(
+        axis.place(0.158655) - axis.place(0.02275), abs=1e-4
+    )
+    assert axis.place(0) == 0
+    assert np.diff(axis.place(np.array(axis.ticks))).min() > 0.08
+    assert numbers("", [-1.7, 2.2]).ticks == (-2, -1, 0, 1, 2, 3)
+    assert numbers("", [0.001, 0.0042]).low == 0.001
+    assert numbers("", [3, 3]).low <= 3 < numbers("", [3, 3]).high
