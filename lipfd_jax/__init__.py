@@ -2,11 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
+from lipfd_jax import xla_flags
+
 if TYPE_CHECKING:
     from lipfd_jax.detector import Detector
 
 __all__ = ["Detector"]
 __version__ = "0.1.0"
+
+xla_flags.set_flag()
 
 
 def __getattr__(name: str) -> Any:

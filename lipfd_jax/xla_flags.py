@@ -1,0 +1,44 @@
+"""A flag for XLA that keeps it from computing wrong numbers on CPUs; set as soon as the package is imported.
+
+jaxlib 0.10.2 and 0.12.0.1 merge some sums with what comes before them and then give values that are off by any
+factor, or NaN, without a word: jit of sum(matmul(a, b) * c, axes) is one. With the flag they don't merge sums.
+XLA reads its flags when JAX first runs something, so the package must be imported before that.
+"""
+
+import importlib.util
+import mmap
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+NAME = "xla_cpu_experimental_ynn_fusion_type"
+FLAG = f"--{NAME}=-reduce"
+# Where XLA lives: each reads the flags for itself, and ends the process over one that it does not know.
+_LIBRARIES = {
+    "jaxlib": "libjax_common.so",
+    "libtpu": "libtpu.so",
+    "jax_plugins": "xla_cuda*/xla_cuda_plugin.so",
+}
+
+
+def set_flag() -> None:
+    """Appends the flag to XLA_FLAGS, where every installed XLA knows it and nothing is said of it there."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    # What begins otherwise is the name of a file of flags, to which nothing can be added.
+    if NAME in flags or not (flags.strip() or "--").startswith("--"):
+        return
+    libraries = list(_libraries())
+    if libraries and all(_holds(path, NAME) for path in libraries):
+        os.environ["XLA_FLAGS"] = f"{flags} {FLAG}".strip()
+
+
+def _libraries() -> Iterator[Path]:
+    for package, pattern in _LIBRARIES.items():
+        spec = importlib.util.find_spec(package)
+        for folder in (spec.submodule_search_locations or ()) if spec else ():
+            yield from Path(folder).glob(pattern)
+
+
+def _holds(path: Path, text: str) -> bool:
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(text.encode()) >= 0
