@@ -1,7 +1,7 @@
 """A flag for XLA that keeps it from computing wrong numbers on CPUs; set as soon as the package is imported.
 
-jaxlib 0.10.2 and 0.12.0.1 merge some sums with what comes before them and then give values that are off by any
-factor, or NaN, without a word: jit of sum(matmul(a, b) * c, axes) is one. With the flag they don't merge sums.
+jaxlib 0.10.2 and 0.12.0.1 merge some sums with what comes before them and then give values that are off by
+any factor, or NaN, and say nothing: jit of sum(matmul(a, b) * c, axes) is one. With the flag none is merged.
 XLA reads its flags when JAX first runs something, so the package must be imported before that.
 """
 

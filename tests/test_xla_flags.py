@@ -44,7 +44,7 @@ def test_not_where_one_xla_does_not_know_it(monkeypatch, tmp_path):
 
 
 def test_the_installed_jaxlib_is_looked_at():
-    assert [path.name for path in xla_flags._libraries()][0] == "libjax_common.so"
+    assert next(path.name for path in xla_flags._libraries()) == "libjax_common.so"
 
 
 def test_a_sum_over_products_is_right():

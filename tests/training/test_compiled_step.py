@@ -1,4 +1,4 @@
-"""A training step as XLA compiles it, beside the same operations kept apart: nothing that XLA merges is wrong."""
+"""A training step as XLA compiles it, beside the same operations kept apart: what XLA merges is right."""
 
 import jax
 import jax.numpy as jnp
