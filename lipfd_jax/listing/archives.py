@@ -1,6 +1,8 @@
-"""Unpacks a zip or tar someone else made, without letting it write elsewhere or fill the disk."""
+"""Unpacks a zip or tar someone else made, without letting it write elsewhere or fill disk and memory."""
 
+import errno
 import fcntl
+import lzma
 import os
 import pathlib
 import shutil
@@ -12,6 +14,8 @@ from collections.abc import Iterator
 from typing import IO
 
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.listing.compression import Headers, StrictHeader, opened, small_lzma
+from lipfd_jax.listing.names import printable
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MAX_FILES = 500_000
@@ -20,15 +24,23 @@ MAX_RATIO = 50  # unpacked bytes per packed byte; videos and sound hardly shrink
 RATIO_GRACE = 1 << 30  # below this much output no ratio is asked for
 SPARE_BYTES = 1 << 30  # left free on the disk
 _BLOCK = 1 << 20
-_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError)
+_DAMAGE = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError),
+    *(RuntimeError, ValueError, OverflowError, IndexError),  # what the libraries raise at odd headers
+)
+# What a member's name alone can make the system say: too long, there already, a file where a folder is.
+_NAMES = {errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL}
 
 
 def unpack(archive: pathlib.Path, below: pathlib.Path) -> pathlib.Path:
     """Returns the folder an archive was unpacked to, unpacking it unless that was done before.
 
+    Everything is read to its end, the archive's own too, so that all check sums in it are compared.
+
     Raises:
       ClipError: the file is no archive, is damaged or encrypted, or a member is a link or device, leaves the
-        folder, occurs twice or is out of proportion. Nothing stays behind then.
+        folder, occurs twice or is out of proportion.
+      OSError: the disk is full or fails. Nothing stays behind in either case.
     """
     info = archive.stat()
     target = below / f"unpacked-{archive.name}-{info.st_size}-{info.st_mtime_ns}"
@@ -47,22 +59,23 @@ def _unpack(archive: pathlib.Path, target: pathlib.Path, size: int) -> pathlib.P
     partial.mkdir(parents=True)
     try:
         _copy(_members(archive), partial, archive, size)
-    except _DAMAGE as error:
+        return partial.rename(target)
+    except (*_DAMAGE, OSError) as error:
         shutil.rmtree(partial, ignore_errors=True)
-        raise ClipError(f"{archive}: can't be unpacked: {error}") from error
+        if isinstance(error, ClipError):
+            raise
+        # gzip and bz2 report damage as OSError without a number; one with a number is the system's.
+        if isinstance(error, OSError) and error.errno is not None and error.errno not in _NAMES:
+            raise
+        raise ClipError(f"{archive}: can't be unpacked: {printable(str(error))}") from error
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    return partial.rename(target)
 
 
 def _members(archive: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
     """Yields (name, open stream) of the files inside; refuses whatever is neither a file nor a folder."""
-    if zipfile.is_zipfile(archive):
-        return _zip_members(archive)
-    if tarfile.is_tarfile(archive):
-        return _tar_members(archive)
-    raise ClipError(f"{archive}: neither a zip nor a tar; expected one of {' '.join(ARCHIVE_SUFFIXES)}")
+    return _zip_members(archive) if zipfile.is_zipfile(archive) else _tar_members(archive)
 
 
 def _zip_members(archive: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
@@ -70,37 +83,53 @@ def _zip_members(archive: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
         for member in packed.infolist():
             kind = stat.S_IFMT(member.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise ClipError(f"{archive}: {member.filename} is a link or device; unpack it yourself")
+                raise ClipError(f"{archive}: {member.filename!r} is a link or device; unpack it yourself")
             if member.is_dir():
                 continue
+            if member.compress_type == zipfile.ZIP_LZMA and not small_lzma(archive, member):
+                raise ClipError(f"{archive}: {member.filename!r} asks for too much memory to unpack")
             with packed.open(member) as stream:
                 yield member.filename, stream
 
 
 def _tar_members(archive: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
-    with tarfile.open(archive) as packed:
-        for member in packed:
-            if member.isdir():
-                continue
-            if not member.isreg():
-                raise ClipError(f"{archive}: {member.name} is a link or device; unpack it yourself")
-            yield member.name, packed.extractfile(member)
+    with opened(archive) as stream:
+        headers = Headers(stream, archive)
+        with _tarfile(headers, archive) as packed:
+            for member in packed:
+                headers.read_header()
+                if member.isdir():
+                    continue
+                if not member.isreg() or member.issparse():
+                    raise ClipError(f"{archive}: {member.name!r} is a link or device; unpack it yourself")
+                with headers.data():
+                    yield member.name, packed.extractfile(member)
+            packed.members = []  # nothing of them is needed again
+        headers.drain()
+
+
+def _tarfile(headers: Headers, archive: pathlib.Path) -> tarfile.TarFile:
+    try:
+        return tarfile.open(fileobj=headers, mode="r|", bufsize=_BLOCK // 8, tarinfo=StrictHeader)
+    except tarfile.ReadError as error:
+        expected = " ".join(ARCHIVE_SUFFIXES)
+        raise ClipError(f"{archive}: no archive, or a damaged one ({error}); expected {expected}") from error
 
 
 def _copy(
     members: Iterator[tuple[str, IO[bytes]]], folder: pathlib.Path, archive: pathlib.Path, packed: int
 ) -> None:
     free = shutil.disk_usage(folder).free - SPARE_BYTES
+    if free <= 0:
+        raise OSError(errno.ENOSPC, f"less than {SPARE_BYTES >> 30} GiB are free to unpack to", str(folder))
     allowed = min(free, max(RATIO_GRACE, MAX_RATIO * packed))
-    count = total = 0
-    for name, stream in members:
+    total = 0
+    for count, (name, stream) in enumerate(members, start=1):
         path = _inside(name, folder, archive)
-        if path is None:
-            continue
-        count += 1
         if count > MAX_FILES:
             raise ClipError(f"{archive}: more than {MAX_FILES} files")
-        total += _write(stream, path, min(MAX_FILE_BYTES, allowed - total), f"{archive}: {name}")
+        size = min(MAX_FILE_BYTES, allowed - total)
+        total += _write(stream, path or os.devnull, size, f"{archive}: {printable(name)}")
 
 
 def _inside(name: str, folder: pathlib.Path, archive: pathlib.Path) -> pathlib.Path | None:
@@ -113,11 +142,13 @@ def _inside(name: str, folder: pathlib.Path, archive: pathlib.Path) -> pathlib.P
     return folder.joinpath(*parts)
 
 
-def _write(stream: IO[bytes], path: pathlib.Path, allowed: int, name: str) -> int:
+def _write(stream: IO[bytes], path: str | pathlib.Path, allowed: int, name: str) -> int:
     """Copies at most `allowed` bytes, counting what comes out rather than what the archive declares."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path != os.devnull
+    if new:
+        pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
     written = 0
-    with open(path, "xb") as file:
+    with open(path, "xb" if new else "wb") as file:
         while block := stream.read(_BLOCK):
             written += len(block)
             if written > allowed:

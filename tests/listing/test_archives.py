@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from lipfd_jax.listing import archives
+from lipfd_jax.listing import archives, compression
 from lipfd_jax.listing.archives import unpack
 from lipfd_jax.listing.clips import ClipError
 
@@ -20,7 +20,7 @@ def _zip(path, members):
 
 
 def _tar(path, members):
-    mode = "w:gz" if path.name.endswith("gz") else "w"
+    mode = {".gz": "w:gz", ".bz2": "w:bz2", ".xz": "w:xz"}.get(path.suffix, "w")
     with tarfile.open(path, mode) as packed:
         for name, content in members.items():
             info = tarfile.TarInfo(name)
@@ -91,3 +91,70 @@ def test_damaged_doubled_and_foreign_files_are_named(tmp_path):
         with pytest.raises(ClipError, match=name):
             unpack(tmp_path / name, tmp_path / "out")
         assert not list((tmp_path / "out").glob("*"))
+
+
+def _damaged(path, place):
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(("name", "place"), [("a.tar.gz", -6), ("a.tar.bz2", -3), ("a.tar.xz", -30)])
+def test_a_changed_check_sum_is_noticed(tmp_path, name, place):
+    packed = _tar(tmp_path / name, HONEST)
+    assert unpack(packed, tmp_path / "good")
+    _damaged(packed, place)
+    with pytest.raises(ClipError, match=name):
+        unpack(packed, tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*"))
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_members_of_a_zip_are_compared_with_their_sums(tmp_path, method):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as packed:
+        packed.writestr("0_real/a.mp4", bytes(range(256)) * 40)
+    assert unpack(tmp_path / "a.zip", tmp_path / "good")
+    _damaged(tmp_path / "a.zip", 70)
+    with pytest.raises(ClipError, match=r"a\.zip"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
+def test_a_huge_member_name_takes_no_memory(tmp_path, name):
+    packed = _tar(tmp_path / name, {"0_real/" + "x" * (3 << 20): b"1"})
+    with pytest.raises(ClipError, match="no honest name"):
+        unpack(packed, tmp_path / "out")
+
+
+def test_memory_an_archive_may_ask_for_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(compression, "MAX_DICTIONARY", 1 << 10)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_LZMA) as packed:
+        packed.writestr("0_real/a.mp4", b"video")
+    for packed in (tmp_path / "a.zip", _tar(tmp_path / "a.tar.xz", HONEST)):
+        with pytest.raises(ClipError, match=r"too much memory|[Mm]emory usage limit"):
+            unpack(packed, tmp_path / "out")
+
+
+def test_a_full_disk_is_not_the_archives_fault(tmp_path, monkeypatch):
+    packed = _zip(tmp_path / "a.zip", HONEST)
+    monkeypatch.setattr(archives, "SPARE_BYTES", 1 << 60)
+    with pytest.raises(OSError, match="are free to unpack"):
+        unpack(packed, tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*"))
+
+
+@pytest.mark.parametrize("cut", [slice(1030), slice(1024)])
+def test_a_tar_without_its_end_mark_is_cut_off(tmp_path, cut):
+    packed = _tar(tmp_path / "a.tar", {"0_real/a.mp4": b"1", "0_real/b.mp4": b"2"})
+    packed.write_bytes(packed.read_bytes()[cut])
+    with pytest.raises(ClipError, match="damaged or cut off"):
+        unpack(packed, tmp_path / "out")
+
+
+def test_a_damaged_header_is_not_the_end(tmp_path):
+    packed = _tar(tmp_path / "a.tar", {"0_real/a.mp4": b"1", "0_real/b.mp4": b"2"})
+    _damaged(packed, 1024 + 3)
+    with pytest.raises(ClipError, match="damaged or cut off"):
+        unpack(packed, tmp_path / "out")
