@@ -3,6 +3,8 @@
 The same flags mean what they mean for `tfds build`, and the records are the same.
 """
 
+import functools
+import json
 import os
 import pathlib
 import sys
@@ -10,8 +12,9 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 from absl import app, flags, logging
+from google.protobuf import json_format
 
-from datasets_tfds import options, report
+from datasets_tfds import options, origin, replacement, report
 from datasets_tfds.avlips.avlips_dataset_builder import Builder
 from datasets_tfds.errors import BuildError
 from datasets_tfds.settings import Settings
@@ -42,25 +45,68 @@ def build(
     Raises:
       BuildError, ClipError or ValueError: the message says what is wrong and what to do.
     """
-    builder = Builder(config=settings.name, settings=settings, data_dir=data_dir)
-    folder = pathlib.Path(builder.data_dir)
-    if builder.is_prepared() and not overwrite:
-        _refuse_other(builder, folder, file_format)
-        print(f"{folder} is already built; --overwrite builds it again")
-        return builder
-    place = pathlib.Path(manual_dir)
-    if not place.exists():  # before anything is removed
+    place, root = pathlib.Path(manual_dir), pathlib.Path(data_dir)
+    folder = root / Builder.name / settings.name / str(Builder.VERSION)
+    replacement.recover(folder, root)
+    make = functools.partial(
+        _made,
+        place=place,
+        settings=settings,
+        file_format=file_format,
+        workers=workers,
+        beam=beam_pipeline_options,
+    )
+    if overwrite and folder.exists():
+        with replacement.beside(folder, root) as beside:
+            make(_opened(settings, beside), building=root / "building")
+    else:
+        builder = _opened(settings, root)
+        if builder.is_prepared():
+            _refuse_other(builder, folder, file_format)
+            _refuse_other_inputs(builder, folder, place)
+            print(f"{folder} is already built; --overwrite builds it again")
+            return builder
+        make(builder)
+    print(f"built {folder}")
+    return _opened(settings, root)
+
+
+def _opened(settings: Settings, data_dir: pathlib.Path) -> Builder:
+    """The builder in a data_dir. Raises BuildError where what was built there can't be read."""
+    try:
+        return Builder(config=settings.name, settings=settings, data_dir=str(data_dir))
+    except (
+        json_format.ParseError,
+        json.JSONDecodeError,
+        UnicodeDecodeError,
+        KeyError,
+        AttributeError,
+    ) as error:
+        folder = data_dir / Builder.name / settings.name
+        raise BuildError(
+            f"{folder}: dataset_info.json can't be read ({error}); the build is damaged, build again with "
+            "--overwrite"
+        ) from error
+
+
+def _made(
+    builder: Builder,
+    *,
+    place: pathlib.Path,
+    settings: Settings,
+    file_format: str | None,
+    workers: int | None,
+    beam: str | None,
+    building: pathlib.Path | None = None,
+) -> None:
+    if not place.exists():
         raise BuildError(f"{place}: no such folder or archive")
-    if overwrite and builder.is_prepared():
-        builder.data_path.rmtree()
-        builder = Builder(config=settings.name, settings=settings, data_dir=data_dir)
     builder.workers = (os.cpu_count() or 1) if workers is None else workers
+    builder.building = building
     if place.is_file():
         builder.archive, place = place, place.parent
-    config = tfds.download.DownloadConfig(manual_dir=place, beam_options=_beam_options(beam_pipeline_options))
+    config = tfds.download.DownloadConfig(manual_dir=place, beam_options=_beam_options(beam))
     builder.download_and_prepare(download_config=config, file_format=file_format)
-    print(f"built {folder}")
-    return builder
 
 
 def _beam_options(given: str | None) -> Any:
@@ -83,13 +129,21 @@ def _refuse_other(builder: Builder, folder: pathlib.Path, file_format: str | Non
         )
 
 
+def _refuse_other_inputs(builder: Builder, folder: pathlib.Path, place: pathlib.Path) -> None:
+    noted = report.read(folder).get("inputs")
+    if noted is None:
+        print(f"{folder} was built by an earlier version, which did not note from what")
+    else:
+        origin.refuse_other(noted, place, builder.settings, builder.parts_root)
+
+
 def verify(data_dir: str, settings: Settings) -> None:
     """Compares the shards of a finished build with the sums noted when they were written.
 
     Raises:
       BuildError: one is missing or changed.
     """
-    folder = pathlib.Path(Builder(config=settings.name, data_dir=data_dir).data_dir)
+    folder = pathlib.Path(data_dir) / Builder.name / settings.name / str(Builder.VERSION)
     damaged = report.damaged_shards(folder)
     if damaged:
         raise BuildError("\n".join(["damaged shards, build again with --overwrite:", *damaged]))

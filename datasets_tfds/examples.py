@@ -5,7 +5,6 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-import cv2
 import numpy as np
 import tensorflow_datasets as tfds
 
@@ -13,8 +12,6 @@ from datasets_tfds.settings import Settings
 from lipfd_jax.listing.clips import ClipError, Composites, Item
 from lipfd_jax.preprocessing import encoding, extraction
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, LABELS
-
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +34,8 @@ def features(settings: Settings) -> tfds.features.FeaturesDict:
             "mel": tfds.features.Scalar(np.object_, doc="WebP: mel strip (128, columns, 3) RGB"),
             "frames": tfds.features.Scalar(np.object_, doc="WebP, JPEG or PNG: five frames side by side"),
         }
+    if settings.damaged == "keep":  # other builds have no such field, and need none
+        pictures["warnings"] = tfds.features.Text(doc="what is odd about the clip, damage included")
     return tfds.features.FeaturesDict(
         {
             **pictures,
@@ -59,26 +58,30 @@ def examples(item: Item, settings: Settings) -> Examples:
       ClipError: the video can't be used; the message says why.
     """
     if isinstance(item, Composites):
-        return _from_composites(item)
-    found = extraction.extract(item, settings.windows)
+        return _from_composites(item, settings)
+    found = extraction.extract(item, settings.windows, settings.damaged)
     records = []
     for window in found.cut_windows:
         fields = _fields(item, window.index, window.start_frame, window.fps, settings.windows)
+        if settings.damaged == "keep":
+            fields["warnings"] = "; ".join(found.warnings)
         fields |= encoding.encode(window, settings.encoding, effort=settings.effort)
         records.append((key(item.video, window.index), fields))
     return Examples(tuple(records), tuple(found.warnings))
 
 
-def _from_composites(item: Composites) -> Examples:
+def _from_composites(item: Composites, settings: Settings) -> Examples:
     records = []
     for window, path in item.paths:
         coded = path.read_bytes()
-        picture = cv2.imdecode(np.frombuffer(coded, np.uint8), cv2.IMREAD_UNCHANGED) if coded else None
-        if picture is None or picture.shape != COMPOSITE_SHAPE or not coded.startswith(_PNG):
-            raise ClipError(f"{path}: expected a PNG of {COMPOSITE_SHAPE[1]}x{COMPOSITE_SHAPE[0]} in colour")
-        records.append(
-            (key(item.video, window), _fields(item, window, -1, 0.0, "released") | {"composite": coded})
-        )
+        try:
+            encoding.rebuild({"composite": coded})
+        except ValueError as error:
+            raise ClipError(f"{path}: {error}") from error
+        fields = _fields(item, window, -1, 0.0, "released") | {"composite": coded}
+        if settings.damaged == "keep":
+            fields["warnings"] = ""
+        records.append((key(item.video, window), fields))
     return Examples(tuple(records), ())
 
 

@@ -50,7 +50,15 @@ def video_records(item: Item, settings: Settings) -> tuple[VideoOutcome, list[by
 def path_of(item: Item, settings: Settings, folder: pathlib.Path) -> pathlib.Path:
     """Returns where the part of a video belongs: another name once its files or the settings changed."""
     stats = [_stat(path) for path in item.files]
-    identity = [FORMAT, settings.encoding, settings.effort, settings.windows, dataclasses.asdict(item), stats]
+    identity = [
+        FORMAT,
+        settings.encoding,
+        settings.effort,
+        settings.windows,
+        settings.damaged,
+        dataclasses.asdict(item),
+        stats,
+    ]
     digest = hashlib.sha256(json.dumps(identity, default=str).encode()).hexdigest()
     return folder / digest[:2] / f"{digest[:32]}.part"
 

@@ -4,6 +4,7 @@ from absl import flags
 
 from datasets_tfds.settings import Settings, changed, named_settings
 from lipfd_jax.listing.folder import LINKS
+from lipfd_jax.preprocessing.containers import DAMAGED
 
 _CHANGES = (
     "effort",
@@ -29,6 +30,7 @@ def define() -> None:
     flags.DEFINE_string("splits_csv", None, "follow this split (see datasets_tfds.splits)")
     flags.DEFINE_string("clips_csv", None, "layout folder: the CSV, relative to manual_dir")
     flags.DEFINE_enum("links", None, LINKS, "whether links may lead out of a folder of your own")
+    flags.DEFINE_enum("damaged", None, DAMAGED, "clips of which a decoder reports damage")
 
 
 def settings() -> Settings:

@@ -136,7 +136,10 @@ def read(folder: pathlib.Path) -> dict[str, Any]:
     path = pathlib.Path(folder) / FILE
     if not path.is_file():
         raise BuildError(f"{path}: no such file; was this built by another program?")
-    return json.loads(path.read_text())
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise BuildError(f"{path}: damaged ({error}); build again with --overwrite") from error
 
 
 def damaged_shards(folder: pathlib.Path) -> list[str]:

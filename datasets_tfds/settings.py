@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from lipfd_jax.listing.folder import LINKS, Links
 from lipfd_jax.listing.layouts import Layout
+from lipfd_jax.preprocessing.containers import DAMAGED, Damaged
 from lipfd_jax.preprocessing.encoding import Encoding
 from lipfd_jax.vocabulary import SPLITS, WINDOWS, WindowsMode
 
@@ -16,6 +17,7 @@ _CHOICES = {
     "encoding": get_args(Encoding),
     "windows": WINDOWS,
     "links": LINKS,
+    "damaged": DAMAGED,
 }
 
 
@@ -33,6 +35,7 @@ class Settings:
     splits_csv: str = ""  # a split to follow instead of the hash (see datasets_tfds.splits)
     clips_csv: str = "clips.csv"  # layout folder: the CSV that describes it, relative to manual_dir
     links: Links = "refuse"  # whether links may lead out of the data folder
+    damaged: Damaged = "refuse"  # clips of which a decoder reports damage; kept ones carry a warning
     videos_per_shard: int = 64
 
     def __post_init__(self) -> None:

@@ -9,9 +9,12 @@ from absl import app, flags
 from lipfd_jax.listing.avlips import avlips_clips
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.clips_csv import folder_clips
+from lipfd_jax.listing.folder import LINKS
 from lipfd_jax.locks import InUse
 from lipfd_jax.preprocessing.attempt import MachineError
+from lipfd_jax.preprocessing.containers import DAMAGED
 from lipfd_jax.preprocessing.pictures import write_pictures
+from lipfd_jax.vocabulary import WINDOWS
 
 
 def main(argv: list[str]) -> None:
@@ -22,9 +25,14 @@ def main(argv: list[str]) -> None:
     if bool(given.avlips) == bool(given.csv):
         raise app.UsageError("give either --avlips=DIR or --csv=FILE")
     try:
-        listing = avlips_clips(given.avlips) if given.avlips else folder_clips(given.csv)
+        listed = avlips_clips if given.avlips else folder_clips
         summary = write_pictures(
-            listing, Path(given.output), windows=given.windows, workers=given.workers, progress=True
+            listed(given.avlips or given.csv, given.links),
+            Path(given.output),
+            windows=given.windows,
+            damaged=given.damaged,
+            workers=given.workers,
+            progress=True,
         )
     except ClipError as error:
         raise app.UsageError(str(error)) from error
@@ -47,9 +55,11 @@ def define_flags() -> None:
     flags.DEFINE_enum(
         "windows",
         "paper",
-        ["paper", "released"],
+        WINDOWS,
         "paper: whole clip, sound in step; released: as the released code",
     )
+    flags.DEFINE_enum("links", "refuse", LINKS, "whether links may lead out of a folder of your own")
+    flags.DEFINE_enum("damaged", "refuse", DAMAGED, "clips of which a decoder reports damage")
     flags.DEFINE_integer("workers", os.cpu_count(), "processes; 0 works in this one", lower_bound=0)
 
 

@@ -9,12 +9,11 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 
-from datasets_tfds import parallel_build, report, shards, splits
+from datasets_tfds import origin, parallel_build, report, shards, splits
 from datasets_tfds.errors import BuildError
 from datasets_tfds.examples import features
 from datasets_tfds.settings import Settings, named_settings
 from lipfd_jax.listing.clips import Listing
-from lipfd_jax.listing.layouts import find
 from lipfd_jax.locks import locked
 
 MANUAL = """
@@ -46,6 +45,7 @@ class Builder(FileReaderBuilder):
         Config(name=s.name, description=s.description, settings=s) for s in named_settings()
     ]
     workers: int = os.cpu_count() or 1
+    building: pathlib.Path | None = None
     archive: pathlib.Path | None = None  # read this file instead of what manual_dir holds
 
     def __init__(
@@ -66,7 +66,12 @@ class Builder(FileReaderBuilder):
     def work_dir(self) -> pathlib.Path:
         """Where the parts of an unfinished build are."""
         name = f"{self.name}-{self.builder_config.name}-{self.version}"
-        return pathlib.Path(self.data_dir_root) / "building" / name
+        return self.parts_root / name
+
+    @property
+    def parts_root(self) -> pathlib.Path:
+        """Where unfinished builds and what archives held are: data_dir/building, unless `building` says."""
+        return self.building or pathlib.Path(self.data_dir_root) / "building"
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
@@ -81,7 +86,7 @@ class Builder(FileReaderBuilder):
         with locked(self.work_dir, "a build of the same config"):
             self._remove_abandoned()
             place = self.archive or dl_manager.manual_dir
-            found = self._found(place)
+            found = origin.listed(place, self.settings, self.parts_root)
             assigned = splits.assign(found.clips, self.settings)
             print(f"{self.builder_config.name} from {place}:\n{found.summary()}", flush=True)
             planned = shards.plan(found.clips, assigned, self.settings, self.data_dir)
@@ -89,17 +94,8 @@ class Builder(FileReaderBuilder):
                 written = self._on_beam(planned, download_config)
             else:
                 written = self._here(planned)
-            self._finish(found, written, [i.video for i in found.clips if i.video not in assigned])
-
-    def _found(self, place: pathlib.Path) -> Listing:
-        given = self.settings
-        return find(
-            place,
-            given.layout,
-            clips_csv=given.clips_csv,
-            links=given.links,
-            unpack_dir=self.work_dir.parent,
-        )
+            made_of = origin.describe(place, found, self.settings)
+            self._finish(found, made_of, written, [i.video for i in found.clips if i.video not in assigned])
 
     def _remove_abandoned(self) -> None:
         """Removes what killed builds left: TFDS writes to incomplete.X_VERSION and renames it at the end."""
@@ -125,10 +121,13 @@ class Builder(FileReaderBuilder):
             options=config.beam_options,
         )
 
-    def _finish(self, found: Listing, written: list[shards.Written], left_out: list[str]) -> None:
+    def _finish(
+        self, found: Listing, made_of: dict[str, str], written: list[shards.Written], left_out: list[str]
+    ) -> None:
         """Names the shards, checks them and writes the report; all of it still in a temporary folder."""
         folder = pathlib.Path(self.data_dir)
         made = report.describe(found, written, self.settings, left_out)
+        made["inputs"] = made_of
         if not made["records"]:
             raise BuildError(f"no record could be made:\n{report.summary(made)}")
         infos = shards.finish_names(written, self._get_filename_template, self.data_dir)

@@ -79,7 +79,9 @@ class Headers:
         data = self._stream.read(size)
         self._count += 0 if self._free else len(data)
         if self._count > MAX_HEADER + _BLOCK:
-            raise ClipError(f"{self._archive}: over {MAX_HEADER >> 20} MiB of header; no honest name is so long")
+            raise ClipError(
+                f"{self._archive}: over {MAX_HEADER >> 20} MiB of header; no honest name is so long"
+            )
         return data
 
     def read_header(self) -> None:

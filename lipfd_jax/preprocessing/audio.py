@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from matplotlib.colors import Normalize
 
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing.containers import best_stream, check_seconds, opened
+from lipfd_jax.preprocessing.containers import Damage, best_stream, check_seconds, decoded, opened
 from lipfd_jax.vocabulary import COLOUR_MAP
 
 SAMPLE_RATE = 22050
@@ -20,6 +20,7 @@ FFT_SIZE = 2048
 HOP = 512
 BANDS = 128
 COLUMNS_PER_SECOND = SAMPLE_RATE / HOP
+LOUDEST = 1e6  # full scale is 1; beyond 1e16 the power overflows and the mel picture is black
 SILENCE = 1e-4  # a sound whose samples all stay below this (-80 dBFS) is called silent
 _RATES = range(1000, 768_001)  # sample rates a real file may have
 _GAP = 0.1  # seconds missing in a track from which on they are filled, to keep what follows in time
@@ -44,21 +45,23 @@ class Sound:
         return float(np.abs(self.samples).max()) < SILENCE
 
 
-def read_sound(path: Path) -> Sound:
+def read_sound(path: Path, damage: Damage | None = None) -> Sound:
     """The sound track of a wav or video: mono, resampled to 22050 Hz.
 
     Decoded and resampled piece by piece; the samples equal those of `librosa.load`, to the bit for PCM.
-    Raises ClipError where there is no track, where it holds NaN or infinite samples, is shorter than one mel
-    column (2048 samples) or longer than `MAX_SECONDS`.
+    Raises ClipError where there is no track, where it holds NaN, infinite or absurd samples, is shorter than
+    one mel column (2048 samples) or longer than `MAX_SECONDS`.
     """
-    starts, pieces = zip(*sound_pieces(path), strict=True)
+    starts, pieces = zip(*sound_pieces(path, damage=damage), strict=True)
     samples = np.concatenate(pieces)
     if len(samples) < FFT_SIZE:
         raise ClipError(f"{path}: {len(samples)} samples of sound at 22050 Hz, too short for a mel picture")
     return Sound(samples, starts[0])
 
 
-def sound_pieces(path: Path, longest: float | None = None) -> Iterator[tuple[float, np.ndarray]]:
+def sound_pieces(
+    path: Path, longest: float | None = None, damage: Damage | None = None
+) -> Iterator[tuple[float, np.ndarray]]:
     """A sound track of any length as (time of its first sample, (n,) float32 at 22050 Hz), piece by piece.
 
     At least one piece comes, and all of them give the same time: seconds on the file's clock.
@@ -72,18 +75,27 @@ def sound_pieces(path: Path, longest: float | None = None) -> Iterator[tuple[flo
             raise ClipError(f"{path}: sound at {rate} Hz, expected {_RATES.start} to {_RATES.stop - 1}")
         start, count, given = 0.0, 0, 0
         resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
-        for time, mono in _filled(_mono_pieces(container, stream), rate):
+        for time, mono in _filled(_mono_pieces(decoded(path, container, stream, damage), rate), rate):
             start = start if count else time
             count += len(mono)
             check_seconds(path, count / rate, longest)
-            if not np.isfinite(mono).all():
-                raise ClipError(f"{path}: sound with NaN or infinite samples")
+            _check_samples(path, mono)
             piece = resampler.resample_chunk(mono)
             given += len(piece)
             yield float(start), piece
         length = int(np.ceil(count * (SAMPLE_RATE / rate)))  # librosa's rounding
         last = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
         yield float(start), librosa.util.fix_length(last, size=max(length - given, 0))
+
+
+def _check_samples(path: Path, mono: np.ndarray) -> None:
+    loudest = float(np.abs(mono).max(initial=0))  # NaN where one sample is
+    if not np.isfinite(loudest):
+        raise ClipError(f"{path}: sound with NaN or infinite samples")
+    if loudest > LOUDEST:
+        raise ClipError(
+            f"{path}: sound with samples of {loudest:.0e}, expected -1 to 1; a damaged float wav?"
+        )
 
 
 def _filled(pieces: Iterable[tuple[float, np.ndarray]], rate: int) -> Iterator[tuple[float, np.ndarray]]:
@@ -100,18 +112,16 @@ def _filled(pieces: Iterable[tuple[float, np.ndarray]], rate: int) -> Iterator[t
         yield time, mono
 
 
-def _mono_pieces(
-    container: av.container.InputContainer, stream: av.AudioStream
-) -> Iterator[tuple[float, np.ndarray]]:
+def _mono_pieces(frames: Iterable[av.AudioFrame], rate: int) -> Iterator[tuple[float, np.ndarray]]:
     """Decoded pieces of a track as (time in seconds, (n,) float32 mean of the channels)."""
     to_float = av.AudioResampler(format="fltp")
     clock = 0.0
-    for frame in container.decode(stream):
+    for frame in frames:
         clock = frame.time if frame.time is not None else clock
         for piece in to_float.resample(frame):
             samples = piece.to_ndarray()  # (channels, n)
             yield clock, samples.mean(axis=0) if len(samples) > 1 else samples[0]
-            clock += samples.shape[1] / stream.rate
+            clock += samples.shape[1] / rate
 
 
 def mel_picture(samples: np.ndarray) -> np.ndarray:

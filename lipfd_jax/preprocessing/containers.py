@@ -1,7 +1,9 @@
 """Opens media files nobody vouches for: known containers only, no way to other files, bounded sizes."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +19,24 @@ _FORMATS = "mov,matroska,webm,avi,mpeg,mpegvideo,mpegts,flv,asf,ogg,wav,w64,aiff
 _METADATA = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
+Damaged = Literal["refuse", "keep"]  # what to do with clips of which a decoder reports damage
+DAMAGED: tuple[Damaged, ...] = ("refuse", "keep")
+
+
+@dataclass
+class Damage:
+    """What decoders reported of one clip: they conceal damage and go on, and only say so if asked."""
+
+    policy: Damaged = "refuse"
+    places: int = 0
+
+    def met(self, path: Path, what: str) -> None:
+        """Counts one report, or raises ClipError where such clips are refused."""
+        if self.policy == "refuse":
+            raise ClipError(f"{path}: damaged: {what}; --damaged=keep takes such clips, with a warning")
+        self.places += 1
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[av.container.InputContainer]:
     """A media file opened for reading. Raises ClipError, with name and reason, for what goes wrong inside."""
@@ -30,11 +50,41 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
         with av.open(f"file:{path}", options=options, **_METADATA) as container:
             yield container
     except av.FFmpegError as error:
+        if error.errno == errno.ENOMEM:
+            raise MemoryError(f"{path}: the decoder got no memory") from error
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise ClipError(
             f"{path}: can't be decoded ({error.strerror}); damaged, cut off or no media file"
         ) from error
     except IndexError as error:  # PyAV's, at a stream that was not there when it opened the file
         raise ClipError(f"{path}: streams appear on the way; damaged") from error
+
+
+def decoded(
+    path: Path,
+    container: av.container.InputContainer,
+    stream: av.stream.Stream,
+    damage: Damage | None = None,
+) -> Iterator[av.frame.Frame]:
+    """The frames of a stream, as `container.decode` gives them, with an ear for what the decoder reports.
+
+    Damage is a packet marked as corrupt, a frame with concealed errors, or, where it is kept, a packet that
+    can't be decoded at all. Not every changed byte shows: most codecs carry no check sums. Raises ClipError.
+    """
+    damage = damage or Damage()
+    for packet in container.demux(stream):
+        if packet.is_corrupt:
+            damage.met(path, "a packet is marked as corrupt")
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            damage.met(path, "can't be decoded (invalid data)")
+            continue
+        for frame in frames:
+            if frame.is_corrupt:
+                damage.met(path, "a frame was decoded with errors")
+            yield frame
 
 
 def best_stream(

@@ -18,6 +18,7 @@ from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW, TILE
 
 Encoding = Literal["compact", "composite", "lossy"]
 JPEG_QUALITY = 95  # with full-resolution chroma: largest error 12/255, 46 dB
+_PNG = b"\x89PNG\r\n\x1a\n"
 _WEBP_SIDE = 16383  # the longest side WebP can hold; longer strips become PNG
 _JPEG_SIDE = 65500
 
@@ -97,10 +98,19 @@ def _encoded(suffix: str, picture: np.ndarray, options: list[int]) -> bytes:
 
 
 def _whole(fields: Mapping[str, bytes]) -> np.ndarray:
+    _check_png(fields["composite"])
     picture = _decoded(fields, "composite")
     if picture.shape != COMPOSITE_SHAPE:
         raise ValueError(f"composite of shape {picture.shape}, expected {COMPOSITE_SHAPE}")
     return picture
+
+
+def _check_png(data: bytes) -> None:
+    """Raises ValueError for pictures that OpenCV turns into colour ones without a word: grey, 16 bit."""
+    depth, kind = (data[24], data[25]) if data.startswith(_PNG) and len(data) > 25 else (0, 0)
+    if (depth, kind) not in ((8, 2), (8, 6)):
+        found = f"{depth} bits and colour type {kind}" if depth else "no PNG"
+        raise ValueError(f"composite: expected a PNG in 8-bit RGB (colour type 2), got {found}")
 
 
 def _decoded(fields: Mapping[str, bytes], name: str) -> np.ndarray:

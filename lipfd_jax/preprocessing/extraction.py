@@ -8,6 +8,7 @@ import numpy as np
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND, Sound, mel_picture, read_sound
 from lipfd_jax.preprocessing.composite import Window, tile
+from lipfd_jax.preprocessing.containers import Damage, Damaged
 from lipfd_jax.preprocessing.video import Track, read_frames, read_track
 from lipfd_jax.preprocessing.windows import paper_starts, released_frames, released_starts
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WindowsMode, colours
@@ -23,44 +24,52 @@ class Extraction:
     warnings: tuple[str, ...]  # such as "silent sound"
 
 
-def extract(clip: Clip, windows: WindowsMode = "paper") -> Extraction:
+def extract(clip: Clip, windows: WindowsMode = "paper", damaged: Damaged = "refuse") -> Extraction:
     """All windows of a clip, in one decoding pass and without temporary files.
 
     `paper`: up to ten windows over the whole clip, each with five consecutive frames of its own and the mel
     columns of exactly the time in which they are shown, whatever the frame rate; the sound is the clip's wav
     (taken to start with the first frame), else the track inside the video. `released`: what the released code
     makes of the clip, index wrap and overlap faults included; needs the wav.
+    `damaged`: whether clips of which a decoder reports damage are refused, or kept with a warning.
     Raises ClipError, naming the file and the reason, where there is nothing to build from.
     """
+    damage = Damage(damaged)
     if windows == "released" and clip.wav is None:
         raise ClipError(f"{clip.path}: no wav beside it, which released windows need; use paper windows")
     track = read_track(clip.path)
     _check_count(clip.path, len(track.times))
-    sound = _sound(clip, track)
+    sound = _sound(clip, track, damage)
     mel = mel_picture(sound.samples)
     cut = _released if windows == "released" else _paper
-    built, warnings = cut(clip.path, track, sound, mel)
+    built, warnings = cut(clip.path, track, sound, mel, damage)
     if not built:
         raise ClipError(f"{clip.path}: no complete window of {FRAMES_PER_WINDOW} frames")
-    return Extraction(tuple(built), (*_oddities(track, sound), *warnings))
+    return Extraction(tuple(built), (*_oddities(track, sound), *warnings, *_reports(damage)))
 
 
-def _sound(clip: Clip, track: Track) -> Sound:
+def _reports(damage: Damage) -> list[str]:
+    return [f"damaged: decoders reported {damage.places} places"] if damage.places else []
+
+
+def _sound(clip: Clip, track: Track, damage: Damage) -> Sound:
     if clip.wav is None:
-        return read_sound(clip.path)
-    return Sound(read_sound(clip.wav).samples, start=float(track.times[0]))
+        return read_sound(clip.path, damage)
+    return Sound(read_sound(clip.wav, damage).samples, start=float(track.times[0]))
 
 
-def _paper(path: Path, track: Track, sound: Sound, mel: np.ndarray) -> tuple[list[Window], list[str]]:
+def _paper(
+    path: Path, track: Track, sound: Sound, mel: np.ndarray, damage: Damage
+) -> tuple[list[Window], list[str]]:
     starts = paper_starts(len(track.times))
-    decoded, warnings = read_frames(path, _consecutive(starts)), []
+    decoded, warnings = read_frames(path, _consecutive(starts), damage), []
     if len(decoded.times) != len(track.times):
         # The packets of some codecs are not frames one to one. Rare, so it may cost a second pass.
         warnings = [f"{len(track.times)} frames announced, {len(decoded.times)} decoded"]
         _check_count(path, len(decoded.times))
         track = track.retimed(decoded.times)
         starts = paper_starts(len(track.times))
-        decoded = read_frames(path, _consecutive(starts))
+        decoded = read_frames(path, _consecutive(starts), Damage(damage.policy))  # counted already
     bounds = np.rint((track.boundaries() - sound.start) * COLUMNS_PER_SECOND).astype(int)
     built, unheard = [], 0
     for index, start in enumerate(starts):
@@ -72,11 +81,13 @@ def _paper(path: Path, track: Track, sound: Sound, mel: np.ndarray) -> tuple[lis
     return built, warnings + [f"{unheard} windows lie outside the sound"] * (unheard > 0)
 
 
-def _released(path: Path, track: Track, sound: Sound, mel: np.ndarray) -> tuple[list[Window], list[str]]:
+def _released(
+    path: Path, track: Track, sound: Sound, mel: np.ndarray, damage: Damage
+) -> tuple[list[Window], list[str]]:
     if track.opencv_count < 1:
         raise ClipError(f"{path}: its header gives no number of frames, which released windows need")
     starts = released_starts(track.opencv_count)
-    pictures = read_frames(path, released_frames(starts)).pictures
+    pictures = read_frames(path, released_frames(starts), damage).pictures
     kept = sorted(pictures)
     per_frame = mel.shape[1] / track.opencv_count
     built = []

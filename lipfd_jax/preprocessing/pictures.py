@@ -13,6 +13,7 @@ from lipfd_jax.listing.names import printable
 from lipfd_jax.locks import locked
 from lipfd_jax.preprocessing.attempt import ClipOutcome
 from lipfd_jax.preprocessing.composite import composite
+from lipfd_jax.preprocessing.containers import Damaged
 from lipfd_jax.preprocessing.encoding import png
 from lipfd_jax.preprocessing.extraction import extract
 from lipfd_jax.preprocessing.workers import each_clip
@@ -44,7 +45,13 @@ class Summary:
 
 
 def write_pictures(
-    listing: Listing, output: Path, *, windows: WindowsMode, workers: int, progress: bool = False
+    listing: Listing,
+    output: Path,
+    *,
+    windows: WindowsMode,
+    workers: int,
+    damaged: Damaged = "refuse",
+    progress: bool = False,
 ) -> Summary:
     """Writes {0_real,1_fake}/NAME_J.png for all windows of all clips, then checks that every one is there.
 
@@ -55,17 +62,19 @@ def write_pictures(
     for name in CLASSES:
         (output / name).mkdir(parents=True, exist_ok=True)
     with locked(output, "preprocessing"):
-        return _write_all(listing, output, windows, workers, progress)
+        return _write_all(listing, output, windows, damaged, workers, progress)
 
 
-def _write_all(listing: Listing, output: Path, windows: WindowsMode, workers: int, progress: bool) -> Summary:
+def _write_all(
+    listing: Listing, output: Path, windows: WindowsMode, damaged: Damaged, workers: int, progress: bool
+) -> Summary:
     finished = _finished(output, windows)
     write_text(output / WINDOWS_NOTE, f"{windows}\n")
     todo = [clip for clip in listing.clips if clip.video not in finished]
     skipped = len(listing.clips) - len(todo)
     warnings, problems = [], list(listing.problems)
     outcomes = each_clip(
-        functools.partial(_write_clip, output=output, windows=windows), todo, workers=workers
+        functools.partial(_write_clip, output=output, windows=windows, damaged=damaged), todo, workers=workers
     )
     with open(output / JOURNAL, "a", encoding="utf-8") as journal:
         journal.write("\n" if _broken_off(output / JOURNAL) else "")
@@ -90,8 +99,10 @@ def _write_all(listing: Listing, output: Path, windows: WindowsMode, workers: in
     )
 
 
-def _write_clip(clip: Clip, *, output: Path, windows: WindowsMode) -> tuple[int, tuple[str, ...]]:
-    extraction = extract(clip, windows)
+def _write_clip(
+    clip: Clip, *, output: Path, windows: WindowsMode, damaged: Damaged
+) -> tuple[int, tuple[str, ...]]:
+    extraction = extract(clip, windows, damaged)
     for window in extraction.cut_windows:
         write_bytes(output / picture_name(clip.video, window.index), png(composite(window)))
     return len(extraction.cut_windows), extraction.warnings

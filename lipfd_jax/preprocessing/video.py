@@ -15,7 +15,7 @@ import numpy as np
 
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.composite import tile
-from lipfd_jax.preprocessing.containers import MAX_PIXELS, best_stream, check_seconds, opened
+from lipfd_jax.preprocessing.containers import MAX_PIXELS, Damage, best_stream, check_seconds, decoded, opened
 from lipfd_jax.vocabulary import TILE
 
 MAX_FRAMES = 1_000_000
@@ -90,11 +90,11 @@ class Decoded:
     times: tuple[float | None, ...]  # of every frame, wanted or not; seconds on the file's clock
 
 
-def read_frames(path: Path, wanted: Collection[int]) -> Decoded:
+def read_frames(path: Path, wanted: Collection[int], damage: Damage | None = None) -> Decoded:
     """The wanted frames of a video, found by decoding it once from beginning to end.
 
     They are turned as the file's rotation says; frames of more than 500x500 pixels are resized to 500x500 at
-    once, as the composite will need them. Raises ClipError.
+    once, as the composite will need them. Raises ClipError; see `decoded` for what `damage` is about.
     """
     wanted = frozenset(wanted)
     pictures: dict[int, np.ndarray] = {}
@@ -102,7 +102,7 @@ def read_frames(path: Path, wanted: Collection[int]) -> Decoded:
     with opened(path) as container:
         stream = video_stream(path, container)
         reformatter = av.video.reformatter.VideoReformatter()
-        for frame in container.decode(stream):
+        for frame in decoded(path, container, stream, damage):
             check_size(path, frame.width, frame.height)
             if len(times) in wanted:
                 pictures[len(times)] = _picture(frame, reformatter)
