@@ -5,11 +5,15 @@ through a shuffle that has been seen to lose some. Here a shard is a list of vid
 settings alone, so it has the same bytes whoever writes it; Grain reads in any order and needs no shuffling.
 """
 
+import contextlib
 import dataclasses
+import errno
 import hashlib
 import itertools
 import json
+import os
 import pathlib
+import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,11 +24,13 @@ from tensorflow_datasets.core import file_adapters
 from datasets_tfds import finished_videos
 from datasets_tfds.finished_videos import VideoOutcome
 from datasets_tfds.settings import Settings
-from lipfd_jax.listing.clips import Item
+from lipfd_jax.listing.clips import ClipError, Item
 from lipfd_jax.vocabulary import SPLITS
 
 if TYPE_CHECKING:
     import apache_beam as beam
+
+_NEXT_TO_NOTHING = 1 << 20  # bytes free below which a writer that fails is taken to have met a full disk
 
 Produce = Callable[[Item], tuple[VideoOutcome, Iterable[bytes]]]
 
@@ -81,9 +87,23 @@ def write(shard: Shard, produce: Produce, file_format: str) -> Written:
     first = next(keyed, None)
     if first is not None:  # a shard without a record gets no file
         adapter = file_adapters.ADAPTER_FOR_FORMAT[file_adapters.FileFormat.from_value(file_format)]
-        adapter.write_examples(shard.path, itertools.chain([first], keyed))
+        with _disk_errors_named(shard.path):
+            adapter.write_examples(shard.path, itertools.chain([first], keyed))
     count = sum(len(outcome.keys) for outcome in outcomes)
     return Written(shard.split, shard.index, count, sum(o.bytes for o in outcomes), tuple(outcomes))
+
+
+@contextlib.contextmanager
+def _disk_errors_named(path: str) -> Iterator[None]:
+    """Raises OSError where a writer fails because the disk is full: array_record says so in its own words."""
+    try:
+        yield
+    except (OSError, ClipError):
+        raise
+    except Exception as error:
+        if shutil.disk_usage(pathlib.Path(path).parent).free < _NEXT_TO_NOTHING:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path) from error
+        raise
 
 
 def _keyed(shard: Shard, produce: Produce, outcomes: list[VideoOutcome]) -> Iterator[tuple[str, bytes]]:
