@@ -49,20 +49,20 @@ class JaxStep:
 class TorchStep:
     """The same step in PyTorch, all crops in one backbone call."""
 
-    def __init__(self, experiment: Experiment, batch: dict[str, np.ndarray]):
-        self.network = TorchLipFD(experiment.model.encoder, experiment.model.backbone)
+    def __init__(self, experiment: Experiment, batch: dict[str, np.ndarray], device: str = "cpu"):
+        self.network = TorchLipFD(experiment.model.encoder, experiment.model.backbone).to(device)
         self.network.train()
         self.network.encoder.requires_grad_(False)
         self.trained = [p for p in self.network.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(self.trained, lr=1e-4, weight_decay=1e-3)
-        self.composites = torch.from_numpy(batch["composite"])
-        self.labels = torch.from_numpy(batch["label"]).float()
+        self.composites = torch.from_numpy(batch["composite"]).to(device)
+        self.labels = torch.from_numpy(batch["label"]).float().to(device)
         self.region_weight = experiment.loss.region_weight
 
     def __call__(self) -> float:
         self.optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
-            image, crops = _prepared(self.composites)
+            image, crops = prepared(self.composites)
         logits, weights = self.network(image, crops)
         lead = weights.amax(-1) - weights[..., 0]
         loss = functional.binary_cross_entropy_with_logits(logits, self.labels)
@@ -73,7 +73,8 @@ class TorchStep:
         return loss.item()
 
 
-def _prepared(composites: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def prepared(composites: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Composites (B, 1000, 2500, 3) uint8 to pictures (B, 3, 1120, 1120) and crops (B, 5, 3, 3, 224, 224)."""
     pictures = composites.permute(0, 3, 1, 2).float()
     image = _resized(pictures, 1120)
     frames = [pictures[:, :, 500:, 500 * i : 500 * (i + 1)] for i in range(5)]
@@ -84,7 +85,8 @@ def _prepared(composites: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         ],
         1,
     )
-    return (image - _MEAN) / _STD, (crops - _MEAN) / _STD
+    mean, std = _MEAN.to(composites.device), _STD.to(composites.device)
+    return (image - mean) / std, (crops - mean) / std
 
 
 def _resized(pictures: torch.Tensor, side: int) -> torch.Tensor:

@@ -15,7 +15,7 @@ cd "$place/work"  # no source in sight: what runs now came in the wheel
 unset PYTHONPATH
 "$bin/python" --version
 "$bin/python" -c "import importlib.util as u; assert u.find_spec('configs') is None, 'a top-level configs came along'"
-"$bin/lipfd" demo --output=demo --identities=12 --steps=20
+"$bin/lipfd" demo --output=demo --identities=20 --steps=20  # 20: each split gets some
 test -s demo/evaluation/report.html
 "$bin/lipfd" train --config=lipfd:tiny --workdir=run --config.steps=1 --config.batch_size=2 \
     --config.model.inputs.picture_size=80 --config.model.inputs.crop_size=32 --config.data.path=demo/data
