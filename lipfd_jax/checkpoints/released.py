@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -86,11 +87,13 @@ def _published(out: Path) -> Iterator[Path]:
             if out.exists():
                 os.replace(out, old)
             os.replace(made, out)
-        except OSError as error:
-            raise os_error(error, out) or error from error
-        finally:
+        except BaseException as error:
             _restore(old, out)
-            shutil.rmtree(place)
+            _remove_while_written(place)
+            if trouble := os_error(error, out):
+                raise trouble from error
+            raise
+        shutil.rmtree(place)
 
 
 def _place(out: Path) -> Path:
@@ -101,6 +104,17 @@ def _restore(old: Path, out: Path) -> None:
     """Puts the checkpoint to be replaced back where its successor did not come to stand."""
     if old.exists() and not out.exists():
         os.replace(old, out)
+
+
+def _remove_while_written(place: Path) -> None:
+    """Removes a folder in which threads still write: TensorStore's do for a moment after one has failed."""
+    absent = 0
+    for _ in range(100):
+        shutil.rmtree(place, ignore_errors=True)
+        time.sleep(0.1)
+        absent = 0 if place.exists() else absent + 1
+        if absent == 5:
+            return
 
 
 def _remove_leftovers(place: Path) -> None:
