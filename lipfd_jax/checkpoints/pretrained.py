@@ -1,5 +1,6 @@
 """Starting points for training: a pretrained image encoder or backbone, as the part of the model it fills."""
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -7,26 +8,28 @@ from typing import Any
 
 import numpy as np
 from etils import epath
-from flax import traverse_util
+from flax.traverse_util import flatten_dict
 
+from lipfd_jax.checkpoints.clip import layout, trained_activation
 from lipfd_jax.checkpoints.errors import refusal
-from lipfd_jax.checkpoints.pth import open_pth
-from lipfd_jax.checkpoints.safetensors import open_safetensors
-from lipfd_jax.checkpoints.tables import (
-    HUGGINGFACE_CLIP,
-    OPEN_CLIP,
-    TORCHVISION,
-    Rule,
-    Tensor,
-    WeightsError,
-    to_params,
-)
+from lipfd_jax.checkpoints.tables import TORCHVISION, Rule, Tensor, WeightsError, to_params
+from lipfd_jax.checkpoints.weight_files import is_weight_folder, open_weights
 from lipfd_jax.models.lipfd import ModelConfig, abstract_weights
+
+logger = logging.getLogger(__name__)
 
 # Which setting of an experiment a file belongs in, by keys that only such files have.
 _SIGNS = {
-    "start_encoder": re.compile(r"(vision_model|visual)\."),
+    "start_encoder": re.compile(r"(vision_model|visual)\.|(class_embedding|cls_token)$"),
     "start_backbone": re.compile(r"layer1\.0\."),
+}
+_RESNET_BLOCK = re.compile(r"layer([1-4])[./](\d+)[./]conv(\d)[./]")
+_RESNETS = {
+    ((2, 2, 2, 2), False): "resnet18",
+    ((3, 4, 6, 3), False): "resnet34",
+    ((3, 4, 6, 3), True): "resnet50",
+    ((3, 4, 23, 3), True): "resnet101",
+    ((3, 8, 36, 3), True): "resnet152",
 }
 _RELEASED = re.compile(r"encoder\.visual\.")
 
@@ -35,7 +38,8 @@ def settings_for(paths: Iterable[str]) -> dict[str, str]:
     """Sorts starting points, given in any order, into the settings of an experiment that name them.
 
     Args:
-        paths: folders (a checkpoint of ours, a converted one, a run) and files (CLIP, torchvision's resnet).
+        paths: folders of ours (a checkpoint, a converted one, a run), and CLIP's or torchvision's weights as
+            `weight_files.open_weights` takes them.
 
     Returns:
         `start`, `start_encoder` and `start_backbone`, those that there are paths for.
@@ -53,7 +57,7 @@ def settings_for(paths: Iterable[str]) -> dict[str, str]:
 
 
 def _setting_for(path: str) -> str:
-    if epath.Path(path).is_dir():
+    if epath.Path(path).is_dir() and not is_weight_folder(path):
         return "start"
     keys = open_weights(path).keys()
     if any(_RELEASED.match(key) for key in keys):
@@ -61,28 +65,23 @@ def _setting_for(path: str) -> str:
     for setting, sign in _SIGNS.items():
         if any(sign.match(key) for key in keys):
             return setting
-    raise refusal(path, "it is neither CLIP (vision_model.*, visual.*) nor torchvision's resnet (layer1.0.*)")
-
-
-def open_weights(path: str | Path) -> Mapping[str, Tensor]:
-    """The tensors of a .safetensors or PyTorch file, by key, still on disk; CheckpointError if refused."""
-    return open_safetensors(path) if Path(path).suffix == ".safetensors" else open_pth(path)
+    raise refusal(path, "it is neither CLIP's image encoder nor torchvision's resnet (layer1.0.*)")
 
 
 def encoder_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
-    """The model's "encoder" from CLIP weights, as HuggingFace or as OpenAI and open_clip name them.
+    """The model's "encoder" from CLIP weights, in any layout that `clip.layout` knows.
 
     Returns:
         A pure dict of float32 NumPy arrays; CLIP's text encoder is never read.
 
     Raises:
-        CheckpointError: the file is refused, or is not CLIP of this encoder's size; lists all mismatches.
+        CheckpointError: the file is refused, is not CLIP of this encoder's size (lists all mismatches), or
+            was trained with another activation.
     """
-    tensors = open_weights(path)
-    huggingface = any(key.startswith("vision_model.") for key in tensors)
-    return fill(
-        path, tensors, HUGGINGFACE_CLIP if huggingface else OPEN_CLIP, abstract_weights(config)["encoder"]
-    )
+    stored = open_weights(path)
+    tensors, table = layout(path, stored)
+    _check_activation(path, stored.keys(), config.activation)
+    return fill(path, tensors, table, abstract_weights(config)["encoder"])
 
 
 def backbone_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
@@ -92,9 +91,45 @@ def backbone_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
         A pure dict of float32 NumPy arrays: parameters and batch statistics.
 
     Raises:
-        CheckpointError: the file is refused, or does not fit this backbone; lists all mismatches.
+        CheckpointError: the file is refused, is another resnet, or does not fit this backbone; lists all
+            mismatches.
     """
-    return fill(path, open_weights(path), TORCHVISION, abstract_weights(config)["backbone"])
+    tensors, abstract = open_weights(path), abstract_weights(config)["backbone"]
+    found, wanted = _blocks(tensors), _blocks("/".join(map(str, p)) for p in flatten_dict(abstract))
+    if wanted[0] and found[0] and found != wanted:
+        raise refusal(
+            path,
+            f"it is {_resnet(found)}, the backbone is {_resnet(wanted)}; set model.backbone or give another",
+        )
+    return fill(path, tensors, TORCHVISION, abstract)
+
+
+def _check_activation(path: str | Path, keys: Iterable[str], activation: str) -> None:
+    found = trained_activation(path, keys)
+    if found is None:
+        logger.warning(
+            "%s: nothing says whether it was trained with GELU or QuickGELU; model.activation says %s",
+            path,
+            activation,
+        )
+    elif found[0] != activation:
+        raise refusal(
+            path,
+            f"it was trained with {found[0]} ({found[1]} says so), the model has {activation}; set "
+            f"model.activation={found[0]}",
+        )
+
+
+def _blocks(names: Iterable[str]) -> tuple[tuple[int, ...], bool]:
+    """Blocks per stage of a resnet whose parameters have these names, and whether they are bottlenecks."""
+    found = {m.groups() for m in map(_RESNET_BLOCK.match, names) if m}
+    stages = sorted({int(stage) for stage, _, _ in found})
+    depths = (len({block for stage, block, _ in found if int(stage) == n}) for n in stages)
+    return tuple(depths), any(convolution == "3" for _, _, convolution in found)
+
+
+def _resnet(blocks: tuple[tuple[int, ...], bool]) -> str:
+    return f"{_RESNETS.get(blocks, 'a resnet')} (blocks {', '.join(map(str, blocks[0]))})"
 
 
 def fill(
@@ -110,7 +145,7 @@ def fill(
         raise refusal(path, [line.strip() for line in str(error).splitlines()[1:]]) from error
     problems = [
         f"{'/'.join(map(str, name))} holds {count:,} values that are NaN or infinite"
-        for name, values in traverse_util.flatten_dict(params).items()
+        for name, values in flatten_dict(params).items()
         if (count := values.size - np.count_nonzero(np.isfinite(values)))
     ]
     if problems:

@@ -186,10 +186,16 @@ def _raw_name(info: zipfile.ZipInfo) -> bytes:
 
 
 def _no_zip(start: bytes) -> str:
-    if start.startswith(_LEGACY) or start[257:262] == b"ustar":
+    if start.startswith(_LEGACY):
         return (
             "it has the format of PyTorch before 1.6, which is not read here; with PyTorch: "
             "torch.save(torch.load(PATH, map_location='cpu', weights_only=True), NEW_PATH)"
+        )
+    if start[257:262] == b"ustar":
+        return (
+            "it is a tar file, as the first versions of PyTorch wrote, which is not read here; with PyTorch, "
+            "and only if you trust where it comes from, since loading can run what is in it: "
+            "torch.save(torch.load(PATH, map_location='cpu', weights_only=False), NEW_PATH)"
         )
     page = start.lstrip().lower().startswith((b"<!doctype", b"<html"))
     return "it is a web page, not weights: download it again" if page else "it is not a file from torch.save"

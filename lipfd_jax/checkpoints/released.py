@@ -14,9 +14,10 @@ from tqdm import tqdm
 
 from lipfd_jax.checkpoints.errors import CheckpointError, os_error, refusal
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.checkpoints.pretrained import fill, open_weights
+from lipfd_jax.checkpoints.pretrained import fill
 from lipfd_jax.checkpoints.store import read_metadata, save_model
 from lipfd_jax.checkpoints.tables import RELEASED_LIPFD, Tensor
+from lipfd_jax.checkpoints.weight_files import open_weights
 from lipfd_jax.locks import locked
 from lipfd_jax.models.inputs import RELEASED as RELEASED_INPUTS
 from lipfd_jax.models.lipfd import ModelConfig, abstract_weights

@@ -87,6 +87,7 @@ OPEN_CLIP = (
     Rule(r"visual\.proj", "projection"),
     # CLIP's text encoder.
     Rule(r"(positional_embedding|text_projection|logit_scale|logit_bias|attn_mask)", None),
+    Rule(r"(input_resolution|context_length|vocab_size)", None),  # numbers that OpenAI's archives hold
     Rule(r"(token_embedding|ln_final|transformer\.resblocks\.\d+)\..*", None),
 )
 
@@ -110,6 +111,23 @@ HUGGINGFACE_CLIP = (
     Rule(r"visual_projection\.weight", "projection", _LINEAR),
     Rule(r"vision_model\.embeddings\.position_ids", None),
     Rule(r"(text_model\..*|text_projection\.weight|logit_scale)", None),
+)
+
+# CLIP's image encoder as timm names it (vit_*_clip_*) -> the encoder. Its head is CLIP's projection.
+TIMM_CLIP = (
+    Rule(r"cls_token", "class_embedding"),
+    Rule(r"pos_embed", "position_embedding"),
+    Rule(r"patch_embed\.proj\.weight", "patch_embedding", _CONV),
+    *_norm("norm_pre", "ln_pre"),
+    *_norm(r"blocks\.(\d+)\.norm1", r"blocks/\1/ln_1"),
+    *_affine(r"blocks\.(\d+)\.attn\.qkv", r"blocks/\1/attention/qkv", _LINEAR),
+    *_affine(r"blocks\.(\d+)\.attn\.proj", r"blocks/\1/attention/out", _LINEAR),
+    *_norm(r"blocks\.(\d+)\.norm2", r"blocks/\1/ln_2"),
+    *_affine(r"blocks\.(\d+)\.mlp\.fc1", r"blocks/\1/fc", _LINEAR),
+    *_affine(r"blocks\.(\d+)\.mlp\.fc2", r"blocks/\1/proj", _LINEAR),
+    *_norm("norm", "ln_post"),
+    Rule(r"head\.weight", "projection", _LINEAR),
+    Rule(r"head\.bias", None),  # zeros
 )
 
 _RESNET = (

@@ -209,7 +209,7 @@ def test_other_files_are_named_for_what_they_are(tmp_path):
         (b"", "not a file from torch.save"),
         (b"\n<!DOCTYPE html><html>", "web page"),
         (legacy + bytes(1000), "PyTorch before 1.6"),
-        (bytes(257) + b"ustar" + bytes(1000), "PyTorch before 1.6"),
+        (bytes(257) + b"ustar" + bytes(1000), "only if you trust where it comes from"),
         (bytes(5000), "not a file from torch.save"),
     ):
         path = tmp_path / "other.pth"

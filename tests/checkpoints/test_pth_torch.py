@@ -1,6 +1,11 @@
 """Files written by PyTorch itself are read as PyTorch reads them (skipped where it is not installed)."""
 
+import collections
+import io
+import pickle
 import pickletools
+import struct
+import tarfile
 import warnings
 import zipfile
 
@@ -96,6 +101,76 @@ def test_other_kinds_of_files_are_refused(tmp_path):
         torch.jit.script(torch.nn.Linear(2, 2)).save(path)
     with pytest.raises(CheckpointError, match="TorchScript"):
         open_pth(path)
+
+
+def remedied(path, tmp_path):
+    """What the refusal of a file says to do, done."""
+    with pytest.raises(CheckpointError) as error:
+        open_pth(path)
+    command = str(error.value)[str(error.value).index("torch.save(") :]
+    exec(command, {"torch": torch, "PATH": path, "NEW_PATH": tmp_path / "new.pth"})
+    return tmp_path / "new.pth"
+
+
+def test_the_remedy_for_the_format_before_1_6_works(tmp_path):
+    tensors = views()
+    torch.save(tensors, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    check(remedied(tmp_path / "old.pth", tmp_path), tensors)
+
+
+def test_the_remedy_for_torchscript_works(tmp_path):
+    class Clip(torch.nn.Module):  # as OpenAI's archives are laid out
+        def __init__(self):
+            super().__init__()
+            self.visual = torch.nn.Linear(2, 2)
+            self.register_buffer("input_resolution", torch.tensor(224))
+
+        def forward(self, x):
+            return self.visual(x)
+
+    model = Clip()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(model, torch.zeros(1, 2)).save(tmp_path / "clip.pt")
+        check(remedied(tmp_path / "clip.pt", tmp_path), model.state_dict())
+
+
+def test_the_remedy_for_tar_files_works(tmp_path):
+    """Today's PyTorch reads them still but writes none, so this one is put together by hand."""
+    values = np.arange(6, dtype=np.float32)
+    head = struct.pack("<i4xqqqqq", 2, 2, 3, 3, 1, 0)  # dimensions, shape, strides, offset
+    members = {
+        "storages": pickles(1, (7, "cpu", torch.FloatStorage))
+        + struct.pack("<q", values.size)
+        + values.tobytes()
+        + pickles([]),
+        "tensors": pickles(1, (8, 7, torch.FloatTensor)) + head,
+        "pickle": pickles(collections.OrderedDict(a=Persistent(8))),
+    }
+    with tarfile.open(tmp_path / "old.pth", "w", format=tarfile.GNU_FORMAT) as archive:
+        for name, raw in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(raw)
+            archive.addfile(info, io.BytesIO(raw))
+    check(remedied(tmp_path / "old.pth", tmp_path), {"a": torch.from_numpy(values.reshape(2, 3))})
+
+
+class Persistent:
+    """Something that a pickle only names."""
+
+    def __init__(self, name):
+        self.name = name
+
+
+def pickles(*values):
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, value):
+            return str(value.name) if isinstance(value, Persistent) else None
+
+    out = io.BytesIO()
+    for value in values:
+        Pickler(out, protocol=2).dump(value)
+    return out.getvalue()
 
 
 def test_pytorch_reads_the_files_made_by_hand(tmp_path):

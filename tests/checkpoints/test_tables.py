@@ -95,6 +95,37 @@ def huggingface(encoder):
     return tensors
 
 
+def timm(encoder):
+    """The same under the names of timm's towers, as images' features are taken there."""
+    tensors = {
+        "cls_token": encoder["class_embedding"][None, None],
+        "pos_embed": encoder["position_embedding"][None],
+        "patch_embed.proj.weight": conv(encoder["patch_embedding"]),
+        "head.weight": encoder["projection"].T,
+        "head.bias": np.zeros(encoder["projection"].shape[1], np.float32),
+    }
+    tensors |= norm("norm_pre", encoder["ln_pre"]) | norm("norm", encoder["ln_post"])
+    for i, block in encoder["blocks"].items():
+        name = f"blocks.{i}"
+        tensors |= linear(f"{name}.attn.qkv", block["attention"]["qkv"])
+        tensors |= linear(f"{name}.attn.proj", block["attention"]["out"])
+        tensors |= linear(f"{name}.mlp.fc1", block["fc"]) | linear(f"{name}.mlp.fc2", block["proj"])
+        tensors |= norm(f"{name}.norm1", block["ln_1"]) | norm(f"{name}.norm2", block["ln_2"])
+    return tensors
+
+
+def bare(encoder):
+    """The state dict of CLIP's image encoder alone, under CLIP's own names."""
+    tensors = open_clip(encoder)
+    return {key.removeprefix("visual."): tensors[key] for key in tensors if key.startswith("visual.")}
+
+
+def openai(encoder):
+    """What a TorchScript archive of OpenAI's gives as its state dict."""
+    numbers = {"input_resolution": 224, "context_length": 77, "vocab_size": 49408}
+    return open_clip(encoder) | {key: np.int64(value) for key, value in numbers.items()}
+
+
 def torchvision(backbone):
     """The backbone under torchvision's names, with its classifier."""
 
