@@ -9,13 +9,13 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-import lipfd_jax
 from datasets_tfds.errors import BuildError
 from datasets_tfds.examples import codec, record_key
 from datasets_tfds.settings import Settings
 from datasets_tfds.shards import Written
 from lipfd_jax.listing.clips import Listing
 from lipfd_jax.listing.names import printable
+from lipfd_jax.version import __version__
 from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES
 
 FILE = BUILD_REPORT
@@ -28,7 +28,7 @@ def describe(
     outcomes = [outcome for shard in written for outcome in shard.outcomes]
     bad = [(o.video, o.problem) for o in outcomes if o.problem]
     return {
-        "project": lipfd_jax.__version__,
+        "project": __version__,
         "settings": settings.as_dict(),
         "videos": {
             "listed": len(listing.clips),

@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from lipfd_jax import xla_flags
+from lipfd_jax.version import __version__
 
 if TYPE_CHECKING:
     from lipfd_jax.detector import Detector
 
-__all__ = ["Detector"]
-__version__ = "0.1.0"
+__all__ = ["Detector", "__version__"]
 
 xla_flags.set_flag()
 

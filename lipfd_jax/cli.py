@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
+from lipfd_jax.version import __version__
+
 COMMANDS = {  # name: module with define_flags() and main(argv), what it does in a line
     "build": ("datasets_tfds.build", "Build records (TFDS) from AVLips or from videos of your own"),
     "preprocess": ("lipfd_jax.preprocess", "Write the composites of videos as PNGs"),
@@ -29,7 +31,7 @@ def main() -> None:
         print(overview())
         return
     if given[0] == "--version":
-        print(importlib.import_module("lipfd_jax").__version__)
+        print(__version__)
         return
     run(*given)
 

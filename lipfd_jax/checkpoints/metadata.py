@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import lipfd_jax
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.sums import text_sum
 from lipfd_jax.models.lipfd import ModelConfig
+from lipfd_jax.version import __version__
 from lipfd_jax.vocabulary import WINDOWS
 
 FORMAT = 1
@@ -34,7 +34,7 @@ class Metadata:
         """Returns plain dicts, strings and numbers, with a sum over them; without the calibration."""
         values = dataclasses.asdict(dataclasses.replace(self, calibration=None))
         del values["calibration"]
-        values = {"format": FORMAT, "project": lipfd_jax.__version__, **values}
+        values = {"format": FORMAT, "project": __version__, **values}
         return {**values, "sum": text_sum(values)}
 
     @classmethod

@@ -135,10 +135,10 @@ class VisionTransformer(nnx.Module):
         """Pictures (B, S, S, 3) to normed tokens (B, 1 + patches, W), the class token first."""
         batch, size, patch = images.shape[0], images.shape[1], self.patch
         grid = size // patch
-        pieces = images.astype(self.dtype).reshape(batch, grid, patch, grid, patch, 3)
-        pieces = pieces.transpose(0, 1, 3, 2, 4, 5).reshape(batch, grid * grid, -1)
+        patches = images.astype(self.dtype).reshape(batch, grid, patch, grid, patch, 3)
+        patches = patches.transpose(0, 1, 3, 2, 4, 5).reshape(batch, grid * grid, -1)
         kernel = self.patch_embedding[...].astype(self.dtype)
-        tokens = pieces @ kernel.reshape(-1, kernel.shape[-1])
+        tokens = patches @ kernel.reshape(-1, kernel.shape[-1])
         first = jnp.broadcast_to(self.class_embedding[...].astype(self.dtype), (batch, 1, tokens.shape[-1]))
         tokens = jnp.concatenate([first, tokens], axis=1)
         return self.ln_pre(tokens + self.position_embedding[...].astype(self.dtype))
