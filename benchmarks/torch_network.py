@@ -7,8 +7,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from lipfd_jax.models.resnet import BACKBONES, BackboneConfig
-from lipfd_jax.models.vit import ENCODERS, EncoderConfig
+from lipfd_jax.models.backbones import BACKBONES
+from lipfd_jax.models.encoders import ENCODERS
+from lipfd_jax.models.resnet import ResNetConfig
+from lipfd_jax.models.vit import ViTConfig
 
 
 class Block(nn.Module):
@@ -36,7 +38,7 @@ class Block(nn.Module):
 class Backbone(nn.Module):
     """A ResNet with the two heads of LipFD, which the released code keeps in it."""
 
-    def __init__(self, config: BackboneConfig, features: int):
+    def __init__(self, config: ResNetConfig, features: int):
         super().__init__()
         self.conv1, self.bn1 = conv(3, config.width, 7, 2), nn.BatchNorm2d(config.width)
         inputs = config.width
@@ -58,7 +60,7 @@ class Backbone(nn.Module):
 class EncoderBlock(nn.Module):
     """A block of the image encoder."""
 
-    def __init__(self, config: EncoderConfig):
+    def __init__(self, config: ViTConfig):
         super().__init__()
         width = config.width
         self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -75,7 +77,7 @@ class EncoderBlock(nn.Module):
 class Encoder(nn.Module):
     """CLIP's image encoder; tokens first, then batch, as in CLIP."""
 
-    def __init__(self, config: EncoderConfig, image_size: int):
+    def __init__(self, config: ViTConfig, image_size: int):
         super().__init__()
         width = config.width
         self.conv1 = nn.Conv2d(3, width, config.patch, config.patch, bias=False)

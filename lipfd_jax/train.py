@@ -93,7 +93,7 @@ def define_flags() -> None:
         "from",
         [],
         "Starting points, separated by commas, in any order: CLIP image-encoder weights (model.safetensors), "
-        "torchvision's resnet (.pth), or a checkpoint folder. Short for --config.start_encoder, "
+        "torchvision's of the backbone (.pth), or a checkpoint folder. Short for --config.start_encoder, "
         "--config.start_backbone and --config.start.",
     )
     flags.DEFINE_integer("profile", 0, "Trace so many steps into WORKDIR/profile (TensorBoard, xprof).")

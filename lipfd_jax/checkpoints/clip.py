@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from lipfd_jax.checkpoints.errors import quoted, refusal
-from lipfd_jax.checkpoints.tables import HUGGINGFACE_CLIP, OPEN_CLIP, TIMM_CLIP, Rule, Tensor
+from lipfd_jax.checkpoints.tables import Tensor
 from lipfd_jax.checkpoints.weight_files import read_json
-from lipfd_jax.models.vit import ACTIVATIONS
+from lipfd_jax.models.vit import ACTIVATIONS, HUGGINGFACE_CLIP, OPEN_CLIP, TIMM_CLIP
+from lipfd_jax.models.weight_rules import Rule
 
 _CONFIGS = ("open_clip_config.json", "config.json")
 _OPENAI = "input_resolution"  # a key that only OpenAI's own archives have

@@ -12,16 +12,18 @@ from flax.traverse_util import flatten_dict
 
 from lipfd_jax.checkpoints.clip import layout, trained_activation
 from lipfd_jax.checkpoints.errors import refusal
-from lipfd_jax.checkpoints.tables import TORCHVISION, Rule, Tensor, WeightsError, to_params
+from lipfd_jax.checkpoints.tables import Tensor, WeightsError, to_params
 from lipfd_jax.checkpoints.weight_files import is_weight_folder, open_weights
+from lipfd_jax.models.backbones import BACKBONES
 from lipfd_jax.models.lipfd import ModelConfig, abstract_weights
+from lipfd_jax.models.weight_rules import Rule
 
 logger = logging.getLogger(__name__)
 
 # Which setting of an experiment a file belongs in, by keys that only such files have.
 _SIGNS = {
-    "start_encoder": re.compile(r"(vision_model|visual)\.|(class_embedding|cls_token)$"),
-    "start_backbone": re.compile(r"layer1\.0\."),
+    "start_encoder": [r"(vision_model|visual)\.|(class_embedding|cls_token)$"],
+    "start_backbone": list(dict.fromkeys(sign for b in BACKBONES.values() for sign in b.weights)),
 }
 _RESNET_BLOCK = re.compile(r"layer([1-4])[./](\d+)[./]conv(\d)[./]")
 _RESNETS = {
@@ -62,10 +64,17 @@ def _setting_for(path: str) -> str:
     keys = open_weights(path).keys()
     if any(_RELEASED.match(key) for key in keys):
         raise refusal(path, "it holds released LipFD weights; convert it first: lipfd convert")
-    for setting, sign in _SIGNS.items():
-        if any(sign.match(key) for key in keys):
+    for setting, signs in _SIGNS.items():
+        if any(_holds(keys, sign) for sign in signs):
             return setting
-    raise refusal(path, "it is neither CLIP's image encoder nor torchvision's resnet (layer1.0.*)")
+    kinds = ", ".join(BACKBONES)
+    raise refusal(
+        path, f"it is neither CLIP's image encoder nor torchvision's weights of a backbone ({kinds})"
+    )
+
+
+def _holds(keys: Iterable[str], sign: str) -> bool:
+    return any(re.match(sign, key) for key in keys)
 
 
 def encoder_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
@@ -85,13 +94,13 @@ def encoder_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
 
 
 def backbone_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
-    """The model's "backbone" from torchvision's resnet weights, without their classifier.
+    """The model's "backbone" from torchvision's weights of it, without their classifier.
 
     Returns:
         A pure dict of float32 NumPy arrays: parameters and batch statistics.
 
     Raises:
-        CheckpointError: the file is refused, is another resnet, or does not fit this backbone; lists all
+        CheckpointError: the file is refused, is another network, or does not fit this backbone; lists all
             mismatches.
     """
     tensors, abstract = open_weights(path), abstract_weights(config)["backbone"]
@@ -101,7 +110,16 @@ def backbone_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
             path,
             f"it is {_resnet(found)}, the backbone is {_resnet(wanted)}; set model.backbone or give another",
         )
-    return fill(path, tensors, TORCHVISION, abstract)
+    return fill(path, tensors, _table(path, tensors, config.backbone), abstract)
+
+
+def _table(path: str | Path, keys: Iterable[str], backbone: str) -> tuple[Rule, ...]:
+    weights = BACKBONES[backbone].weights
+    for sign, table in weights.items():
+        if _holds(keys, sign):
+            return table
+    signs = " or ".join(sign.replace("\\", "") for sign in weights)
+    raise refusal(path, f"it holds no weights of {backbone}, whose keys begin with {signs}")
 
 
 def _check_activation(path: str | Path, keys: Iterable[str], activation: str) -> None:

@@ -1,10 +1,9 @@
-"""Which tensor of somebody else's checkpoint becomes which parameter of ours, as tables.
+"""Applies the tables that say which tensor of somebody else's checkpoint becomes which parameter of ours.
 
-A rule turns a key into a path in the model's pure dict and says how the axes are permuted; a rule without
-a path names what is left out on purpose. `to_params` applies a table, or says everything that is wrong.
+Tables stand beside the parts of the model they fill (models.vit, models.resnet, ...); here is that of the
+released checkpoint, which is made of them. `to_params` applies a table, or says everything that is wrong.
 """
 
-import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -12,6 +11,10 @@ from typing import Any, Protocol
 import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
+
+from lipfd_jax.models.resnet import BODY
+from lipfd_jax.models.vit import OPEN_CLIP
+from lipfd_jax.models.weight_rules import CONV, LINEAR, Rule, affine, moved
 
 
 class Tensor(Protocol):
@@ -27,128 +30,13 @@ class WeightsError(ValueError):
     """The tensors don't fit the model; the message lists every mismatch."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Rule:
-    """One line of a table."""
-
-    key: str  # regular expression of the whole key
-    path: str | None  # parameter, parts separated by "/", with the expression's groups; None: left out
-    axes: tuple[int, ...] | None = None  # permutation from the tensor's axes to the parameter's
-    part: tuple[int, int] = (0, 1)  # (i, n): the i-th of n equal parts along the parameter's last axis
-
-
-_LINEAR = (1, 0)  # (out, in) -> (in, out)
-_CONV = (2, 3, 1, 0)  # (out, in, rows, columns) -> (rows, columns, in, out)
-
-
-def _affine(key: str, path: str, axes: tuple[int, ...], part: tuple[int, int] = (0, 1)) -> tuple[Rule, ...]:
-    return (
-        Rule(rf"{key}\.weight", f"{path}/kernel", axes, part),
-        Rule(rf"{key}\.bias", f"{path}/bias", None, part),
-    )
-
-
-def _norm(key: str, path: str) -> tuple[Rule, ...]:
-    return Rule(rf"{key}\.weight", f"{path}/scale"), Rule(rf"{key}\.bias", f"{path}/bias")
-
-
-def _batch_norm(key: str, path: str) -> tuple[Rule, ...]:
-    return (
-        *_norm(key, path),
-        Rule(rf"{key}\.running_mean", f"{path}/mean"),
-        Rule(rf"{key}\.running_var", f"{path}/var"),
-        Rule(rf"{key}\.num_batches_tracked", None),  # only read where the momentum is unset
-    )
-
-
-def _moved(rules: tuple[Rule, ...], key: str, path: str) -> tuple[Rule, ...]:
-    """The same rules below a key prefix and a path prefix."""
-    return tuple(
-        dataclasses.replace(rule, key=key + rule.key, path=rule.path and path + rule.path) for rule in rules
-    )
-
-
-_BLOCK = r"visual\.transformer\.resblocks\.(\d+)\."
-
-# CLIP as OpenAI and open_clip name it -> the encoder.
-OPEN_CLIP = (
-    Rule(r"visual\.conv1\.weight", "patch_embedding", _CONV),
-    Rule(r"visual\.class_embedding", "class_embedding"),
-    Rule(r"visual\.positional_embedding", "position_embedding"),
-    *_norm(r"visual\.ln_pre", "ln_pre"),
-    *_norm(_BLOCK + "ln_1", r"blocks/\1/ln_1"),
-    Rule(_BLOCK + r"attn\.in_proj_weight", r"blocks/\1/attention/qkv/kernel", _LINEAR),
-    Rule(_BLOCK + r"attn\.in_proj_bias", r"blocks/\1/attention/qkv/bias"),
-    *_affine(_BLOCK + r"attn\.out_proj", r"blocks/\1/attention/out", _LINEAR),
-    *_norm(_BLOCK + "ln_2", r"blocks/\1/ln_2"),
-    *_affine(_BLOCK + r"mlp\.c_fc", r"blocks/\1/fc", _LINEAR),
-    *_affine(_BLOCK + r"mlp\.c_proj", r"blocks/\1/proj", _LINEAR),
-    *_norm(r"visual\.ln_post", "ln_post"),
-    Rule(r"visual\.proj", "projection"),
-    # CLIP's text encoder.
-    Rule(r"(positional_embedding|text_projection|logit_scale|logit_bias|attn_mask)", None),
-    Rule(r"(input_resolution|context_length|vocab_size)", None),  # numbers that OpenAI's archives hold
-    Rule(r"(token_embedding|ln_final|transformer\.resblocks\.\d+)\..*", None),
-)
-
-_LAYER = r"vision_model\.encoder\.layers\.(\d+)\."
-
-# CLIP as HuggingFace transformers names it (openai/clip-vit-*) -> the encoder.
-HUGGINGFACE_CLIP = (
-    Rule(r"vision_model\.embeddings\.patch_embedding\.weight", "patch_embedding", _CONV),
-    Rule(r"vision_model\.embeddings\.class_embedding", "class_embedding"),
-    Rule(r"vision_model\.embeddings\.position_embedding\.weight", "position_embedding"),
-    *_norm(r"vision_model\.pre_layrnorm", "ln_pre"),  # so spelt there
-    *_norm(_LAYER + "layer_norm1", r"blocks/\1/ln_1"),
-    *_affine(_LAYER + r"self_attn\.q_proj", r"blocks/\1/attention/qkv", _LINEAR, part=(0, 3)),
-    *_affine(_LAYER + r"self_attn\.k_proj", r"blocks/\1/attention/qkv", _LINEAR, part=(1, 3)),
-    *_affine(_LAYER + r"self_attn\.v_proj", r"blocks/\1/attention/qkv", _LINEAR, part=(2, 3)),
-    *_affine(_LAYER + r"self_attn\.out_proj", r"blocks/\1/attention/out", _LINEAR),
-    *_norm(_LAYER + "layer_norm2", r"blocks/\1/ln_2"),
-    *_affine(_LAYER + r"mlp\.fc1", r"blocks/\1/fc", _LINEAR),
-    *_affine(_LAYER + r"mlp\.fc2", r"blocks/\1/proj", _LINEAR),
-    *_norm(r"vision_model\.post_layernorm", "ln_post"),
-    Rule(r"visual_projection\.weight", "projection", _LINEAR),
-    Rule(r"vision_model\.embeddings\.position_ids", None),
-    Rule(r"(text_model\..*|text_projection\.weight|logit_scale)", None),
-)
-
-# CLIP's image encoder as timm names it (vit_*_clip_*) -> the encoder. Its head is CLIP's projection.
-TIMM_CLIP = (
-    Rule(r"cls_token", "class_embedding"),
-    Rule(r"pos_embed", "position_embedding"),
-    Rule(r"patch_embed\.proj\.weight", "patch_embedding", _CONV),
-    *_norm("norm_pre", "ln_pre"),
-    *_norm(r"blocks\.(\d+)\.norm1", r"blocks/\1/ln_1"),
-    *_affine(r"blocks\.(\d+)\.attn\.qkv", r"blocks/\1/attention/qkv", _LINEAR),
-    *_affine(r"blocks\.(\d+)\.attn\.proj", r"blocks/\1/attention/out", _LINEAR),
-    *_norm(r"blocks\.(\d+)\.norm2", r"blocks/\1/ln_2"),
-    *_affine(r"blocks\.(\d+)\.mlp\.fc1", r"blocks/\1/fc", _LINEAR),
-    *_affine(r"blocks\.(\d+)\.mlp\.fc2", r"blocks/\1/proj", _LINEAR),
-    *_norm("norm", "ln_post"),
-    Rule(r"head\.weight", "projection", _LINEAR),
-    Rule(r"head\.bias", None),  # zeros
-)
-
-_RESNET = (
-    Rule(r"conv1\.weight", "conv1/kernel", _CONV),
-    *_batch_norm("bn1", "bn1"),
-    Rule(r"layer([1-4])\.(\d+)\.conv([1-3])\.weight", r"layer\1/\2/conv\3/kernel", _CONV),
-    *_batch_norm(r"layer([1-4])\.(\d+)\.bn([1-3])", r"layer\1/\2/bn\3"),
-    Rule(r"layer([1-4])\.(\d+)\.downsample\.0\.weight", r"layer\1/\2/shortcut_conv/kernel", _CONV),
-    *_batch_norm(r"layer([1-4])\.(\d+)\.downsample\.1", r"layer\1/\2/shortcut_bn"),
-)
-
-# torchvision's resnet18, 34 and 50 -> the backbone. The ImageNet classifier is left out.
-TORCHVISION = (*_RESNET, Rule(r"fc\.(weight|bias)", None))
-
 # The released LipFD checkpoint's `model` entry -> the whole model.
 RELEASED_LIPFD = (
-    *_affine("conv1", "conv1", _CONV),
-    *_moved(OPEN_CLIP, r"encoder\.", "encoder/"),
-    *_moved(_RESNET, r"backbone\.", "backbone/"),
-    *_affine(r"backbone\.get_weight\.0", "get_weight", _LINEAR),
-    *_affine(r"backbone\.fc", "fc", _LINEAR),
+    *affine("conv1", "conv1", CONV),
+    *moved(OPEN_CLIP, r"encoder\.", "encoder/"),
+    *moved(BODY, r"backbone\.", "backbone/"),
+    *affine(r"backbone\.get_weight\.0", "get_weight", LINEAR),
+    *affine(r"backbone\.fc", "fc", LINEAR),
 )
 
 
@@ -162,8 +50,8 @@ def to_params(
 
     Args:
       tensors: by key; floats of any width are converted.
-      table: one of the tables above.
-      abstract: pure dict of shapes that says what must be filled (`models.lipfd.abstract_state`, or its
+      table: one of the tables.
+      abstract: pure dict of shapes that says what must be filled (`models.lipfd.abstract_weights`, or its
         "encoder" or "backbone").
 
     Returns:

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 from flax import nnx
 
 from lipfd_jax.kernels.input_convolution import input_convolution
+from lipfd_jax.models.backbones import BACKBONES
+from lipfd_jax.models.encoders import ENCODERS
 from lipfd_jax.models.inputs import PAPER, Inputs
-from lipfd_jax.models.resnet import BACKBONES, ResNet
-from lipfd_jax.models.vit import ACTIVATIONS, ENCODERS, VisionTransformer
+from lipfd_jax.models.vit import ACTIVATIONS
 from lipfd_jax.settings import filled
 
 
@@ -19,8 +20,8 @@ from lipfd_jax.settings import filled
 class ModelConfig:
     """Everything needed to build the model again; `dataclasses.asdict` of it is plain JSON."""
 
-    encoder: str = "vit_l14"  # a name in vit.ENCODERS
-    backbone: str = "resnet50"  # a name in resnet.BACKBONES
+    encoder: str = "vit_l14"  # a name in encoders.ENCODERS
+    backbone: str = "resnet50"  # a name in backbones.BACKBONES
     inputs: Inputs = PAPER
     activation: str = "quick_gelu"  # of the encoder; "gelu" for most open_clip weights
     dtype: Literal["float32", "bfloat16"] = "float32"  # of the computation; parameters are float32
@@ -90,15 +91,14 @@ class LipFD(nnx.Module):
         width = backbone.features + encoder.features
         self.config = config
         self.conv1 = InputConv(dtype=dtype)
-        self.encoder = VisionTransformer(
-            encoder,
-            image_size=config.inputs.picture_size // 5,
+        self.encoder = encoder.build(
+            config.inputs.picture_size // 5,
             activation=config.activation,
             dtype=dtype,
             remat=config.remat,
             rngs=rngs,
         )
-        self.backbone = ResNet(backbone, dtype=dtype, rngs=rngs)
+        self.backbone = backbone.build(dtype=dtype, rngs=rngs)
         self.get_weight = nnx.Linear(width, 1, rngs=rngs)
         self.fc = nnx.Linear(width, 1, rngs=rngs)
 

@@ -1,6 +1,7 @@
 """ResNet v1.5 backbones (arXiv 1512.03385, stride on the 3x3 convolution): pictures to pooled features."""
 
 import dataclasses
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -13,30 +14,63 @@ from lipfd_jax.kernels.product import product
 from lipfd_jax.kernels.relu import relu
 from lipfd_jax.kernels.stem import stem
 from lipfd_jax.models.norm import BatchNorm
+from lipfd_jax.models.weight_rules import CONV, Rule, batch_norm
 
 _fan_out = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
 
 
+# torchvision's names, without the classifier: also those of the released checkpoint's backbone.
+BODY = (
+    Rule(r"conv1\.weight", "conv1/kernel", CONV),
+    *batch_norm("bn1", "bn1"),
+    Rule(r"layer([1-4])\.(\d+)\.conv([1-3])\.weight", r"layer\1/\2/conv\3/kernel", CONV),
+    *batch_norm(r"layer([1-4])\.(\d+)\.bn([1-3])", r"layer\1/\2/bn\3"),
+    Rule(r"layer([1-4])\.(\d+)\.downsample\.0\.weight", r"layer\1/\2/shortcut_conv/kernel", CONV),
+    *batch_norm(r"layer([1-4])\.(\d+)\.downsample\.1", r"layer\1/\2/shortcut_bn"),
+)
+
+# torchvision's resnet18, 34 and 50. The ImageNet classifier is left out.
+TORCHVISION = (*BODY, Rule(r"fc\.(weight|bias)", None))
+
+
 @dataclasses.dataclass(frozen=True)
-class BackboneConfig:
-    """Sizes of a backbone."""
+class ResNetConfig:
+    """Sizes of a ResNet, and what models.backbones asks of a backbone."""
 
     depths: tuple[int, int, int, int]  # blocks per stage
     width: int = 64  # channels of the stem and of the first stage's 3x3 convolutions
     bottleneck: bool = False
+
+    weights: ClassVar = {r"layer1\.0\.": TORCHVISION}  # by a key that only such files have
 
     @property
     def features(self) -> int:
         """Width of the pooled feature."""
         return self.width * 8 * (4 if self.bottleneck else 1)
 
+    def build(self, **options: Any) -> "ResNet":
+        """The backbone; options as ResNet's."""
+        return ResNet(self, **options)
 
-BACKBONES = {
-    "resnet50": BackboneConfig((3, 4, 6, 3), bottleneck=True),
-    "resnet34": BackboneConfig((3, 4, 6, 3)),
-    "resnet18": BackboneConfig((2, 2, 2, 2)),
-    "resnet_tiny": BackboneConfig((1, 1, 1, 1), width=16),  # tests and demo
-}
+    def operations(self, side: int) -> tuple[int, int]:
+        """The first convolution, and all others, for one picture."""
+        side = -(-side // 2)
+        stem = 2 * side**2 * 49 * 3 * self.width
+        side, inputs, stages = -(-side // 2), self.width, 0
+        for stage, depth in enumerate(self.depths):
+            width = self.width * 2**stage
+            outputs = width * (4 if self.bottleneck else 1)
+            for block in range(depth):
+                before = side
+                if stage and not block:
+                    side = -(-side // 2)
+                if self.bottleneck:
+                    stages += before**2 * inputs * width + side**2 * (9 * width**2 + width * outputs)
+                else:
+                    stages += side**2 * 9 * (inputs * width + width * outputs)
+                stages += side**2 * inputs * outputs if inputs != outputs or before != side else 0
+                inputs = outputs
+        return stem, 2 * stages
 
 
 class Conv(nnx.Module):
@@ -109,7 +143,7 @@ class Block(nnx.Module):
 class ResNet(nnx.Module):
     """Pictures to pooled features, without a classifier."""
 
-    def __init__(self, config: BackboneConfig, *, dtype: jax.typing.DTypeLike = jnp.float32, rngs: nnx.Rngs):
+    def __init__(self, config: ResNetConfig, *, dtype: jax.typing.DTypeLike = jnp.float32, rngs: nnx.Rngs):
         self.dtype = dtype
         self.conv1 = Conv(3, config.width, 7, 2, dtype=dtype, rngs=rngs)
         self.bn1 = BatchNorm(config.width)

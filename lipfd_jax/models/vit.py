@@ -2,12 +2,14 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from lipfd_jax.kernels.attention import attention
+from lipfd_jax.models.weight_rules import CONV, LINEAR, Rule, affine, norm
 
 _small = nnx.initializers.truncated_normal(0.02)
 _fan_in = nnx.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
@@ -26,9 +28,72 @@ def gelu(x: jax.Array) -> jax.Array:
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {"quick_gelu": quick_gelu, "gelu": gelu}
 
 
+_BLOCK = r"visual\.transformer\.resblocks\.(\d+)\."
+
+# CLIP as OpenAI and open_clip name it.
+OPEN_CLIP = (
+    Rule(r"visual\.conv1\.weight", "patch_embedding", CONV),
+    Rule(r"visual\.class_embedding", "class_embedding"),
+    Rule(r"visual\.positional_embedding", "position_embedding"),
+    *norm(r"visual\.ln_pre", "ln_pre"),
+    *norm(_BLOCK + "ln_1", r"blocks/\1/ln_1"),
+    Rule(_BLOCK + r"attn\.in_proj_weight", r"blocks/\1/attention/qkv/kernel", LINEAR),
+    Rule(_BLOCK + r"attn\.in_proj_bias", r"blocks/\1/attention/qkv/bias"),
+    *affine(_BLOCK + r"attn\.out_proj", r"blocks/\1/attention/out", LINEAR),
+    *norm(_BLOCK + "ln_2", r"blocks/\1/ln_2"),
+    *affine(_BLOCK + r"mlp\.c_fc", r"blocks/\1/fc", LINEAR),
+    *affine(_BLOCK + r"mlp\.c_proj", r"blocks/\1/proj", LINEAR),
+    *norm(r"visual\.ln_post", "ln_post"),
+    Rule(r"visual\.proj", "projection"),
+    # CLIP's text encoder.
+    Rule(r"(positional_embedding|text_projection|logit_scale|logit_bias|attn_mask)", None),
+    Rule(r"(input_resolution|context_length|vocab_size)", None),  # numbers that OpenAI's archives hold
+    Rule(r"(token_embedding|ln_final|transformer\.resblocks\.\d+)\..*", None),
+)
+
+_LAYER = r"vision_model\.encoder\.layers\.(\d+)\."
+
+# CLIP as HuggingFace transformers names it (openai/clip-vit-*).
+HUGGINGFACE_CLIP = (
+    Rule(r"vision_model\.embeddings\.patch_embedding\.weight", "patch_embedding", CONV),
+    Rule(r"vision_model\.embeddings\.class_embedding", "class_embedding"),
+    Rule(r"vision_model\.embeddings\.position_embedding\.weight", "position_embedding"),
+    *norm(r"vision_model\.pre_layrnorm", "ln_pre"),  # so spelt there
+    *norm(_LAYER + "layer_norm1", r"blocks/\1/ln_1"),
+    *affine(_LAYER + r"self_attn\.q_proj", r"blocks/\1/attention/qkv", LINEAR, part=(0, 3)),
+    *affine(_LAYER + r"self_attn\.k_proj", r"blocks/\1/attention/qkv", LINEAR, part=(1, 3)),
+    *affine(_LAYER + r"self_attn\.v_proj", r"blocks/\1/attention/qkv", LINEAR, part=(2, 3)),
+    *affine(_LAYER + r"self_attn\.out_proj", r"blocks/\1/attention/out", LINEAR),
+    *norm(_LAYER + "layer_norm2", r"blocks/\1/ln_2"),
+    *affine(_LAYER + r"mlp\.fc1", r"blocks/\1/fc", LINEAR),
+    *affine(_LAYER + r"mlp\.fc2", r"blocks/\1/proj", LINEAR),
+    *norm(r"vision_model\.post_layernorm", "ln_post"),
+    Rule(r"visual_projection\.weight", "projection", LINEAR),
+    Rule(r"vision_model\.embeddings\.position_ids", None),
+    Rule(r"(text_model\..*|text_projection\.weight|logit_scale)", None),
+)
+
+# CLIP's image encoder as timm names it (vit_*_clip_*). Its head is CLIP's projection.
+TIMM_CLIP = (
+    Rule(r"cls_token", "class_embedding"),
+    Rule(r"pos_embed", "position_embedding"),
+    Rule(r"patch_embed\.proj\.weight", "patch_embedding", CONV),
+    *norm("norm_pre", "ln_pre"),
+    *norm(r"blocks\.(\d+)\.norm1", r"blocks/\1/ln_1"),
+    *affine(r"blocks\.(\d+)\.attn\.qkv", r"blocks/\1/attention/qkv", LINEAR),
+    *affine(r"blocks\.(\d+)\.attn\.proj", r"blocks/\1/attention/out", LINEAR),
+    *norm(r"blocks\.(\d+)\.norm2", r"blocks/\1/ln_2"),
+    *affine(r"blocks\.(\d+)\.mlp\.fc1", r"blocks/\1/fc", LINEAR),
+    *affine(r"blocks\.(\d+)\.mlp\.fc2", r"blocks/\1/proj", LINEAR),
+    *norm("norm", "ln_post"),
+    Rule(r"head\.weight", "projection", LINEAR),
+    Rule(r"head\.bias", None),  # zeros
+)
+
+
 @dataclasses.dataclass(frozen=True)
-class EncoderConfig:
-    """Sizes of an image encoder."""
+class ViTConfig:
+    """Sizes of CLIP's image encoder, and what models.encoders asks of an encoder."""
 
     patch: int  # side of a patch, pixels
     width: int
@@ -36,19 +101,22 @@ class EncoderConfig:
     heads: int
     features: int  # width of the global feature
 
+    def build(self, image_size: int, **options: Any) -> "VisionTransformer":
+        """The encoder of square pictures; options as VisionTransformer's."""
+        return VisionTransformer(self, image_size=image_size, **options)
 
-ENCODERS = {
-    "vit_l14": EncoderConfig(patch=14, width=1024, layers=24, heads=16, features=768),
-    "vit_b16": EncoderConfig(patch=16, width=768, layers=12, heads=12, features=512),
-    "vit_b32": EncoderConfig(patch=32, width=768, layers=12, heads=12, features=512),
-    "vit_tiny": EncoderConfig(patch=8, width=128, layers=2, heads=4, features=128),  # tests and demo
-}
+    def operations(self, side: int) -> tuple[int, int, int]:
+        """Of a picture: patch embedding; one block's matrices (qkv, out, MLP); its attention products."""
+        patches = (side // self.patch) ** 2
+        tokens = patches + 1
+        embedding = 2 * patches * self.patch**2 * 3 * self.width
+        return embedding, 2 * tokens * 12 * self.width**2, 2 * tokens**2 * 2 * self.width
 
 
 class Attention(nnx.Module):
     """Multi-head self-attention with the three input projections in one."""
 
-    def __init__(self, config: EncoderConfig, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs):
+    def __init__(self, config: ViTConfig, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs):
         width = config.width
         self.heads = config.heads
         self.qkv = nnx.Linear(width, 3 * width, dtype=dtype, kernel_init=_fan_in, rngs=rngs)
@@ -73,9 +141,7 @@ class Attention(nnx.Module):
 class Block(nnx.Module):
     """Attention, then a two-layer MLP, each on normed tokens and added to them."""
 
-    def __init__(
-        self, config: EncoderConfig, *, activation: str, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs
-    ):
+    def __init__(self, config: ViTConfig, *, activation: str, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs):
         width = config.width
         self.activation = activation
         self.ln_1 = _norm(width, dtype, rngs)
@@ -95,7 +161,7 @@ class VisionTransformer(nnx.Module):
 
     def __init__(
         self,
-        config: EncoderConfig,
+        config: ViTConfig,
         *,
         image_size: int,
         activation: str = "quick_gelu",
@@ -150,7 +216,7 @@ def _norm(width: int, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> nnx.LayerN
     return nnx.LayerNorm(width, epsilon=1e-5, dtype=dtype, use_fast_variance=fast, rngs=rngs)
 
 
-def _residual(config: EncoderConfig) -> nnx.Initializer:
+def _residual(config: ViTConfig) -> nnx.Initializer:
     """Layers that add to the tokens start smaller the more of them there are, as CLIP does."""
     return nnx.initializers.variance_scaling(1 / (2 * config.layers), "fan_in", "truncated_normal")
 

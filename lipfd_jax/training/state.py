@@ -11,8 +11,8 @@ from flax import nnx
 from jax.sharding import Mesh
 
 from lipfd_jax.mesh import state_sharding
+from lipfd_jax.models.encoders import ENCODERS
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
-from lipfd_jax.models.vit import ENCODERS
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.optimizer import make_optimizer, trained
 

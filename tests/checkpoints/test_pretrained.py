@@ -11,10 +11,13 @@ from safetensors.numpy import save_file
 
 from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.pretrained import backbone_weights, encoder_weights, settings_for
+from lipfd_jax.models.backbones import BACKBONES
 from lipfd_jax.models.inputs import PAPER
 from lipfd_jax.models.lipfd import ModelConfig, abstract_weights
 from tests.checkpoints.pth_files import write_pth
 from tests.checkpoints.test_tables import bare, huggingface, open_clip, openai, released, timm, torchvision
+from tests.models.test_convnext import TINY as convnext
+from tests.models.test_convnext import drawn
 
 CONFIG = ModelConfig("vit_tiny", "resnet_tiny", dataclasses.replace(PAPER, picture_size=280))
 
@@ -179,6 +182,19 @@ def test_a_classifier_of_timm_is_no_projection(weights, tmp_path):
     tensors["head.bias"] = tensors["head.bias"] + 1
     with pytest.raises(CheckpointError, match="head has a bias"):
         encoder_weights(write_pth(tmp_path / "model.pt", tensors), CONFIG)
+
+
+def test_a_convnext_fills_its_backbone(weights, tmp_path, monkeypatch):
+    monkeypatch.setitem(BACKBONES, "convnext_test", convnext)
+    tensors = drawn(convnext, 0)
+    classifier = {"classifier.2.weight": np.zeros((10, 32), np.float32)}
+    path = write_pth(tmp_path / "convnext.pth", tensors | classifier, model=False)
+    assert settings_for([str(path)]) == {"start_backbone": str(path)}
+    found = backbone_weights(path, dataclasses.replace(CONFIG, backbone="convnext_test"))
+    kernel = tensors["features.0.0.weight"].transpose(2, 3, 1, 0)
+    np.testing.assert_array_equal(found["stem"]["kernel"], kernel)
+    with pytest.raises(CheckpointError, match=r"no weights of resnet_tiny, whose keys begin with layer1"):
+        backbone_weights(path, CONFIG)
 
 
 def test_starting_points_are_told_apart(weights, tmp_path):

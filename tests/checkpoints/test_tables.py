@@ -10,6 +10,7 @@ import pytest
 from flax import nnx, traverse_util
 
 from lipfd_jax.checkpoints import tables
+from lipfd_jax.models import resnet, vit
 from lipfd_jax.models.inputs import RELEASED
 from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_weights
 
@@ -167,15 +168,15 @@ def check(tensors, table, expected):
 
 def test_every_table_puts_values_where_they_belong(small):
     check(released(small), tables.RELEASED_LIPFD, small)
-    check(open_clip(small["encoder"]), tables.OPEN_CLIP, small["encoder"])
-    check(huggingface(small["encoder"]), tables.HUGGINGFACE_CLIP, small["encoder"])
-    check(torchvision(small["backbone"]), tables.TORCHVISION, small["backbone"])
+    check(open_clip(small["encoder"]), vit.OPEN_CLIP, small["encoder"])
+    check(huggingface(small["encoder"]), vit.HUGGINGFACE_CLIP, small["encoder"])
+    check(torchvision(small["backbone"]), resnet.TORCHVISION, small["backbone"])
 
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
 def test_half_precision_is_widened(small, dtype):
     tensors = {k: v.astype(dtype) if v.ndim else v for k, v in torchvision(small["backbone"]).items()}
-    found = tables.to_params(tensors, tables.TORCHVISION, small["backbone"])
+    found = tables.to_params(tensors, resnet.TORCHVISION, small["backbone"])
     assert found["bn1"]["scale"].dtype == np.float32
     np.testing.assert_array_equal(found["bn1"]["scale"], small["backbone"]["bn1"]["scale"].astype(dtype))
 
@@ -211,4 +212,4 @@ def test_a_missing_part_of_a_fused_parameter_is_told(small):
     tensors = huggingface(small["encoder"])
     del tensors["vision_model.encoder.layers.1.self_attn.k_proj.weight"]
     with pytest.raises(tables.WeightsError, match="nothing fills blocks/1/attention/qkv/kernel"):
-        tables.to_params(tensors, tables.HUGGINGFACE_CLIP, small["encoder"])
+        tables.to_params(tensors, vit.HUGGINGFACE_CLIP, small["encoder"])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from lipfd_jax.models.resnet import BACKBONES, Conv, ResNet
+from lipfd_jax.models.backbones import BACKBONES
+from lipfd_jax.models.resnet import Conv, ResNet
 
 
 def test_strided_1x1_convolutions_take_every_other_pixel():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from lipfd_jax.models.vit import ENCODERS, VisionTransformer, quick_gelu
+from lipfd_jax.models.encoders import ENCODERS
+from lipfd_jax.models.vit import VisionTransformer, quick_gelu
 
 
 def encoder(**options):

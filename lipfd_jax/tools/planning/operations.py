@@ -2,9 +2,9 @@
 
 import dataclasses
 
+from lipfd_jax.models.backbones import BACKBONES
+from lipfd_jax.models.encoders import ENCODERS
 from lipfd_jax.models.lipfd import ModelConfig
-from lipfd_jax.models.resnet import BACKBONES, BackboneConfig
-from lipfd_jax.models.vit import ENCODERS, EncoderConfig
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, REGIONS
 
 
@@ -30,8 +30,8 @@ def operations(config: ModelConfig, *, trained_blocks: int = 0) -> Operations:
     inputs, encoder = config.inputs, ENCODERS[config.encoder]
     side = inputs.picture_size // 5
     first = 2 * side**2 * 75 * 3
-    embedding, matrices, attention = _encoder(encoder, side)
-    stem, stages = _backbone(BACKBONES[config.backbone], inputs.crop_size)
+    embedding, matrices, attention = encoder.operations(side)
+    stem, stages = BACKBONES[config.backbone].operations(inputs.crop_size)
     pictures = FRAMES_PER_WINDOW * len(REGIONS)
     blocks = encoder.layers if trained_blocks < 0 else trained_blocks
     forward = first + embedding + encoder.layers * (matrices + attention) + pictures * (stem + stages)
@@ -39,32 +39,3 @@ def operations(config: ModelConfig, *, trained_blocks: int = 0) -> Operations:
     backward += blocks * matrices + (embedding if trained_blocks < 0 else 0)
     backward += pictures * (stem + 2 * stages)  # nothing is behind the stem but the pictures
     return Operations(float(forward), float(forward + backward))
-
-
-def _encoder(config: EncoderConfig, side: int) -> tuple[int, int, int]:
-    """Patch embedding; one block's matrices (qkv, out, MLP of four widths); its attention products."""
-    patches = (side // config.patch) ** 2
-    tokens = patches + 1
-    embedding = 2 * patches * config.patch**2 * 3 * config.width
-    return embedding, 2 * tokens * 12 * config.width**2, 2 * tokens**2 * 2 * config.width
-
-
-def _backbone(config: BackboneConfig, side: int) -> tuple[int, int]:
-    """The first convolution, and all others, for one picture."""
-    side = -(-side // 2)
-    stem = 2 * side**2 * 49 * 3 * config.width
-    side, inputs, stages = -(-side // 2), config.width, 0
-    for stage, depth in enumerate(config.depths):
-        width = config.width * 2**stage
-        outputs = width * (4 if config.bottleneck else 1)
-        for block in range(depth):
-            before = side
-            if stage and not block:
-                side = -(-side // 2)
-            if config.bottleneck:
-                stages += before**2 * inputs * width + side**2 * (9 * width**2 + width * outputs)
-            else:
-                stages += side**2 * 9 * (inputs * width + width * outputs)
-            stages += side**2 * inputs * outputs if inputs != outputs or before != side else 0
-            inputs = outputs
-    return stem, 2 * stages

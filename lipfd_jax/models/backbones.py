@@ -1,0 +1,37 @@
+"""The backbones there are: crops to one pooled feature each. docs/backbones.md says how to add one."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import jax
+from flax import nnx
+
+from lipfd_jax.models.convnext import ConvNeXtConfig
+from lipfd_jax.models.resnet import ResNetConfig
+from lipfd_jax.models.weight_rules import Rule
+
+
+class Backbone(Protocol):
+    """A backbone's configuration: its sizes, and all that the rest asks of it."""
+
+    weights: Mapping[str, tuple[Rule, ...]]  # tables, by a pattern of a key that only such files have
+
+    @property
+    def features(self) -> int:
+        """Width of the pooled feature."""
+
+    def build(self, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> Any:
+        """The module: pictures (N, S, S, 3), in the model's input convention, and `train` to (N, features)
+        float32; computes in dtype."""
+
+    def operations(self, side: int) -> tuple[int, int]:
+        """Of the first convolution and of all others, for a picture; two per multiply-add."""
+
+
+BACKBONES: dict[str, Backbone] = {
+    "resnet50": ResNetConfig((3, 4, 6, 3), bottleneck=True),
+    "resnet34": ResNetConfig((3, 4, 6, 3)),
+    "resnet18": ResNetConfig((2, 2, 2, 2)),
+    "resnet_tiny": ResNetConfig((1, 1, 1, 1), width=16),  # tests and demo
+    "convnext_tiny": ConvNeXtConfig((3, 3, 9, 3), (96, 192, 384, 768)),
+}
