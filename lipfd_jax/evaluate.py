@@ -1,13 +1,17 @@
 """Evaluates a checkpoint: lipfd evaluate --checkpoint=DIR --data=DIR --output=DIR."""
 
+import os
 import sys
 
 from absl import app, flags
 from absl import logging as absl_logging
 
 from lipfd_jax.data.sources import open_source
-from lipfd_jax.evaluation.run import evaluate
+from lipfd_jax.evaluation.bootstrap import Drawing
+from lipfd_jax.evaluation.pooling import Pooling
+from lipfd_jax.evaluation.run import Options, evaluate
 from lipfd_jax.kernels.choice import SETTINGS
+from lipfd_jax.processes import initialise
 
 
 def main(argv: list[str]) -> None:
@@ -16,19 +20,24 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
     given = flags.FLAGS
     absl_logging.set_verbosity(absl_logging.WARNING)  # the libraries' own chatter
+    if given.distributed:
+        initialise()
     try:
-        source = open_source(given.data, split=given.split, builder_config=given.builder_config)
-        evaluate(
-            given.checkpoint,
-            source,
-            given.output,
-            step=given.step,
+        options = Options(
             batch_size=given.batch_size,
             threads=given.threads,
             against=given.compare,
             threshold=given.threshold,
+            pooling=Pooling.parse(given.pooling) if given.pooling else None,
+            calibrated=given.calibration != "none",
+            skip_corrupt=given.corrupt == "skip",
+            overwrite=given.overwrite,
+            drawing=Drawing(given.draws, given.seed),
+            examples=given.examples,
             kernels=given.kernels,
         )
+        source = open_source(given.data, split=given.split, builder_config=given.builder_config)
+        evaluate(given.checkpoint, source, given.output, step=given.step, options=options)
     except (ValueError, OSError) as error:  # ours name the file and what to do
         sys.exit(f"error: {error}")
 
@@ -59,8 +68,42 @@ def define_flags() -> None:
         lower_bound=0,
         upper_bound=1,
     )
-    flags.DEFINE_integer("batch_size", 8, "Windows at once, over all devices.")
-    flags.DEFINE_integer("threads", 2, "Reading threads.")
+    flags.DEFINE_string(
+        "pooling",
+        None,
+        "How a video's windows become its score: mean, max, or topK (top3: mean of the three highest); by "
+        "default what the checkpoint's calibration says, or mean.",
+    )
+    flags.DEFINE_enum(
+        "calibration",
+        "checkpoint",
+        ["checkpoint", "none"],
+        "Whether to apply the calibration that the checkpoint may hold.",
+    )
+    flags.DEFINE_enum(
+        "corrupt",
+        "stop",
+        ["stop", "skip"],
+        "What to do at a record that can't be read: stop and name it (the same command goes on), or leave it "
+        "out and count it in skipped.csv; more than one and more than 1 % stop anyway.",
+    )
+    flags.DEFINE_bool("overwrite", False, "Score anew, whatever the output holds.")
+    flags.DEFINE_integer("draws", 1000, "Draws of sources for the intervals.", lower_bound=1)
+    flags.DEFINE_integer("seed", 0, "Seed of the draws.", lower_bound=0)
+    flags.DEFINE_integer(
+        "examples",
+        2,
+        "Windows shown in the report: real and fake, rightly and wrongly called, so many of each.",
+        lower_bound=0,
+    )
+    flags.DEFINE_integer("batch_size", 8, "Windows at once, over all devices.", lower_bound=1)
+    flags.DEFINE_integer("threads", 2, "Reading threads.", lower_bound=1)
+    flags.DEFINE_bool(
+        "distributed",
+        os.environ.get("LIPFD_DISTRIBUTED", "0").lower() not in ("", "0", "false"),
+        "One of several processes that share the scoring (TPU pod slice, SLURM, or JAX_COORDINATOR_ADDRESS, "
+        "JAX_NUM_PROCESSES and JAX_PROCESS_ID). Also by LIPFD_DISTRIBUTED=1.",
+    )
     flags.DEFINE_enum(
         "kernels", "auto", SETTINGS, "How operations are computed; by default as suits the devices."
     )

@@ -12,6 +12,7 @@ from absl import logging as absl_logging
 from lipfd_jax.checkpoints.pretrained import settings_for
 from lipfd_jax.experiments import flag as experiment_flag
 from lipfd_jax.kernels.choice import SETTINGS
+from lipfd_jax.processes import initialise
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.loop import Diverged, train
 
@@ -29,7 +30,7 @@ def main(argv: list[str]) -> None:
     absl_logging.set_verbosity(absl_logging.WARNING)  # the libraries' own chatter
     logger.setLevel(logging.INFO)
     if given.distributed:
-        jax.distributed.initialize(**cluster(os.environ))
+        initialise()
     if given.compilation_cache:
         jax.config.update("jax_compilation_cache_dir", given.compilation_cache)
     try:
@@ -68,17 +69,6 @@ class Preemption:
 
     def _ask(self, *_) -> None:
         self.asked = True
-
-
-def cluster(environment: dict[str, str]) -> dict[str, str | int]:
-    """Returns jax.distributed.initialize's arguments from the environment; none where JAX finds them."""
-    if "JAX_NUM_PROCESSES" not in environment:
-        return {}
-    return {
-        "coordinator_address": environment["JAX_COORDINATOR_ADDRESS"],
-        "num_processes": int(environment["JAX_NUM_PROCESSES"]),
-        "process_id": int(environment["JAX_PROCESS_ID"]),
-    }
 
 
 def define_flags() -> None:

@@ -76,7 +76,8 @@ def evaluation_batches(
 
     The last batch is filled up with blank samples; `mask` (bool) is False for those. Every process gets
     the same number of batches. `corrupt` says what to do with records that can't be read: where they are
-    skipped, a blank sample takes the place; by default the first one is raised.
+    skipped, a blank sample takes the place; by default the first one is raised. Beside the sample stand
+    `index`, the record's number, and `reason`, why it was skipped; its video is named as far as known.
     """
     cv2.setNumThreads(0)
     batches = -(-(len(source) - start) // batch_size)
@@ -119,12 +120,17 @@ class _OrBlank:
     corrupt: CorruptRecords
 
     def __call__(self, index: int) -> dict[str, Any]:
-        if index < len(self.source):
-            try:
-                return {**records.decode(self.source[int(index)]), "mask": np.bool_(True)}
-            except CorruptRecord as error:
-                self.corrupt.note(int(index), error)
-        return records.blank() | {"mask": np.bool_(False)}
+        beside = {"index": np.int64(index), "mask": np.bool_(False), "reason": ""}
+        if index >= len(self.source):
+            return records.blank() | beside
+        known: dict[str, Any] = {}
+        try:
+            record = self.source[int(index)]
+            known = records.metadata(record)
+            return records.decode(record) | beside | {"mask": np.bool_(True)}
+        except CorruptRecord as error:
+            self.corrupt.note(int(index), error)
+            return records.blank() | known | beside | {"reason": " ".join(str(error).split())}
 
 
 def local_batch(batch_size: int, process_count: int) -> int:

@@ -1,6 +1,7 @@
 """Where samples come from: a TFDS build or a folder of composites, both with random access."""
 
 import dataclasses
+import os
 from typing import Any, Protocol
 
 import tensorflow_datasets as tfds
@@ -119,9 +120,9 @@ class PictureFolder:
     `windows` says how they were cut: noted beside the pictures by our tool, else the released script's way.
     """
 
-    def __init__(self, folder: epath.Path):
-        self.folder = folder
-        found = (path for video in composites(folder, "follow").clips for path in video.files)
+    def __init__(self, folder: str | os.PathLike):
+        self.folder = epath.Path(folder)
+        found = (path for video in composites(self.folder, "follow").clips for path in video.files)
         self.pictures = sorted(found, key=natsort_keygen(lambda p: (p.parent.name, p.name)))
         if not self.pictures:
             raise FileNotFoundError(f"{folder}: no pictures named NAME_J.png in 0_real or 1_fake")

@@ -1,4 +1,4 @@
-"""metrics.json and metrics.csv: every figure with its interval, for programs. See docs/evaluation.md."""
+"""metrics.json, metrics.csv and videos.csv: all figures, for programs. See docs/evaluation.md."""
 
 import csv
 import dataclasses
@@ -8,10 +8,24 @@ from typing import Any
 
 from lipfd_jax.evaluation.decision import Decision
 from lipfd_jax.evaluation.metrics import ReleasedFigures
+from lipfd_jax.evaluation.pooling import video_scores
+from lipfd_jax.evaluation.scores import Scores
 from lipfd_jax.evaluation.summary import Level, Summary
+from lipfd_jax.vocabulary import LABELS
 
 VERSION = 2  # of the keys of metrics.json; rises when one changes its meaning or goes
-NAME, TABLE = "metrics.json", "metrics.csv"
+NAME, TABLE, VIDEOS = "metrics.json", "metrics.csv", "videos.csv"
+VIDEO_COLUMNS = (
+    "video",
+    "label",
+    "source",
+    "generator",
+    "windows",
+    "pooled",
+    "score",
+    "called",
+    "log10_lr",
+)
 COLUMNS = ("part", "name", "level", "figure", "value", "low", "high")
 
 
@@ -40,6 +54,24 @@ def metrics_csv(summary: Summary) -> str:
     writer.writerows(["all", "", *row] for row in _rows(summary))
     for kind, parts in summary.parts.items():
         writer.writerows([kind, name, *row] for name, part in parts.items() for row in _rows(part))
+    return text.getvalue()
+
+
+def videos_csv(scores: Scores, decision: Decision) -> str:
+    """One line a video, sorted by id: its windows, its score and verdict, and what a calibration adds.
+
+    `pooled` is the score before calibration, `score` the one that the threshold is for; `log10_lr` is the
+    capped likelihood ratio of fake to real, empty without a calibration.
+    """
+    videos, text = video_scores(scores, decision.pooling, decision.calibration), io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(VIDEO_COLUMNS)
+    ratios = decision.calibration.log10_likelihood_ratio(videos.pooled) if decision.calibration else None
+    for i, name in enumerate(videos.video):
+        called = LABELS[int(videos.score[i] >= decision.threshold)]
+        known = [name, videos.label[i], videos.source[i], videos.generator[i], videos.windows[i]]
+        found = [float(videos.pooled[i]), float(videos.score[i]), called]
+        writer.writerow([*known, *found, "" if ratios is None else float(ratios[i])])
     return text.getvalue()
 
 

@@ -1,20 +1,29 @@
 """Scores records with a model: batches through the devices, one score row per window."""
 
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from lipfd_jax.data import pipeline, records
+from lipfd_jax.data.corrupt import CorruptRecords
 from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.evaluation.scores import ScoreRow, Scores
 from lipfd_jax.mesh import to_devices
+from lipfd_jax.processes import gather
 from lipfd_jax.scoring import make_forward
+
+
+@dataclasses.dataclass(frozen=True)
+class Skipped:
+    """A record that can't be read, of which there is no score."""
+
+    index: int  # its number in the source, from 0
+    path: str  # CLASS/NAME_J.png; "" where not even that can be read
+    reason: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +32,7 @@ class Prediction:
 
     rows: tuple[ScoreRow, ...]
     region_weights: np.ndarray  # (n, 5, 3) float32: per frame the shares of head, face and lip
+    skipped: tuple[Skipped, ...] = ()
 
 
 def predict(
@@ -35,6 +45,7 @@ def predict(
     start: int = 0,
     threads: int = 2,
     kernels: str = "auto",
+    corrupt: CorruptRecords | None = None,
 ) -> Iterator[Prediction]:
     """Scores records in order; every process must call it and every process gets all rows.
 
@@ -45,6 +56,7 @@ def predict(
       batch_size: global; a multiple of the number of devices.
       start: first record.
       kernels: a setting of kernels.choice.
+      corrupt: what to do with records that can't be read; by default the first one is raised.
     """
     batches = pipeline.evaluation_batches(
         source,
@@ -53,6 +65,7 @@ def predict(
         process_index=jax.process_index(),
         process_count=jax.process_count(),
         threads=threads,
+        corrupt=corrupt,
     )
     forward = make_forward(graph, mesh, kernels)
     waiting = None  # results of the batch before, computed while the next one is read
@@ -73,49 +86,33 @@ def collect(predictions: Iterator[Prediction]) -> Scores:
 
 def _prediction(batch: Mapping[str, np.ndarray], results: tuple[jax.Array, jax.Array]) -> Prediction:
     scores, weights = (np.asarray(jax.device_get(r), np.float32) for r in results)
-    places = _gather([_place(batch, i) for i in range(len(batch["mask"]))])
-    rows, kept = [], []
+    places = gather([_place(batch, i) for i in range(len(batch["mask"]))])
     # Results lie process by process; records were dealt out one by one, so they are taken in turn.
     per_process = len(scores) // jax.process_count()
-    for k in range(per_process):
-        for process in range(jax.process_count()):
-            index = process * per_process + k
-            if places[index] is not None:
-                rows.append(ScoreRow(score=float(scores[index]), **places[index]))
-                kept.append(index)
-    return Prediction(tuple(rows), weights[kept])
+    turns = [process * per_process + k for k in range(per_process) for process in range(jax.process_count())]
+    kept = [i for i in turns if places[i]["scored"]]
+    return Prediction(
+        tuple(ScoreRow(score=float(scores[i]), **places[i]["row"]) for i in kept),
+        weights[kept],
+        tuple(Skipped(**places[i]["skipped"]) for i in turns if places[i]["skipped"]),
+    )
 
 
-def _place(batch: Mapping[str, np.ndarray], i: int) -> dict[str, Any] | None:
-    """What a score row says besides the score; None for a blank sample that only fills the batch."""
-    if not batch["mask"][i]:
-        return None
-    sample = {name: batch[name][i] for name in ("video", "window")}
-    return {
-        "path": records.picture_path(sample),
+def _place(batch: Mapping[str, np.ndarray], i: int) -> dict[str, Any]:
+    """What a score row says besides the score, and whether there is a score."""
+    video, reason = str(batch["video"][i]), str(batch["reason"][i])
+    path = records.picture_path({name: batch[name][i] for name in ("video", "window")}) if video else ""
+    row = {
+        "path": path,
         "label": int(batch["label"][i]),
-        "video": str(batch["video"][i]),
+        "video": video,
         "source": str(batch["source"][i]),
         "generator": str(batch["generator"][i]),
         "window": int(batch["window"][i]),
         "start_frame": int(batch["start_frame"][i]),
     }
-
-
-def _gather(places: list) -> list:
-    """Joins the lists of all processes, in process order."""
-    if jax.process_count() == 1:
-        return places
-    text = np.frombuffer(json.dumps(places).encode(), np.uint8)
-    sizes = multihost_utils.process_allgather(np.array([len(text)]))
-    padded = np.zeros(int(sizes.max()), np.uint8)
-    padded[: len(text)] = text
-    texts = multihost_utils.process_allgather(padded)
-    return [
-        place
-        for row, size in zip(texts, sizes[:, 0], strict=True)
-        for place in json.loads(row[:size].tobytes().decode())
-    ]
+    skipped = {"index": int(batch["index"][i]), "path": path, "reason": reason} if reason else None
+    return {"scored": bool(batch["mask"][i]), "row": row, "skipped": skipped}
 
 
 class Chosen:

@@ -11,7 +11,7 @@ from lipfd_jax.evaluation.compare import Comparison, compare, comparison_json, c
 from lipfd_jax.evaluation.decision import PLAIN, Decision
 from lipfd_jax.evaluation.examples import ReportPicture
 from lipfd_jax.evaluation.metrics import released_figures
-from lipfd_jax.evaluation.metrics_file import metrics_csv, metrics_json
+from lipfd_jax.evaluation.metrics_file import metrics_csv, metrics_json, videos_csv
 from lipfd_jax.evaluation.report import write_report
 from lipfd_jax.evaluation.scores import Scores
 from lipfd_jax.evaluation.summary import summarise
@@ -64,6 +64,7 @@ def write_results(
     output.mkdir(parents=True, exist_ok=True)
     files.write_json(output / metrics_file.NAME, figures)
     files.write_text(output / metrics_file.TABLE, metrics_csv(summary))
+    files.write_text(output / metrics_file.VIDEOS, videos_csv(scores, decision))
     title = "Lip-sync forgery detection"
     report = write_report(
         scores,

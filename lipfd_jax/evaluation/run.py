@@ -1,31 +1,61 @@
 """Evaluates a checkpoint on data: scores as they come, then metrics, pictures and the report."""
 
+import contextlib
 import functools
-import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax
 import numpy as np
 from flax import nnx
-from tqdm import tqdm
 
+from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.store import Opened, open_model
 from lipfd_jax.data import records
+from lipfd_jax.data.identity import Identity, identity
 from lipfd_jax.data.sources import RecordSource, windows_mode
+from lipfd_jax.evaluation.bootstrap import DRAWING, Drawing
 from lipfd_jax.evaluation.decision import decide
 from lipfd_jax.evaluation.examples import ReportPicture, example_windows
-from lipfd_jax.evaluation.predict import Chosen, Prediction, predict
+from lipfd_jax.evaluation.folder import SCORES, SKIPPED, Evaluated, claim, finish
+from lipfd_jax.evaluation.pooling import Pooling
+from lipfd_jax.evaluation.predict import Chosen, predict
 from lipfd_jax.evaluation.results import write_results
-from lipfd_jax.evaluation.scores import Scores, ScoresWriter, read_scores
-from lipfd_jax.mesh import make_mesh, replicated
+from lipfd_jax.evaluation.score import Run, score_source
+from lipfd_jax.evaluation.scores import Scores, read_scores
+from lipfd_jax.evaluation.skipped import read_skipped, unscored_videos
+from lipfd_jax.locks import locked
+from lipfd_jax.mesh import connect, make_mesh, replicated
 from lipfd_jax.models.inputs import mismatch
+from lipfd_jax.processes import by_first, from_first, is_first
 from lipfd_jax.scoring import make_saliency
 
-SCORES, IDENTITY = "scores.csv", "evaluated.json"
 
-Run = Callable[..., Iterator[Prediction]]  # `predict` of a model on its mesh
+@dataclass(frozen=True)
+class Options:
+    """How an evaluation goes about its work, and what it shows."""
+
+    batch_size: int = 8  # global; rounded up to a multiple of the number of devices
+    threads: int = 2  # that read
+    against: str | None = None  # scores file of somebody else to compare with
+    threshold: float | None = None  # called fake from here on; None: the calibration's, or 0.5
+    pooling: Pooling | None = None  # of windows to videos; None: the calibration's, or the mean
+    calibrated: bool = True  # apply the checkpoint's calibration, where it has one
+    skip_corrupt: bool = False  # name records that can't be read and go on, instead of stopping
+    overwrite: bool = False  # start anew, whatever the output holds
+    drawing: Drawing = DRAWING  # how intervals are made
+    examples: int = 2  # windows shown of each kind: real and fake, rightly and wrongly called
+    kernels: str = "auto"  # how operations are computed, a setting of kernels.choice
+
+    def __post_init__(self):
+        for name in ("batch_size", "threads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: expected at least 1")
+
+
+DEFAULTS = Options()
 
 
 def evaluate(
@@ -34,118 +64,145 @@ def evaluate(
     output: str | os.PathLike,
     *,
     step: int | None = None,
-    batch_size: int = 8,
-    threads: int = 2,
-    against: str | None = None,
-    threshold: float | None = None,
-    kernels: str = "auto",
-) -> Scores:
+    options: Options = DEFAULTS,
+) -> Scores | None:
     """Scores every record of a source with a checkpoint and writes what there is to know.
 
-    Into `output`: scores.csv row by row (an interrupted evaluation of the same checkpoint and data goes on
-    where it stopped), metrics.json and report.html. Prints the tables.
-
-    Args:
-      batch_size: global; rounded up to a multiple of the number of devices.
-      against: scores file of somebody else to compare with; read before anything is scored.
-      threshold: a score of at least this is called fake.
-      kernels: how operations are computed, a setting of kernels.choice.
+    Into `output`: scores.csv row by row (an interrupted evaluation of the same weights and records goes on
+    where it stopped), metrics.json, metrics.csv, videos.csv and report.html. Prints the tables. Several
+    processes (`processes.initialise`) share the scoring; the first one writes and returns the scores.
 
     Raises:
       CheckpointError: the checkpoint can't be opened.
-      ValueError: `output` holds the scores of another checkpoint or other data.
+      ValueError: `output` holds the scores of another checkpoint or other data or is in use; the
+        checkpoint's calibration was fitted on these very records; a record can't be read.
+      OSError: `output` or `against` can't be written or read; the machine has other trouble.
     """
-    others = read_scores(against) if against else None
+    others = read_scores(options.against) if options.against else None
     mesh = make_mesh()
+    connect(mesh)
     opened = open_model(checkpoint, step=step, sharding=replicated(mesh))
-    notes = _notes(opened, source)
-    for line in notes.items():
-        print(f"{line[0] + ':':14s} {line[1]}")
-    output = Path(output)
-    _claim(output, {**notes, "written": opened.fingerprint})
-    graph, state = nnx.split(opened.model)
-    batch_size = -(-batch_size // mesh.size) * mesh.size
-    run = functools.partial(predict, graph, (state,), mesh=mesh, kernels=kernels)
-    mapped = functools.partial(make_saliency(graph, mesh, kernels), (state,))
-    scores = _score(run, source, output, batch_size=batch_size, threads=threads)
-    print()
-    decision = decide(threshold=threshold)
-    write_results(
-        scores,
-        output,
-        notes=notes,
-        decision=decision,
-        others=others,
-        others_name=Path(against).name if against else "",
-        pictures=list(_pictures(run, mapped, source, scores, decision.window_threshold)),
-    )
-    print(f"scores: {output / SCORES}")
+    held = identity(source)
+    calibration = opened.calibration if options.calibrated else None
+    _refuse_fitted_on(calibration, held)
+    decision = decide(calibration, threshold=options.threshold, pooling=options.pooling)
+    notes = _notes(opened, source, held)
+    with _claimed(output, _evaluated(opened, held), options.overwrite) as folder:
+        if is_first():
+            print("\n".join(f"{name + ':':14s} {text}" for name, text in notes.items()))
+        graph, state = nnx.split(opened.model)
+        run = functools.partial(predict, graph, (state,), mesh=mesh, kernels=options.kernels)
+        size = -(-options.batch_size // mesh.size) * mesh.size
+        counted = functools.partial(run, batch_size=size, threads=options.threads)
+        score_source(counted, source, folder, skip_corrupt=options.skip_corrupt)
+        scores = read_scores(folder / SCORES) if is_first() else None
+        mapped = functools.partial(make_saliency(graph, mesh, options.kernels), (state,))
+        known = scores or Scores.from_rows([])
+        shown = example_windows(known, count=options.examples, threshold=decision.window_threshold)
+        pictures = list(_pictures(run, mapped, source, scores, folder, shown))
+        if scores is None:
+            return None
+        print()
+        write_results(
+            scores,
+            folder,
+            notes=notes | _skipped_notes(folder, scores),
+            decision=decision,
+            drawing=options.drawing,
+            others=others,
+            others_name=Path(options.against).name if options.against else "",
+            pictures=pictures,
+        )
+        finish(folder)
+        print(f"scores: {folder / SCORES}")
     return scores
 
 
-def _notes(opened: Opened, source: RecordSource) -> dict[str, str]:
+def _refuse_fitted_on(calibration: Calibration | None, held: Identity) -> None:
+    if calibration and calibration.data_fingerprint == held.sum:
+        raise ValueError(
+            f"the checkpoint's calibration was fitted on these very records ({held}), so its figures on them "
+            "would flatter; evaluate on others, or give --calibration=none"
+        )
+
+
+def _evaluated(opened: Opened, held: Identity) -> Evaluated:
+    model, inputs = opened.metadata.model, opened.metadata.model.inputs
+    antialias = " antialiased" if inputs.released_antialias else ""
+    sizes = f"{inputs.picture_size}/{inputs.crop_size} px"
+    return Evaluated(
+        weights=opened.fingerprint,
+        records=held.sum,
+        settings=f"{inputs.name} inputs{antialias} {sizes}, {model.dtype}",
+        checkpoint=str(opened.path),
+        data=str(held),
+    )
+
+
+@contextlib.contextmanager
+def _claimed(output: str | os.PathLike, wanted: Evaluated, overwrite: bool) -> Iterator[Path]:
+    """The output folder, locked by the first process and holding the wanted scores or none."""
+    with contextlib.ExitStack() as held:
+
+        def take() -> str:
+            if "://" not in str(output):  # else claim refuses it
+                held.enter_context(locked(output, "an evaluation"))
+            return str(claim(output, wanted, overwrite=overwrite))
+
+        yield Path(by_first(take))
+
+
+def _notes(opened: Opened, source: RecordSource, held: Identity) -> dict[str, str]:
     metadata, windows = opened.metadata, windows_mode(source)
     model = metadata.model
     notes = {
         "checkpoint": f"{opened.path} (step {metadata.step}, {metadata.origin})",
+        "weights": opened.fingerprint,
         "model": f"{model.encoder} + {model.backbone}, {model.dtype}",
-        "inputs": f"{model.inputs.name}{' (antialias)' if model.inputs.antialias else ''}",
+        "inputs": f"{model.inputs.name}{' (antialias)' if model.inputs.released_antialias else ''}",
         "windows": f"{windows} (trained on {metadata.windows})",
         "data": f"{source}, {len(source):,} windows",
+        "records": str(held),
         "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
     }
     warning = mismatch(model.inputs, windows)
     return {**notes, "warning": warning} if warning else notes
 
 
-def _claim(output: Path, notes: dict[str, str]) -> None:
-    """Makes sure that scores already in the folder are of the same checkpoint and data."""
-    output.mkdir(parents=True, exist_ok=True)
-    identity = {name: notes[name] for name in ("checkpoint", "written", "inputs", "windows", "data")}
-    note = output / IDENTITY
-    if note.exists() and (found := json.loads(note.read_text())) != identity:
-        raise ValueError(
-            f"{output}: holds scores of {found.get('checkpoint')} on {found.get('data')}; "
-            "give another output folder or remove it"
-        )
-    note.write_text(json.dumps(identity, indent=2) + "\n")
-
-
-def _score(run: Run, source: RecordSource, output: Path, *, batch_size: int, threads: int) -> Scores:
-    with ScoresWriter(output / SCORES) as writer:
-        done = len(writer.finished)
-        if done > len(source) or (done and _path(source, done - 1) not in writer.finished):
-            raise ValueError(f"{output / SCORES}: holds scores of other data; give another output folder")
-        todo = run(source, batch_size=batch_size, start=done, threads=threads)
-        with tqdm(total=len(source), initial=done, unit="window", desc="scoring") as bar:
-            for prediction in todo if done < len(source) else ():
-                writer.append(prediction.rows)
-                bar.update(len(prediction.rows))
-    return read_scores(output / SCORES)
-
-
-def _path(source: RecordSource, index: int) -> str:
-    return records.picture_path(records.metadata(source[index]))
+def _skipped_notes(folder: Path, scores: Scores) -> Mapping[str, str]:
+    skipped = read_skipped(folder / SKIPPED)
+    if not skipped:
+        return {}
+    lost = unscored_videos(skipped, scores.video)
+    unscored = f"; videos without any window: {', '.join(lost)}" if lost else ""
+    return {"skipped": f"{len(skipped):,} records could not be read, see {SKIPPED}{unscored}"}
 
 
 def _pictures(
     run: Run,
     mapped: Callable[[np.ndarray], jax.Array],
     source: RecordSource,
-    scores: Scores,
-    threshold: float,
+    scores: Scores | None,
+    folder: Path,
+    chosen: np.ndarray,
 ) -> Iterator[ReportPicture]:
-    """The windows worth showing, scored once more for their region weights, and what their scores hang on."""
-    chosen = [int(i) for i in example_windows(scores, threshold=threshold)]
-    found = list(run(Chosen(source, chosen), batch_size=jax.device_count()))
+    """The windows worth showing, scored once more for their region weights, and what their scores hang on.
+
+    Every process computes them; the first one, which has the scores, yields them.
+    """
+    skipped = [one.index for one in read_skipped(folder / SKIPPED)] if scores else []
+    places = from_first(np.setdiff1d(np.arange(len(source)), skipped)[chosen].tolist())
+    found = list(run(Chosen(source, places), batch_size=jax.device_count()))
     weights = np.concatenate([p.region_weights for p in found]) if found else ()
-    for index, region_weights in zip(chosen, weights, strict=True):
-        image = records.decode(source[index])["composite"]
-        yield ReportPicture(
-            image=image,
-            path=scores.path[index],
-            label=int(scores.label[index]),
-            score=float(scores.score[index]),
-            region_weights=region_weights,
-            saliency=np.asarray(mapped(image[None]))[0],
-        )
+    for number, (place, region_weights) in enumerate(zip(places, weights, strict=True)):
+        image = records.decode(source[place])["composite"]
+        saliency = np.asarray(mapped(image[None]))[0]
+        if scores:
+            yield ReportPicture(
+                image=image,
+                path=scores.path[chosen[number]],
+                label=int(scores.label[chosen[number]]),
+                score=float(scores.score[chosen[number]]),
+                region_weights=region_weights,
+                saliency=saliency,
+            )

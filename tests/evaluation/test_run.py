@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import json
 import shutil
 
@@ -13,13 +14,15 @@ from flax import nnx
 from lipfd_jax.checkpoints.metadata import CheckpointError, Metadata
 from lipfd_jax.checkpoints.store import open_model, save_model
 from lipfd_jax.data.sources import PictureFolder
-from lipfd_jax.evaluation import run
+from lipfd_jax.evaluation import run, skipped
+from lipfd_jax.evaluation.bootstrap import Drawing
 from lipfd_jax.evaluation.predict import Chosen, predict
-from lipfd_jax.evaluation.run import evaluate
+from lipfd_jax.locks import InUse, locked
 from lipfd_jax.mesh import make_mesh
 from lipfd_jax.models.inputs import PAPER, RELEASED
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
 
+Options = functools.partial(run.Options, drawing=Drawing(10), examples=0)
 SMALL = {"picture_size": 80, "crop_size": 32}
 
 
@@ -30,6 +33,10 @@ def _save(path, inputs=RELEASED, seed=0, windows="released"):
         path, nnx.to_pure_dict(nnx.state(model)), Metadata(model=config, windows=windows, origin="a test")
     )
     return path
+
+
+def evaluate(checkpoint, source, output, options=None):
+    return run.evaluate(str(checkpoint), source, output, options=options or Options())
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +50,9 @@ def _rows(folder):
 
 
 def test_everything_is_written(checkpoint, composites, tmp_path, capsys):
-    scores = evaluate(checkpoint, PictureFolder(composites), tmp_path, batch_size=5)
+    scores = evaluate(
+        checkpoint, PictureFolder(composites), tmp_path, options=Options(batch_size=5, examples=1)
+    )
     rows = _rows(tmp_path)
     assert len(rows) == len(scores) == 12
     assert list(rows[0]) == [
@@ -68,7 +77,7 @@ def test_everything_is_written(checkpoint, composites, tmp_path, capsys):
 
 
 def test_an_interrupted_evaluation_goes_on(checkpoint, composites, tmp_path, monkeypatch):
-    evaluate(checkpoint, PictureFolder(composites), tmp_path / "whole", batch_size=4)
+    evaluate(checkpoint, PictureFolder(composites), tmp_path / "whole", options=Options(batch_size=4))
 
     def broken(*args, **kwargs):
         for number, prediction in enumerate(predict(*args, **kwargs)):
@@ -78,23 +87,106 @@ def test_an_interrupted_evaluation_goes_on(checkpoint, composites, tmp_path, mon
 
     monkeypatch.setattr(run, "predict", broken)
     with pytest.raises(KeyboardInterrupt):
-        evaluate(checkpoint, PictureFolder(composites), tmp_path / "parts", batch_size=4)
+        evaluate(checkpoint, PictureFolder(composites), tmp_path / "parts", options=Options(batch_size=4))
     assert len(_rows(tmp_path / "parts")) == 8
     monkeypatch.undo()
-    evaluate(checkpoint, PictureFolder(composites), tmp_path / "parts", batch_size=4)
+    evaluate(checkpoint, PictureFolder(composites), tmp_path / "parts", options=Options(batch_size=4))
     assert (tmp_path / "parts" / "scores.csv").read_text() == (tmp_path / "whole" / "scores.csv").read_text()
 
 
 def test_scores_of_another_checkpoint_are_not_mixed_in(checkpoint, composites, tmp_path):
     evaluate(checkpoint, PictureFolder(composites), tmp_path / "out")
     other = _save(tmp_path / "other", seed=1)
-    with pytest.raises(ValueError, match="holds scores of"):
+    with pytest.raises(ValueError, match="holds scores of") as refused:
         evaluate(str(other), PictureFolder(composites), tmp_path / "out")
+    for side in (checkpoint, str(other), str(composites)):
+        assert side in str(refused.value)
+    evaluate(str(other), PictureFolder(composites), tmp_path / "out", options=Options(overwrite=True))
+    fresh = evaluate(str(other), PictureFolder(composites), tmp_path / "fresh")
+    assert (tmp_path / "out" / "scores.csv").read_text() == (tmp_path / "fresh" / "scores.csv").read_text()
+    assert len(fresh) == 12
+    assert not list((tmp_path / "out").glob("*.old"))
+
+
+def test_scores_of_other_records_are_not_mixed_in(checkpoint, composites, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(composites, data)
+    evaluate(checkpoint, PictureFolder(data), tmp_path / "out")
+    shutil.copy(data / "0_real" / "1_0.png", data / "0_real" / "0_0.png")  # the same names, other pictures
+    with pytest.raises(ValueError, match="holds scores of"):
+        evaluate(checkpoint, PictureFolder(data), tmp_path / "out")
+
+
+def test_finished_scores_that_changed_are_noticed(checkpoint, composites, tmp_path):
+    evaluate(checkpoint, PictureFolder(composites), tmp_path)
+    file = tmp_path / "scores.csv"
+    file.write_text(file.read_text().replace(",0.", ",0.1", 1))
+    with pytest.raises(ValueError, match="changed or damaged"):
+        evaluate(checkpoint, PictureFolder(composites), tmp_path)
+
+
+def test_one_output_is_written_by_one_evaluation(checkpoint, composites, tmp_path):
+    with locked(tmp_path, "an evaluation"), pytest.raises(InUse, match="an evaluation is under way"):
+        evaluate(checkpoint, PictureFolder(composites), tmp_path)
+
+
+@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"threads": -1}])
+def test_impossible_options_are_named(wrong):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))}=.*at least 1"):
+        Options(**wrong)
+
+
+@pytest.fixture
+def damaged(composites, tmp_path):
+    """Composites of which the second real one and the only window of the last fake are cut in the middle."""
+    shutil.copytree(composites, tmp_path / "damaged")
+    for name in ("0_real/1_0.png", "1_fake/5_0.png"):
+        file = tmp_path / "damaged" / name
+        file.write_bytes(file.read_bytes()[:500])
+    return PictureFolder(tmp_path / "damaged")
+
+
+def test_a_corrupt_record_stops_and_is_named(checkpoint, damaged, tmp_path):
+    with pytest.raises(ValueError, match="0_real/1, window 0"):
+        evaluate(checkpoint, damaged, tmp_path / "out")
+    assert not (tmp_path / "out" / "report.html").exists()
+
+
+def test_corrupt_records_are_skipped_and_counted(checkpoint, damaged, tmp_path, monkeypatch):
+    monkeypatch.setattr(skipped, "SHARE", 0.2)
+    options = Options(skip_corrupt=True, batch_size=4)
+    scores = evaluate(checkpoint, damaged, tmp_path / "out", options=options)
+    assert len(scores) == 10
+    rows = skipped.read_skipped(tmp_path / "out" / "skipped.csv")
+    assert [(row.index, row.path) for row in rows] == [(1, "0_real/1_0.png"), (11, "1_fake/5_0.png")]
+    note = json.loads((tmp_path / "out" / "metrics.json").read_text())["notes"]["skipped"]
+    assert note == (
+        "2 records could not be read, see skipped.csv; videos without any window: 0_real/1, 1_fake/5"
+    )
+    assert "2 records could not be read" in (tmp_path / "out" / "report.html").read_text()
+    before = (tmp_path / "out" / "scores.csv").read_text()
+    lines = before.splitlines(keepends=True)
+    note = json.loads((tmp_path / "out" / "evaluated.json").read_text())
+    for kept in (1, 2, 5):  # stopped anywhere, it goes on to the same end
+        folder = shutil.copytree(tmp_path / "out", tmp_path / f"out{kept}")
+        del note["scores"]
+        (folder / "evaluated.json").write_text(json.dumps(note))
+        (folder / "scores.csv").write_text("".join(lines[:kept]))
+        evaluate(checkpoint, damaged, folder, options=options)
+        assert (folder / "scores.csv").read_text() == before
+        assert skipped.read_skipped(folder / "skipped.csv") == rows
+        note = json.loads((folder / "evaluated.json").read_text())
+
+
+def test_many_corrupt_records_stop_anyway(checkpoint, damaged, tmp_path):
+    with pytest.raises(ValueError, match="2 corrupt records, more than the 1 to be skipped"):
+        evaluate(checkpoint, damaged, tmp_path / "out", options=Options(skip_corrupt=True))
 
 
 def test_a_checkpoint_written_again_is_another_one(composites, tmp_path):
     first = _save(tmp_path / "model")
     evaluate(str(first), PictureFolder(composites), tmp_path / "out")
+    evaluate(str(first), PictureFolder(composites), tmp_path / "out")  # goes on
     shutil.rmtree(first)
     _save(first, seed=1)
     with pytest.raises(ValueError, match="holds scores of"):
@@ -114,7 +206,7 @@ def test_comparison_with_published_scores(checkpoint, composites, tmp_path, caps
     theirs.write_text(
         "\n".join(["path,label,score", *(",".join(r.split(",")[:3]) for r in lines[1:6])]) + "\n"
     )
-    evaluate(checkpoint, PictureFolder(composites), tmp_path / "again", against=str(theirs))
+    evaluate(checkpoint, PictureFolder(composites), tmp_path / "again", options=Options(against=str(theirs)))
     figures = json.loads((tmp_path / "again" / "metrics.json").read_text())
     assert figures["comparison"]["shared"] == 5
     assert figures["comparison"]["largest"] == 0.0
@@ -122,7 +214,7 @@ def test_comparison_with_published_scores(checkpoint, composites, tmp_path, caps
 
 
 def test_the_threshold_reaches_every_figure(checkpoint, composites, tmp_path, capsys):
-    scores = evaluate(checkpoint, PictureFolder(composites), tmp_path, threshold=0.0)
+    scores = evaluate(checkpoint, PictureFolder(composites), tmp_path, options=Options(threshold=0.0))
     figures = json.loads((tmp_path / "metrics.json").read_text())
     assert figures["windows"]["threshold"] == figures["videos"]["threshold"] == 0.0
     assert figures["windows"]["fpr"] == 1.0
@@ -132,7 +224,12 @@ def test_the_threshold_reaches_every_figure(checkpoint, composites, tmp_path, ca
 
 def test_a_mistyped_comparison_is_found_before_scoring(checkpoint, composites, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.csv"):
-        evaluate(checkpoint, PictureFolder(composites), tmp_path / "out", against=str(tmp_path / "none.csv"))
+        evaluate(
+            checkpoint,
+            PictureFolder(composites),
+            tmp_path / "out",
+            options=Options(against=str(tmp_path / "none.csv")),
+        )
     assert not (tmp_path / "out").exists()
 
 
