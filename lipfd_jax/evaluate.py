@@ -8,7 +8,9 @@ from absl import logging as absl_logging
 
 from lipfd_jax.data.sources import open_source
 from lipfd_jax.evaluation.bootstrap import Drawing
-from lipfd_jax.evaluation.pooling import Pooling
+from lipfd_jax.evaluation.calibrate import calibrate
+from lipfd_jax.evaluation.fitting import Fit
+from lipfd_jax.evaluation.pooling import MEAN, Pooling
 from lipfd_jax.evaluation.run import Options, evaluate
 from lipfd_jax.kernels.choice import SETTINGS
 from lipfd_jax.processes import initialise
@@ -37,7 +39,11 @@ def main(argv: list[str]) -> None:
             kernels=given.kernels,
         )
         source = open_source(given.data, split=given.split, builder_config=given.builder_config)
-        evaluate(given.checkpoint, source, given.output, step=given.step, options=options)
+        if given.fit:
+            fit = Fit(given.fit_kind, options.pooling or MEAN, given.target_fpr)
+            calibrate(given.checkpoint, source, given.output, step=given.step, fit=fit, options=options)
+        else:
+            evaluate(given.checkpoint, source, given.output, step=given.step, options=options)
     except (ValueError, OSError) as error:  # ours name the file and what to do
         sys.exit(f"error: {error}")
 
@@ -79,6 +85,23 @@ def define_flags() -> None:
         "checkpoint",
         ["checkpoint", "none"],
         "Whether to apply the calibration that the checkpoint may hold.",
+    )
+    flags.DEFINE_bool(
+        "fit",
+        False,
+        "Fit a calibration and a threshold on these data, which are not to be tested, such as "
+        "--split=validation, and store them with the checkpoint; evaluations then apply them.",
+    )
+    flags.DEFINE_enum(
+        "fit_kind",
+        "platt",
+        ["platt", "temperature"],
+        "Of the line fitted through the logits of videos' scores: slope and intercept, or slope alone.",
+    )
+    flags.DEFINE_float(
+        "target_fpr",
+        None,
+        "Fit the threshold at this share of false alarms; by default where they are as frequent as misses.",
     )
     flags.DEFINE_enum(
         "corrupt",

@@ -56,14 +56,13 @@ def claim(folder: str | os.PathLike, wanted: Evaluated, *, overwrite: bool = Fal
         _put_aside(folder)
     note = folder / IDENTITY
     if note.exists():
-        content = _read(note)
-        found = Evaluated(**{name: content[name] for name in asdict(wanted)})
+        found = read_evaluated(folder)
         if not found.is_same(wanted):
             raise ValueError(
                 f"{folder}: holds scores of {found}; asked for are those of {wanted}. "
                 "Give another --output, or --overwrite to start anew"
             )
-        if content.get("scores") not in (None, _sum(folder / SCORES)):
+        if _read(note).get("scores") not in (None, _sum(folder / SCORES)):
             raise ValueError(
                 f"{folder / SCORES}: changed or damaged since the evaluation was finished; "
                 "--overwrite scores anew"
@@ -76,6 +75,12 @@ def claim(folder: str | os.PathLike, wanted: Evaluated, *, overwrite: bool = Fal
         )
     files.write_json(note, asdict(wanted))
     return folder
+
+
+def read_evaluated(folder: str | os.PathLike) -> Evaluated:
+    """What the scores in a claimed folder are of. ValueError where its note is damaged."""
+    content = _read(Path(folder) / IDENTITY)
+    return Evaluated(**{name: content[name] for name in Evaluated.__dataclass_fields__})
 
 
 def finish(folder: Path) -> None:

@@ -16,11 +16,14 @@ from lipfd_jax.checkpoints.store import open_model, save_model
 from lipfd_jax.data.sources import PictureFolder
 from lipfd_jax.evaluation import run, skipped
 from lipfd_jax.evaluation.bootstrap import Drawing
+from lipfd_jax.evaluation.calibrate import calibrate
+from lipfd_jax.evaluation.fitting import Fit
 from lipfd_jax.evaluation.predict import Chosen, predict
 from lipfd_jax.locks import InUse, locked
 from lipfd_jax.mesh import make_mesh
 from lipfd_jax.models.inputs import PAPER, RELEASED
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
+from lipfd_jax.vocabulary import CLASSES
 
 Options = functools.partial(run.Options, drawing=Drawing(10), examples=0)
 SMALL = {"picture_size": 80, "crop_size": 32}
@@ -270,3 +273,30 @@ def test_foreign_orbax_checkpoints_are_refused(tmp_path):
     ocp.save_checkpointables(tmp_path / "foreign", {"model": {"a": np.ones(3)}})
     with pytest.raises(CheckpointError, match="not one of lipfd_jax"):
         open_model(tmp_path / "foreign")
+
+
+def test_a_calibration_is_fitted_stored_applied_and_not_tested_on_itself(composites, tmp_path, capsys):
+    checkpoint = _save(tmp_path / "model")
+    # Whatever the untrained model says: what it calls more fake is to be fake.
+    scores = evaluate(checkpoint, PictureFolder(composites), tmp_path / "first")
+    for place, index in enumerate(np.argsort(scores.score)):
+        name = f"validation/{CLASSES[place >= 6]}/{place}_0.png"
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(composites / scores.path[index], tmp_path / name)
+    validation = tmp_path / "validation"
+    source = PictureFolder(validation)
+    found = calibrate(str(checkpoint), source, tmp_path / "fit", fit=Fit(), options=Options())
+    assert "stored in" in capsys.readouterr().out
+    assert open_model(checkpoint).calibration == found
+    with pytest.raises(ValueError, match="fitted on these very records"):
+        evaluate(checkpoint, PictureFolder(validation), tmp_path / "self")
+    evaluate(checkpoint, PictureFolder(composites), tmp_path / "test")
+    figures = json.loads((tmp_path / "test" / "metrics.json").read_text())
+    assert figures["decision"]["calibration"]["data_fingerprint"] == found.data_fingerprint
+    assert figures["videos"]["threshold"] == found.threshold
+    with (tmp_path / "test" / "videos.csv").open() as file:
+        videos = list(csv.DictReader(file))
+    for video in videos:
+        assert float(video["score"]) == pytest.approx(float(found.probability(float(video["pooled"]))))
+        assert abs(float(video["log10_lr"])) <= np.log10(min(found.sources_real, found.sources_fake))
+    evaluate(checkpoint, PictureFolder(validation), tmp_path / "plain", Options(calibrated=False))
