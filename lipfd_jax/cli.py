@@ -18,6 +18,7 @@ COMMANDS = {  # name: module with define_flags() and main(argv), what it does in
     "convert": ("lipfd_jax.convert", "Turn the released weights (.pth) into a checkpoint"),
     "train": ("lipfd_jax.train", "Train a detector, or go on with a run"),
     "evaluate": ("lipfd_jax.evaluate", "Score records or composites with a checkpoint, write a report"),
+    "metrics": ("lipfd_jax.evaluation.__main__", "Compute the metrics of a scores file, without a model"),
     "plan": ("lipfd_jax.plan", "Say what training would need and cost on a TPU slice"),
     "synthetic": ("lipfd_jax.synthetic", "Draw talking heads and forgeries to try things with"),
     "demo": ("lipfd_jax.demo", "Draw data, build, train and evaluate a small detector"),

@@ -1,6 +1,6 @@
 """Computes all metrics from a scores file alone, without a model.
 
-    python -m lipfd_jax.evaluation --scores=scores.csv [--compare=published.csv] [--output=DIR]
+    lipfd metrics --scores=scores.csv [--compare=published.csv] [--output=DIR]
 
 A scores file is a CSV with a header and at least the columns path,label,score: path ends in CLASS/NAME_J.png
 (window J of video CLASS/NAME), label is 0 for real and 1 for fake, score is the probability of fake.
@@ -18,35 +18,20 @@ from lipfd_jax.evaluation.decision import decide
 from lipfd_jax.evaluation.results import write_results
 from lipfd_jax.evaluation.scores import ScoresError, read_scores
 
-_SCORES = flags.DEFINE_string("scores", None, "Scores file to evaluate.", required=True)
-_COMPARE = flags.DEFINE_string(
-    "compare",
-    None,
-    "Another scores file, such as a published one: prints how far the scores of the shared windows lie "
-    "apart and both sets of metrics side by side. Windows match by the end of their path, CLASS/NAME_J.png.",
-)
-_OUTPUT = flags.DEFINE_string("output", None, "Folder for metrics.json and report.html; made if need be.")
-_THRESHOLD = flags.DEFINE_float(
-    "threshold",
-    None,
-    "A score of at least this is called fake; 0.5 if not given.",
-    lower_bound=0,
-    upper_bound=1,
-)
-
 
 def main(argv: Sequence[str]) -> int | None:
     """Prints and writes what the flags ask for; returns 1, with one line of explanation, where it can't."""
     if argv[1:]:
         raise app.UsageError(f"unexpected argument {argv[1]!r}; files are given as --scores=FILE")
-    other, output = _COMPARE.value, _OUTPUT.value
+    given = flags.FLAGS
+    other, output = given.compare, given.output
     try:
-        scores, others = read_scores(_SCORES.value), read_scores(other) if other else None
+        scores, others = read_scores(given.scores), read_scores(other) if other else None
         write_results(
             scores,
             output,
-            notes={"Scores": Path(_SCORES.value).name},
-            decision=decide(threshold=_THRESHOLD.value),
+            notes={"Scores": Path(given.scores).name},
+            decision=decide(threshold=given.threshold),
             others=others,
             others_name=Path(other).name if other else "",
         )
@@ -56,5 +41,26 @@ def main(argv: Sequence[str]) -> int | None:
     return None
 
 
+def define_flags() -> None:
+    """Defines the flags of this command."""
+    flags.DEFINE_string("scores", None, "Scores file to evaluate.", required=True)
+    flags.DEFINE_string(
+        "compare",
+        None,
+        "Another scores file, such as a published one: prints how far the scores of the shared windows "
+        "lie apart and both sets of metrics side by side. Windows match by the end of their path, "
+        "CLASS/NAME_J.png.",
+    )
+    flags.DEFINE_string("output", None, "Folder for metrics.json and report.html; made if need be.")
+    flags.DEFINE_float(
+        "threshold",
+        None,
+        "A score of at least this is called fake; 0.5 if not given.",
+        lower_bound=0,
+        upper_bound=1,
+    )
+
+
 if __name__ == "__main__":
+    define_flags()
     app.run(main)
