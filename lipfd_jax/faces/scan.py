@@ -20,10 +20,20 @@ _FALLBACK_RATE = 25  # frames per second where a file gives neither timestamps n
 _THUMBNAIL = (32, 18)  # width, height of the pictures that tell scenes apart
 _CUT_DIFFERENCE = 22.0  # mean difference of two of them, in 0..255, beyond which the scene has changed ...
 _CUT_LIKENESS = 0.7  # ... where they also correlate less than this
+_SHOWN_HEIGHT = 72  # of the pictures that a report shows
+_MOST_SHOWN = 96
 _MOUTH = (0.25, 0.62, 0.75, 0.97)  # of a face's box: left, top, right, bottom
 _MOUTH_SIZE = (32, 24)
 
 Progress = Callable[[float], None]  # told the seconds of video done
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small picture of the video."""
+
+    time: float  # seconds on the file's clock
+    picture: np.ndarray  # (height, width, 3) uint8 RGB, 72 pixels high
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,8 @@ class Scan:
     samples: tuple[Sample, ...]
     corrupt: int  # frames that the decoder calls damaged
     stamped: bool  # the file stamps its frames; without that they can't be sought, only counted
+    bytes: int  # of the video stream
+    thumbnails: tuple[Thumbnail, ...]  # evenly over the video, up to 96
 
     @property
     def fps(self) -> float:
@@ -48,7 +60,7 @@ def scan(path: Path, find: Finder | None, *, progress: Progress | None = None) -
     """Decodes a video once, frame by frame, holding none of them.
 
     Args:
-      find: the face finder; None where no faces are wanted.
+      find: the face finder; None where no faces are wanted, only times, cuts and thumbnails.
       progress: called every second of video.
 
     Raises:
@@ -58,14 +70,17 @@ def scan(path: Path, find: Finder | None, *, progress: Progress | None = None) -
         stream = video_stream(path, container)
         stream.thread_type = "AUTO"
         step = 1 / float(stream.guessed_rate or stream.average_rate or _FALLBACK_RATE)
-        scanner = _Scanner(find, step)
-        for frame in container.decode(stream):
-            check_size(path, frame.width, frame.height)
-            scanner.take(frame)
+        scanner, told = _Scanner(find, step), 0.0
+        for packet in container.demux(stream):
+            scanner.bytes += packet.size
+            for frame in packet.decode():
+                check_size(path, frame.width, frame.height)
+                scanner.take(frame)
             if scanner.seconds > MAX_HOURS * 3600:
                 raise ClipError(f"{path}: lasts over {MAX_HOURS:.0f} hours; cut it into shorter videos")
-            if progress and len(scanner.times) % round(max(1, 1 / step)) == 0:
-                progress(scanner.seconds)
+            if progress and scanner.seconds >= told + 1:
+                told = scanner.seconds
+                progress(told)
     if not scanner.times:
         raise ClipError(f"{path}: no video frames; cut off or empty")
     return scanner.finished()
@@ -78,10 +93,12 @@ class _Scanner:
         self.find, self.step = find, step
         self.times: list[float] = []
         self.samples: list[Sample] = []
-        self.corrupt, self.stamped = 0, True
+        self.corrupt, self.stamped, self.bytes = 0, True, 0
         self.size = (0, 0)
         self._due = -np.inf  # time from which on the next sample is taken
         self._reformatter = av.video.reformatter.VideoReformatter()
+        self._shown: list[Thumbnail] = []
+        self._show_every = 0.0  # seconds
         self._thumbnail: np.ndarray | None = None
         self._open: Sample | None = None  # the latest sample, whose mouths are being watched
         self._mouths: list[np.ndarray | None] = []
@@ -102,11 +119,11 @@ class _Scanner:
         if not self.stamped:
             time = number * self.step
         self.times.append(max(time, self.times[-1]) if self.times else time)
-        if self.find and self.times[-1] >= self._due:
+        if self.times[-1] >= self._due:
             self._due = self.times[-1] + 1 / SAMPLES_PER_SECOND - self.step / 2
-            self._sample(number, rgb(frame, self._reformatter))
-        elif not number:
-            self.size = rgb(frame, self._reformatter).shape[1::-1]
+            picture = rgb(frame, self._reformatter)
+            self._show(picture)
+            self._sample(number, picture)
         if self._open and self._open.faces:
             self._watch(frame)
 
@@ -116,7 +133,17 @@ class _Scanner:
         times = np.asarray(self.times)
         width, height = self.size
         end = float(times[-1] + (np.median(np.diff(times)) if len(times) > 1 else self.step))
-        return Scan(width, height, times, end, tuple(self.samples), self.corrupt, self.stamped)
+        return Scan(
+            width,
+            height,
+            times,
+            end,
+            tuple(self.samples),
+            self.corrupt,
+            self.stamped,
+            self.bytes,
+            tuple(self._shown),
+        )
 
     def _sample(self, number: int, picture: np.ndarray) -> None:
         self._close()
@@ -125,9 +152,22 @@ class _Scanner:
         if picture.shape[1::-1] != self.size:
             changed, self.size = number > 0, picture.shape[1::-1]
         self._thumbnail = thumbnail
-        faces = tuple(self.find(picture))
+        faces = tuple(self.find(picture)) if self.find else ()
         self._open = Sample(number, self.times[number], faces, changed)
         self._mouths, self._motions = [None] * len(faces), [[] for _ in faces]
+
+    def _show(self, picture: np.ndarray) -> None:
+        """Keeps a small picture now and then; where they become too many, every other one."""
+        if self._shown and self.times[-1] < self._shown[-1].time + self._show_every:
+            return
+        width = max(1, round(_SHOWN_HEIGHT * picture.shape[1] / picture.shape[0]))
+        small = cv2.resize(
+            picture, (min(width, 4 * _SHOWN_HEIGHT), _SHOWN_HEIGHT), interpolation=cv2.INTER_AREA
+        )
+        self._shown.append(Thumbnail(self.times[-1], small))
+        if len(self._shown) > _MOST_SHOWN:
+            self._shown = self._shown[::2]
+            self._show_every = self._shown[1].time - self._shown[0].time
 
     def _close(self) -> None:
         if self._open:

@@ -46,16 +46,24 @@ def _halves(found):
     return found.samples[:10], found.samples[10:]
 
 
-def test_without_a_finder_only_times_are_read(video):
+def test_without_a_finder_no_faces_are_found(video):
     found = scan(video, None)
-    assert found.samples == ()
+    assert not any(sample.faces for sample in found.samples)
     assert (found.width, found.height, len(found.times)) == (160, 120, 100)
+
+
+def test_thumbnails_are_few_and_even_however_long_the_video(film, tmp_path):
+    found = scan(film(tmp_path / "a.mp4", [SCENES[0]] * 130, fps=5), None)
+    times = [thumbnail.time for thumbnail in found.thumbnails]
+    np.testing.assert_allclose(np.diff(times), 0.4, atol=1e-3)
+    assert times[-1] > 25
+    assert found.thumbnails[0].picture.shape == (72, 96, 3)
 
 
 def test_progress_is_told_in_seconds(video):
     told = []
     scan(video, None, progress=told.append)
-    assert told == pytest.approx([0.96, 1.96, 2.96, 3.96])
+    assert told == pytest.approx([1.0, 2.0, 3.0])
 
 
 def test_what_is_no_video_is_refused(tmp_path):

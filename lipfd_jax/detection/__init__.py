@@ -1,0 +1,1 @@
+"""One video in, a result with its reasons out."""

@@ -1,0 +1,100 @@
+"""Warnings that a video is unlike what the detector was trained and measured on."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lipfd_jax.detection.hearing import Heard
+from lipfd_jax.detection.result import Caution
+from lipfd_jax.detection.stretches import Agreement
+from lipfd_jax.detection.words import WARNINGS, number
+from lipfd_jax.faces.framing import Square
+from lipfd_jax.faces.scan import Scan
+
+SMALL_SQUARE = 160  # pixels; AVLips' clips have 224
+LOW_RATE = 20.0  # frames a second
+LOW_BITS = 0.03  # per pixel and frame
+SHORT_SECONDS = 2.0
+QUIET_SHARE = 0.005  # of 30 ms steps far below the loudest: speech has such between sounds, steady music none
+QUIET = 0.1  # of the loudness that a tenth of the sound exceeds
+OFFSET_SECONDS, OFFSET_CORRELATION, OFFSET_GAIN = 0.2, 0.3, 0.15
+EMPTY_BAND = 1e-7  # of the strongest mel band's mean power
+EMPTY_FROM = 0.93  # of the bands; below that share being used, the sound is called narrow
+PADDED = 0.1  # of a square outside of the picture
+_HIGHEST = 11025.0  # Hz, top of the mel bands
+
+
+def caution(key: str, value: str = "") -> Caution:
+    """A warning with its measured value."""
+    words = WARNINGS[key]
+    return Caution(key, words.text.format(value), words.effect, words.serious)
+
+
+def picture_cautions(scan: Scan, squares: Sequence[Square | None]) -> list[Caution]:
+    """Warnings about the picture, given the squares of the windows."""
+    found = []
+    short_side = min(scan.width, scan.height)
+    sides = [short_side if square is None else min(square.side, short_side) for square in squares]
+    if sides and np.median(sides) < SMALL_SQUARE:
+        found.append(caution("small_face", number(float(np.median(sides)), 0)))
+    if scan.fps < LOW_RATE:
+        found.append(caution("low_frame_rate", number(scan.fps, 1)))
+    bits = bits_per_pixel(scan)
+    if bits < LOW_BITS:
+        found.append(caution("compression", number(bits, 3)))
+    if scan.corrupt:
+        found.append(caution("corrupt", str(scan.corrupt)))
+    outside = [_outside(square, scan) for square in squares if square is not None]
+    if outside and np.median(outside) > PADDED:
+        found.append(caution("padded", f"{100 * float(np.median(outside)):.0f} %"))
+    return found
+
+
+def bits_per_pixel(scan: Scan) -> float:
+    """Of the video stream, per pixel and frame; from its packets, as headers exaggerate."""
+    return 8 * scan.bytes / (scan.width * scan.height * len(scan.times))
+
+
+def _outside(square: Square, scan: Scan) -> float:
+    right, bottom = square.left + square.side, square.top + square.side
+    width = min(right, scan.width) - max(square.left, 0)
+    height = min(bottom, scan.height) - max(square.top, 0)
+    return 1 - max(width, 0) * max(height, 0) / square.side**2
+
+
+def sound_cautions(heard: Heard | None, agreements: Sequence[Agreement]) -> list[Caution]:
+    """Warnings about the sound and how the mouths follow it."""
+    if heard is None or not heard.voice.any():
+        return []
+    found = []
+    spoken = heard.loudness[heard.voice]
+    quiet = float((spoken < QUIET * np.quantile(spoken, 0.9)).mean())
+    if quiet < QUIET_SHARE and heard.voice.mean() > 0.9:
+        found.append(caution("music", f"{100 * quiet:.0f} %"))
+    shifted = [a for a in agreements if _shifted(a)]
+    if shifted and len(shifted) * 2 > len(agreements):
+        found.append(caution("offset", number(abs(shifted[0].offset))))
+    used = _used_bands(heard)
+    if used < EMPTY_FROM:
+        found.append(caution("narrow_sound", number(_frequency(used) / 1000, 1)))
+    return found
+
+
+def _shifted(agreement: Agreement) -> bool:
+    best = agreement.correlation + agreement.gain
+    far = abs(agreement.offset) >= OFFSET_SECONDS
+    return far and best >= OFFSET_CORRELATION and agreement.gain >= OFFSET_GAIN
+
+
+def _used_bands(heard: Heard) -> float:
+    """The share of mel bands, from below, up to the highest that holds any power to speak of."""
+    power = np.mean([block.mean(axis=1) for block in heard.blocks], axis=0)
+    used = np.flatnonzero(power > EMPTY_BAND * power.max())
+    return float((used[-1] + 1) / len(power)) if len(used) else 0.0
+
+
+def _frequency(share: float) -> float:
+    """The frequency at a share of the mel bands (Slaney's scale, as librosa's)."""
+    import librosa
+
+    return float(librosa.mel_frequencies(128, fmax=_HIGHEST)[min(round(share * 128), 127)])

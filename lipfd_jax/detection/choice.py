@@ -1,0 +1,94 @@
+"""Which windows of a video are scored: a bounded number, spread over its faces, then more around suspicions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lipfd_jax.faces.tracks import FaceTrack, fit_windows
+from lipfd_jax.vocabulary import WINDOWS_PER_CLIP
+
+CLIP_SECONDS = 8.0  # a training clip; that much of a face gets ten windows while the budget lasts
+FEWEST = 3  # windows that a face gets at least; where the budget has no more, short-lived faces get none
+CLOSEST = 0.4  # seconds between windows at which refining ends
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How many windows a video may cost."""
+
+    windows: int = 60  # spread at first
+    refined: int = 30  # added around suspicious stretches and where the score changes sides
+    stride: float = 0.0  # seconds from window to window; above 0 it replaces both numbers: full coverage
+
+
+def first_choice(
+    tracks: Sequence[FaceTrack], times: np.ndarray, budget: Budget
+) -> tuple[list[np.ndarray], int]:
+    """Start frames of the windows of each track, ascending, and how many tracks got none for lack of budget.
+
+    They are spread evenly over all places where five frames can be judged, the first and the last included: for
+    a clip of up to 8 s and one face, exactly the ten windows of a record.
+    """
+    fit = [fit_windows(track) for track in tracks]
+    if budget.stride > 0:
+        return [_strided(starts, times, budget.stride) for starts in fit], 0
+    seconds = np.array([_seconds(starts, times) for starts in fit])
+    counts = _counts([len(starts) for starts in fit], seconds, budget.windows)
+    left_out = sum(count == 0 < len(starts) for count, starts in zip(counts, fit, strict=True))
+    return [_spread(starts, count) for starts, count in zip(fit, counts, strict=True)], left_out
+
+
+def _counts(available: list[int], seconds: np.ndarray, windows: int) -> list[int]:
+    """Windows for each track: ten in 8 s, scaled down to the budget, the longest-lived tracks first."""
+    wanted = np.array([max(WINDOWS_PER_CLIP, round(WINDOWS_PER_CLIP * s / CLIP_SECONDS)) for s in seconds])
+    wanted = np.minimum(wanted, available) if len(wanted) else np.zeros(0, int)
+    scale = min(1.0, windows / max(int(wanted.sum()), 1))
+    counts, left = [0] * len(available), windows
+    for index in sorted(range(len(available)), key=lambda i: -seconds[i]):
+        count = min(max(int(wanted[index] * scale), min(FEWEST, available[index])), left)
+        counts[index] = count if count >= min(FEWEST, available[index]) else 0
+        left -= counts[index]
+    return counts
+
+
+def _spread(starts: np.ndarray, count: int) -> np.ndarray:
+    if not count:
+        return starts[:0]
+    return starts[np.unique(np.rint(np.linspace(0, len(starts) - 1, count)).astype(int))]
+
+
+def _strided(starts: np.ndarray, times: np.ndarray, stride: float) -> np.ndarray:
+    if not len(starts):
+        return starts
+    wanted = np.arange(times[starts[0]], times[starts[-1]] + 1e-6, stride)
+    return np.unique(starts[np.clip(np.searchsorted(times[starts], wanted - 1e-6), 0, len(starts) - 1)])
+
+
+def _seconds(starts: np.ndarray, times: np.ndarray) -> float:
+    """Seconds of a track that can be judged."""
+    return float(len(starts) * np.median(np.diff(times))) if len(starts) and len(times) > 1 else 0.0
+
+
+def refinement(
+    track: FaceTrack, times: np.ndarray, starts: np.ndarray, suspicious: np.ndarray, limit: int
+) -> np.ndarray:
+    """Further start frames: halfway between neighbours of which one at least is suspicious, widest gaps first.
+
+    Args:
+      starts: (n,) scored so far, ascending.
+      suspicious: (n,) bool.
+      limit: how many at most.
+    """
+    gaps = times[starts[1:]] - times[starts[:-1]] if len(starts) > 1 else np.zeros(0)
+    worth = np.flatnonzero((suspicious[1:] | suspicious[:-1]) & (gaps > CLOSEST))
+    changing = suspicious[1:] != suspicious[:-1]
+    order = sorted(worth, key=lambda i: (not changing[i], -gaps[i], i))
+    fit = fit_windows(track)
+    found = []
+    for index in order[:limit]:
+        between = fit[(fit > starts[index]) & (fit < starts[index + 1])]
+        if len(between):
+            middle = (times[starts[index]] + times[starts[index + 1]]) / 2
+            found.append(int(between[np.argmin(np.abs(times[between] - middle))]))
+    return np.array(sorted(set(found)), np.int64)

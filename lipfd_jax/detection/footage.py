@@ -1,0 +1,118 @@
+"""The frames of chosen windows of a video, cut to the face; found by seeking where that is shorter."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+
+from lipfd_jax.faces.framing import Square, cut
+from lipfd_jax.faces.scan import Scan
+from lipfd_jax.preprocessing.composite import tile
+from lipfd_jax.preprocessing.containers import opened
+from lipfd_jax.preprocessing.video import check_size, rgb, video_stream
+from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, TILE
+
+_SEEK_SECONDS = 3.0  # a longer way to the next window is sought, a shorter one decoded
+_EARLIER = (0.0, 10.0, 60.0)  # seconds before the wanted frame that are sought in turn
+_MARGIN = 0.001  # seconds within which a frame's time is the one noted in the first pass
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A window to be read."""
+
+    track: int  # which face
+    start: int  # number of its first frame
+    square: Square | None  # what is cut from its frames; None for the whole picture
+    reduce: bool = True  # to 224 pixels, as face crops are; pictures taken as they are stay
+
+
+def read_windows(path: Path, scan: Scan, wanted: Sequence[Wanted]) -> Iterator[tuple[Wanted, np.ndarray]]:
+    """The frames (5, height, width, 3) uint8 RGB of each window, in order of time.
+
+    A window whose frames are not there again (a file that is read differently from the middle) is left out.
+    """
+    todo = sorted(wanted, key=lambda window: window.start)
+    begun: list[tuple[Wanted, list[np.ndarray]]] = []
+    with opened(path) as container:
+        reader = _Reader(path, container, scan)
+        while todo or begun:
+            frame = reader.next(reader.number + 1 if begun else todo[0].start)
+            if frame is None:
+                return
+            begun += [(window, []) for window in todo if window.start == reader.number]
+            todo = [window for window in todo if window.start > reader.number]
+            if begun:
+                picture = rgb(frame, reader.reformatter)
+                for window, pieces in begun:
+                    pieces.append(_piece(picture, window))
+                yield from ((w, np.stack(pieces)) for w, pieces in begun if len(pieces) == FRAMES_PER_WINDOW)
+                begun = [entry for entry in begun if len(entry[1]) < FRAMES_PER_WINDOW]
+
+
+def _piece(picture: np.ndarray, window: Wanted) -> np.ndarray:
+    if window.reduce:
+        return cut(picture, window.square)
+    return tile(picture) if picture.shape[0] * picture.shape[1] > TILE * TILE else picture
+
+
+class _Reader:
+    """Decodes on from where it is, or from a point before the frame that is wanted."""
+
+    def __init__(self, path: Path, container: av.container.InputContainer, scan: Scan):
+        self.path, self.container, self.scan = path, container, scan
+        self.stream = video_stream(path, container)
+        self.stream.thread_type = "AUTO"
+        self.number = -1  # of the frame given last
+        self.reformatter = av.video.reformatter.VideoReformatter()
+        self._frames = container.decode(self.stream)
+        self._sought = False
+        self._seekable = scan.stamped and bool((np.diff(scan.times) > 2 * _MARGIN).all())
+
+    def next(self, number: int) -> av.VideoFrame | None:
+        """The next frame from `number` on; None at the end."""
+        times = self.scan.times
+        far = times[min(number, len(times) - 1)] - times[max(self.number, 0)] >= _SEEK_SECONDS
+        if self._seekable and far and (frame := self._sought_frame(number)):
+            return frame
+        return self._decoded(number)
+
+    def _sought_frame(self, number: int) -> av.VideoFrame | None:
+        """The frame, if seeking leads to it; seeking in some files leads past what was asked for."""
+        for earlier in _EARLIER:
+            time = max(self.scan.times[number] - earlier, self.scan.times[0])
+            self.container.seek(int(time / self.stream.time_base), stream=self.stream)
+            self._frames, self._sought = self.container.decode(self.stream), True
+            self.number = -1
+            frame = self._decoded(number)
+            if self.number == number:
+                return frame
+        self.container.seek(0)
+        self._frames, self._sought, self.number, self._seekable = (
+            self.container.decode(self.stream),
+            False,
+            -1,
+            False,
+        )
+        return None
+
+    def _decoded(self, number: int) -> av.VideoFrame | None:
+        for frame in self._frames:
+            check_size(self.path, frame.width, frame.height)
+            found = self._number(frame)
+            if found is not None:
+                self.number = found
+                if found >= number:
+                    return frame
+        return None
+
+    def _number(self, frame: av.VideoFrame) -> int | None:
+        if not self._sought:
+            return self.number + 1
+        if frame.time is None:
+            return None
+        times = self.scan.times
+        after = int(np.searchsorted(times, frame.time - _MARGIN))
+        return after if after < len(times) and abs(times[after] - frame.time) <= _MARGIN else None

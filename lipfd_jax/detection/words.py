@@ -1,0 +1,150 @@
+"""Everything a result says in words: outcomes, reasons for not judging, warnings. No other file words a verdict."""
+
+from typing import Literal, NamedTuple
+
+Outcome = Literal["strong", "moderate", "inconclusive", "none", "not_judged"]
+
+
+class OutcomeText(NamedTuple):
+    """How an outcome is put."""
+
+    title: str
+    meaning: str
+    caveat: str  # stands beside the outcome wherever it is shown
+
+
+_PROOF = "A score is a hint about the lips and the sound, not proof of who made the video or why."
+OUTCOMES: dict[Outcome, OutcomeText] = {
+    "strong": OutcomeText(
+        "Strong evidence of manipulation",
+        "Lips and sound look as they do in known lip-sync forgeries, and rarely in real videos.",
+        _PROOF,
+    ),
+    "moderate": OutcomeText(
+        "Moderate evidence of manipulation",
+        "Lips and sound look more as they do in known lip-sync forgeries than as in real videos.",
+        _PROOF + " Real videos reach such scores at times: look for other evidence.",
+    ),
+    "inconclusive": OutcomeText(
+        "Inconclusive",
+        "The scores, or the video itself, do not allow a conclusion in either direction.",
+        "This is no sign that the video is real, and none that it is forged.",
+    ),
+    "none": OutcomeText(
+        "No evidence found",
+        "Lips and sound look more as they do in real videos than as in known lip-sync forgeries.",
+        "This proves nothing: forgeries of a kind the detector never saw, and forgeries of other things than the "
+        "lips, look the same to it.",
+    ),
+    "not_judged": OutcomeText(
+        "Not judged",
+        "There is no stretch in which a frontal face of sufficient size can be seen and speech be heard.",
+        "Nothing was examined, so nothing can be concluded.",
+    ),
+}
+
+REASONS = {
+    "no_face": "no face was found",
+    "small": "the face is smaller than 60 pixels",
+    "cut": "the face is cut by the edge of the picture",
+    "profile": "the face is turned away",
+    "no_sound": "there is no sound",
+    "silent": "the sound is silent",
+    "no_speech": "no speech was heard",
+    "no_picture": "the picture has ended, the sound goes on",
+    "unread": "the frames could not be read again",
+}
+
+BLIND_SPOTS = (
+    "It looks at lips and speech only: faces swapped whole, voices cloned over untouched lips, and pictures or scenes "
+    "made up altogether are outside of what it was made for.",
+    "It knows the forgeries it was trained on; newer methods may leave no trace that it can see.",
+    "Re-encoding, filters, dubbing, strong make-up, beards, masks and hands before the mouth can mislead it.",
+    "It says nothing about who speaks, whether what is said is true, or whether the video is shown in its context.",
+)
+
+
+class WarningText(NamedTuple):
+    """A warning and what follows from it. `{}` takes the measured value."""
+
+    text: str
+    effect: str
+    serious: bool  # enough of these make any outcome inconclusive
+
+
+WARNINGS = {
+    "small_face": WarningText(
+        "The face is small: {} pixels, enlarged to 224.",
+        "Details of the lips are missing; scores scatter.",
+        True,
+    ),
+    "low_frame_rate": WarningText(
+        "Only {} frames a second; the training clips have 25.",
+        "Five frames last longer than they did in training; scores may be wrong either way.",
+        True,
+    ),
+    "compression": WarningText(
+        "Heavily compressed: {} bits per pixel.",
+        "Compression erases traces of forgery, and can look like them.",
+        True,
+    ),
+    "music": WarningText(
+        "The sound has no pauses, as music has none ({} of it is quiet).",
+        "Lips do not follow music: if it is music, the scores say little.",
+        False,
+    ),
+    "offset": WarningText(
+        "Sound and lips seem shifted by {} s against each other.",
+        "A shift of the whole sound looks like a forgery without being one.",
+        True,
+    ),
+    "short": WarningText(
+        "Only {} s could be judged.",
+        "Few windows carry the result; another stretch might give another.",
+        True,
+    ),
+    "narrow_sound": WarningText(
+        "The sound has nothing above {} kHz.",
+        "In the training data this goes with one class more than with the other; scores may lean on it.",
+        False,
+    ),
+    "corrupt": WarningText("The decoder calls {} frames damaged.", "Damage can look like forgery.", True),
+    "padded": WarningText(
+        "The face is near the edge: {} of its square lies outside the picture.",
+        "The model sees grey there, which it rarely saw in training.",
+        False,
+    ),
+    "left_out": WarningText(
+        "{} short appearances of faces were left out, as the number of windows is bounded.",
+        "A forgery there is missed; --windows or --stride looks at more.",
+        False,
+    ),
+    "untested_crop": WarningText(
+        "The pictures were taken as they are ({}).",
+        "Where they are not cut like the training clips, scores mean nothing.",
+        False,
+    ),
+    "inputs": WarningText(
+        "{}.", "Scores are not comparable with those the calibration was fitted on.", False
+    ),
+}
+SERIOUS_LIMIT = 2  # this many serious warnings make the outcome inconclusive
+
+UNCALIBRATED = (
+    "The checkpoint carries no calibration: what its scores mean in probability was never measured, so no word "
+    "stronger than 'moderate' is used."
+)
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A number for reading: digits after the point as given, without trailing zeros."""
+    return f"{value:.{digits}f}".rstrip("0").rstrip(".") if digits else f"{value:.0f}"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 1:02:03.4 or 2:03.4."""
+    tenths = round(max(seconds, 0.0) * 10)
+    hours, rest = divmod(tenths, 36000)
+    minutes, rest = divmod(rest, 600)
+    head = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{head}:{rest // 10:02d}.{rest % 10}"
