@@ -6,6 +6,7 @@ import numpy as np
 
 from lipfd_jax.detection.hearing import Heard
 from lipfd_jax.detection.result import Caution
+from lipfd_jax.detection.settings import Settings
 from lipfd_jax.detection.stretches import Agreement
 from lipfd_jax.detection.words import WARNINGS, number
 from lipfd_jax.faces.framing import Square
@@ -98,3 +99,15 @@ def _frequency(share: float) -> float:
     import librosa
 
     return float(librosa.mel_frequencies(128, fmax=_HIGHEST)[min(round(share * 128), 127)])
+
+
+def choice_cautions(settings: Settings, left_out: int, judged_seconds: float) -> list[Caution]:
+    """Warnings about what was chosen and how little there was."""
+    found = []
+    if 0 < judged_seconds < SHORT_SECONDS:
+        found.append(caution("short", number(judged_seconds, 1)))
+    if left_out:
+        found.append(caution("left_out", str(left_out)))
+    if settings.crop == "none":
+        found.append(caution("untested_crop", "--crop=none"))
+    return found

