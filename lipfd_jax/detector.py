@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
@@ -12,8 +12,11 @@ from flax import nnx
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.store import Opened, open_model
 from lipfd_jax.mesh import batch_sharding, make_mesh, replicated
-from lipfd_jax.scoring import make_forward
+from lipfd_jax.scoring import make_forward, make_saliency
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
+
+if TYPE_CHECKING:
+    from lipfd_jax.detection.result import Result
 
 _PER_DEVICE = {"cpu": 2}  # windows at once: a CPU gains nothing from more
 _PER_ACCELERATOR = 8
@@ -34,6 +37,8 @@ class Detector:
     path: str  # where the checkpoint lies
     batch_size: int  # composites that go through the network together
     _run: Callable[[np.ndarray], Scored] = dataclasses.field(repr=False)  # exactly batch_size at once
+    fingerprint: str = ""  # of the weights
+    _map: Callable[[np.ndarray], np.ndarray] | None = dataclasses.field(default=None, repr=False)
 
     @classmethod
     def open(
@@ -58,7 +63,28 @@ class Detector:
             raise ValueError(f"batch_size={batch_size}: expected one or more")
         batch_size = -(-batch_size // mesh.size) * mesh.size
         opened = open_model(checkpoint, step=step, sharding=replicated(mesh))
-        return cls(opened.metadata, str(opened.path), batch_size, _program(opened, mesh))
+        return cls(
+            opened.metadata,
+            str(opened.path),
+            batch_size,
+            _program(opened, mesh),
+            opened.fingerprint,
+            _maps(opened, mesh),
+        )
+
+    def __call__(self, video: str | os.PathLike, **options: Any) -> "Result":
+        """Judges a video: faces found and cut, windows scored, reasons given.
+
+        Args:
+          video: any file that PyAV reads, of any length.
+          options: `sound`, another file to take the sound from; `settings`, a `detection.settings.Settings`.
+
+        Raises:
+          ClipError: the file can't be judged as a whole; the message names it and the reason.
+        """
+        from lipfd_jax.detection.single import detect  # and with it the libraries that decode videos
+
+        return detect(self, video, **options).result
 
     def score(self, composites: np.ndarray) -> np.ndarray:
         """Probabilities of a fake, (B,) float32, for composites (B, 1000, 2500, 3) uint8 RGB.
@@ -77,6 +103,12 @@ class Detector:
         parts = [self._padded(composites[start : start + self.batch_size]) for start in starts]
         empty = Scored(np.zeros(0, np.float32), np.zeros((0, 5, 3), np.float32))
         return Scored(*(np.concatenate(values) for values in zip(empty, *parts, strict=True)))
+
+    def saliency(self, composite: np.ndarray) -> np.ndarray | None:
+        """Where the score of one composite (1000, 2500, 3) uint8 hangs on: (50, 125) float32, as
+        `models.saliency` has it; None where this form of the checkpoint can't tell.
+        """
+        return None if self._map is None else self._map(_checked(composite[None]))[0]
 
     def _padded(self, composites: np.ndarray) -> Scored:
         """Scores up to `batch_size` composites; blank ones fill the batch, so that one program serves all."""
@@ -105,5 +137,14 @@ def _program(opened: Opened, mesh: jax.sharding.Mesh) -> Callable[[np.ndarray], 
     def run(composites: np.ndarray) -> Scored:
         results = jax.device_get(forward((state,), jax.device_put(composites, sharding)))
         return Scored(*(np.asarray(values, np.float32) for values in results))
+
+    return run
+
+
+def _maps(opened: Opened, mesh: jax.sharding.Mesh) -> Callable[[np.ndarray], np.ndarray]:
+    graph, state = nnx.split(opened.model)
+
+    def run(composites: np.ndarray) -> np.ndarray:
+        return np.asarray(jax.device_get(make_saliency(graph, mesh)((state,), composites)), np.float32)
 
     return run

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_PATIENCE = 0.2  # seconds that a window waits for those of other videos
+
 Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # composites to scores and region weights
 
 
@@ -47,7 +49,8 @@ class Batches:
         with self._turn:
             self._pending.append(request)
             self._turn.notify_all()
-            self._turn.wait_for(lambda: request.done or self._ready())
+            self._turn.wait_for(lambda: request.done or self._ready(), timeout=_PATIENCE)
+            self._turn.wait_for(lambda: request.done or not self._running)
             taken = [] if request.done else self._take()
         if taken:
             self._run(taken)

@@ -1,0 +1,8 @@
+"""Judges videos: python detect.py VIDEO_OR_FOLDER... --checkpoint=DIR, the same as `lipfd detect`."""
+
+import sys
+
+from lipfd_jax.cli import run
+
+if __name__ == "__main__":
+    run("detect", *sys.argv[1:])

@@ -1,0 +1,99 @@
+"""Judges videos: lipfd detect VIDEO_OR_FOLDER... --checkpoint=DIR [--output=DIR].
+
+Finds faces, cuts them like the training clips, scores windows of frames and sound, and writes result.json
+and report.html for each video. Exit codes: 0 no evidence found, 10 evidence of manipulation in one of the
+videos at least, 11 inconclusive or not judged, 1 error.
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import app, flags
+from absl import logging as absl_logging
+
+if TYPE_CHECKING:
+    from lipfd_jax.detection.settings import Settings
+    from lipfd_jax.detector import Detector
+
+NO_CHECKPOINT = """no checkpoint given. The authors publish their weights (ckpt.pth, about 1.8 GB) through
+their repository, https://github.com/AaronComo/LipFD, in the section Validation of its README. Convert them
+once (about 4 GB of memory, a few minutes):
+
+    lipfd convert ckpt.pth released
+
+and give --checkpoint=released. A run of `lipfd train`, or of `lipfd demo`, serves as well."""
+
+
+def main(argv: list[str]) -> None:
+    """Parses the flags and judges."""
+    given = flags.FLAGS
+    if len(argv) < 2:
+        raise app.UsageError("name a video or a folder of videos")
+    if not given.checkpoint:
+        sys.exit(f"error: {NO_CHECKPOINT}")
+    absl_logging.set_verbosity(absl_logging.WARNING)  # the libraries' own chatter
+    from lipfd_jax.detection.run import detect_all, exit_code, videos_in
+    from lipfd_jax.detection.settings import Settings
+    from lipfd_jax.detector import Detector
+    from lipfd_jax.faces.finders import MissingFinder
+
+    try:
+        settings = Settings(given.crop, given.windows, given.refined, given.stride)
+        videos = videos_in([Path(name) for name in argv[1:]])
+        if given.sound and len(videos) > 1:
+            raise ValueError("--sound goes with one video")
+        detector = Detector.open(given.checkpoint, step=given.step, batch_size=given.batch_size)
+        print(_expectation(detector, videos, settings), flush=True)
+        sound = Path(given.sound) if given.sound else None
+        lines = detect_all(
+            detector, videos, Path(given.output), sound=sound, settings=settings, table=given.csv
+        )
+    except (ValueError, OSError, MissingFinder) as error:  # ours name the file and what to do
+        sys.exit(f"error: {error}")
+    for line in lines:
+        if line.folder:
+            print(f"report: {line.folder / 'report.html'}")
+    sys.exit(exit_code(lines))
+
+
+def _expectation(detector: "Detector", videos: list[Path], settings: "Settings") -> str:
+    """How long it will take, by a trial of the model on this machine."""
+    import numpy as np
+
+    from lipfd_jax.detection.estimate import expected_seconds, readable
+    from lipfd_jax.vocabulary import COMPOSITE_SHAPE
+
+    blank = np.zeros((detector.batch_size, *COMPOSITE_SHAPE), np.uint8)
+    detector.predict(blank)  # compiles
+    begin = time.perf_counter()
+    detector.predict(blank)
+    per_window = (time.perf_counter() - begin) / len(blank)
+    seconds, length = expected_seconds(videos, settings, per_window)
+    return f"{len(videos)} videos of {readable(length)} in all: expected to take about {readable(seconds)}"
+
+
+def define_flags() -> None:
+    """Defines the flags of this command."""
+    flags.DEFINE_string(
+        "checkpoint",
+        None,
+        "A training run's workdir (its best step), one of its steps, or a converted checkpoint.",
+    )
+    flags.DEFINE_integer("step", None, "Which step of a run; by default the best by validation AUC.")
+    flags.DEFINE_string("output", "detected", "Folder for the results, one folder each.")
+    flags.DEFINE_string("sound", None, "Take the sound from this file instead of the video.")
+    flags.DEFINE_enum(
+        "crop", "auto", ["auto", "none"], "auto: find and cut faces; none: the pictures are cut already."
+    )
+    flags.DEFINE_integer("windows", 60, "Windows scored at first, spread over the faces.", lower_bound=1)
+    flags.DEFINE_integer("refined", 30, "More windows around suspicions.", lower_bound=0)
+    flags.DEFINE_float("stride", 0.0, "Full coverage: a window every so many seconds.", lower_bound=0)
+    flags.DEFINE_integer("batch_size", None, "Windows at once, over all devices.")
+    flags.DEFINE_bool("csv", False, "Write results.csv too.")
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(main)

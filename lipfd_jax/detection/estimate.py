@@ -1,0 +1,56 @@
+"""How long judging will take, by what the files say of themselves and a trial of the model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lipfd_jax.detection.choice import CLIP_SECONDS
+from lipfd_jax.detection.settings import Settings
+from lipfd_jax.faces.scan import MAX_HOURS, SAMPLES_PER_SECOND
+from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.preprocessing.containers import opened
+from lipfd_jax.vocabulary import WINDOWS_PER_CLIP
+
+# Seconds of one core, measured on clips of 224x224 to 1920x1080; a rough guide.
+_PER_FRAME, _PER_PIXEL = 0.0005, 4e-9
+_PER_SAMPLE = 0.025  # looking for faces
+_PER_WINDOW = 0.01  # cutting frames and putting the composite together
+
+
+def expected_seconds(
+    videos: Sequence[Path], settings: Settings, seconds_per_window: float
+) -> tuple[float, float]:
+    """Seconds that judging these videos takes, and how long they last; unreadable files count none."""
+    total = length = 0.0
+    for path in videos:
+        seconds, pixels = _probe(path)
+        rate = 30.0
+        looking = rate * (_PER_FRAME + pixels * _PER_PIXEL) + SAMPLES_PER_SECOND * _PER_SAMPLE
+        total += seconds * looking + _windows(seconds, settings) * (seconds_per_window + _PER_WINDOW)
+        length += seconds
+    return total, length
+
+
+def _windows(seconds: float, settings: Settings) -> float:
+    if settings.stride > 0:
+        return seconds / settings.stride
+    return min(max(WINDOWS_PER_CLIP, WINDOWS_PER_CLIP * seconds / CLIP_SECONDS), settings.windows)
+
+
+def _probe(path: Path) -> tuple[float, int]:
+    """Seconds and pixels that a file's header promises; 0 where it can't be opened."""
+    try:
+        with opened(path) as container:
+            stream = container.streams.best("video")
+            if stream is None or stream.codec_context is None:
+                return 0.0, 0
+            seconds = (container.duration or 0) / 1e6
+            return min(max(seconds, 0.0), MAX_HOURS * 3600), stream.width * stream.height
+    except ClipError:
+        return 0.0, 0
+
+
+def readable(seconds: float) -> str:
+    """A span of time in words."""
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
