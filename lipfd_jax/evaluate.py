@@ -1,7 +1,9 @@
 """Evaluates a checkpoint: lipfd evaluate --checkpoint=DIR --data=DIR --output=DIR."""
 
+import functools
 import os
 import sys
+from pathlib import Path
 
 from absl import app, flags
 from absl import logging as absl_logging
@@ -10,6 +12,8 @@ from lipfd_jax.data.sources import open_source
 from lipfd_jax.evaluation.bootstrap import Drawing
 from lipfd_jax.evaluation.calibrate import calibrate
 from lipfd_jax.evaluation.fitting import Fit
+from lipfd_jax.evaluation.grid import Named, evaluate_grid
+from lipfd_jax.evaluation.grid_table import write_grid
 from lipfd_jax.evaluation.pooling import MEAN, Pooling
 from lipfd_jax.evaluation.run import Options, evaluate
 from lipfd_jax.kernels.choice import SETTINGS
@@ -38,26 +42,45 @@ def main(argv: list[str]) -> None:
             examples=given.examples,
             kernels=given.kernels,
         )
-        source = open_source(given.data, split=given.split, builder_config=given.builder_config)
-        if given.fit:
-            fit = Fit(given.fit_kind, options.pooling or MEAN, given.target_fpr)
-            calibrate(given.checkpoint, source, given.output, step=given.step, fit=fit, options=options)
-        else:
-            evaluate(given.checkpoint, source, given.output, step=given.step, options=options)
+        _run(given, options)
     except (ValueError, OSError) as error:  # ours name the file and what to do
         sys.exit(f"error: {error}")
 
 
+def _run(given: flags.FlagValues, options: Options) -> None:
+    """One checkpoint on one data set, with --fit to calibrate it; or each on each."""
+    checkpoints, data = [[Named.parse(text) for text in texts] for texts in (given.checkpoint, given.data)]
+    open_data = functools.partial(open_source, split=given.split, builder_config=given.builder_config)
+    if len(checkpoints) > 1 or len(data) > 1:
+        if given.fit:
+            raise ValueError("--fit takes one --checkpoint and one --data")
+        found = evaluate_grid(
+            checkpoints, data, given.output, open_data=open_data, step=given.step, options=options
+        )
+        if found:
+            write_grid(found, Path(given.output))
+    elif given.fit:
+        fit = Fit(given.fit_kind, options.pooling or MEAN, given.target_fpr)
+        source = open_data(data[0].path)
+        calibrate(checkpoints[0].path, source, given.output, step=given.step, fit=fit, options=options)
+    else:
+        evaluate(checkpoints[0].path, open_data(data[0].path), given.output, step=given.step, options=options)
+
+
 def define_flags() -> None:
     """Defines the flags of this command."""
-    flags.DEFINE_string(
+    flags.DEFINE_multi_string(
         "checkpoint",
         None,
-        "A training run's workdir (its best step), one of its steps, or a converted checkpoint.",
+        "A training run's workdir (its best step), one of its steps, or a converted checkpoint. Several, as "
+        "PATH or NAME=PATH, are each evaluated on each --data, and a table is made.",
     )
     flags.DEFINE_integer("step", None, "Which step of a run; by default the best by validation AUC.")
-    flags.DEFINE_string(
-        "data", None, "TFDS data_dir, or a folder of composites (0_real/NAME_J.png, 1_fake/NAME_J.png)."
+    flags.DEFINE_multi_string(
+        "data",
+        None,
+        "TFDS data_dir, or a folder of composites (0_real/NAME_J.png, 1_fake/NAME_J.png). May be given "
+        "several times, as PATH or NAME=PATH.",
     )
     flags.DEFINE_string("builder_config", None, "Which built config, where data_dir holds several.")
     flags.DEFINE_string("split", "test", "Split of a TFDS build; slices like test[:100] work.")

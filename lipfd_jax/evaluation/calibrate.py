@@ -37,13 +37,13 @@ def calibrate(
     if options.threshold is not None:
         raise ValueError(f"threshold={options.threshold}: fitting chooses it; give target_fpr instead")
     plain = dataclasses.replace(options, calibrated=False, pooling=fit.pooling)
-    scores = evaluate(checkpoint, source, output, step=step, options=plain)
+    done = evaluate(checkpoint, source, output, step=step, options=plain)
     kept: list[Calibration] = []
 
     def store() -> None:
         held = read_evaluated(output)
         found = fit_calibration(
-            scores, fit, weights=held.weights, data=held.data, data_fingerprint=held.records
+            done.scores, fit, weights=held.weights, data=held.data, data_fingerprint=held.records
         )
         write_calibration(held.checkpoint, found)
         print(f"\n{_told(found)}\nstored in {held.checkpoint}")

@@ -14,7 +14,7 @@ from lipfd_jax.evaluation.metrics import released_figures
 from lipfd_jax.evaluation.metrics_file import metrics_csv, metrics_json, videos_csv
 from lipfd_jax.evaluation.report import write_report
 from lipfd_jax.evaluation.scores import Scores
-from lipfd_jax.evaluation.summary import summarise
+from lipfd_jax.evaluation.summary import Summary, summarise
 from lipfd_jax.evaluation.table import summary_table
 from lipfd_jax.pages.rendering import Section
 
@@ -31,7 +31,7 @@ def write_results(
     others: Scores | None = None,
     others_name: str = "the other scores",
     pictures: Sequence[ReportPicture] = (),
-) -> dict:
+) -> Summary:
     """Prints the tables of scores and writes metrics.json and report.html, each whole or not at all.
 
     Args:
@@ -44,7 +44,7 @@ def write_results(
       pictures: examples for the report.
 
     Returns:
-      The content of metrics.json.
+      All figures.
 
     Raises:
       ScoresError: the two sides disagree about a window's label, or hold one twice.
@@ -59,7 +59,7 @@ def write_results(
         figures["comparison"] = comparison_json(comparison)
         sections = [_section(comparison, others_name)]
     if output is None:
-        return figures
+        return summary
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
     files.write_json(output / metrics_file.NAME, figures)
@@ -76,7 +76,7 @@ def write_results(
         summary=summary,
     )
     print(f"\nreport: {report}")
-    return figures
+    return summary
 
 
 def _section(comparison: Comparison, name: str) -> Section:

@@ -26,6 +26,7 @@ from lipfd_jax.evaluation.results import write_results
 from lipfd_jax.evaluation.score import Run, score_source
 from lipfd_jax.evaluation.scores import Scores, read_scores
 from lipfd_jax.evaluation.skipped import read_skipped, unscored_videos
+from lipfd_jax.evaluation.summary import Summary
 from lipfd_jax.locks import locked
 from lipfd_jax.mesh import connect, make_mesh, replicated
 from lipfd_jax.models.inputs import mismatch
@@ -58,6 +59,14 @@ class Options:
 DEFAULTS = Options()
 
 
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What came out."""
+
+    scores: Scores
+    summary: Summary
+
+
 def evaluate(
     checkpoint: str,
     source: RecordSource,
@@ -65,12 +74,13 @@ def evaluate(
     *,
     step: int | None = None,
     options: Options = DEFAULTS,
-) -> Scores | None:
+) -> Evaluation | None:
     """Scores every record of a source with a checkpoint and writes what there is to know.
 
     Into `output`: scores.csv row by row (an interrupted evaluation of the same weights and records goes on
     where it stopped), metrics.json, metrics.csv, videos.csv and report.html. Prints the tables. Several
-    processes (`processes.initialise`) share the scoring; the first one writes and returns the scores.
+    processes (`processes.initialise`) share the scoring; the first one writes, and the
+    others return None.
 
     Raises:
       CheckpointError: the checkpoint can't be opened.
@@ -103,7 +113,7 @@ def evaluate(
         if scores is None:
             return None
         print()
-        write_results(
+        summary = write_results(
             scores,
             folder,
             notes=notes | _skipped_notes(folder, scores),
@@ -115,7 +125,7 @@ def evaluate(
         )
         finish(folder)
         print(f"scores: {folder / SCORES}")
-    return scores
+    return Evaluation(scores, summary)
 
 
 def _refuse_fitted_on(calibration: Calibration | None, held: Identity) -> None:

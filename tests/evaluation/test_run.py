@@ -39,7 +39,7 @@ def _save(path, inputs=RELEASED, seed=0, windows="released"):
 
 
 def evaluate(checkpoint, source, output, options=None):
-    return run.evaluate(str(checkpoint), source, output, options=options or Options())
+    return run.evaluate(str(checkpoint), source, output, options=options or Options()).scores
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,119 @@
+"""Several checkpoints on several data sets: every pair evaluated, and which are certainly the best.
+
+A checkpoint is marked as the best of a data set only where the paired intervals of its AUC minus each
+other's lie above 0 (per pair, not corrected for the number of pairs).
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lipfd_jax.checkpoints.store import find_checkpoint
+from lipfd_jax.data.sources import RecordSource
+from lipfd_jax.evaluation.bootstrap import DRAWING, Drawing, difference_intervals
+from lipfd_jax.evaluation.pooling import VideoScores, video_scores
+from lipfd_jax.evaluation.run import DEFAULTS, Evaluation, Options, evaluate
+
+_SEPARATORS = ("/", "\\", "\0")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A checkpoint or a data set, and what the table and its folder call it."""
+
+    name: str
+    path: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Named":
+        """From NAME=PATH, or a path alone, whose last part is the name. ValueError for an unfit name."""
+        name, separator, path = text.partition("=")
+        if not separator or any(mark in name for mark in _SEPARATORS):
+            name, path = Path(text.rstrip("/")).name, text
+        if not name.strip() or not name.isprintable() or name.startswith(".") or not path:
+            raise ValueError(f"{text!r}: expected NAME=PATH with a name fit for a folder, or a path")
+        return cls(name, path)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Evaluations by (checkpoint, data set), and for each data set the certainly best checkpoint, if any."""
+
+    checkpoints: tuple[str, ...]
+    datasets: tuple[str, ...]
+    cells: Mapping[tuple[str, str], Evaluation]
+    best: Mapping[str, str]
+
+
+def evaluate_grid(
+    checkpoints: Sequence[Named],
+    datasets: Sequence[Named],
+    output: str | os.PathLike,
+    *,
+    open_data: Callable[[str], RecordSource],
+    step: int | None = None,
+    options: Options = DEFAULTS,
+) -> Grid | None:
+    """Evaluates every checkpoint on every data set, each pair into OUTPUT/CHECKPOINT/DATA.
+
+    Scores that are there already stay, so a run that stopped goes on. Everything is looked up before
+    anything is scored, so that a wrong path is found at once. None on processes other than the first.
+
+    Args:
+      open_data: from a data set's path to its records.
+
+    Raises:
+      ValueError: two of one name, a comparison with somebody's scores asked for, and as `evaluate`.
+    """
+    for named in (checkpoints, datasets):
+        names = [one.name for one in named]
+        if len(set(names)) < len(names):
+            raise ValueError(f"{', '.join(names)}: two of one name; tell them apart by NAME=PATH")
+    if options.against:
+        raise ValueError(f"{options.against}: somebody's scores compare with one checkpoint on one data set")
+    for one in checkpoints:
+        find_checkpoint(one.path, step)
+    sources = {one.name: open_data(one.path) for one in datasets}
+    cells = {}
+    for checkpoint in checkpoints:
+        for name, source in sources.items():
+            folder = Path(output) / checkpoint.name / name
+            done = evaluate(checkpoint.path, source, folder, step=step, options=options)
+            if done:
+                cells[checkpoint.name, name] = done
+    return grid(cells, options.drawing) if cells else None
+
+
+def grid(cells: Mapping[tuple[str, str], Evaluation], drawing: Drawing = DRAWING) -> Grid:
+    """Puts evaluations together; every checkpoint must be there on every data set."""
+    checkpoints, datasets = (tuple(dict.fromkeys(names)) for names in zip(*cells, strict=True))
+    best = {}
+    for data in datasets:
+        column = {name: cells[name, data] for name in checkpoints}
+        leading = max(column, key=lambda name: _auc(column[name]))
+        others = [one for name, one in column.items() if name != leading]
+        if others and all(_is_better(column[leading], other, drawing) for other in others):
+            best[data] = leading
+    return Grid(checkpoints, datasets, cells, best)
+
+
+def _auc(one: Evaluation) -> float:
+    found = one.summary.videos.metrics.auc
+    return -1.0 if found is None else found
+
+
+def _is_better(one: Evaluation, other: Evaluation, drawing: Drawing) -> bool:
+    """Whether the interval of the difference in AUC, over the videos that both scored, lies above 0."""
+    a, b = (_videos(side) for side in (one, other))
+    _, ours, theirs = np.intersect1d(a.video, b.video, assume_unique=True, return_indices=True)
+    labels, sources = a.label[ours], a.source[ours]
+    thresholds = (one.summary.decision.threshold, other.summary.decision.threshold)
+    found = difference_intervals(labels, a.score[ours], b.score[theirs], sources, thresholds, drawing)["auc"]
+    return found is not None and found[0] > 0
+
+
+def _videos(one: Evaluation) -> VideoScores:
+    return video_scores(one.scores, one.summary.decision.pooling, one.summary.decision.calibration)
