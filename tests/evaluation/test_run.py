@@ -18,6 +18,8 @@ from lipfd_jax.evaluation import run, skipped
 from lipfd_jax.evaluation.bootstrap import Drawing
 from lipfd_jax.evaluation.calibrate import calibrate
 from lipfd_jax.evaluation.fitting import Fit
+from lipfd_jax.evaluation.grid import Named, evaluate_grid
+from lipfd_jax.evaluation.grid_table import write_grid
 from lipfd_jax.evaluation.predict import Chosen, predict
 from lipfd_jax.locks import InUse, locked
 from lipfd_jax.mesh import make_mesh
@@ -300,3 +302,24 @@ def test_a_calibration_is_fitted_stored_applied_and_not_tested_on_itself(composi
         assert float(video["score"]) == pytest.approx(float(found.probability(float(video["pooled"]))))
         assert abs(float(video["log10_lr"])) <= np.log10(min(found.sources_real, found.sources_fake))
     evaluate(checkpoint, PictureFolder(validation), tmp_path / "plain", Options(calibrated=False))
+
+
+def test_each_checkpoint_on_each_data_set(checkpoint, composites, tmp_path):
+    others = _save(tmp_path / "other", seed=1)
+    found = evaluate_grid(
+        [Named("one", checkpoint), Named("other", str(others))],
+        [Named("drawn", str(composites))],
+        tmp_path / "out",
+        open_data=PictureFolder,
+        options=Options(),
+    )
+    write_grid(found, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "one",
+        "other",
+        "table.csv",
+        "table.html",
+        "table.md",
+    ]
+    assert (tmp_path / "out" / "other" / "drawn" / "report.html").exists()
+    assert "drawn: 6 real and 6 fake videos" in (tmp_path / "out" / "table.md").read_text()
