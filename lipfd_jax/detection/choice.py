@@ -40,16 +40,22 @@ def first_choice(
 
 
 def _counts(available: list[int], seconds: np.ndarray, windows: int) -> list[int]:
-    """Windows for each track: ten in 8 s, scaled down to the budget, the longest-lived tracks first."""
-    wanted = np.array([max(WINDOWS_PER_CLIP, round(WINDOWS_PER_CLIP * s / CLIP_SECONDS)) for s in seconds])
-    wanted = np.minimum(wanted, available) if len(wanted) else np.zeros(0, int)
-    scale = min(1.0, windows / max(int(wanted.sum()), 1))
+    """Windows for each track: ten in 8 s while the budget lasts; beyond it a few each, the rest by length.
+
+    Where there is not even enough for a few each, the longest-lived tracks get them.
+    """
+    wanted = [
+        min(count, max(WINDOWS_PER_CLIP, round(WINDOWS_PER_CLIP * lasting / CLIP_SECONDS)))
+        for count, lasting in zip(available, seconds, strict=True)
+    ]
     counts, left = [0] * len(available), windows
     for index in sorted(range(len(available)), key=lambda i: -seconds[i]):
-        count = min(max(int(wanted[index] * scale), min(FEWEST, available[index])), left)
-        counts[index] = count if count >= min(FEWEST, available[index]) else 0
-        left -= counts[index]
-    return counts
+        few = min(FEWEST, wanted[index])
+        if few <= left:
+            counts[index], left = few, left - few
+    missing = np.array([w - c if c else 0 for w, c in zip(wanted, counts, strict=True)])
+    share = min(1.0, left / max(int(missing.sum()), 1))
+    return [count + int(more * share) for count, more in zip(counts, missing, strict=True)]
 
 
 def _spread(starts: np.ndarray, count: int) -> np.ndarray:

@@ -1,0 +1,40 @@
+"""Frames of windows: the same whether decoded through or sought."""
+
+import numpy as np
+import pytest
+
+from lipfd_jax.detection import footage
+from lipfd_jax.detection.footage import Wanted, read_windows
+from lipfd_jax.faces.framing import Square
+from lipfd_jax.faces.scan import scan
+from lipfd_jax.preprocessing.video import read_frames
+
+
+@pytest.fixture(scope="module")
+def video(film, tmp_path_factory):
+    rng = np.random.default_rng(0)
+    pictures = [np.full((64, 96, 3), value, np.uint8) for value in rng.integers(0, 255, 300)]
+    return film(tmp_path_factory.mktemp("footage") / "a.mp4", pictures)
+
+
+@pytest.mark.parametrize("jump", [0.1, 3.0, 1000.0])
+def test_windows_hold_the_frames_they_name(video, jump, monkeypatch):
+    monkeypatch.setattr(footage, "_SEEK_SECONDS", jump)
+    starts = [0, 3, 130, 132, 295]
+    found = {
+        window.start: frames
+        for window, frames in read_windows(
+            video, scan(video, None), [Wanted(0, s, None, reduce=False) for s in starts[::-1]]
+        )
+    }
+    assert list(found) == starts
+    pictures = read_frames(video, range(300)).pictures
+    for start, frames in found.items():
+        np.testing.assert_array_equal(frames, [pictures[start + k] for k in range(5)])
+
+
+def test_two_faces_of_one_window_are_cut_each(video):
+    wanted = [Wanted(0, 10, Square(0, 0, 40)), Wanted(1, 10, Square(50, 10, 30))]
+    (a, left), (b, right) = read_windows(video, scan(video, None), wanted)
+    assert (a.track, left.shape) == (0, (5, 40, 40, 3))
+    assert (b.track, right.shape) == (1, (5, 30, 30, 3))

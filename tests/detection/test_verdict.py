@@ -1,0 +1,84 @@
+"""Evidence and outcomes by hand-worked values."""
+
+import math
+
+import numpy as np
+import pytest
+
+from lipfd_jax.checkpoints.calibration import Calibration
+from lipfd_jax.detection import verdict
+from lipfd_jax.detection.cautions import caution
+from lipfd_jax.detection.result import Evidence
+from lipfd_jax.detection.words import OUTCOMES
+
+CALIBRATION = Calibration(
+    kind="temperature", slope=1.0, intercept=0.0, pooling="mean", top=None, threshold=0.5,
+    threshold_choice="equal error rate", prior=0.5, data="drawn", data_fingerprint="x", videos=2000,
+    sources_real=1000, sources_fake=1000, false_positive_rate=0.05, false_negative_rate=0.1, weights="w",
+    date="2026-01-01",
+)  # fmt: skip
+
+
+def _outcome(score, calibration=CALIBRATION, cautions=()):
+    return verdict.outcome(verdict.evidence([score], calibration), calibration, cautions)
+
+
+def test_evidence_is_the_calibrations():
+    found = verdict.evidence([0.8, 0.9, 1.0], CALIBRATION)
+    assert found.score == pytest.approx(0.9)
+    assert found.log10_likelihood_ratio == pytest.approx(math.log10(9))  # odds 9 to 1, at even prior odds
+    assert found.probability == pytest.approx(0.9)
+
+
+def test_outcomes_with_a_calibration():
+    assert _outcome(0.999) == "strong"  # 999 times
+    assert _outcome(0.95) == "moderate"  # 19 times
+    assert _outcome(0.8) == "inconclusive"  # 4 times
+    assert _outcome(0.3) == "none"
+    assert verdict.outcome(verdict.NOTHING, CALIBRATION) == "not_judged"
+
+
+def test_no_strong_word_without_a_calibration():
+    assert _outcome(1.0, None) == "moderate"
+    assert _outcome(0.7, None) == "inconclusive"
+    assert _outcome(0.2, None) == "none"
+
+
+def test_two_serious_warnings_make_anything_inconclusive():
+    serious = [caution("small_face", "100"), caution("low_frame_rate", "10")]
+    assert _outcome(0.999, cautions=serious[:1]) == "strong"
+    assert _outcome(0.999, cautions=serious) == "inconclusive"
+    assert _outcome(0.1, cautions=serious) == "inconclusive"
+    assert _outcome(0.999, cautions=[caution("narrow_sound", "8")] * 3) == "strong"
+
+
+def test_of_several_faces_the_mean_of_the_ratios_counts():
+    faces = [Evidence(0.9, 1.0, 0.9), Evidence(0.1, -1.0, 0.1), Evidence(None, None, None)]
+    found = verdict.combined(faces, CALIBRATION)
+    assert found.score == 0.9
+    assert found.log10_likelihood_ratio == pytest.approx(math.log10((10 + 0.1) / 2))
+    assert found.probability == pytest.approx(5.05 / 6.05)
+
+
+def test_never_is_a_video_called_authentic():
+    for text in OUTCOMES.values():
+        assert "authentic" not in " ".join(text).lower()
+    assert "proves nothing" in OUTCOMES["none"].caveat
+
+
+def test_the_curve_is_a_median_and_keeps_edges():
+    middles = np.arange(0, 10, 0.25)
+    scores = np.where(middles < 5, 0.1, 0.9)
+    scores[8] = 1.0  # a single odd window
+    smooth = verdict.curve(middles, scores)
+    assert smooth[8] == pytest.approx(0.1)
+    (found,) = verdict.suspicions(middles, smooth, None)
+    assert (found.start, found.score) == (pytest.approx(4.875), 0.9)
+    assert found.end == pytest.approx(9.75 + 0.1)
+
+
+def test_a_gap_ends_a_suspicious_stretch():
+    middles = np.array([1.0, 1.5, 9.0, 9.5])
+    first, second = verdict.suspicions(middles, np.full(4, 0.9), None)
+    assert (first.start, first.end) == (pytest.approx(0.9), pytest.approx(1.6))
+    assert (second.start, second.end) == (pytest.approx(8.9), pytest.approx(9.6))
