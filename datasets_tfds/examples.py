@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from datasets_tfds.settings import Settings
-from lipfd_jax.listing.clips import ClipError, Composites, Item
+from lipfd_jax.listing.clips import Clip, ClipError, Composites, Item
 from lipfd_jax.preprocessing import encoding, extraction
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, LABELS
 
@@ -59,7 +59,7 @@ def examples(item: Item, settings: Settings) -> Examples:
     """
     if isinstance(item, Composites):
         return _from_composites(item, settings)
-    found = extraction.extract(item, settings.windows, settings.damaged)
+    found = _extracted(item, settings)
     records = []
     for window in found.cut_windows:
         fields = _fields(item, window.index, window.start_frame, window.fps, settings.windows)
@@ -68,6 +68,14 @@ def examples(item: Item, settings: Settings) -> Examples:
         fields |= encoding.encode(window, settings.encoding, effort=settings.effort)
         records.append((key(item.video, window.index), fields))
     return Examples(tuple(records), tuple(found.warnings))
+
+
+def _extracted(clip: Clip, settings: Settings) -> extraction.Extraction:
+    if settings.crop == "none":
+        return extraction.extract(clip, settings.windows, settings.damaged)
+    from lipfd_jax.faces.extraction import extract_face  # and its libraries, which are an extra
+
+    return extract_face(clip)
 
 
 def _from_composites(item: Composites, settings: Settings) -> Examples:

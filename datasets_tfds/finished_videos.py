@@ -56,6 +56,7 @@ def path_of(item: Item, settings: Settings, folder: pathlib.Path) -> pathlib.Pat
         settings.effort,
         settings.windows,
         settings.damaged,
+        settings.crop,
         dataclasses.asdict(item),
         stats,
     ]

@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from datasets_tfds.settings import Settings, changed, named_settings
+from datasets_tfds.settings import CROPS, Settings, changed, named_settings
 from lipfd_jax.listing.folder import LINKS
 from lipfd_jax.preprocessing.containers import DAMAGED
 
@@ -14,6 +14,8 @@ _CHANGES = (
     "splits_csv",
     "clips_csv",
     "links",
+    "damaged",
+    "crop",
 )  # that are settings
 
 
@@ -30,6 +32,7 @@ def define() -> None:
     flags.DEFINE_string("splits_csv", None, "follow this split (see datasets_tfds.splits)")
     flags.DEFINE_string("clips_csv", None, "layout folder: the CSV, relative to manual_dir")
     flags.DEFINE_enum("links", None, LINKS, "whether links may lead out of a folder of your own")
+    flags.DEFINE_enum("crop", None, CROPS, "faces: cut windows to the face, framed like AVLips")
     flags.DEFINE_enum("damaged", None, DAMAGED, "clips of which a decoder reports damage")
 
 

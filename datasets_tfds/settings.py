@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import itertools
 import pathlib
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from lipfd_jax.listing.folder import LINKS, Links
 from lipfd_jax.listing.layouts import Layout
@@ -12,12 +12,16 @@ from lipfd_jax.preprocessing.containers import DAMAGED, Damaged
 from lipfd_jax.preprocessing.encoding import Encoding
 from lipfd_jax.vocabulary import SPLITS, WINDOWS, WindowsMode
 
+Crop = Literal["none", "faces"]
+CROPS = get_args(Crop)
+
 _CHOICES = {
     "layout": get_args(Layout),
     "encoding": get_args(Encoding),
     "windows": WINDOWS,
     "links": LINKS,
     "damaged": DAMAGED,
+    "crop": CROPS,
 }
 
 
@@ -36,6 +40,7 @@ class Settings:
     clips_csv: str = "clips.csv"  # layout folder: the CSV that describes it, relative to manual_dir
     links: Links = "refuse"  # whether links may lead out of the data folder
     damaged: Damaged = "refuse"  # clips of which a decoder reports damage; kept ones carry a warning
+    crop: Crop = "none"  # faces: windows are cut to the face seen longest, framed like AVLips
     videos_per_shard: int = 64
 
     def __post_init__(self) -> None:
@@ -48,6 +53,8 @@ class Settings:
             raise ValueError(f"fractions {shares}: expected three shares of {SPLITS} that add up to 1")
         if not 0 <= self.effort <= 6:
             raise ValueError(f"effort {self.effort}: expected 0 to 6")
+        if self.crop == "faces" and (self.layout == "official_val" or self.windows != "paper"):
+            raise ValueError(f"crop faces: needs videos and paper windows, not {self.name}")
         if self.videos_per_shard < 1:
             raise ValueError(f"videos_per_shard {self.videos_per_shard}: expected 1 or more")
 

@@ -37,7 +37,6 @@ def main(argv: list[str]) -> None:
     from lipfd_jax.detection.run import detect_all, exit_code, videos_in
     from lipfd_jax.detection.settings import Settings
     from lipfd_jax.detector import Detector
-    from lipfd_jax.faces.finders import MissingFinder
 
     try:
         settings = Settings(given.crop, given.windows, given.refined, given.stride)
@@ -50,7 +49,7 @@ def main(argv: list[str]) -> None:
         lines = detect_all(
             detector, videos, Path(given.output), sound=sound, settings=settings, table=given.csv
         )
-    except (ValueError, OSError, MissingFinder) as error:  # ours name the file and what to do
+    except (ValueError, OSError) as error:  # ours name the file and what to do
         sys.exit(f"error: {error}")
     for line in lines:
         if line.folder:

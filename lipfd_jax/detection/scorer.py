@@ -11,11 +11,11 @@ import numpy as np
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.detection import choice, verdict
 from lipfd_jax.detection.batches import Predict
-from lipfd_jax.detection.footage import Wanted, read_windows
 from lipfd_jax.detection.hearing import Heard
 from lipfd_jax.detection.result import WindowScore
 from lipfd_jax.detection.settings import Settings
 from lipfd_jax.detection.stretches import boundaries
+from lipfd_jax.faces.footage import Wanted, read_windows
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack

@@ -63,7 +63,7 @@ class Face:
 Finder = Callable[[np.ndarray], list[Face]]  # from a picture (height, width, 3) uint8 RGB
 
 
-class MissingFinder(ImportError):
+class MissingFinder(OSError):
     """No face detector is installed."""
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lipfd_jax.detection import footage
-from lipfd_jax.detection.footage import Wanted, read_windows
+from lipfd_jax.faces import footage
+from lipfd_jax.faces.footage import Wanted, read_windows
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.scan import scan
 from lipfd_jax.preprocessing.video import read_frames

