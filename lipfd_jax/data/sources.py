@@ -126,7 +126,7 @@ class PictureFolder:
         self.pictures = sorted(found, key=natsort_keygen(lambda p: (p.parent.name, p.name)))
         if not self.pictures:
             raise FileNotFoundError(f"{folder}: no pictures named NAME_J.png in 0_real or 1_fake")
-        self.windows = noted_windows(folder)
+        self.windows = noted_windows(self.folder)
 
     def __len__(self) -> int:
         return len(self.pictures)
