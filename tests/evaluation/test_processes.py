@@ -1,0 +1,77 @@
+"""Two processes that share one evaluation, as people start it: the same scores as one process gives."""
+
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def _start(checkpoint, data, output, process=None, port=0, *flags):
+    command = [sys.executable, "evaluate.py", f"--checkpoint={checkpoint}", f"--data={data}"]
+    command += [f"--output={output}", "--batch_size=4", "--examples=1", "--draws=10", *flags]
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
+    if process is not None:
+        environment |= {
+            "LIPFD_DISTRIBUTED": "1",
+            "JAX_COORDINATOR_ADDRESS": f"localhost:{port}",
+            "JAX_NUM_PROCESSES": "2",
+            "JAX_PROCESS_ID": str(process),
+        }
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def _both(*arguments):
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    processes = [_start(*arguments, process, port) for process in range(2)]
+    return [(process.communicate(timeout=240)[0], process.returncode) for process in processes]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    import dataclasses
+
+    from flax import nnx
+
+    from lipfd_jax.checkpoints.metadata import Metadata
+    from lipfd_jax.checkpoints.store import save_model
+    from lipfd_jax.models.inputs import RELEASED
+    from lipfd_jax.models.lipfd import LipFD, ModelConfig
+
+    inputs = dataclasses.replace(RELEASED, picture_size=80, crop_size=32)
+    config = ModelConfig("vit_tiny", "resnet_tiny", inputs)
+    path = tmp_path_factory.mktemp("checkpoint") / "model"
+    weights = nnx.to_pure_dict(nnx.state(LipFD(config, rngs=nnx.Rngs(0))))
+    save_model(path, weights, Metadata(model=config, windows="released", origin="a test"))
+    return path
+
+
+def test_two_processes_share_the_work(checkpoint, composites, tmp_path):
+    found = _both(checkpoint, composites, tmp_path / "shared")
+    assert [code for _, code in found] == [0, 0], found
+    assert "report:" in found[0][0]
+    assert "report:" not in found[1][0]
+    alone = _start(checkpoint, composites, tmp_path / "alone")
+    alone.communicate(timeout=240)
+    assert alone.returncode == 0
+    rows = [(tmp_path / name / "scores.csv").read_text().splitlines() for name in ("shared", "alone")]
+    assert len(rows[0]) == len(rows[1]) == 13
+    for ours, theirs in zip(*(map(str.split, side, [","] * 13) for side in rows), strict=True):
+        assert ours[:2] + ours[3:] == theirs[:2] + theirs[3:]
+        if ours[2] != "score":
+            assert float(ours[2]) == pytest.approx(float(theirs[2]), abs=1e-5)
+
+
+def test_what_the_first_process_refuses_stops_both(checkpoint, composites, tmp_path):
+    (tmp_path / "scores.csv").write_text("a diary\n")
+    found = _both(checkpoint, composites, tmp_path)
+    assert [code for _, code in found] == [1, 1], found
+    assert all("no evaluated.json" in output for output, _ in found)
