@@ -47,6 +47,11 @@ def gather(values: list) -> list:
     ]
 
 
+def anywhere(said: bool) -> bool:
+    """Whether any process says so; every process must ask. Waits for the devices where there are several."""
+    return any(gather([said]))
+
+
 def from_first(value: Any) -> Any:
     """The first process's plain value, on all; every process must call it."""
     return gather([value] if is_first() else [])[0]

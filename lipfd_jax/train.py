@@ -10,6 +10,7 @@ from absl import app, flags
 from absl import logging as absl_logging
 
 from lipfd_jax.checkpoints.pretrained import settings_for
+from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.experiments import flag as experiment_flag
 from lipfd_jax.kernels.choice import SETTINGS
 from lipfd_jax.processes import initialise
@@ -18,8 +19,9 @@ from lipfd_jax.training.loop import Diverged, train
 
 logger = logging.getLogger("lipfd_jax")
 
-PREEMPTED = 75  # exit code: stopped by SIGTERM, checkpoint written; run the same command again to go on
+PREEMPTED = 75  # exit code: stopped by SIGTERM or Ctrl-C, checkpoint written; the same command goes on
 DIVERGED = 76  # exit code: the loss stopped being a number
+CORRUPT = 77  # exit code: a record is corrupt, checkpoint written; mend the data or skip it, then go on
 
 
 def main(argv: list[str]) -> None:
@@ -45,20 +47,24 @@ def main(argv: list[str]) -> None:
     except Diverged as error:
         logger.error("%s", error)
         sys.exit(DIVERGED)
+    except CorruptRecord as error:
+        logger.error("%s. Or go on without it: --config.data.corrupt_records=skip", error)
+        sys.exit(CORRUPT)
     except (ValueError, OSError) as error:  # ours name the file or setting and what to do
         sys.exit(f"error: {error}")
     if not result.finished:
-        logger.info("stopped at step %d, checkpoint written; the same command goes on", result.step)
+        logger.info("stopped at step %d; the same command goes on", result.step)
         sys.exit(PREEMPTED)
 
 
 class Preemption:
-    """Says whether SIGTERM has come; with several processes the same on all at the same step."""
+    """Says whether SIGTERM or Ctrl-C has come; with several processes the same on all at the same step."""
 
     def __init__(self):
         self.asked = False
         if jax.process_count() == 1:  # else JAX's own service listens for it and agrees on a step
             signal.signal(signal.SIGTERM, self._ask)
+        signal.signal(signal.SIGINT, self._interrupt)
 
     def __call__(self, step: int) -> bool:
         if jax.process_count() == 1:
@@ -69,6 +75,12 @@ class Preemption:
 
     def _ask(self, *_) -> None:
         self.asked = True
+
+    def _interrupt(self, *_) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        # Not by the log, which may be in the middle of a line.
+        os.write(2, b"\nstopping after this step, with a checkpoint; Ctrl-C again to stop at once\n")
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def define_flags() -> None:

@@ -53,6 +53,16 @@ def composites(tmp_path_factory) -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
+def validation(tmp_path_factory) -> pathlib.Path:
+    """Six more composites of the same kind."""
+    from lipfd_jax.tools.rehearsal import draw_composites
+
+    folder = tmp_path_factory.mktemp("validation")
+    draw_composites(folder, videos=3, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def film():
     """Writes a video of pictures and sound: film(path, pictures, fps=25, sound=None, rate=16000) -> path."""
     from fractions import Fraction
@@ -78,3 +88,15 @@ def film():
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> pathlib.Path:
+    """Folder of a build of the dummy data, 8 clips with 8 windows each; not to be changed."""
+    from datasets_tfds import build
+    from datasets_tfds.avlips.make_dummy_data import FOLDER
+    from datasets_tfds.settings import Settings
+
+    folder = tmp_path_factory.mktemp("built")
+    build.build(manual_dir=str(FOLDER), data_dir=str(folder), settings=Settings(), workers=0)
+    return folder

@@ -28,6 +28,7 @@ class Metadata:
     experiment: dict[str, Any] = dataclasses.field(default_factory=dict)  # training settings, if trained here
     metrics: dict[str, float] = dataclasses.field(default_factory=dict)  # of the validation split, then
     sums: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict, repr=False)  # of arrays
+    records: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)  # identities, by their use
     calibration: Calibration | None = None  # what scores mean in probability; a file of its own beside it
 
     def to_json(self) -> dict[str, Any]:

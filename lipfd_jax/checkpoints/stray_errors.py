@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import logging
 import sys
 from collections.abc import Iterator
 
@@ -31,3 +32,12 @@ def _is_stray(unraisable: "sys.UnraisableHookArgs") -> bool:
     return isinstance(unraisable.exc_value, RuntimeError) and "Event loop is closed" in str(
         unraisable.exc_value
     )
+
+
+def silence_log() -> None:
+    """Keeps what Orbax logs of a failure, ten tracebacks, off the screen: it raises it as well."""
+    logging.getLogger("absl").addFilter(_not_orbax_error)
+
+
+def _not_orbax_error(record: logging.LogRecord) -> bool:
+    return record.levelno < logging.ERROR or "orbax" not in record.pathname

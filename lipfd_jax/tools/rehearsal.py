@@ -57,7 +57,8 @@ def rehearse(workdir: pathlib.Path, *, seed: int, devices: int = 2) -> None:
       SystemExit: the two runs differ, or a process fails without being killed.
     """
     shutil.rmtree(workdir, ignore_errors=True)
-    draw_composites(workdir / "data")
+    for seed, name in enumerate(("data", "validation")):
+        draw_composites(workdir / name, seed=seed)
     steps, rng = _SETTINGS["steps"], random.Random(seed)
     victim, step = rng.randrange(2), rng.randrange(2, steps - 2)
     print(f"undisturbed: 2 processes of {devices} devices, {steps} steps", flush=True)
@@ -76,9 +77,9 @@ def rehearse(workdir: pathlib.Path, *, seed: int, devices: int = 2) -> None:
     _compare(workdir)
 
 
-def draw_composites(folder: pathlib.Path, *, videos: int = 6) -> None:
+def draw_composites(folder: pathlib.Path, *, videos: int = 6, seed: int = 0) -> None:
     """Writes small-detail composites whose fakes are brighter in the middle of each frame."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     for label, name in enumerate(("0_real", "1_fake")):
         (folder / name).mkdir(parents=True)
         for video in range(videos):
@@ -96,6 +97,7 @@ def _start(workdir: pathlib.Path, name: str, devices: int) -> list[subprocess.Po
     command = [sys.executable, "-m", "lipfd_jax.cli", "train", "--config=lipfd:tiny"]
     command += [f"--workdir={workdir / name}", f"--compilation_cache={workdir / 'compiled'}"]
     command += [f"--config.data.path={workdir / 'data'}", "--config.data.augmentation.enabled=False"]
+    command += [f"--config.data.validation_path={workdir / 'validation'}"]
     command += [f"--config.{field}={value}" for field, value in _SETTINGS.items()]
     processes = []
     for index in range(2):

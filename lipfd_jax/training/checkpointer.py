@@ -1,9 +1,13 @@
-"""Saves and restores a run: model, optimizer, averaged parameters and the position in the data."""
+"""Saves and restores a run: model, optimizer, averaged parameters, and what is known of them."""
 
+import contextlib
+import dataclasses
+import errno
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -13,9 +17,14 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 from orbax.checkpoint import v1 as ocp
 
+from lipfd_jax.checkpoints.errors import os_error
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.store import FOLDER, METRIC, read_metadata, readable, verify, with_sums
+from lipfd_jax.checkpoints.stray_errors import one_error, silence_log
+from lipfd_jax.data.identity import Identity
 from lipfd_jax.training import state as states
+from lipfd_jax.training.compatibility import changed_records, changed_settings, same_structure
+from lipfd_jax.training.position import Position
 from lipfd_jax.training.state import Recipe, TrainState
 
 logger = logging.getLogger(__name__)
@@ -27,12 +36,27 @@ class RunCheckpointer:
     Saving is asynchronous and atomic: a step's folder appears under its name only when it is whole.
     """
 
-    def __init__(self, workdir: str | os.PathLike, recipe: Recipe, *, windows: str):
+    def __init__(
+        self,
+        workdir: str | os.PathLike,
+        recipe: Recipe,
+        *,
+        windows: str,
+        records: Mapping[str, Identity] = MappingProxyType({}),
+    ):
+        """Opens the folder of checkpoints, which may be new.
+
+        Args:
+          windows: mode of the training records.
+          records: what is trained on and validated with, by its use.
+        """
         self.recipe = recipe
-        self.windows = windows  # mode of the training records
+        self.windows = windows
+        self.records = {name: dataclasses.asdict(found) for name, found in records.items()}
         self.folder = epath.Path(workdir) / FOLDER
-        self._began = (0, 0)  # step and samples at which this process began with its batch size
+        self.began = Position()  # where this process began with its batch size
         self.folder.mkdir(parents=True, exist_ok=True)
+        silence_log()
         _set_aside_damaged(self.folder)
         best = ocp.training.preservation_policies.BestN(
             get_metric_fn=lambda metrics: metrics[METRIC], n=1, keep_checkpoints_without_metrics=False
@@ -45,49 +69,81 @@ class RunCheckpointer:
             cleanup_tmp_directories=True,
         )
 
-    def save(self, step: int, state: TrainState, data: Any, metrics: Mapping[str, float] | None) -> None:
-        """Starts saving; `metrics` may hold the validation AUC. The arrays may be donated afterwards."""
+    def save(self, step: int, state: TrainState, metrics: Mapping[str, float] | None) -> None:
+        """Starts saving; `metrics` may hold the validation AUC. The arrays may be donated afterwards.
+
+        Raises:
+          OSError: this checkpoint, or the one before that was still being written, could not be: the disk
+            is full, for instance. Finished ones are whole.
+        """
+        parts = {"model": states.weights(state), "optimizer": state.optimizer}
+        if state.ema is not None:
+            parts["ema"] = nnx.to_pure_dict(state.ema)
+        metadata = with_sums(self._metadata(step, state, metrics), parts)
+        with self._writing():
+            self._checkpointer.save_checkpointables_async(
+                step,
+                parts,
+                force=True,
+                overwrite=step in self.steps(),
+                metrics=dict(metrics) if metrics else None,
+                custom_metadata=metadata.to_json(),
+            )
+
+    def _metadata(self, step: int, state: TrainState, metrics: Mapping[str, float] | None) -> Metadata:
         experiment = self.recipe.experiment
-        metadata = Metadata(
+        return Metadata(
             model=self.recipe.config,
             windows=self.windows,
             step=step,
-            samples=self._began[1] + (step - self._began[0]) * experiment.batch_size,
+            samples=self.began.at(step, experiment.batch_size).samples,
             processes=jax.process_count(),
             ema=state.ema is not None,
             origin=f"trained as {experiment.name}",
             experiment=experiment.to_dict(),
             metrics=dict(metrics or {}),
+            records=self.records,
         )
-        parts = {"model": states.weights(state), "optimizer": state.optimizer}
-        if state.ema is not None:
-            parts["ema"] = nnx.to_pure_dict(state.ema)
-        metadata = with_sums(metadata, parts)
-        self._checkpointer.save_checkpointables_async(
-            step,
-            {**parts, "data": data},
-            force=True,
-            overwrite=step in self.steps(),
-            metrics=dict(metrics) if metrics else None,
-            custom_metadata=metadata.to_json(),
-        )
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Says which checkpoint could not be written, and what is left, where the machine is in trouble."""
+        with one_error():
+            try:
+                yield
+            except Exception as error:
+                if trouble := os_error(error, self.folder):
+                    whole = _finished_steps(self.folder)
+                    left = f"goes on from step {whole[-1]}" if whole else "starts anew: none is finished yet"
+                    raise OSError(
+                        trouble.errno,
+                        f"{trouble.strerror}; a checkpoint could not be written, the same command {left}",
+                        str(self.folder),
+                    ) from error
+                raise
 
     def steps(self) -> list[int]:
         """Steps of the finished checkpoints, rising."""
         return sorted(checkpoint.step for checkpoint in self._checkpointer.checkpoints)
 
-    def restore(self, mesh: Mesh, data: Any) -> TrainState | None:
-        """Restores the newest readable checkpoint onto the mesh and puts the data iterator in its place.
+    def restore(self, mesh: Mesh) -> tuple[TrainState, Position] | None:
+        """Restores the newest readable checkpoint onto the mesh, with its place in the data.
 
         Returns None where there is none; a damaged one is named in the log and the one before it used.
+        All arrays are read and compared with their sums, a second for each gigabyte or two.
+
+        Raises:
+          ValueError: made with other settings or on other records, or none can be read.
+          OSError: trouble of the machine rather than of a checkpoint.
         """
         for step in reversed(self.steps()):
             path = self.folder / str(step)
             try:
                 metadata = read_metadata(path)
-                same = self._same_structure(metadata)
-                state = self._restore(metadata, mesh, data) if same else None
+                same = same_structure(metadata, self.recipe.experiment)
+                state = self._restore(metadata, mesh) if same else None
             except Exception as error:  # whatever a damaged file makes the reading libraries raise
+                _raise_trouble(error, path)
                 reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
                 logger.error("checkpoint %s is damaged (%s); trying the one before", path, reason)
                 continue
@@ -96,44 +152,65 @@ class RunCheckpointer:
                     f"{path}: made with other settings of the model, of what is trained or of its average; "
                     f"use another workdir, or the settings in {self.folder.parent / 'config.json'}"
                 )
-            changed = _changes(metadata.experiment, self.recipe.experiment.to_dict())
-            self._began = (metadata.step, metadata.samples)
+            self._compare_records(metadata, path)
+            changed = changed_settings(metadata.experiment, self.recipe.experiment.to_dict())
             if changed:
                 logger.warning("going on from step %d with changed settings: %s", step, ", ".join(changed))
-            return state
+            self.began = Position(metadata.step, metadata.samples)
+            return state, self.began
         if self.steps():
             raise ValueError(f"{self.folder}: no checkpoint can be read; remove the folder to start afresh")
         return None
 
+    def __enter__(self) -> "RunCheckpointer":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> None:
+        try:
+            self.close()
+        except OSError as failed:
+            if error is None:
+                raise
+            if str(failed) != str(error):
+                logger.error("%s", failed)  # what went wrong first is what is raised
+
     def close(self) -> None:
-        """Waits for what is being saved."""
-        self._checkpointer.close()
+        """Waits for what is being saved; OSError as from `save`."""
+        with self._writing():
+            self._checkpointer.close()
 
-    def _same_structure(self, metadata: Metadata) -> bool:
-        """Says whether a checkpoint's arrays are those of this run."""
-        here, there = self.recipe.experiment.optimizer, metadata.experiment["optimizer"]
-        return (
-            metadata.model == self.recipe.config
-            and metadata.ema == bool(here.ema)
-            and there["trained_blocks"] == here.trained_blocks
-        )
+    def _compare_records(self, metadata: Metadata, path: epath.Path) -> None:
+        """Refuses to go on with other records than the checkpoint's, unless told to."""
+        changed = changed_records(metadata, self.records)
+        if changed and not self.recipe.experiment.data.changed_records:
+            raise ValueError(
+                f"{path}: {changed}. Put the old ones back, use another workdir, or set "
+                "data.changed_records=True to go on with these"
+            )
+        if changed:
+            logger.warning("going on with changed records: %s", changed)
 
-    def _restore(self, metadata: Metadata, mesh: Mesh, data: Any) -> TrainState:
+    def _restore(self, metadata: Metadata, mesh: Mesh) -> TrainState:
         abstract = states.abstract_state(self.recipe, mesh)
         wanted = {"model": states.weights(abstract), "optimizer": abstract.optimizer}
         if abstract.ema is not None:
             wanted["ema"] = nnx.to_pure_dict(abstract.ema)
-        batch_size = self.recipe.experiment.batch_size
-        written = (metadata.processes, metadata.experiment["batch_size"])
-        same_readers = written == (jax.process_count(), batch_size)
-        if same_readers:
-            wanted["data"] = data
         loaded = self._checkpointer.load_checkpointables(metadata.step, wanted)
-        arrays = {name: part for name, part in loaded.items() if name != "data"}
-        verify(self.folder / str(metadata.step), metadata, arrays)
-        if not same_readers:  # every process takes its part of the same global order from there on
-            data.set_state({"next_index": metadata.samples // batch_size})
+        verify(self.folder / str(metadata.step), metadata, loaded)
         return _filled(abstract, loaded, metadata.step)
+
+
+def _raise_trouble(error: Exception, path: epath.Path) -> None:
+    """Raises what is no damage: a broken disk, lacking memory. A file that is missing is damage."""
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        raise error
+    trouble = os_error(error, path)
+    if trouble and trouble.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
+        raise trouble from error
+
+
+def _finished_steps(folder: epath.Path) -> list[int]:
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
 
 
 def _set_aside_damaged(folder: epath.Path) -> None:
@@ -166,15 +243,3 @@ def _filled(abstract: TrainState, loaded: Mapping[str, Any], step: int) -> Train
         optimizer=loaded["optimizer"],
         ema=ema,
     )
-
-
-def _changes(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Names the settings that differ, with both values."""
-    found = []
-    for name in sorted(before.keys() | now.keys()):
-        old, new = before.get(name), now.get(name)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found += _changes(old, new, f"{prefix}{name}.")
-        elif old != new:
-            found.append(f"{prefix}{name} {old} -> {new}")
-    return found

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lipfd_jax.data.augmentation import AugmentationSettings
+from lipfd_jax.data.corrupt import CorruptPolicy
 from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.settings import filled, within
 
@@ -21,13 +22,17 @@ class DataSettings:
     builder_config: str = ""  # which built config, where the data_dir holds several
     train_split: str = "train"
     validation_split: str = "validation"  # "" trains without looking; then the latest checkpoint is the best
+    validation_path: str = ""  # where the validation records are, if not in `path`; a folder has no splits
     validation_samples: int = 0  # at most this many samples of it per evaluation, 0 for all
     threads: int = 4  # reading threads per process; each has a batch in work, 7.5 MB a sample
     balance: bool = False  # draw real and fake equally often, whatever the data holds
+    corrupt_records: CorruptPolicy = "stop"  # save and end the run; or "skip": others take their place
+    corrupt_share: float = 0.01  # of all records; where more are corrupt, skipping ends the run as well
+    changed_records: bool = False  # go on although the run began on other records
     augmentation: AugmentationSettings = dataclasses.field(default_factory=AugmentationSettings)
 
     def __post_init__(self) -> None:
-        within(self, "data.", validation_samples=(0, _ANY), threads=(1, 1024))
+        within(self, "data.", validation_samples=(0, _ANY), threads=(1, 1024), corrupt_share=(0, 1))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The log of a run: one JSON object a line, TensorBoard where installed, curves as a picture."""
 
+import io
 import json
 import os
 import time
@@ -7,6 +8,8 @@ from typing import Any
 
 import numpy as np
 from etils import epath
+
+from lipfd_jax.files import write_bytes, write_text
 
 FILE = "metrics.jsonl"
 PICTURE = "curves.png"
@@ -54,12 +57,7 @@ class Journal:
     def _store(self) -> None:
         """Writes the whole log at once, so that it is never half there."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if "://" in str(self.path):
-            self.path.write_text(self._text)
-            return
-        part = self.path.with_name(FILE + ".part")
-        part.write_text(self._text)
-        part.replace(self.path)
+        write_text(self.path, self._text)
 
 
 def read(workdir: str | os.PathLike) -> list[dict[str, Any]]:
@@ -95,9 +93,9 @@ def draw(workdir: str | os.PathLike) -> epath.Path:
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend()
-    target = epath.Path(workdir) / PICTURE
-    with target.open("wb") as file:
-        figure.savefig(file, format="png", dpi=100)
+    target, drawn = epath.Path(workdir) / PICTURE, io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=100)
+    write_bytes(target, drawn.getvalue())
     return target
 
 

@@ -1,35 +1,39 @@
 """Trains one experiment in a workdir, from its start or from where it stopped."""
 
+import contextlib
 import dataclasses
-import json
 import logging
 import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import jax
 import numpy as np
 from etils import epath
 from jax.sharding import Mesh
 
-from lipfd_jax.data import pipeline
-from lipfd_jax.data.sources import RecordSource, open_source, windows_mode
-from lipfd_jax.evaluation.metrics import window_metrics
-from lipfd_jax.evaluation.predict import Chosen, collect, predict
+from lipfd_jax.data.corrupt import CorruptRecord
+from lipfd_jax.files import write_json
 from lipfd_jax.kernels.choice import kernels_for
+from lipfd_jax.locks import locked
 from lipfd_jax.mesh import connect, make_mesh, to_devices
 from lipfd_jax.models.inputs import mismatch
+from lipfd_jax.processes import anywhere, by_first
 from lipfd_jax.training import journal
 from lipfd_jax.training.checkpointer import RunCheckpointer
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.initial_state import start_state
 from lipfd_jax.training.journal import Journal
+from lipfd_jax.training.position import Position
 from lipfd_jax.training.progress import Progress
+from lipfd_jax.training.run_data import TRAINING, VALIDATION, RunData, open_data
 from lipfd_jax.training.state import Recipe, TrainState, make_recipe
 from lipfd_jax.training.step import make_step
+from lipfd_jax.training.trace import Trace
+from lipfd_jax.training.validation import validate
 
+_SHOWN = 20  # corrupt records in the log; the list in the workdir has all
 logger = logging.getLogger(__name__)
 
 
@@ -57,40 +61,38 @@ def train(
 ) -> RunResult:
     """Trains until the last step, or until `stop(step)` says so; continues what the workdir holds.
 
-    Writes checkpoints, metrics.jsonl, curves.png and config.json into the workdir (local or gs://...).
+    Writes checkpoints, metrics.jsonl, curves.png, config.json and, where there are any, the list
+    corrupt_records.json into the workdir (local or gs://...), which is locked meanwhile.
 
     Args:
-      stop: asked after every step on every process, with the same answer on all.
+      stop: asked before the first and after every step on every process, with the same answer on all.
       profile_steps: trace this many steps into WORKDIR/profile, after the first ones.
       kernels: a setting of kernels.choice.
 
     Raises:
       Diverged: the loss became NaN or infinite.
+      CorruptRecord: a record can't be read and may not be skipped, or too many were; what was trained
+        until then is saved.
+      InUse: another run writes the workdir.
+      ValueError: the data or the checkpoints are not what the experiment says.
+      OSError: the disk is full or broken; finished checkpoints are whole and the same call goes on.
     """
     workdir = os.fspath(workdir)
     workdir = workdir if "://" in workdir else os.path.abspath(workdir)
     mesh = make_mesh(experiment.fsdp)
     connect(mesh)
+    data = open_data(experiment.data)
     recipe = make_recipe(experiment)
-    source = _source(experiment, experiment.data.train_split)
-    windows = windows_mode(source)
-    data = iter(_batches(experiment, source))
-    checkpointer = RunCheckpointer(workdir, recipe, windows=windows)
-    try:
-        state = checkpointer.restore(mesh, data)
-        if state is None:
-            state = start_state(recipe, mesh)
-        run = _Run(recipe, mesh, workdir, checkpointer, int(state.step), kernels)
-        logger.info(
-            "%s: %d training records (%s windows), %s inputs, %d device(s), step %d of %d, in %s",
-            experiment.name, len(source), windows, recipe.config.inputs.name,
-            mesh.size, run.step, experiment.steps, workdir,
-        )  # fmt: skip
-        if warning := mismatch(recipe.config.inputs, windows):
-            logger.warning("%s", warning)
-        return run.go(state, data, stop=stop, profile_steps=profile_steps)
-    finally:
-        checkpointer.close()
+    with contextlib.ExitStack() as held:
+        by_first(lambda: held.enter_context(locked(workdir, "a training run")))
+        data.recall(workdir)
+        saved = RunCheckpointer(workdir, recipe, windows=data.windows, records=data.identities)
+        checkpointer = held.enter_context(saved)
+        state, position = checkpointer.restore(mesh) or (start_state(recipe, mesh), Position())
+        batches = iter(data.batches(experiment))
+        position.go_to(batches, experiment.batch_size)
+        run = _Run(recipe, mesh, workdir, checkpointer, position.step, data, kernels)
+        return run.go(state, batches, stop=stop, profile_steps=profile_steps)
 
 
 class _Run:
@@ -103,67 +105,96 @@ class _Run:
         workdir: str,
         checkpointer: RunCheckpointer,
         step: int,
+        data: RunData,
         kernels: str,
     ):
         self.recipe, self.mesh, self.workdir, self.kernels = recipe, mesh, workdir, kernels
         self.experiment = recipe.experiment
         self.checkpointer = checkpointer
         self.step = step
+        self.data = data
         self.first = jax.process_index() == 0
         self.journal = Journal(workdir, step=step, writes=self.first)
-        self.validation_source = (
-            _source(self.experiment, self.experiment.data.validation_split)
-            if self.experiment.data.validation_split
-            else None
-        )
-        if 0 < self.experiment.data.validation_samples < len(self.validation_source or ()):
-            spread = np.linspace(0, len(self.validation_source) - 1, self.experiment.data.validation_samples)
-            self.validation_source = Chosen(self.validation_source, spread.astype(int))
         self.pending: list[tuple[int, dict[str, jax.Array], list[str]]] = []
         self.last: dict[str, float] = {}
         self.validation: dict[str, float] = {}
+        self.problem: CorruptRecord | None = None  # ends the run, after a checkpoint
         self.progress = Progress(self.experiment.batch_size, step, self.experiment.steps)
+        self._announce()
+
+    def _announce(self) -> None:
+        """Says what is about to be trained on what, and keeps the settings."""
+        config, windows = self.recipe.config, self.data.windows
+        logger.info(
+            "%s: %d training records (%s windows), %s inputs, %d device(s), step %d of %d, in %s",
+            self.experiment.name, len(self.data.sources[TRAINING]), windows, config.inputs.name,
+            self.mesh.size, self.step, self.experiment.steps, self.workdir,
+        )  # fmt: skip
+        if warning := mismatch(config.inputs, windows):
+            logger.warning("%s", warning)
+        if self.first:
+            write_json(epath.Path(self.workdir) / "config.json", self.experiment.to_dict())
 
     def go(self, state: TrainState, data: Iterator, *, stop: Callable, profile_steps: int) -> RunResult:
-        if self.first:
-            _write_config(self.workdir, self.experiment)
         kernels = kernels_for(self.mesh.devices.flat, self.kernels)
         step_function = jax.jit(make_step(self.recipe, kernels), donate_argnums=0)
-        stopped = self.step >= self.experiment.steps
+        trace = Trace(os.path.join(self.workdir, "profile"), self.step, profile_steps if self.first else 0)
+        stopped, compiled = stop(self.step) or self.step >= self.experiment.steps, False
         batch, names = (None, []) if stopped else self._next(data)
-        traced_from = self.step + 3
-        while not stopped:
-            if profile_steps and self.step == traced_from and self.first:
-                jax.profiler.start_trace(os.path.join(self.workdir, "profile"))
-            with jax.transfer_guard("disallow"):
+        while not (stopped or self.problem):
+            trace.before(self.step)
+            with jax.transfer_guard("disallow"), contextlib.nullcontext() if compiled else self._compiling():
                 state, measured = step_function(state, batch)
-            self.step += 1
+            self.step, compiled = self.step + 1, True
             self.pending.append((self.step, measured, names))
-            if profile_steps and self.step == traced_from + profile_steps and self.first:
-                jax.block_until_ready(measured)
-                jax.profiler.stop_trace()
+            trace.after(self.step, measured)
             stopped = stop(self.step) or self.step >= self.experiment.steps
-            saving = stopped or self._due(self.experiment.checkpoint_every)
-            if not saving:  # a checkpoint holds the position after this step, so read ahead only after it
+            if not stopped:  # while the devices work
                 batch, names = self._next(data)
-            metrics = self._report(state, saving=saving)
-            if saving:
-                self.checkpointer.save(self.step, state, data, metrics)
+            metrics = self._report(state, saving=stopped or self._saving())
+            if stopped or self._saving():
+                self.checkpointer.save(self.step, state, metrics)
+                self.data.remember(self.workdir)
                 self.progress.skip_time(self.step)
-                if not stopped:
-                    batch, names = self._next(data)
-        if profile_steps and self.first and traced_from < self.step < traced_from + profile_steps:
-            jax.profiler.stop_trace()  # fewer steps were left than were asked for
+        trace.close()
         self.journal.close()
+        self._tell_skipped()
+        if self.problem:
+            raise self.problem
         return RunResult(self.step, self.step >= self.experiment.steps, self.last, self.validation)
+
+    def _saving(self) -> bool:
+        return self.problem is not None or self._due(self.experiment.checkpoint_every)
+
+    @contextlib.contextmanager
+    def _compiling(self) -> Iterator[None]:
+        """Says what is compiled before the first step, and how long that took."""
+        config, cache = self.recipe.config, jax.config.jax_compilation_cache_dir
+        logger.info(
+            "compiling the training step (%s + %s, batches of %d) for %d %s device(s)%s",
+            config.encoder, config.backbone, self.experiment.batch_size, self.mesh.size,
+            self.mesh.devices.flat[0].platform, f"; {cache} keeps it for the next start" if cache else "",
+        )  # fmt: skip
+        started = time.perf_counter()
+        yield
+        logger.info("compiled in %.0f s; the first steps are under way", time.perf_counter() - started)
+        self.progress.skip_time(self.step)
 
     def _due(self, every: int) -> bool:
         return every > 0 and self.step % every == 0
 
-    def _next(self, data: Iterator) -> tuple[dict[str, jax.Array], list[str]]:
-        started = time.perf_counter()
-        batch = next(data)
+    def _next(self, data: Iterator) -> tuple[dict[str, jax.Array] | None, list[str]]:
+        """The next batch; None where `problem` says why there is none."""
+        started, batch = time.perf_counter(), None
+        try:
+            batch = next(data)
+        except CorruptRecord as error:
+            self.problem = error
         self.progress.waited(time.perf_counter() - started)
+        if anywhere(batch is None):
+            elsewhere = "another process met a corrupt record; its log names it"
+            self.problem = self.problem or CorruptRecord(elsewhere)
+            return None, []
         names = [f"{v}_{w}" for v, w in zip(batch["video"], batch["window"], strict=True)]
         arrays = {"composite": batch["composite"], "label": batch["label"].astype(np.int32)}
         return to_devices(arrays, self.mesh), names
@@ -179,8 +210,11 @@ class _Run:
             line = {**self.last, **rates}
             if self.first:
                 logger.info("%s", self.progress.line(self.step, self.last, rates))
+        elif self.first and jax.process_count() == 1 and self.progress.silent():
+            self._settle()
+            logger.info("%s", self.progress.glance(self.step))
         if evaluating:
-            self.validation = self._evaluate(state)
+            self.validation = self._validated(state)
             line |= {f"validation_{name}": value for name, value in self.validation.items()}
             self.progress.skip_time(self.step)
         if line:
@@ -189,9 +223,25 @@ class _Run:
             journal.draw(self.workdir)
         return {"auc": self.validation["auc"]} if evaluating and "auc" in self.validation else None
 
+    def _validated(self, state: TrainState) -> dict[str, float]:
+        """The metrics of the validation split; none where a corrupt record ends the run."""
+        try:
+            found = validate(self.recipe, state, self.data, mesh=self.mesh, kernels=self.kernels)
+        except CorruptRecord as error:
+            if jax.process_count() > 1:  # the others are still at it, and can't take part in a checkpoint
+                raise
+            self.problem = error
+            return {}
+        if self.first:
+            shown = "  ".join(f"{name} {value:.4f}" for name, value in found.values.items())
+            logger.info(
+                "step %d: validation (%d windows)  %s", self.step, found.windows, shown or found.missing
+            )
+        return found.values
+
     def _evaluating(self) -> bool:
         wanted = self._due(self.experiment.evaluate_every) or self.step >= self.experiment.steps
-        return wanted and self.validation_source is not None
+        return wanted and VALIDATION in self.data.sources
 
     def _settle(self) -> None:
         """Waits for the steps since the last time and checks each."""
@@ -214,46 +264,11 @@ class _Run:
             f"the batch held {', '.join(names)}. A lower learning rate or clip_norm usually helps"
         )
 
-    def _evaluate(self, state: TrainState) -> dict[str, float]:
-        """Scores the validation split with the parameters that will be used, averaged ones if there are."""
-        trainable = state.trainable if state.ema is None else state.ema
-        predictions = predict(
-            self.recipe.graph,
-            (trainable, state.frozen, state.statistics),
-            self.validation_source,
-            mesh=self.mesh,
-            batch_size=self.experiment.batch_size,
-            threads=self.experiment.data.threads,
-            kernels=self.kernels,
-        )
-        found = window_metrics(collect(predictions))
-        values = {"auc": found.auc, "ap": found.ap, "eer": found.eer, "threshold": found.eer_threshold}
-        values = {name: float(value) for name, value in values.items() if value is not None}
-        if self.first:
-            shown = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
-            logger.info("step %d: validation (%d windows)  %s", self.step, found.n, shown or found.missing)
-        return values
-
-
-def _source(experiment: Experiment, split: str) -> RecordSource:
-    return open_source(
-        experiment.data.path, split=split, builder_config=experiment.data.builder_config or None
-    )
-
-
-def _batches(experiment: Experiment, source: RecordSource) -> Any:
-    return pipeline.training_batches(
-        source,
-        batch_size=experiment.batch_size,
-        seed=experiment.seed,
-        balance=experiment.data.balance,
-        augmentation=experiment.data.augmentation,
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
-        threads=experiment.data.threads,
-    )
-
-
-def _write_config(workdir: str, experiment: Experiment) -> None:
-    path = epath.Path(workdir) / "config.json"
-    path.write_text(json.dumps(experiment.to_dict(), indent=2) + "\n")
+    def _tell_skipped(self) -> None:
+        """Lists the corrupt records that were left out."""
+        path = self.data.remember(self.workdir)
+        for use, corrupt in self.data.corrupt.items():
+            if messages := list(corrupt.messages().values()):
+                shown = "".join(f"\n  {message}" for message in messages[:_SHOWN])
+                logger.warning("%d corrupt %s records were skipped; %s lists them:%s",
+                               len(messages), use, path, shown)  # fmt: skip

@@ -2,6 +2,8 @@
 
 import time
 
+_SILENCE = 60.0  # seconds after which a person is told that it goes on
+
 
 class Progress:
     """Clock of a run; evaluation and checkpoints don't count as training time."""
@@ -9,7 +11,7 @@ class Progress:
     def __init__(self, batch_size: int, step: int, steps: int):
         self.batch_size, self.steps = batch_size, steps
         self._step, self._since, self._waiting = step, time.perf_counter(), 0.0
-        self._pace: float | None = None
+        self._told = time.perf_counter()
 
     def waited(self, seconds: float) -> None:
         """Counts time in which the devices had no batch to work on next."""
@@ -24,23 +26,36 @@ class Progress:
         """Returns samples_per_second, waiting_share and seconds_left; restarts the clock."""
         seconds = max(time.perf_counter() - self._since, 1e-9)
         done = max(step - self._step, 1)
-        self._pace = seconds / done
         values = {
             "samples_per_second": done * self.batch_size / seconds,
             "waiting_share": min(self._waiting / seconds, 1.0),
-            "seconds_left": self._pace * (self.steps - step),
+            "seconds_left": seconds / done * (self.steps - step),
         }
         self.skip_time(step)
         return values
 
+    def silent(self) -> bool:
+        """Says whether a person has waited for a line for a minute."""
+        return time.perf_counter() - self._told > _SILENCE
+
+    def glance(self, step: int) -> str:
+        """Returns a short line between two long ones."""
+        pace = (time.perf_counter() - self._since) / max(step - self._step, 1)
+        self._told = time.perf_counter()
+        return f"step {step}/{self.steps}  {pace:.1f} s a step  {_clock(pace * (self.steps - step))} left"
+
     def line(self, step: int, measured: dict[str, float], rates: dict[str, float]) -> str:
         """Returns a log line for a person."""
-        left = int(rates["seconds_left"])
-        clock = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
+        self._told = time.perf_counter()
         return (
             f"step {step}/{self.steps}  loss {measured['loss']:.4f} (classification "
             f"{measured['classification']:.4f}, region {measured['region']:.3f})  "
             f"accuracy {measured['accuracy']:.3f}  lr {measured['learning_rate']:.2e}  "
             f"gradient {measured['gradient_norm']:.2f}  {rates['samples_per_second']:.1f} samples/s  "
-            f"waiting for data {rates['waiting_share']:.1%}  {clock} left"
+            f"waiting for data {rates['waiting_share']:.1%}  {_clock(rates['seconds_left'])} left"
         )
+
+
+def _clock(seconds: float) -> str:
+    left = int(seconds)
+    return f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"

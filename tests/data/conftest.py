@@ -6,9 +6,6 @@ import cv2
 import numpy as np
 import pytest
 
-from datasets_tfds import build
-from datasets_tfds.avlips.make_dummy_data import FOLDER
-from datasets_tfds.settings import Settings
 from lipfd_jax.data import sound_perturbations
 from lipfd_jax.preprocessing import encoding
 from lipfd_jax.preprocessing.composite import Window
@@ -66,11 +63,3 @@ def make_record():
 def source():
     """13 records, every fourth one real."""
     return Memory(tuple(record(index, int(index % 4 != 0)) for index in range(13)))
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory):
-    """Folder of a build of the dummy data, 8 clips with 8 windows each; not to be changed."""
-    folder = tmp_path_factory.mktemp("built")
-    build.build(manual_dir=str(FOLDER), data_dir=str(folder), settings=Settings(), workers=0)
-    return folder

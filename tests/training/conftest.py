@@ -1,6 +1,9 @@
 """An experiment small enough to train in a test."""
 
 import dataclasses
+import os
+import shutil
+from collections.abc import Callable
 
 import pytest
 
@@ -10,7 +13,7 @@ from lipfd_jax.training.config import DataSettings, Experiment, OptimizerSetting
 
 
 @pytest.fixture
-def experiment(composites) -> Experiment:
+def experiment(composites, validation) -> Experiment:
     """Six steps of a very small model."""
     return Experiment(
         name="test",
@@ -20,9 +23,30 @@ def experiment(composites) -> Experiment:
         evaluate_every=3,
         checkpoint_every=2,
         model=ModelConfig("vit_tiny", "resnet_tiny", Inputs("paper", picture_size=80, crop_size=32)),
-        data=DataSettings(path=str(composites), threads=1),
+        data=DataSettings(path=str(composites), validation_path=str(validation), threads=1),
         optimizer=OptimizerSettings(learning_rate=1e-3, warmup_steps=2),
     )
+
+
+@pytest.fixture
+def pictures(composites, tmp_path):
+    """A copy of the composites, times kept, to be changed; and a function that damages one in place."""
+    folder = shutil.copytree(composites, tmp_path / "pictures")
+
+    def damage(name: str) -> Callable[[], None]:
+        """Damages a picture without a trace in size and time; returns what mends it."""
+        path, stat = folder / name, (folder / name).stat()
+        whole = path.read_bytes()
+        path.write_bytes(whole[:100] + bytes(len(whole) - 100))
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+        def mend() -> None:
+            path.write_bytes(whole)
+            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+        return mend
+
+    return folder, damage
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lipfd_jax import files
 from lipfd_jax.training import journal
 from lipfd_jax.training.journal import Journal
 
@@ -42,3 +43,17 @@ def test_other_processes_write_nothing(tmp_path):
 
 def test_curves_are_drawn(workdir):
     assert journal.draw(workdir).read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_stood_there_stays_where_writing_fails(workdir, monkeypatch):
+    before = {name: (workdir / name).read_bytes() for name in (journal.FILE, journal.draw(workdir).name)}
+
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    for write in (lambda: Journal(workdir, step=1), lambda: journal.draw(workdir)):
+        with pytest.raises(OSError, match="No space left"):
+            write()
+    assert {name: (workdir / name).read_bytes() for name in before} == before
+    assert not list(workdir.glob(".*"))

@@ -1,7 +1,11 @@
 """Training runs: they learn, stop, go on exactly, and say what went wrong."""
 
 import dataclasses
+import errno
 import json
+import os
+import shutil
+import subprocess
 
 import jax
 import numpy as np
@@ -11,8 +15,11 @@ from safetensors.numpy import save_file
 
 from lipfd_jax.checkpoints.pretrained import settings_for
 from lipfd_jax.checkpoints.store import find_checkpoint, open_model, read_metadata
+from lipfd_jax.data.corrupt import CorruptRecord
+from lipfd_jax.locks import InUse, locked
+from lipfd_jax.models.inputs import Inputs
 from lipfd_jax.models.lipfd import abstract_weights
-from lipfd_jax.training import journal
+from lipfd_jax.training import checkpointer, journal
 from lipfd_jax.training.loop import Diverged, train
 from lipfd_jax.training.state import make_recipe
 from tests.checkpoints.pth_files import write_pth
@@ -91,7 +98,7 @@ def test_a_damaged_checkpoint_is_passed_over(changed, tmp_path, caplog, part):
 def test_other_settings_of_the_model_are_refused(changed, tmp_path):
     train(changed(steps=2), tmp_path)
     with pytest.raises(ValueError, match="other settings"):
-        train(changed(steps=4, model={"crop_size": 48}), tmp_path)
+        train(changed(steps=4, model={"inputs": Inputs("paper", picture_size=80, crop_size=48)}), tmp_path)
 
 
 def test_a_diverging_run_names_checkpoint_and_batch(changed, tmp_path):
@@ -178,3 +185,127 @@ def test_nothing_is_due_every_zero_steps_and_parts_must_be_equal(changed, tmp_pa
 def test_a_trace_ends_with_the_run(changed, tmp_path):
     train(changed(steps=5, evaluate_every=5), tmp_path, profile_steps=10)
     assert list((tmp_path / "profile").rglob("*.xplane.pb"))
+
+
+def _only_training(changed, folder, **values):
+    """Four steps on a folder, without validation."""
+    data = {"path": str(folder), "validation_path": "", "validation_split": "", **values.pop("data", {})}
+    return changed(**{"steps": 4, "checkpoint_every": 0, **values}, data=data)
+
+
+def test_changed_records_are_refused_unless_told(changed, pictures, tmp_path, caplog):
+    folder, _ = pictures
+    run = tmp_path / "run"
+    train(_only_training(changed, folder, steps=1), run)
+    before = read_metadata(find_checkpoint(run)).records["training"]["sum"]
+    os.utime(folder / "0_real" / "0_0.png", (0, 0))
+    with pytest.raises(
+        ValueError, match=rf"training records were .*{before}\), now they are .*changed_records"
+    ):
+        train(_only_training(changed, folder, steps=2), run)
+    train(_only_training(changed, folder, steps=2, data={"changed_records": True}), run)
+    assert "going on with changed records" in caplog.text
+    assert read_metadata(find_checkpoint(run)).records["training"]["sum"] != before
+
+
+def test_a_corrupt_record_stops_with_a_checkpoint_and_mended_the_run_goes_on(changed, pictures, tmp_path):
+    folder, damage = pictures
+    settings, run = _only_training(changed, folder), tmp_path / "run"
+    train(settings, tmp_path / "whole")
+    mend = damage("1_fake/3_0.png")
+    with pytest.raises(CorruptRecord, match="1_fake/3, window 0"):
+        train(settings, run)
+    reached = max(_losses(run), default=0)
+    assert [p.name for p in (run / "checkpoints").iterdir()] == ([str(reached)] if reached else [])
+    with pytest.raises(CorruptRecord, match="1_fake/3, window 0"):
+        train(settings, run)
+    mend()
+    assert train(settings, run).finished
+    assert _losses(run) == _losses(tmp_path / "whole")
+
+
+def test_corrupt_records_are_skipped_counted_and_listed(changed, pictures, tmp_path, caplog):
+    folder, damage = pictures
+    damage("1_fake/3_0.png")
+    settings = _only_training(changed, folder, data={"corrupt_records": "skip", "corrupt_share": 0.1})
+    assert train(settings, tmp_path / "whole").finished
+    assert "1 corrupt training records were skipped" in caplog.text
+    listed = json.loads((tmp_path / "whole" / "corrupt_records.json").read_text())
+    assert "1_fake/3, window 0" in str(listed["training"]["corrupt"])
+    train(settings, tmp_path / "parts", stop=lambda step: step == 2)
+    train(settings, tmp_path / "parts")
+    assert _losses(tmp_path / "whole") == _losses(tmp_path / "parts")
+    damage("0_real/1_0.png")
+    with pytest.raises(CorruptRecord, match=r"2 corrupt records, more than the 1\.2"):
+        train(settings, tmp_path / "too many")
+
+
+def test_a_corrupt_validation_record_stops_with_a_checkpoint(changed, pictures, validation, tmp_path):
+    folder, damage = pictures
+    damage("1_fake/3_0.png")
+    settings = changed(steps=1, data={"path": str(validation), "validation_path": str(folder)})
+    with pytest.raises(CorruptRecord, match="1_fake/3, window 0"):
+        train(settings, tmp_path / "run")
+    assert find_checkpoint(tmp_path / "run").name == "1"
+
+
+def test_two_runs_do_not_share_a_workdir(changed, composites, tmp_path):
+    with locked(tmp_path, "a training run"), pytest.raises(InUse, match="a training run is under way there"):
+        train(_only_training(changed, composites), tmp_path)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_asked_to_stop_beforehand_a_run_does_nothing(changed, composites, tmp_path):
+    result = train(_only_training(changed, composites), tmp_path, stop=lambda step: True)
+    assert (result.step, result.finished) == (0, False)
+
+
+def test_a_broken_disk_is_no_damaged_checkpoint(changed, composites, tmp_path, monkeypatch):
+    train(_only_training(changed, composites, steps=1), tmp_path)
+
+    def broken(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(checkpointer, "verify", broken)
+    with pytest.raises(OSError, match=r"Input/output error.*checkpoints/1"):
+        train(_only_training(changed, composites, steps=2), tmp_path)
+    assert (tmp_path / "checkpoints" / "1").exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 24 MB, in memory."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("can't mount a file system in memory here, which takes root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_is_said_and_the_run_goes_on_from_before(
+    changed, composites, small_disk, tmp_path, caplog
+):
+    settings = _only_training(changed, composites, steps=2)
+    train(settings, small_disk / "run", stop=lambda step: step == 1)
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(shutil.disk_usage(small_disk).free - 200_000))
+    with pytest.raises(OSError, match=r"disk is full.*goes on from step 1.*checkpoints"):
+        train(settings, small_disk / "run")
+    assert not [r for r in caplog.records if r.exc_info]  # said once, in a line
+    filler.unlink()
+    assert train(settings, small_disk / "run").finished
+    train(settings, tmp_path / "undisturbed")
+    assert _losses(small_disk / "run") == _losses(tmp_path / "undisturbed")
+
+
+def test_a_person_hears_what_is_compiled(changed, composites, tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        train(_only_training(changed, composites, steps=1), tmp_path)
+    lines = [r.getMessage() for r in caplog.records if r.name == "lipfd_jax.training.loop"]
+    compiling, compiled, step = (
+        next(i for i, line in enumerate(lines) if part in line)
+        for part in ("compiling the", "compiled in", "step 1/1")
+    )
+    assert compiling < compiled < step

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,14 +22,14 @@ ROOT = pathlib.Path(__file__).parents[2]
 STEPS = 12
 
 
-def _start(workdir, composites, *settings, devices=1, process=None, port=0):
+def _start(workdir, data, *settings, devices=1, process=None, port=0):
     values = {
         "steps": STEPS,
         "batch_size": 8,
         "log_every": 1,
         "evaluate_every": 6,
         "checkpoint_every": 2,
-        "data.path": composites,
+        **data,
         "data.augmentation.flip": 1.0,
         "model.inputs.picture_size": 80,
         "model.inputs.crop_size": 32,
@@ -64,10 +65,16 @@ def _finished(*processes):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory, composites):
+def data(composites, validation):
+    """Settings that name what is trained on and validated with."""
+    return {"data.path": composites, "data.validation_path": validation}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, data):
     """An undisturbed run on one device."""
     workdir = tmp_path_factory.mktemp("whole") / "run"
-    _finished(_start(workdir, composites))
+    _finished(_start(workdir, data))
     return workdir
 
 
@@ -79,10 +86,10 @@ def _same(first, second):
         np.testing.assert_array_equal(a, b)
 
 
-def test_killed_at_random_moments_a_run_ends_the_same(whole, tmp_path, composites):
+def test_killed_at_random_moments_a_run_ends_the_same(whole, tmp_path, data):
     rng, kills = random.Random(5), 0
     for _ in range(3):
-        process = _start(tmp_path, composites)
+        process = _start(tmp_path, data)
         target = max(_losses(tmp_path), default=0) + rng.randint(1, 4)
         while process.poll() is None and max(_losses(tmp_path), default=0) < target:
             time.sleep(0.02)
@@ -91,13 +98,13 @@ def test_killed_at_random_moments_a_run_ends_the_same(whole, tmp_path, composite
             process.send_signal(signal.SIGKILL)
             kills += 1
         process.communicate()
-    _finished(_start(tmp_path, composites))
+    _finished(_start(tmp_path, data))
     assert kills >= 2
     _same(whole, tmp_path)
 
 
-def test_sigterm_saves_and_says_so(whole, tmp_path, composites):
-    process = _start(tmp_path, composites)
+def test_sigterm_saves_and_says_so(whole, tmp_path, data):
+    process = _start(tmp_path, data)
     while max(_losses(tmp_path), default=0) < 3:
         assert process.poll() is None
         time.sleep(0.02)
@@ -105,24 +112,24 @@ def test_sigterm_saves_and_says_so(whole, tmp_path, composites):
     output, _ = process.communicate(timeout=100)
     assert process.returncode == 75, output
     assert "the same command goes on" in output
-    _finished(_start(tmp_path, composites))
+    _finished(_start(tmp_path, data))
     _same(whole, tmp_path)
 
 
-def test_eight_devices_do_not_change_the_losses(whole, tmp_path, composites):
-    _finished(_start(tmp_path, composites, "--config.fsdp=2", "--config.optimizer.ema=0.9", devices=8))
+def test_eight_devices_do_not_change_the_losses(whole, tmp_path, data):
+    _finished(_start(tmp_path, data, "--config.fsdp=2", "--config.optimizer.ema=0.9", devices=8))
     _close(whole, tmp_path)
     opened = open_model(tmp_path)  # averaged on eight devices, opened on one
     assert opened.metadata.ema
     assert len(opened.model.fc.kernel[...].devices()) == 1
 
 
-def test_two_processes_and_then_one_do_not_change_the_losses(whole, tmp_path, composites):
+def test_two_processes_and_then_one_do_not_change_the_losses(whole, tmp_path, data):
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     first = "--config.steps=12", "--config.fsdp=2"
-    pair = [_start(tmp_path, composites, *first, devices=2, process=i, port=port) for i in range(2)]
+    pair = [_start(tmp_path, data, *first, devices=2, process=i, port=port) for i in range(2)]
     while max(_losses(tmp_path), default=0) < 5:
         assert all(process.poll() is None for process in pair), [p.communicate()[0] for p in pair]
         time.sleep(0.02)
@@ -131,7 +138,7 @@ def test_two_processes_and_then_one_do_not_change_the_losses(whole, tmp_path, co
         process.communicate()
     reached = max(_losses(tmp_path))
     assert reached < STEPS
-    _finished(_start(tmp_path, composites))  # goes on with one process and one device
+    _finished(_start(tmp_path, data))  # goes on with one process and one device
     _close(whole, tmp_path)
 
 
@@ -144,16 +151,36 @@ def _close(first, second):
     np.testing.assert_allclose(both[:, 0], both[:, 1], rtol=1e-2)
 
 
-def test_a_typo_is_refused_with_a_hint(tmp_path, composites):
-    process = _start(tmp_path, composites, "--config.optimizer.learning_rat=1")
+def test_a_typo_is_refused_with_a_hint(tmp_path, data):
+    process = _start(tmp_path, data, "--config.optimizer.learning_rat=1")
     output, _ = process.communicate()
     assert process.returncode
     assert 'Did you mean "learning_rate"' in output
 
 
 def test_missing_data_is_said_plainly(tmp_path):
-    process = _start(tmp_path, tmp_path / "nowhere")
+    process = _start(tmp_path, {"data.path": tmp_path / "nowhere"})
     output, _ = process.communicate()
     assert process.returncode == 1
     assert "lipfd build" in output
+    assert "Traceback" not in output
+
+
+def test_a_corrupt_record_has_an_exit_code_of_its_own(tmp_path, composites):
+    folder = shutil.copytree(composites, tmp_path / "pictures")
+    for path in folder.rglob("*.png"):
+        path.write_bytes(b"no picture")
+    process = _start(tmp_path / "run", {"data.path": folder, "data.validation_split": ""})
+    output, _ = process.communicate()
+    assert process.returncode == 77, output
+    assert "window 0" in output
+    assert "corrupt_records=skip" in output
+    assert "Traceback" not in output
+
+
+def test_nobody_validates_with_what_is_trained_on(tmp_path, composites):
+    process = _start(tmp_path / "run", {"data.path": composites})
+    output, _ = process.communicate()
+    assert process.returncode == 1
+    assert "error: data.path" in output
     assert "Traceback" not in output

@@ -1,0 +1,42 @@
+"""How good a state of a run is: metrics of the validation records, which choose the best checkpoint."""
+
+import dataclasses
+
+from jax.sharding import Mesh
+
+from lipfd_jax.evaluation.metrics import window_metrics
+from lipfd_jax.evaluation.predict import collect, predict
+from lipfd_jax.training.run_data import VALIDATION, RunData
+from lipfd_jax.training.state import Recipe, TrainState
+
+
+@dataclasses.dataclass(frozen=True)
+class Validated:
+    """Metrics of the validation records, window by window."""
+
+    values: dict[str, float]  # auc, ap, eer and its threshold; without those that one class alone has not
+    windows: int
+    missing: str  # why some are missing, in words
+
+
+def validate(recipe: Recipe, state: TrainState, data: RunData, *, mesh: Mesh, kernels: str) -> Validated:
+    """Scores the validation records with the parameters that will be used: averaged ones if there are any.
+
+    Raises:
+      CorruptRecord: a record can't be read and may not be skipped.
+    """
+    trainable = state.trainable if state.ema is None else state.ema
+    predictions = predict(
+        recipe.graph,
+        (trainable, state.frozen, state.statistics),
+        data.sources[VALIDATION],
+        mesh=mesh,
+        batch_size=recipe.experiment.batch_size,
+        threads=recipe.experiment.data.threads,
+        kernels=kernels,
+        corrupt=data.corrupt[VALIDATION],
+    )
+    found = window_metrics(collect(predictions))
+    values = {"auc": found.auc, "ap": found.ap, "eer": found.eer, "threshold": found.eer_threshold}
+    known = {name: float(value) for name, value in values.items() if value is not None}
+    return Validated(known, found.n, found.missing)
