@@ -13,8 +13,8 @@ from lipfd_jax.training.config import DataSettings, Experiment, OptimizerSetting
 
 
 @pytest.fixture
-def experiment(composites, validation) -> Experiment:
-    """Six steps of a very small model."""
+def experiment(composites) -> Experiment:
+    """Six steps of a very small model; without validation, which takes as long as the rest."""
     return Experiment(
         name="test",
         steps=6,
@@ -23,9 +23,15 @@ def experiment(composites, validation) -> Experiment:
         evaluate_every=3,
         checkpoint_every=2,
         model=ModelConfig("vit_tiny", "resnet_tiny", Inputs("paper", picture_size=80, crop_size=32)),
-        data=DataSettings(path=str(composites), validation_path=str(validation), threads=1),
+        data=DataSettings(path=str(composites), validation_split="", threads=1),
         optimizer=OptimizerSettings(learning_rate=1e-3, warmup_steps=2),
     )
+
+
+@pytest.fixture
+def validated(validation) -> dict[str, str]:
+    """Settings of the data for validation with other composites."""
+    return {"validation_path": str(validation), "validation_split": "validation"}
 
 
 @pytest.fixture

@@ -34,8 +34,8 @@ def _leaves(checkpoint):
     return jax.tree.leaves(nnx.to_pure_dict(nnx.state(open_model(checkpoint).model)))
 
 
-def test_a_run_leaves_everything_behind(experiment, tmp_path):
-    result = train(experiment, tmp_path)
+def test_a_run_leaves_everything_behind(changed, validated, tmp_path):
+    result = train(changed(data=validated), tmp_path)
     assert result.finished
     assert result.step == 6
     assert set(result.validation) == {"auc", "ap", "eer", "threshold"}
@@ -63,8 +63,8 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(changed, tmp_
 
 
 @pytest.mark.parametrize("optimizer", [{}, {"ema": 0.9, "trained_blocks": 1, "accumulate": 2}])
-def test_a_stopped_run_goes_on_bit_for_bit(changed, tmp_path, optimizer):
-    settings = changed(optimizer=optimizer)
+def test_a_stopped_run_goes_on_bit_for_bit(changed, validated, tmp_path, optimizer):
+    settings = changed(optimizer=optimizer, data=validated)
     train(settings, tmp_path / "whole")
     stopped = train(settings, tmp_path / "parts", stop=lambda step: step == 3)
     assert (stopped.finished, stopped.step) == (False, 3)
@@ -82,8 +82,8 @@ def test_a_finished_run_does_nothing(experiment, tmp_path):
 
 
 @pytest.mark.parametrize("part", ["", "model", "metrics"])
-def test_a_damaged_checkpoint_is_passed_over(changed, tmp_path, caplog, part):
-    settings = changed(steps=4, evaluate_every=4)
+def test_a_damaged_checkpoint_is_passed_over(changed, validated, tmp_path, caplog, part):
+    settings = changed(steps=4, evaluate_every=4, data=validated)
     train(settings, tmp_path)
     expected = _losses(tmp_path)
     for file in (tmp_path / "checkpoints" / "4" / part).rglob("*"):
@@ -109,9 +109,9 @@ def test_a_diverging_run_names_checkpoint_and_batch(changed, tmp_path):
         train(settings, tmp_path)
 
 
-def test_the_step_is_compiled_once(changed, tmp_path, caplog):
+def test_the_step_is_compiled_once(changed, validated, tmp_path, caplog):
     with jax.log_compiles(), caplog.at_level("WARNING"):
-        train(changed(steps=6, evaluate_every=2), tmp_path)
+        train(changed(steps=6, evaluate_every=2, data=validated), tmp_path)
     compiled = [
         r.getMessage() for r in caplog.records if "Finished XLA compilation of jit(" in r.getMessage()
     ]
@@ -119,8 +119,8 @@ def test_the_step_is_compiled_once(changed, tmp_path, caplog):
     assert sum("jit(forward)" in message for message in compiled) <= 1
 
 
-def test_latest_and_best_checkpoints_are_kept(changed, tmp_path):
-    train(changed(steps=8, checkpoint_every=1, evaluate_every=1, keep=2), tmp_path)
+def test_latest_and_best_checkpoints_are_kept(changed, validated, tmp_path):
+    train(changed(steps=8, checkpoint_every=1, evaluate_every=1, keep=2, data=validated), tmp_path)
     kept = sorted(int(p.name) for p in (tmp_path / "checkpoints").iterdir())
     aucs = {line["step"]: line["validation_auc"] for line in journal.read(tmp_path)}
     assert {7, 8} <= set(kept)
@@ -187,30 +187,30 @@ def test_a_trace_ends_with_the_run(changed, tmp_path):
     assert list((tmp_path / "profile").rglob("*.xplane.pb"))
 
 
-def _only_training(changed, folder, **values):
-    """Four steps on a folder, without validation."""
-    data = {"path": str(folder), "validation_path": "", "validation_split": "", **values.pop("data", {})}
+def _on(changed, folder, **values):
+    """Four steps on a folder."""
+    data = {"path": str(folder), **values.pop("data", {})}
     return changed(**{"steps": 4, "checkpoint_every": 0, **values}, data=data)
 
 
 def test_changed_records_are_refused_unless_told(changed, pictures, tmp_path, caplog):
     folder, _ = pictures
     run = tmp_path / "run"
-    train(_only_training(changed, folder, steps=1), run)
+    train(_on(changed, folder, steps=1), run)
     before = read_metadata(find_checkpoint(run)).records["training"]["sum"]
     os.utime(folder / "0_real" / "0_0.png", (0, 0))
     with pytest.raises(
         ValueError, match=rf"training records were .*{before}\), now they are .*changed_records"
     ):
-        train(_only_training(changed, folder, steps=2), run)
-    train(_only_training(changed, folder, steps=2, data={"changed_records": True}), run)
+        train(_on(changed, folder, steps=2), run)
+    train(_on(changed, folder, steps=2, data={"changed_records": True}), run)
     assert "going on with changed records" in caplog.text
     assert read_metadata(find_checkpoint(run)).records["training"]["sum"] != before
 
 
 def test_a_corrupt_record_stops_with_a_checkpoint_and_mended_the_run_goes_on(changed, pictures, tmp_path):
     folder, damage = pictures
-    settings, run = _only_training(changed, folder), tmp_path / "run"
+    settings, run = _on(changed, folder), tmp_path / "run"
     train(settings, tmp_path / "whole")
     mend = damage("1_fake/3_0.png")
     with pytest.raises(CorruptRecord, match="1_fake/3, window 0"):
@@ -227,7 +227,7 @@ def test_a_corrupt_record_stops_with_a_checkpoint_and_mended_the_run_goes_on(cha
 def test_corrupt_records_are_skipped_counted_and_listed(changed, pictures, tmp_path, caplog):
     folder, damage = pictures
     damage("1_fake/3_0.png")
-    settings = _only_training(changed, folder, data={"corrupt_records": "skip", "corrupt_share": 0.1})
+    settings = _on(changed, folder, data={"corrupt_records": "skip", "corrupt_share": 0.1})
     assert train(settings, tmp_path / "whole").finished
     assert "1 corrupt training records were skipped" in caplog.text
     listed = json.loads((tmp_path / "whole" / "corrupt_records.json").read_text())
@@ -240,10 +240,12 @@ def test_corrupt_records_are_skipped_counted_and_listed(changed, pictures, tmp_p
         train(settings, tmp_path / "too many")
 
 
-def test_a_corrupt_validation_record_stops_with_a_checkpoint(changed, pictures, validation, tmp_path):
+def test_a_corrupt_validation_record_stops_with_a_checkpoint(changed, pictures, validated, tmp_path):
     folder, damage = pictures
     damage("1_fake/3_0.png")
-    settings = changed(steps=1, data={"path": str(validation), "validation_path": str(folder)})
+    settings = changed(
+        steps=1, data=validated | {"path": validated["validation_path"], "validation_path": str(folder)}
+    )
     with pytest.raises(CorruptRecord, match="1_fake/3, window 0"):
         train(settings, tmp_path / "run")
     assert find_checkpoint(tmp_path / "run").name == "1"
@@ -251,24 +253,24 @@ def test_a_corrupt_validation_record_stops_with_a_checkpoint(changed, pictures, 
 
 def test_two_runs_do_not_share_a_workdir(changed, composites, tmp_path):
     with locked(tmp_path, "a training run"), pytest.raises(InUse, match="a training run is under way there"):
-        train(_only_training(changed, composites), tmp_path)
+        train(_on(changed, composites), tmp_path)
     assert not (tmp_path / "checkpoints").exists()
 
 
 def test_asked_to_stop_beforehand_a_run_does_nothing(changed, composites, tmp_path):
-    result = train(_only_training(changed, composites), tmp_path, stop=lambda step: True)
+    result = train(_on(changed, composites), tmp_path, stop=lambda step: True)
     assert (result.step, result.finished) == (0, False)
 
 
 def test_a_broken_disk_is_no_damaged_checkpoint(changed, composites, tmp_path, monkeypatch):
-    train(_only_training(changed, composites, steps=1), tmp_path)
+    train(_on(changed, composites, steps=1), tmp_path)
 
     def broken(*_):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(checkpointer, "verify", broken)
     with pytest.raises(OSError, match=r"Input/output error.*checkpoints/1"):
-        train(_only_training(changed, composites, steps=2), tmp_path)
+        train(_on(changed, composites, steps=2), tmp_path)
     assert (tmp_path / "checkpoints" / "1").exists()
 
 
@@ -287,7 +289,7 @@ def small_disk(tmp_path):
 def test_a_full_disk_is_said_and_the_run_goes_on_from_before(
     changed, composites, small_disk, tmp_path, caplog
 ):
-    settings = _only_training(changed, composites, steps=2)
+    settings = _on(changed, composites, steps=2)
     train(settings, small_disk / "run", stop=lambda step: step == 1)
     filler = small_disk / "filler"
     filler.write_bytes(bytes(shutil.disk_usage(small_disk).free - 200_000))
@@ -302,7 +304,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_from_before(
 
 def test_a_person_hears_what_is_compiled(changed, composites, tmp_path, caplog):
     with caplog.at_level("INFO"):
-        train(_only_training(changed, composites, steps=1), tmp_path)
+        train(_on(changed, composites, steps=1), tmp_path)
     lines = [r.getMessage() for r in caplog.records if r.name == "lipfd_jax.training.loop"]
     compiling, compiled, step = (
         next(i for i, line in enumerate(lines) if part in line)
