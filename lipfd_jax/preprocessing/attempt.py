@@ -12,7 +12,6 @@ from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing import memory
 
 Value = TypeVar("Value")
-_BLOCK = 1 << 20
 # What reading an input can meet that is the input's: it is not there, is not ours, or is no file.
 _ABSENT = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EILSEQ}
 _SMALL_FILE = 1 << 20  # files up to this size get the small allowance, whatever they say about themselves
@@ -47,13 +46,12 @@ class ClipOutcome(Generic[Value]):
 def attempt(function: Callable[[Work], Value], clip: Work, *, base: int | None = None) -> ClipOutcome[Value]:
     """The outcome of `function(clip)`.
 
-    Its files are read through first: an I/O error then is the machine's, which decoders would take for the
-    end of the file. `base`: bytes of memory this process had before any clip; with it, one clip gets a
+    `base`: bytes of memory this process had before any clip; with it, one clip gets a
     bounded share, and what asks for more is the clip's fault unless memory is short.
     Raises OSError (full disk, failing disk), MemoryError and MachineError.
     """
     try:
-        read_through(clip.files)
+        _check_present(clip.files)
         if base is None:
             return ClipOutcome(clip, function(clip))
         allowance = _SMALL if sum(f.stat().st_size for f in clip.files) <= _SMALL_FILE else _LARGE
@@ -86,14 +84,13 @@ def _bounded(function: Callable[[Work], Value], clip: Work, base: int, allowance
         return ClipOutcome(clip, None, f"{clip.path}: takes more than {allowance >> 20} MB of memory")
 
 
-def read_through(files: tuple[Path, ...]) -> None:
-    """Reads files to their ends. ClipError where one is not there or not ours, OSError for a failing disk."""
+def _check_present(files: tuple[Path, ...]) -> None:
+    """Raises ClipError where a file is not there or not ours, OSError where the disk fails."""
     for path in files:
         try:
-            with open(path, "rb", buffering=0) as file:
-                while file.read(_BLOCK):
-                    pass
+            with open(path, "rb"):
+                pass
         except OSError as error:
-            if error.errno in _ABSENT:
-                raise ClipError(f"{path}: {error.strerror}") from error
-            raise OSError(error.errno, f"{error.strerror} while reading", str(path)) from error
+            if error.errno not in _ABSENT:
+                raise
+            raise ClipError(f"{path}: {error.strerror}") from error

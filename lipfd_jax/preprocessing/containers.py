@@ -15,6 +15,7 @@ MAX_PIXELS = 4096 * 4096  # of one picture; a decoder may hold seventeen of them
 MAX_SECONDS = 1800.0  # of a clip; half an hour of sound is 160 MB, and its mel picture takes as much again
 # Playlists, scripts and still pictures are containers to ffmpeg too, and can name other files: not these.
 _FORMATS = "mov,matroska,webm,avi,mpeg,mpegvideo,mpegts,flv,asf,ogg,wav,w64,aiff,flac,mp3,aac"
+_BUFFER = 1 << 16  # bytes read at once
 # Tags that are not UTF-8 must not keep a clip from being read; PyAV 19 has no such argument any more.
 _METADATA = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
@@ -39,15 +40,21 @@ class Damage:
 
 @contextmanager
 def opened(path: Path) -> Iterator[av.container.InputContainer]:
-    """A media file opened for reading. Raises ClipError, with name and reason, for what goes wrong inside."""
+    """A media file opened for reading.
+
+    Raises ClipError, with name and reason, for what goes wrong inside; OSError for a disk that fails.
+    """
     if not path.is_file():
         raise ClipError(f"{path}: no such file")
     if not path.stat().st_size:
         raise ClipError(f"{path}: an empty file")
     options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
     try:
-        # "file:" keeps a name such as "http:x.mp4" from being taken for an address.
-        with av.open(f"file:{path}", options=options, **_METADATA) as container:
+        # We read, not ffmpeg: it takes an I/O error for the end of the file, and names for addresses.
+        with (
+            open(path, "rb", buffering=0) as file,
+            av.open(file, options=options, buffer_size=_BUFFER, **_METADATA) as container,
+        ):
             yield container
     except av.FFmpegError as error:
         if error.errno == errno.ENOMEM:

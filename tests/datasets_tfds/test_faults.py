@@ -84,7 +84,7 @@ def test_a_full_disk_while_shards_are_written_is_named(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs a small file system of its own")
 def test_on_a_disk_that_is_full_the_command_says_so(tmp_path):
-    command = f"mount -t tmpfs -o size=200k none {tmp_path} && {sys.executable} -m datasets_tfds.build"
+    command = f"mount -t tmpfs -o size=450k none {tmp_path} && {sys.executable} -m datasets_tfds.build"
     command += f" --manual_dir={FOLDER} --data_dir={tmp_path} --workers=0"
     done = subprocess.run(["unshare", "-rm", "sh", "-c", command], capture_output=True, text=True)
     if "unshare" in done.stderr or "mount" in done.stderr:

@@ -1,5 +1,7 @@
 """Frames and their times: equal to OpenCV's to the bit, rightly turned, bounded, from one file only."""
 
+import errno
+import io
 import struct
 
 import cv2
@@ -7,6 +9,7 @@ import numpy as np
 import pytest
 
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.preprocessing import containers
 from lipfd_jax.preprocessing.video import read_frames, read_track
 
 FORMATS = {
@@ -155,3 +158,23 @@ def test_absurd_sizes_and_lengths_are_refused(tmp_path, studio, monkeypatch):
     monkeypatch.setattr("lipfd_jax.preprocessing.video.MAX_FRAMES", 20)
     with pytest.raises(ClipError, match="20 frames"):
         read_track(path)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts"])
+@pytest.mark.parametrize("good", range(4))
+def test_a_disk_that_fails_is_not_the_end_of_the_file(tmp_path, studio, monkeypatch, suffix, good):
+    """ffmpeg takes an I/O error for the end: a clip would lose frames without a word."""
+    path = studio.write_video(tmp_path / f"a.{suffix}", 60, size=(160, 160))
+    reads = []
+
+    class Failing(io.FileIO):
+        def read(self, size=-1):
+            reads.append(size)
+            if len(reads) > good:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(size)
+
+    monkeypatch.setattr(containers, "_BUFFER", 4096)
+    monkeypatch.setattr("builtins.open", lambda name, *_, **__: Failing(name, "rb"))
+    with pytest.raises(OSError, match="Input/output error"):
+        read_frames(path, {0})

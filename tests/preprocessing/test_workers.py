@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import io
 import json
 import signal
 import subprocess
@@ -121,17 +120,6 @@ def test_trouble_of_the_machine_ends_the_run(tmp_path, error):
     (tmp_path / "a.mp4").touch()
     with pytest.raises(type(error), match=r"full|bad|none"):
         list(workers.each_clip(work, [Clip("0_real/a", tmp_path / "a.mp4", None, 0, "a")], workers=0))
-
-
-def test_an_unreadable_disk_is_not_the_clips_fault(tmp_path, monkeypatch):
-    class Failing(io.RawIOBase):
-        def readinto(self, buffer):
-            raise OSError(errno.EIO, "Input/output error")
-
-    (tmp_path / "a.mp4").touch()
-    monkeypatch.setattr("builtins.open", lambda *args, **options: Failing())
-    with pytest.raises(OSError, match=r"while reading.*a\.mp4"):
-        list(workers.each_clip(len, [Clip("0_real/a", tmp_path / "a.mp4", None, 0, "a")], workers=0))
 
 
 def test_an_interrupt_that_a_library_swallows_counts_at_the_next_clip(tmp_path):
