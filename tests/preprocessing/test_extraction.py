@@ -197,7 +197,7 @@ def test_a_video_that_changes_its_size_is_built(tmp_path, studio):
     with pytest.raises(ClipError, match="damaged: a packet is marked as corrupt"):
         extract(_clip(path, wav))  # the counter of the transport stream jumps at the seam
     kept = extract(_clip(path, wav), damaged="keep")
-    assert kept.warnings == ("damaged: decoders reported 1 places",)
+    assert kept.warnings[-1] == "damaged: decoders reported 1 places"
     assert all(window.frames.shape[0] == 5 for window in kept.cut_windows)
 
 
