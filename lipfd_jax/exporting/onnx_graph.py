@@ -1,0 +1,161 @@
+"""Builds an ONNX graph from a traced JAX function, node by node; what hangs on weights alone is computed."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import onnx
+from jax.extend.core import Literal
+from onnx import helper, numpy_helper
+
+OPSET = 18  # all operators used are in it; ONNX Runtime and OpenVINO have read it since 2023
+
+
+class Graph:
+    """The nodes and constants made so far. Values are names of tensors, or NumPy arrays known already."""
+
+    def __init__(self, batch_of: str, symbol: Any):
+        """`batch_of` names the input whose first dimension is the batch, JAX's `symbol`."""
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: dict[str, onnx.TensorProto] = {}
+        self._by_identity: dict[int, tuple[np.ndarray, str]] = {}
+        self._count, self._batch_of, self._symbol, self._batch = 0, batch_of, symbol, ""
+
+    def add(self, operator: str, *inputs: Any, outputs: int = 1, **attributes: Any) -> Any:
+        """Adds a node; returns the name of its output, or a list of names where it has several."""
+        made = [self._name() for _ in range(outputs)]
+        names = [self.name(value) for value in inputs]
+        self.nodes.append(helper.make_node(operator, names, made, **attributes))
+        return made[0] if outputs == 1 else made
+
+    def name(self, value: Any) -> str:
+        """The name of a value; an array becomes a constant of the graph, once however often it is used."""
+        if isinstance(value, str):
+            return value
+        if id(value) not in self._by_identity:
+            name = self._name()
+            self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+            self._by_identity[id(value)] = value, name
+        return self._by_identity[id(value)][1]
+
+    def reshape(self, value: Any, shape: Sequence[Any]) -> str:
+        """`value` in another shape, of which one dimension may depend on the batch."""
+        return self.add("Reshape", value, np.array([n if is_fixed(n) else -1 for n in shape], np.int64))
+
+    def transpose(self, value: Any, axes: Sequence[int]) -> Any:
+        """`value` with its axes in this order."""
+        axes = [int(axis) for axis in axes]
+        if axes == sorted(axes):
+            return value
+        return (
+            value.transpose(axes)
+            if isinstance(value, np.ndarray)
+            else self.add("Transpose", value, perm=axes)
+        )
+
+    def shape(self, dimensions: Sequence[Any]) -> Any:
+        """These dimensions as a tensor; those that depend on the batch are multiples of it."""
+        if all(map(is_fixed, dimensions)):
+            return np.array(dimensions, np.int64)
+        if not self._batch:
+            sizes = self.add("Shape", self._batch_of)
+            self._batch = self.add("Gather", sizes, np.array([0], np.int64))
+        parts = [
+            np.array([n], np.int64)
+            if is_fixed(n)
+            else self.add("Mul", self._batch, np.array([self.for_one(n)], np.int64))
+            for n in dimensions
+        ]
+        return self.add("Concat", *parts, axis=0)
+
+    def for_one(self, dimension: Any) -> int:
+        """A dimension where the batch is one sample; the others are multiples of it."""
+        return int(dimension if is_fixed(dimension) else dimension // self._symbol)
+
+    def _name(self) -> str:
+        self._count += 1
+        return f"t{self._count}"
+
+
+Operation = Callable[..., Any]  # (graph, equation, *values) to the values of the equation's outputs
+
+
+def is_fixed(dimension: Any) -> bool:
+    """Whether a dimension is a number, not an expression of the batch."""
+    return isinstance(dimension, (int, np.integer))
+
+
+def trace(
+    graph: Graph,
+    jaxpr: Any,
+    constants: Sequence[Any],
+    values: Sequence[Any],
+    operations: dict[str, Operation],
+) -> list[Any]:
+    """Adds what a jaxpr computes of `values`; returns the values of its outputs.
+
+    Raises:
+      NotImplementedError: an operation is not in the table; names it.
+    """
+    known = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*constants, *values], strict=True))
+
+    def read(variable: Any) -> Any:
+        return np.asarray(variable.val) if isinstance(variable, Literal) else known[variable]
+
+    for equation in jaxpr.eqns:
+        inputs = [read(variable) for variable in equation.invars]
+        inner = _inner(equation)
+        if inner is not None:
+            results = trace(graph, inner.jaxpr, inner.consts, inputs, operations)
+        elif _is_known(equation, inputs):
+            results = _computed(equation, inputs)
+        elif equation.primitive.name in operations:
+            results = operations[equation.primitive.name](graph, equation, *inputs)
+            results = results if isinstance(results, list) else [results]
+        else:
+            raise NotImplementedError(f"no ONNX form of the operation {equation.primitive.name} is known")
+        known.update(zip(equation.outvars, results, strict=True))
+    return [read(variable) for variable in jaxpr.outvars]
+
+
+def _inner(equation: Any) -> Any:
+    """The jaxpr of an equation that only calls one."""
+    return equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
+
+
+def _is_known(equation: Any, inputs: Sequence[Any]) -> bool:
+    shapes = [dimension for out in equation.outvars for dimension in out.aval.shape]
+    return not any(isinstance(value, str) for value in inputs) and all(map(is_fixed, shapes))
+
+
+def _computed(equation: Any, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    results = equation.primitive.bind(*map(jax.numpy.asarray, inputs), **equation.params)
+    results = results if equation.primitive.multiple_results else [results]
+    return [np.asarray(result) for result in results]
+
+
+def finished(
+    graph: Graph, inputs: dict[str, tuple], outputs: dict[str, tuple[Any, tuple]]
+) -> onnx.ModelProto:
+    """The model of a graph.
+
+    Args:
+      inputs: name to (NumPy dtype, shape); a dimension that is not a number is the batch.
+      outputs: name to (value, shape), float32.
+    """
+    for name, (value, _) in outputs.items():
+        graph.nodes.append(helper.make_node("Identity", [graph.name(value)], [name]))
+
+    def described(name: str, dtype: Any, shape: tuple) -> onnx.ValueInfoProto:
+        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        return helper.make_tensor_value_info(name, kind, [n if is_fixed(n) else "batch" for n in shape])
+
+    body = helper.make_graph(
+        graph.nodes,
+        "LipFD",
+        [described(name, *spec) for name, spec in inputs.items()],
+        [described(name, np.float32, shape) for name, (_, shape) in outputs.items()],
+        list(graph.constants.values()),
+    )
+    return helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)

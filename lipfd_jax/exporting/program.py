@@ -1,0 +1,64 @@
+"""What is exported: the plain evaluation pass of a model as a function of its weights and the batch."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from lipfd_jax.kernels.choice import Kernels, bound
+from lipfd_jax.models.forward import forward, forward_prepared
+from lipfd_jax.models.inputs import Prepared
+from lipfd_jax.models.lipfd import LipFD, Output
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW, REGIONS
+
+Source = Literal["composites", "prepared"]  # what the program takes
+OUTPUTS = ("probability", "region_weights")
+
+
+class Program(NamedTuple):
+    """A function and what to call it with."""
+
+    function: Callable[..., tuple[jax.Array, jax.Array]]  # (weights by name, *batch) to OUTPUTS
+    weights: dict[str, jax.Array]  # by path, "encoder/ln_pre/scale"
+    batch: dict[str, jax.ShapeDtypeStruct]  # name to type and shape; the first dimension is a symbol
+
+
+def make_program(model: LipFD, source: Source = "composites") -> Program:
+    """The model's evaluation pass, of ordinary operations only, whatever device it is for.
+
+    Args:
+      source: "composites" (B, 1000, 2500, 3) uint8 RGB, or "prepared": the picture and the crops that
+        `models.inputs.prepare` makes of them, float32.
+    """
+    graph, state = nnx.split(model)
+    leaves, structure = jax.tree_util.tree_flatten_with_path(nnx.to_pure_dict(state))
+    names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in leaves]
+
+    def function(weights: dict[str, jax.Array], *batch: jax.Array) -> tuple[jax.Array, jax.Array]:
+        filled = jax.tree_util.tree_unflatten(structure, [weights[name] for name in names])
+        own = nnx.state(nnx.merge(graph, state))
+        nnx.replace_by_pure_dict(own, filled)
+        output = _forward(nnx.merge(graph, own), batch)
+        return jax.nn.sigmoid(output.logits), output.region_weights
+
+    weights = dict(zip(names, (leaf for _, leaf in leaves), strict=True))
+    return Program(bound(function, Kernels("plain")), weights, _batch(model, source))
+
+
+def _forward(model: LipFD, batch: tuple[jax.Array, ...]) -> Output:
+    return forward(model, *batch) if len(batch) == 1 else forward_prepared(model, Prepared(*batch))
+
+
+def _batch(model: LipFD, source: Source) -> dict[str, jax.ShapeDtypeStruct]:
+    (size,) = jax.export.symbolic_shape("b")
+    if source == "composites":
+        return {"composites": jax.ShapeDtypeStruct((size, *COMPOSITE_SHAPE), jnp.uint8)}
+    inputs = model.config.inputs
+    picture, crop = inputs.picture_size, inputs.crop_size
+    crops = (size, FRAMES_PER_WINDOW, len(REGIONS), crop, crop, 3)
+    return {
+        "picture": jax.ShapeDtypeStruct((size, picture, picture, 3), jnp.float32),
+        "crops": jax.ShapeDtypeStruct(crops, jnp.float32),
+    }
