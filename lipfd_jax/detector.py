@@ -9,8 +9,11 @@ import jax
 import numpy as np
 from flax import nnx
 
+from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.store import Opened, open_model
+from lipfd_jax.exporting.engines import open_export
+from lipfd_jax.exporting.package import is_export
 from lipfd_jax.mesh import batch_sharding, make_mesh, replicated
 from lipfd_jax.scoring import make_forward, make_saliency
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
@@ -42,26 +45,34 @@ class Detector:
 
     @classmethod
     def open(
-        cls, checkpoint: str | os.PathLike, *, step: int | None = None, batch_size: int | None = None
+        cls,
+        checkpoint: str | os.PathLike,
+        *,
+        step: int | None = None,
+        batch_size: int | None = None,
+        engine: str = "auto",
     ) -> "Detector":
         """Opens a converted checkpoint, a training run or one of its steps, on this process's devices.
 
         Args:
-          checkpoint: as `checkpoints.store.open_model` takes it.
+          checkpoint: as `checkpoints.store.open_model` takes it, or an export of composites.
           step: which step of a run; by default the best by validation AUC, without validation the latest.
           batch_size: composites at once, rounded up to a multiple of the devices; by default two for each
             CPU, eight for each accelerator.
+          engine: what runs an export, one of exporting.engines.ENGINES; by default the first that can.
 
         Raises:
           CheckpointError: there is none, it is not one of ours, or it is damaged.
           ValueError: `batch_size` is below one.
         """
+        if is_export(checkpoint):
+            return _of_export(checkpoint, engine, batch_size)
+        if engine not in ("auto", "jax"):
+            raise ValueError(f"{checkpoint}: {engine} runs no checkpoints; lipfd export it first")
         mesh = make_mesh(devices=jax.local_devices())
         if batch_size is None:
             batch_size = mesh.size * _PER_DEVICE.get(jax.local_devices()[0].platform, _PER_ACCELERATOR)
-        if batch_size < 1:
-            raise ValueError(f"batch_size={batch_size}: expected one or more")
-        batch_size = -(-batch_size // mesh.size) * mesh.size
+        batch_size = -(-_at_least_one(batch_size) // mesh.size) * mesh.size
         opened = open_model(checkpoint, step=step, sharding=replicated(mesh))
         return cls(
             opened.metadata,
@@ -117,6 +128,23 @@ class Detector:
             blank = np.zeros((self.batch_size - count, *COMPOSITE_SHAPE), np.uint8)
             composites = np.concatenate([composites, blank])
         return Scored(*(values[:count] for values in self._run(composites)))
+
+
+def _of_export(path: str | os.PathLike, engine: str, batch_size: int | None) -> Detector:
+    opened = open_export(path, engine)
+    if opened.source != "composites":
+        raise CheckpointError(f"{path}: takes {opened.source} pictures; export with --inputs=composites")
+
+    def run(composites: np.ndarray) -> Scored:
+        return Scored(*(np.asarray(values, np.float32) for values in opened.run(composites)))
+
+    return Detector(opened.metadata, str(opened.path), _at_least_one(batch_size or 2), run)
+
+
+def _at_least_one(batch_size: int) -> int:
+    if batch_size < 1:
+        raise ValueError(f"batch_size={batch_size}: expected one or more")
+    return batch_size
 
 
 def _checked(composites: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from lipfd_jax.evaluation.grid import Named, evaluate_grid
 from lipfd_jax.evaluation.grid_table import write_grid
 from lipfd_jax.evaluation.pooling import MEAN, Pooling
 from lipfd_jax.evaluation.run import Options, evaluate
+from lipfd_jax.exporting.engines import ENGINES
 from lipfd_jax.kernels.choice import SETTINGS
 from lipfd_jax.processes import initialise
 
@@ -41,6 +42,7 @@ def main(argv: list[str]) -> None:
             drawing=Drawing(given.draws, given.seed),
             examples=given.examples,
             kernels=given.kernels,
+            engine=given.engine,
         )
         _run(given, options)
     except (ValueError, OSError) as error:  # ours name the file and what to do
@@ -72,8 +74,8 @@ def define_flags() -> None:
     flags.DEFINE_multi_string(
         "checkpoint",
         None,
-        "A training run's workdir (its best step), one of its steps, or a converted checkpoint. Several, as "
-        "PATH or NAME=PATH, are each evaluated on each --data, and a table is made.",
+        "A training run's workdir (its best step), one of its steps, a converted checkpoint, or an export. "
+        "Several, as PATH or NAME=PATH, are each evaluated on each --data, and a table is made.",
     )
     flags.DEFINE_integer("step", None, "Which step of a run; by default the best by validation AUC.")
     flags.DEFINE_multi_string(
@@ -149,6 +151,9 @@ def define_flags() -> None:
         os.environ.get("LIPFD_DISTRIBUTED", "0").lower() not in ("", "0", "false"),
         "One of several processes that share the scoring (TPU pod slice, SLURM, or JAX_COORDINATOR_ADDRESS, "
         "JAX_NUM_PROCESSES and JAX_PROCESS_ID). Also by LIPFD_DISTRIBUTED=1.",
+    )
+    flags.DEFINE_enum(
+        "engine", "auto", ("auto", *ENGINES), "What runs an export; by default the first installed that can."
     )
     flags.DEFINE_enum(
         "kernels", "auto", SETTINGS, "How operations are computed; by default as suits the devices."

@@ -194,12 +194,12 @@ def test_what_a_killed_conversion_left_is_removed_by_the_next(tmp_path, weights,
     source = write_pth(tmp_path / "ckpt.pth", tensors)
     killed = "released.save_model = lambda path, *rest: (os.mkdir(path), os.kill(os.getpid(), 9))"
     assert small_convert(source, tmp_path / "out", killed).returncode == -9
-    assert sorted(os.listdir(tmp_path)) == [".out.converting", "ckpt.pth"]
+    assert sorted(os.listdir(tmp_path)) == [".out.writing", "ckpt.pth"]
     convert(source, tmp_path / "out", config=CONFIG)
     assert sorted(os.listdir(tmp_path)) == ["ckpt.pth", "out"]
     # Killed between the two renamings, the checkpoint to be replaced comes back first.
-    (tmp_path / ".out.converting").mkdir()
-    os.replace(tmp_path / "out", tmp_path / ".out.converting" / "old")
+    (tmp_path / ".out.writing").mkdir()
+    os.replace(tmp_path / "out", tmp_path / ".out.writing" / "old")
     with pytest.raises(CheckpointError, match="exists already"):
         convert(source, tmp_path / "out", config=CONFIG)
     check(tmp_path / "out", weights)
@@ -207,7 +207,7 @@ def test_what_a_killed_conversion_left_is_removed_by_the_next(tmp_path, weights,
 
 def test_two_conversions_to_one_folder_do_not_meet(tmp_path, tensors):
     source = write_pth(tmp_path / "ckpt.pth", tensors)
-    with locked(tmp_path / ".out.converting", "a conversion"), pytest.raises(InUse, match="under way"):
+    with locked(tmp_path / ".out.writing", "a conversion"), pytest.raises(InUse, match="under way"):
         convert(source, tmp_path / "out", config=CONFIG)
 
 

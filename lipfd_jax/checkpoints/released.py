@@ -1,24 +1,20 @@
 """Turns a checkpoint of the released code into one of ours, in the released input convention."""
 
-import contextlib
 import dataclasses
 import os
-import shutil
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from lipfd_jax.checkpoints.errors import CheckpointError, os_error, refusal
+from lipfd_jax.checkpoints.errors import CheckpointError, refusal
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.pretrained import fill
+from lipfd_jax.checkpoints.publishing import published, recover
 from lipfd_jax.checkpoints.store import read_metadata, save_model
 from lipfd_jax.checkpoints.tables import RELEASED_LIPFD, Tensor
 from lipfd_jax.checkpoints.weight_files import open_weights
-from lipfd_jax.locks import locked
 from lipfd_jax.models.inputs import RELEASED as RELEASED_INPUTS
 from lipfd_jax.models.lipfd import ModelConfig, abstract_weights
 
@@ -50,14 +46,14 @@ def convert(
         InUse: another process converts to the same folder.
     """
     out = Path(out)
-    _restore(_place(out) / "old", out)
+    recover(out)
     _check_free(out, overwrite)
     tensors = open_weights(source)
     with tqdm(desc=f"reading {Path(source).name}", unit="B", unit_scale=True, disable=None) as bar:
         watched = {key: _Watched(tensor, bar) for key, tensor in tensors.items()}
         weights = fill(source, watched, RELEASED_LIPFD, abstract_weights(config))
     origin = f"converted from {Path(source).name}, a checkpoint of the released code"
-    with _published(out) as folder:
+    with published(out, "a conversion") as folder:
         save_model(folder, weights, Metadata(model=config, windows="released", origin=origin))
 
 
@@ -70,58 +66,6 @@ def _check_free(out: Path, overwrite: bool) -> None:
         read_metadata(out.absolute())
     except CheckpointError as error:
         raise refusal(out, "it is not one of our checkpoints, so it is not overwritten") from error
-
-
-@contextlib.contextmanager
-def _published(out: Path) -> Iterator[Path]:
-    """A folder to be made beside `out`, renamed to it at the end; nothing is left behind if that fails.
-
-    What a killed conversion to the same `out` left is removed first.
-    """
-    place = _place(out)
-    with locked(place, "a conversion"):
-        made, old = place / "new", place / "old"
-        _restore(old, out)
-        try:
-            _remove_leftovers(place)
-            yield made
-            if out.exists():
-                os.replace(out, old)
-            os.replace(made, out)
-        except BaseException as error:
-            _restore(old, out)
-            _remove_while_written(place)
-            if trouble := os_error(error, out):
-                raise trouble from error
-            raise
-        shutil.rmtree(place)
-
-
-def _place(out: Path) -> Path:
-    return out.absolute().with_name(f".{out.name}.converting")
-
-
-def _restore(old: Path, out: Path) -> None:
-    """Puts the checkpoint to be replaced back where its successor did not come to stand."""
-    if old.exists() and not out.exists():
-        os.replace(old, out)
-
-
-def _remove_while_written(place: Path) -> None:
-    """Removes a folder in which threads still write: TensorStore's do for a moment after one has failed."""
-    absent = 0
-    for _ in range(100):
-        shutil.rmtree(place, ignore_errors=True)
-        time.sleep(0.1)
-        absent = 0 if place.exists() else absent + 1
-        if absent == 5:
-            return
-
-
-def _remove_leftovers(place: Path) -> None:
-    for path in place.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
 
 
 class _Watched:

@@ -1,7 +1,8 @@
 """Scores records with a model: batches through the devices, one score row per window."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -58,6 +59,23 @@ def predict(
       kernels: a setting of kernels.choice.
       corrupt: what to do with records that can't be read; by default the first one is raised.
     """
+    forward = functools.partial(make_forward(graph, mesh, kernels), states)
+    yield from predict_by(
+        forward, source, mesh=mesh, batch_size=batch_size, start=start, threads=threads, corrupt=corrupt
+    )
+
+
+def predict_by(
+    forward: Callable[[jax.Array], tuple[Any, Any]],
+    source: RecordSource,
+    *,
+    mesh: Mesh,
+    batch_size: int,
+    start: int = 0,
+    threads: int = 2,
+    corrupt: CorruptRecords | None = None,
+) -> Iterator[Prediction]:
+    """As `predict`, with any function from composites on the mesh to scores (B,) and region weights."""
     batches = pipeline.evaluation_batches(
         source,
         batch_size=batch_size,
@@ -67,11 +85,10 @@ def predict(
         threads=threads,
         corrupt=corrupt,
     )
-    forward = make_forward(graph, mesh, kernels)
     waiting = None  # results of the batch before, computed while the next one is read
     for batch in batches:
         composites = to_devices({"composite": batch["composite"]}, mesh)["composite"]
-        running = batch, forward(states, composites)
+        running = batch, forward(composites)
         if waiting:
             yield _prediction(*waiting)
         waiting = running

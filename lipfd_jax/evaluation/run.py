@@ -10,6 +10,7 @@ from pathlib import Path
 import jax
 import numpy as np
 from flax import nnx
+from jax.sharding import Mesh
 
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.store import Opened, open_model
@@ -21,12 +22,14 @@ from lipfd_jax.evaluation.decision import decide
 from lipfd_jax.evaluation.examples import ReportPicture, example_windows
 from lipfd_jax.evaluation.folder import SCORES, SKIPPED, Evaluated, claim, finish
 from lipfd_jax.evaluation.pooling import Pooling
-from lipfd_jax.evaluation.predict import Chosen, predict
+from lipfd_jax.evaluation.predict import Chosen, predict, predict_by
 from lipfd_jax.evaluation.results import write_results
 from lipfd_jax.evaluation.score import Run, score_source
 from lipfd_jax.evaluation.scores import Scores, read_scores
 from lipfd_jax.evaluation.skipped import read_skipped, unscored_videos
 from lipfd_jax.evaluation.summary import Summary
+from lipfd_jax.exporting.engines import OpenedExport, open_export
+from lipfd_jax.exporting.package import is_export
 from lipfd_jax.locks import locked
 from lipfd_jax.mesh import connect, make_mesh, replicated
 from lipfd_jax.models.inputs import mismatch
@@ -49,6 +52,7 @@ class Options:
     drawing: Drawing = DRAWING  # how intervals are made
     examples: int = 2  # windows shown of each kind: real and fake, rightly and wrongly called
     kernels: str = "auto"  # how operations are computed, a setting of kernels.choice
+    engine: str = "auto"  # what runs an export, one of exporting.engines.ENGINES
 
     def __post_init__(self):
         for name in ("batch_size", "threads"):
@@ -91,7 +95,7 @@ def evaluate(
     others = read_scores(options.against) if options.against else None
     mesh = make_mesh()
     connect(mesh)
-    opened = open_model(checkpoint, step=step, sharding=replicated(mesh))
+    opened, run, mapped = _opened(checkpoint, step, mesh, options)
     held = identity(source)
     calibration = opened.calibration if options.calibrated else None
     _refuse_fitted_on(calibration, held)
@@ -100,13 +104,10 @@ def evaluate(
     with _claimed(output, _evaluated(opened, held), options.overwrite) as folder:
         if is_first():
             print("\n".join(f"{name + ':':14s} {text}" for name, text in notes.items()))
-        graph, state = nnx.split(opened.model)
-        run = functools.partial(predict, graph, (state,), mesh=mesh, kernels=options.kernels)
         size = -(-options.batch_size // mesh.size) * mesh.size
         counted = functools.partial(run, batch_size=size, threads=options.threads)
         score_source(counted, source, folder, skip_corrupt=options.skip_corrupt)
         scores = read_scores(folder / SCORES) if is_first() else None
-        mapped = functools.partial(make_saliency(graph, mesh, options.kernels), (state,))
         known = scores or Scores.from_rows([])
         shown = example_windows(known, count=options.examples, threshold=decision.window_threshold)
         pictures = list(_pictures(run, mapped, source, scores, folder, shown))
@@ -128,6 +129,27 @@ def evaluate(
     return Evaluation(scores, summary)
 
 
+Mapped = Callable[[np.ndarray], jax.Array]  # composites to saliency maps
+
+
+def _opened(
+    checkpoint: str, step: int | None, mesh: Mesh, options: Options
+) -> tuple[Opened | OpenedExport, Run, Mapped | None]:
+    """A checkpoint or an export, what scores records with it, and what maps its saliency (no export does)."""
+    if is_export(checkpoint):
+        export = open_export(checkpoint, options.engine)
+        if jax.process_count() > 1 or export.source != "composites":
+            raise ValueError(f"{checkpoint}: evaluation takes exports of composites, in a single process")
+        run = functools.partial(predict_by, lambda batch: export.run(np.asarray(batch)), mesh=mesh)
+        return export, run, None
+    if options.engine not in ("auto", "jax"):
+        raise ValueError(f"{checkpoint}: {options.engine} runs no checkpoints; lipfd export it first")
+    opened = open_model(checkpoint, step=step, sharding=replicated(mesh))
+    graph, state = nnx.split(opened.model)
+    run = functools.partial(predict, graph, (state,), mesh=mesh, kernels=options.kernels)
+    return opened, run, functools.partial(make_saliency(graph, mesh, options.kernels), (state,))
+
+
 def _refuse_fitted_on(calibration: Calibration | None, held: Identity) -> None:
     if calibration and calibration.data_fingerprint == held.sum:
         raise ValueError(
@@ -136,14 +158,15 @@ def _refuse_fitted_on(calibration: Calibration | None, held: Identity) -> None:
         )
 
 
-def _evaluated(opened: Opened, held: Identity) -> Evaluated:
+def _evaluated(opened: Opened | OpenedExport, held: Identity) -> Evaluated:
     model, inputs = opened.metadata.model, opened.metadata.model.inputs
     antialias = " antialiased" if inputs.released_antialias else ""
+    engine = f", {opened.engine}" if isinstance(opened, OpenedExport) else ""
     sizes = f"{inputs.picture_size}/{inputs.crop_size} px"
     return Evaluated(
         weights=opened.fingerprint,
         records=held.sum,
-        settings=f"{inputs.name} inputs{antialias} {sizes}, {model.dtype}",
+        settings=f"{inputs.name} inputs{antialias} {sizes}, {model.dtype}{engine}",
         checkpoint=str(opened.path),
         data=str(held),
     )
@@ -162,7 +185,7 @@ def _claimed(output: str | os.PathLike, wanted: Evaluated, overwrite: bool) -> I
         yield Path(by_first(take))
 
 
-def _notes(opened: Opened, source: RecordSource, held: Identity) -> dict[str, str]:
+def _notes(opened: Opened | OpenedExport, source: RecordSource, held: Identity) -> dict[str, str]:
     metadata, windows = opened.metadata, windows_mode(source)
     model = metadata.model
     notes = {
@@ -174,6 +197,7 @@ def _notes(opened: Opened, source: RecordSource, held: Identity) -> dict[str, st
         "data": f"{source}, {len(source):,} windows",
         "records": str(held),
         "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+        **({"engine": opened.engine} if isinstance(opened, OpenedExport) else {}),
     }
     warning = mismatch(model.inputs, windows)
     return {**notes, "warning": warning} if warning else notes
@@ -190,7 +214,7 @@ def _skipped_notes(folder: Path, scores: Scores) -> Mapping[str, str]:
 
 def _pictures(
     run: Run,
-    mapped: Callable[[np.ndarray], jax.Array],
+    mapped: Mapped | None,
     source: RecordSource,
     scores: Scores | None,
     folder: Path,
@@ -206,7 +230,7 @@ def _pictures(
     weights = np.concatenate([p.region_weights for p in found]) if found else ()
     for number, (place, region_weights) in enumerate(zip(places, weights, strict=True)):
         image = records.decode(source[place])["composite"]
-        saliency = np.asarray(mapped(image[None]))[0]
+        saliency = np.asarray(mapped(image[None]))[0] if mapped else None
         if scores:
             yield ReportPicture(
                 image=image,

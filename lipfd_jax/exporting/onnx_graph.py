@@ -1,7 +1,8 @@
 """Builds an ONNX graph from a traced JAX function, node by node; what hangs on weights alone is computed."""
 
+import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import jax
 import numpy as np
@@ -9,17 +10,24 @@ import onnx
 from jax.extend.core import Literal
 from onnx import helper, numpy_helper
 
+_SMALL = 1024  # bytes; smaller constants stay in the graph, where shapes are looked for
+_ALIGNED = 4096  # so that engines can map them into memory
 OPSET = 18  # all operators used are in it; ONNX Runtime and OpenVINO have read it since 2023
 
 
 class Graph:
     """The nodes and constants made so far. Values are names of tensors, or NumPy arrays known already."""
 
-    def __init__(self, batch_of: str, symbol: Any):
-        """`batch_of` names the input whose first dimension is the batch, JAX's `symbol`."""
+    def __init__(self, batch_of: str, symbol: Any, weights: BinaryIO):
+        """`batch_of` names the input whose first dimension is the batch, JAX's `symbol`.
+
+        Constants of some size are appended to the file `weights`: held in the graph they would be copied
+        several times over, and it may not grow beyond 2 GB.
+        """
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = {}
         self._by_identity: dict[int, tuple[np.ndarray, str]] = {}
+        self._weights = weights
         self._count, self._batch_of, self._symbol, self._batch = 0, batch_of, symbol, ""
 
     def add(self, operator: str, *inputs: Any, outputs: int = 1, **attributes: Any) -> Any:
@@ -35,7 +43,7 @@ class Graph:
             return value
         if id(value) not in self._by_identity:
             name = self._name()
-            self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+            self.constants[name] = self._stored(np.ascontiguousarray(value), name)
             self._by_identity[id(value)] = value, name
         return self._by_identity[id(value)][1]
 
@@ -72,6 +80,20 @@ class Graph:
     def for_one(self, dimension: Any) -> int:
         """A dimension where the batch is one sample; the others are multiples of it."""
         return int(dimension if is_fixed(dimension) else dimension // self._symbol)
+
+    def _stored(self, array: np.ndarray, name: str) -> onnx.TensorProto:
+        if array.nbytes < _SMALL:
+            return numpy_helper.from_array(array, name)
+        start = -(-self._weights.tell() // _ALIGNED) * _ALIGNED
+        self._weights.seek(start)
+        self._weights.write(array.reshape(-1).view(np.uint8).data)
+        kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+        tensor = onnx.TensorProto(name=name, data_type=kind, dims=array.shape)
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        place = {"location": os.path.basename(self._weights.name), "offset": start, "length": array.nbytes}
+        for key, value in place.items():
+            tensor.external_data.add(key=key, value=str(value))
+        return tensor
 
     def _name(self) -> str:
         self._count += 1

@@ -1,0 +1,116 @@
+"""The folder of an export: its program, its weights, and export.json, which says what they are."""
+
+import dataclasses
+import datetime
+import hashlib
+import importlib.metadata
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lipfd_jax import files
+from lipfd_jax.checkpoints.calibration import Calibration
+from lipfd_jax.checkpoints.errors import CheckpointError, refusal
+from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.checkpoints.sums import text_sum
+from lipfd_jax.checkpoints.weight_files import read_json
+
+FILE = "export.json"
+VERSION = 1
+FORMATS = {  # format: the file with its program, and the engines that run it, the first by default
+    "onnx": ("model.onnx", ("onnxruntime", "openvino")),
+    "stablehlo": ("program.stablehlo", ("jax",)),
+}
+_LIBRARIES = ("lipfd-jax", "jax", "jaxlib", "onnx")
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What an export is of, and what it takes."""
+
+    format: str  # a name in FORMATS
+    source: str  # "composites" or "prepared"
+    metadata: Metadata  # of the checkpoint, with its calibration
+    fingerprint: str  # of its weights
+    made: str  # YYYY-MM-DD
+    versions: Mapping[str, str]  # of the libraries that made it
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What the model's scores mean in probability, where that was fitted."""
+        return self.metadata.calibration
+
+
+def describe(format: str, source: str, metadata: Metadata, fingerprint: str) -> Description:
+    """The description of an export made today with the libraries installed."""
+    versions = {}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # run from a checkout, or not needed
+            continue
+    return Description(format, source, metadata, fingerprint, datetime.date.today().isoformat(), versions)
+
+
+def to_json(description: Description) -> dict[str, Any]:
+    """Plain values, as they are stored beside and inside a program."""
+    values = {field.name: getattr(description, field.name) for field in dataclasses.fields(description)}
+    metadata, calibration = description.metadata, description.calibration
+    return {
+        "version": VERSION,
+        **values,
+        "metadata": dataclasses.replace(metadata, sums={}).to_json(),
+        "calibration": calibration and calibration.to_json(),
+        "versions": dict(description.versions),
+    }
+
+
+def finish(folder: Path, description: Description) -> None:
+    """Writes export.json for the files that are in the folder, with their sums."""
+    sums = {path.name: _sum(path) for path in sorted(folder.iterdir())}
+    values = {**to_json(description), "files": sums}
+    files.write_json(folder / FILE, {**values, "sum": text_sum(values)})
+
+
+def is_export(path: str | os.PathLike) -> bool:
+    """Whether a path is the folder of an export."""
+    return "://" not in str(path) and (Path(path).expanduser() / FILE).is_file()
+
+
+def read(folder: Path) -> Description:
+    """What the export in a folder is, once its files were found to be those that were written.
+
+    Raises:
+      CheckpointError: it is damaged, of another version, or a file is missing; names all such.
+    """
+    values = read_json(folder / FILE)
+    fields = {name: value for name, value in values.items() if name != "sum"}
+    if values.get("version") != VERSION:
+        raise refusal(folder / FILE, f"it is not of version {VERSION}; export the checkpoint again")
+    if values.get("sum") != text_sum(fields):
+        raise refusal(folder / FILE, "it is damaged or was changed; export the checkpoint again")
+    problems = [
+        f"{name} is {'damaged' if (folder / name).is_file() else 'missing'}"
+        for name, expected in values["files"].items()
+        if not (folder / name).is_file() or _sum(folder / name) != expected
+    ]
+    if problems:
+        raise refusal(folder, problems)
+    return _description(fields, folder)
+
+
+def _description(values: Mapping[str, Any], folder: Path) -> Description:
+    if values["format"] not in FORMATS:
+        raise CheckpointError(f"{folder}: format {values['format']!r}, expected one of {', '.join(FORMATS)}")
+    metadata = Metadata.from_json(values["metadata"], folder / FILE)
+    if values["calibration"]:
+        calibration = Calibration.from_json(values["calibration"], folder / FILE)
+        metadata = dataclasses.replace(metadata, calibration=calibration)
+    names = [field.name for field in dataclasses.fields(Description)]
+    return Description(**{**{name: values[name] for name in names}, "metadata": metadata})
+
+
+def _sum(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,149 @@
+"""An export gives the checkpoint's scores in every engine, says what it is, and is refused once damaged."""
+
+import dataclasses
+import importlib.util
+import json
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+import lipfd_jax
+from lipfd_jax.checkpoints.calibration import write_calibration
+from lipfd_jax.checkpoints.errors import CheckpointError
+from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.checkpoints.store import open_model, save_model
+from lipfd_jax.data.records import decode
+from lipfd_jax.data.sources import PictureFolder
+from lipfd_jax.evaluation.bootstrap import Drawing
+from lipfd_jax.evaluation.run import Options, evaluate
+from lipfd_jax.exporting.engines import open_export
+from lipfd_jax.exporting.write import export
+from lipfd_jax.models.inputs import PAPER, RELEASED, prepare
+from lipfd_jax.models.lipfd import LipFD, ModelConfig
+from tests.checkpoints.test_calibration import PLATT
+
+ENGINES = {"onnxruntime": "onnx", "openvino": "onnx", "jax": "stablehlo"}
+
+
+def save(path, inputs=PAPER, scale=1.0, **choices):
+    inputs = dataclasses.replace(inputs, picture_size=80, crop_size=32)
+    config = ModelConfig("vit_tiny", "resnet_tiny", inputs, **choices)
+    weights = nnx.to_pure_dict(nnx.state(LipFD(config, rngs=nnx.Rngs(0))))
+    weights["fc"]["kernel"] *= scale  # so that scores are far from 0 and 1
+    save_model(path, weights, Metadata(config, windows=inputs.name, origin="a test"))
+    write_calibration(path, dataclasses.replace(PLATT, weights=open_model(path).fingerprint))
+    return path
+
+
+def needs(*modules):
+    for module in modules:
+        if not importlib.util.find_spec(module):
+            pytest.skip(f"{module} is not installed (the extra `export`)")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return save(tmp_path_factory.mktemp("checkpoint") / "model")
+
+
+@pytest.fixture(scope="module")
+def exports(checkpoint, tmp_path_factory):
+    """A folder for each format."""
+    needs("onnx", "flatbuffers")
+    folder = tmp_path_factory.mktemp("exports")
+    for format in set(ENGINES.values()):
+        export(checkpoint, folder / format, format=format)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def some():
+    return np.random.default_rng(0).integers(0, 256, (3, 1000, 2500, 3), np.uint8)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_scores_are_the_checkpoint_s(checkpoint, exports, some, engine):
+    needs(engine)
+    expected = lipfd_jax.Detector.open(checkpoint).predict(some)
+    detector = lipfd_jax.Detector.open(exports / ENGINES[engine], engine=engine, batch_size=2)
+    found = detector.predict(some)
+    assert np.ptp(expected.probabilities) > 1e-3
+    for one, other in zip(found, expected, strict=True):
+        assert one.dtype == np.float32
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    original = open_model(checkpoint)
+    assert dataclasses.replace(detector.metadata, sums=original.metadata.sums) == original.metadata
+
+
+def test_the_released_inputs_are_exported_too(tmp_path, some):
+    needs("onnx", "onnxruntime")
+    checkpoint = save(tmp_path / "model", RELEASED, scale=1e-3, activation="gelu")
+    export(checkpoint, tmp_path / "onnx", format="onnx")
+    expected = lipfd_jax.Detector.open(checkpoint).score(some)
+    assert np.ptp(expected) > 1e-3
+    np.testing.assert_allclose(lipfd_jax.Detector.open(tmp_path / "onnx").score(some), expected, atol=1e-4)
+
+
+def test_prepared_pictures_go_in_where_asked_for(checkpoint, tmp_path, some):
+    needs("onnx", "onnxruntime")
+    export(checkpoint, tmp_path / "prepared", format="onnx", source="prepared")
+    opened = open_export(tmp_path / "prepared")
+    batch = jax.jit(prepare, static_argnums=1)(some, opened.metadata.model.inputs)
+    found, _ = opened.run(*map(np.asarray, batch))
+    np.testing.assert_allclose(found, lipfd_jax.Detector.open(checkpoint).score(some), atol=1e-4)
+    with pytest.raises(CheckpointError, match="takes prepared pictures; export with --inputs=composites"):
+        lipfd_jax.Detector.open(tmp_path / "prepared")
+
+
+def test_programs_say_inside_what_they_are(checkpoint, exports):
+    import onnx
+    from safetensors import safe_open
+
+    fingerprint = open_model(checkpoint).fingerprint
+    model = onnx.load(exports / "onnx" / "model.onnx", load_external_data=False)
+    (inside,) = (prop.value for prop in model.metadata_props if prop.key == "lipfd")
+    with safe_open(exports / "stablehlo" / "weights.safetensors", "numpy") as file:
+        texts = [inside, file.metadata()["lipfd"]]
+    for text in texts:
+        about = json.loads(text)
+        assert about["fingerprint"] == fingerprint
+        assert about["metadata"]["windows"] == "paper"
+        assert about["calibration"]["threshold"] == PLATT.threshold
+        assert {"made", "versions", "source"} <= about.keys()
+
+
+@pytest.mark.parametrize("format", ["onnx", "stablehlo"])
+def test_a_damaged_export_is_refused(checkpoint, exports, tmp_path, format):
+    for file in sorted((exports / format).iterdir()):
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-40] + bytes([whole[-40] ^ 1]) + whole[-39:])
+        with pytest.raises(CheckpointError, match=rf"{file.name}.* is damaged"):
+            open_export(exports / format)
+        file.write_bytes(whole)
+    open_export(exports / format)
+
+
+def test_engines_and_folders_that_do_not_fit_are_refused(checkpoint, exports, tmp_path):
+    with pytest.raises(CheckpointError, match="it is stablehlo, which onnxruntime does not run; use jax"):
+        open_export(exports / "stablehlo", "onnxruntime")
+    with pytest.raises(ValueError, match="openvino runs no checkpoints; lipfd export it first"):
+        lipfd_jax.Detector.open(checkpoint, engine="openvino")
+    with pytest.raises(CheckpointError, match="overwrite it with --overwrite"):
+        export(checkpoint, exports / "onnx", format="onnx")
+    (tmp_path / "kept").mkdir()
+    with pytest.raises(CheckpointError, match="no export, so it is not overwritten"):
+        export(checkpoint, tmp_path / "kept", format="onnx", overwrite=True)
+    export(checkpoint, exports / "onnx", format="onnx", overwrite=True)
+    assert sorted(path.name for path in exports.iterdir()) == ["onnx", "stablehlo"]
+
+
+def test_an_export_is_evaluated_like_its_checkpoint(checkpoint, exports, composites, tmp_path):
+    needs("onnxruntime")
+    source, options = PictureFolder(composites), Options(examples=1, drawing=Drawing(draws=20))
+    found = evaluate(str(exports / "onnx"), source, tmp_path / "out", options=options).scores
+    shown = np.stack([decode(source[i])["composite"] for i in range(3)])
+    np.testing.assert_allclose(found.score[:3], lipfd_jax.Detector.open(checkpoint).score(shown), atol=1e-4)
+    assert len(found) == len(source)
+    assert "onnxruntime" in (tmp_path / "out" / "evaluated.json").read_text()
