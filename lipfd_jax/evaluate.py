@@ -9,12 +9,12 @@ from absl import app, flags
 from absl import logging as absl_logging
 
 from lipfd_jax.data.sources import open_source
-from lipfd_jax.evaluation.bootstrap import Drawing
+from lipfd_jax.evaluation import figure_flags
 from lipfd_jax.evaluation.calibrate import calibrate
 from lipfd_jax.evaluation.fitting import Fit
 from lipfd_jax.evaluation.grid import Named, evaluate_grid
 from lipfd_jax.evaluation.grid_table import write_grid
-from lipfd_jax.evaluation.pooling import MEAN, Pooling
+from lipfd_jax.evaluation.pooling import MEAN
 from lipfd_jax.evaluation.run import Options, evaluate
 from lipfd_jax.exporting.engines import ENGINES
 from lipfd_jax.kernels.choice import SETTINGS
@@ -35,11 +35,11 @@ def main(argv: list[str]) -> None:
             threads=given.threads,
             against=given.compare,
             threshold=given.threshold,
-            pooling=Pooling.parse(given.pooling) if given.pooling else None,
+            pooling=figure_flags.pooling(given),
             calibrated=given.calibration != "none",
             skip_corrupt=given.corrupt == "skip",
             overwrite=given.overwrite,
-            drawing=Drawing(given.draws, given.seed),
+            drawing=figure_flags.drawing(given),
             examples=given.examples,
             kernels=given.kernels,
             engine=given.engine,
@@ -92,19 +92,7 @@ def define_flags() -> None:
         "Folder for scores.csv, metrics.json and report.html. An interrupted evaluation goes on.",
     )
     flags.DEFINE_string("compare", None, "Somebody else's scores file: differences and metrics side by side.")
-    flags.DEFINE_float(
-        "threshold",
-        None,
-        "A score of at least this is called fake; by default what the checkpoint's calibration says, or 0.5.",
-        lower_bound=0,
-        upper_bound=1,
-    )
-    flags.DEFINE_string(
-        "pooling",
-        None,
-        "How a video's windows become its score: mean, max, or topK (top3: mean of the three highest); by "
-        "default what the checkpoint's calibration says, or mean.",
-    )
+    figure_flags.define_flags()
     flags.DEFINE_enum(
         "calibration",
         "checkpoint",
@@ -136,8 +124,6 @@ def define_flags() -> None:
         "out and count it in skipped.csv; more than one and more than 1 % stop anyway.",
     )
     flags.DEFINE_bool("overwrite", False, "Score anew, whatever the output holds.")
-    flags.DEFINE_integer("draws", 1000, "Draws of sources for the intervals.", lower_bound=1)
-    flags.DEFINE_integer("seed", 0, "Seed of the draws.", lower_bound=0)
     flags.DEFINE_integer(
         "examples",
         2,

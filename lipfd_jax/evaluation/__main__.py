@@ -4,8 +4,8 @@
 
 A scores file is a CSV with a header and at least the columns path,label,score: path ends in CLASS/NAME_J.png
 (window J of video CLASS/NAME), label is 0 for real and 1 for fake, score is the probability of fake.
-Prints the metrics of windows and of videos (mean of their windows), per generator where the file names them,
-and the figures as the released validation script would print them.
+Prints the metrics of windows and of videos (the mean of their windows, or as --pooling says) with intervals,
+per generator where the file names them, and the figures as the released validation script would print them.
 """
 
 import sys
@@ -14,9 +14,10 @@ from pathlib import Path
 
 from absl import app, flags
 
+from lipfd_jax.evaluation import figure_flags
 from lipfd_jax.evaluation.decision import decide
 from lipfd_jax.evaluation.results import write_results
-from lipfd_jax.evaluation.scores import ScoresError, read_scores
+from lipfd_jax.evaluation.scores import read_scores
 
 
 def main(argv: Sequence[str]) -> int | None:
@@ -31,11 +32,12 @@ def main(argv: Sequence[str]) -> int | None:
             scores,
             output,
             notes={"Scores": Path(given.scores).name},
-            decision=decide(threshold=given.threshold),
+            decision=decide(threshold=given.threshold, pooling=figure_flags.pooling(given)),
+            drawing=figure_flags.drawing(given),
             others=others,
             others_name=Path(other).name if other else "",
         )
-    except (ScoresError, OSError) as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return None
@@ -51,14 +53,10 @@ def define_flags() -> None:
         "lie apart and both sets of metrics side by side. Windows match by the end of their path, "
         "CLASS/NAME_J.png.",
     )
-    flags.DEFINE_string("output", None, "Folder for metrics.json and report.html; made if need be.")
-    flags.DEFINE_float(
-        "threshold",
-        None,
-        "A score of at least this is called fake; 0.5 if not given.",
-        lower_bound=0,
-        upper_bound=1,
+    flags.DEFINE_string(
+        "output", None, "Folder for metrics.json, metrics.csv, videos.csv and report.html; made if need be."
     )
+    figure_flags.define_flags()
 
 
 if __name__ == "__main__":

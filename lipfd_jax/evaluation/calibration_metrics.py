@@ -69,10 +69,12 @@ def min_cllr_of_counts(fakes: np.ndarray, real: np.ndarray) -> float:
     total = fakes + real
     present = total > 0
     fakes, real, total = fakes[present], real[present], total[present]
-    share = isotonic_regression(fakes / total, sample_weight=total, y_min=0, y_max=1)
+    share = isotonic_regression(fakes / total, sample_weight=total)
+    pools = np.concatenate([[0], np.flatnonzero(np.diff(share)) + 1])  # few, whatever the number of scores
+    fakes, real = np.add.reduceat(fakes, pools), np.add.reduceat(real, pools)
     prior = fakes.sum() / real.sum()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        of_fake = np.log2(1 + (1 - share) / share * prior)
-        of_real = np.log2(1 + share / (1 - share) / prior)
-    cost_of_fakes = fakes[fakes > 0] @ of_fake[fakes > 0] / fakes.sum()
-    return float((cost_of_fakes + real[real > 0] @ of_real[real > 0] / real.sum()) / 2)
+    both = (fakes > 0) & (real > 0)
+    fakes_there, real_there = fakes[both], real[both]
+    ratio = fakes_there / real_there / prior
+    cost_of_fakes = fakes_there @ np.log2(1 + 1 / ratio) / fakes.sum()
+    return float((cost_of_fakes + real_there @ np.log2(1 + ratio) / real.sum()) / 2)

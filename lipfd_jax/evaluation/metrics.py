@@ -6,18 +6,16 @@ import numpy as np
 from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
 
 from lipfd_jax.evaluation import calibration_metrics
-from lipfd_jax.evaluation.curves import (  # noqa: F401
+from lipfd_jax.evaluation.curves import (
     PARTIAL_FPR,
-    Curve,
     best_accuracy,
     checked,
     curve,
     equal_error_rate,
     found_at,
 )
-from lipfd_jax.evaluation.pooling import MEAN, Pooling, VideoScores, video_scores  # noqa: F401
+from lipfd_jax.evaluation.pooling import MEAN, Pooling, video_scores
 from lipfd_jax.evaluation.scores import Scores
-from lipfd_jax.evaluation.subsets import generator_scores  # noqa: F401
 
 THRESHOLD = 0.5  # where nothing else is asked for; a score of at least this is called fake: released code
 

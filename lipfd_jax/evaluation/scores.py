@@ -1,5 +1,6 @@
 """Scores of windows as columns in memory and as a CSV file that survives being interrupted."""
 
+import contextlib
 import csv
 import io
 import math
@@ -232,8 +233,11 @@ class ScoresWriter:
     def close(self) -> None:
         """Brings everything to the disk and closes the file; a second call does nothing."""
         if not self._stream.closed:
-            self._sync()
-            self._stream.close()
+            try:
+                self._sync()
+            finally:  # what could not be written must not hide why
+                with contextlib.suppress(OSError):
+                    self._stream.close()
 
     def __enter__(self) -> "ScoresWriter":
         return self
@@ -244,8 +248,13 @@ class ScoresWriter:
     def _write(self, lines: list) -> None:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(lines)
-        self._stream.write(text.getvalue())
-        self._stream.flush()
+        try:
+            self._stream.write(text.getvalue())
+            self._stream.flush()
+        except OSError as error:  # it does not say of which file
+            raise OSError(
+                error.errno, f"{error.strerror}; the same command goes on once there is room", self._name
+            ) from error
 
     def _sync(self) -> None:
         os.fsync(self._stream.fileno())

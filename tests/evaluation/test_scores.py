@@ -150,6 +150,26 @@ os.kill(os.getpid(), signal.SIGKILL)
         assert writer.finished == {"0_real/1_0.png"}
 
 
+def test_a_full_disk_is_named_and_the_file_goes_on(tmp_path):
+    code = f"""
+import resource
+from lipfd_jax.evaluation.scores import ScoreRow, ScoresWriter
+resource.setrlimit(resource.RLIMIT_FSIZE, (400, 400))  # as a full disk: writing beyond fails in the middle
+with ScoresWriter({str(tmp_path / "scores.csv")!r}) as writer:
+    for i in range(100):
+        row = dict(path=f"0_real/1_{{i}}.png", label=0, score=i / 100, video="0_real/1", source="1", window=i)
+        writer.append([ScoreRow(**row)])
+"""
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    done = subprocess.run([sys.executable, "-c", code], check=False, env=environment, stderr=subprocess.PIPE)
+    assert done.returncode == 1
+    last = done.stderr.decode().splitlines()[-1]
+    assert "the same command goes on once there is room" in last
+    assert str(tmp_path / "scores.csv") in last
+    with ScoresWriter(tmp_path / "scores.csv") as writer:
+        assert 5 < len(writer.finished) < 12
+
+
 def test_writer_refuses_bad_rows(tmp_path):
     file = tmp_path / "scores.csv"
     with ScoresWriter(file) as writer:
