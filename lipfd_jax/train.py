@@ -48,7 +48,9 @@ def main(argv: list[str]) -> None:
         logger.error("%s", error)
         sys.exit(DIVERGED)
     except CorruptRecord as error:
-        logger.error("%s. Or go on without it: --config.data.corrupt_records=skip", error)
+        skipping = experiment.data.corrupt_records == "skip"
+        setting = "corrupt_share=0.1 (or what you can bear)" if skipping else "corrupt_records=skip"
+        logger.error("%s. To go on all the same: --config.data.%s", error, setting)
         sys.exit(CORRUPT)
     except (ValueError, OSError) as error:  # ours name the file or setting and what to do
         sys.exit(f"error: {error}")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import os
 import time
 from typing import Any
@@ -10,6 +11,8 @@ import numpy as np
 from etils import epath
 
 from lipfd_jax.files import write_bytes, write_text
+
+logger = logging.getLogger(__name__)
 
 FILE = "metrics.jsonl"
 PICTURE = "curves.png"
@@ -61,14 +64,17 @@ class Journal:
 
 
 def read(workdir: str | os.PathLike) -> list[dict[str, Any]]:
-    """Returns the log's lines; a last line cut short by a kill is left out."""
+    """Returns the log's lines; a last one cut short by a kill is left out, damaged ones are and are named."""
     path = epath.Path(workdir) / FILE
+    texts = path.read_bytes().decode(errors="replace").splitlines() if path.exists() else []
     lines = []
-    for text in path.read_text().splitlines() if path.exists() else []:
+    for number, text in enumerate(texts, 1):
         try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
-            break
+            line = json.loads(text)
+            lines.append({**line, "step": int(line["step"])})
+        except (ValueError, KeyError, TypeError):
+            if number < len(texts):
+                logger.warning("%s: line %d is damaged and left out", path, number)
     return lines
 
 

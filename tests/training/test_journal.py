@@ -36,6 +36,15 @@ def test_a_line_cut_short_by_a_kill_is_left_out(workdir):
     assert [line["step"] for line in journal.read(workdir)] == [1, 2, 3]
 
 
+@pytest.mark.parametrize("damage", [b"\xff", b"[1]", b'{"stap": 2}'])
+def test_a_damaged_line_is_left_out_and_named(workdir, caplog, damage):
+    path = workdir / journal.FILE
+    first, _, third = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([first, damage, third]) + b"\n")
+    assert [line["step"] for line in journal.read(workdir)] == [1, 3]
+    assert "metrics.jsonl: line 2 is damaged" in caplog.text
+
+
 def test_other_processes_write_nothing(tmp_path):
     Journal(tmp_path, writes=False).write(1, loss=1.0)
     assert not list(tmp_path.iterdir())
