@@ -1,7 +1,7 @@
 """Fills the table of the GPU: forward pass and training step in bfloat16, beside PyTorch with torch.compile.
 
     python -m benchmarks.gpu [--batches=8,32,128,512] [--repeats=5] [--output=gpu.json]
-    python -m benchmarks.gpu --lower      # on any machine: are the programs for CUDA made at all?
+    python -m benchmarks.gpu --lower      # on any machine: are the programs for CUDA made, and do they fit?
 
 Sides of one row run in one process, in turns, and the fastest turn of each counts; JAX and PyTorch may take
 45 % of the memory each. Batches grow until no side has the memory for more; a side that failed says why.
@@ -35,7 +35,11 @@ def main(_: list[str]) -> None:
     config = ModelConfig(given.encoder, given.backbone, PAPER, dtype="bfloat16")
     if given.lower:
         jax.config.update("jax_platforms", "cpu")
-        figures = {"lowered for CUDA": gpu_programs.lowered(config)}
+        device = gpu_programs.described("h100")
+        figures = {
+            "compiled for": "h100, not by a run" if device else "nothing: no CUDA plugin is installed",
+            "programs": {b: gpu_programs.lowered(config, b, device) for b in map(int, given.batches)},
+        }
         print(json.dumps(figures, indent=2))
     else:
         os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.45")  # read when the GPU is first used
