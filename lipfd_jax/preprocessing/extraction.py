@@ -1,5 +1,8 @@
 """The windows of a clip: frames chosen and decoded, their sound cut from the mel picture of the clip."""
 
+import functools
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +12,12 @@ from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND, Sound, mel_picture, read_sound
 from lipfd_jax.preprocessing.composite import Window, tile
 from lipfd_jax.preprocessing.containers import Damage, Damaged
-from lipfd_jax.preprocessing.video import Track, read_frames, read_track
+from lipfd_jax.preprocessing.recoding import recoded
+from lipfd_jax.preprocessing.video import Decoded, FrameChange, Track, read_frames, read_track
 from lipfd_jax.preprocessing.windows import paper_starts, released_frames, released_starts
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WindowsMode, colours
 
+Reader = Callable[..., Decoded]  # read_frames of one file
 _TOLERATED = 0.5  # seconds by which sound and video may differ in length without a word
 
 
@@ -24,8 +29,22 @@ class Extraction:
     warnings: tuple[str, ...]  # such as "silent sound"
 
 
-def extract(clip: Clip, windows: WindowsMode = "paper", damaged: Damaged = "refuse") -> Extraction:
-    """All windows of a clip, in one decoding pass and without temporary files.
+@dataclass(frozen=True)
+class Change:
+    """What is done to a clip before its windows are cut, as tests of robustness do."""
+
+    sound: Callable[[np.ndarray], np.ndarray] | None = None  # of samples (n,) float32 at 22050 Hz
+    frame: FrameChange | None = None  # of every frame shown, before it is made smaller
+    crf: int | None = None  # the pictures are encoded once more as H.264 at this rate factor
+
+
+UNCHANGED = Change()
+
+
+def extract(
+    clip: Clip, windows: WindowsMode = "paper", damaged: Damaged = "refuse", change: Change = UNCHANGED
+) -> Extraction:
+    """All windows of a clip, in one decoding pass and, unless it is recoded, without temporary files.
 
     `paper`: up to ten windows over the whole clip, each with five consecutive frames of its own and the mel
     columns of exactly the time in which they are shown, whatever the frame rate; the sound is the clip's wav
@@ -40,9 +59,11 @@ def extract(clip: Clip, windows: WindowsMode = "paper", damaged: Damaged = "refu
     track = read_track(clip.path)
     _check_count(clip.path, len(track.times))
     sound = _sound(clip, track, damage)
-    mel = mel_picture(sound.samples)
+    mel = mel_picture(sound.samples if change.sound is None else change.sound(sound.samples))
     cut = _released if windows == "released" else _paper
-    built, warnings = cut(clip.path, track, sound, mel, damage)
+    with nullcontext(clip.path) if change.crf is None else recoded(clip.path, change.crf) as pictures:
+        read = functools.partial(read_frames, pictures, change=change.frame)
+        built, warnings = cut(clip.path, track, sound, mel, damage, read)
     if not built:
         raise ClipError(f"{clip.path}: no complete window of {FRAMES_PER_WINDOW} frames")
     return Extraction(tuple(built), (*_oddities(track, sound), *warnings, *_reports(damage)))
@@ -59,17 +80,17 @@ def _sound(clip: Clip, track: Track, damage: Damage) -> Sound:
 
 
 def _paper(
-    path: Path, track: Track, sound: Sound, mel: np.ndarray, damage: Damage
+    path: Path, track: Track, sound: Sound, mel: np.ndarray, damage: Damage, read: Reader
 ) -> tuple[list[Window], list[str]]:
     starts = paper_starts(len(track.times))
-    decoded, warnings = read_frames(path, _consecutive(starts), damage), []
+    decoded, warnings = read(_consecutive(starts), damage), []
     if len(decoded.times) != len(track.times):
         # The packets of some codecs are not frames one to one. Rare, so it may cost a second pass.
         warnings = [f"{len(track.times)} frames announced, {len(decoded.times)} decoded"]
         _check_count(path, len(decoded.times))
         track = track.retimed(decoded.times)
         starts = paper_starts(len(track.times))
-        decoded = read_frames(path, _consecutive(starts), Damage(damage.policy))  # counted already
+        decoded = read(_consecutive(starts), Damage(damage.policy))  # counted already
     bounds = np.rint((track.boundaries() - sound.start) * COLUMNS_PER_SECOND).astype(int)
     built, unheard = [], 0
     for index, start in enumerate(starts):
@@ -82,12 +103,12 @@ def _paper(
 
 
 def _released(
-    path: Path, track: Track, sound: Sound, mel: np.ndarray, damage: Damage
+    path: Path, track: Track, sound: Sound, mel: np.ndarray, damage: Damage, read: Reader
 ) -> tuple[list[Window], list[str]]:
     if track.opencv_count < 1:
         raise ClipError(f"{path}: its header gives no number of frames, which released windows need")
     starts = released_starts(track.opencv_count)
-    pictures = read_frames(path, released_frames(starts), damage).pictures
+    pictures = read(released_frames(starts), damage).pictures
     kept = sorted(pictures)
     per_frame = mel.shape[1] / track.opencv_count
     built = []

@@ -5,7 +5,7 @@ PyAV decodes for both windows modes. Its frames equal OpenCV's, which the releas
 rotation), and unlike OpenCV it gives timestamps, sound and reasons for its failures.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +19,7 @@ from lipfd_jax.preprocessing.containers import MAX_PIXELS, Damage, best_stream, 
 from lipfd_jax.vocabulary import TILE
 
 MAX_FRAMES = 1_000_000
+FrameChange = Callable[[np.ndarray], np.ndarray]  # of a picture (height, width, 3) uint8 RGB
 _FALLBACK_RATE = 25  # frames per second where a file gives neither timestamps nor a rate
 
 
@@ -90,11 +91,14 @@ class Decoded:
     times: tuple[float | None, ...]  # of every frame, wanted or not; seconds on the file's clock
 
 
-def read_frames(path: Path, wanted: Collection[int], damage: Damage | None = None) -> Decoded:
+def read_frames(
+    path: Path, wanted: Collection[int], damage: Damage | None = None, change: FrameChange | None = None
+) -> Decoded:
     """The wanted frames of a video, found by decoding it once from beginning to end.
 
     They are turned as the file's rotation says; frames of more than 500x500 pixels are resized to 500x500 at
-    once, as the composite will need them. Raises ClipError; see `decoded` for what `damage` is about.
+    once, as the composite will need them. Before that, `change` may put another picture of the same size in
+    a frame's place. Raises ClipError; see `decoded` for what `damage` is about.
     """
     wanted = frozenset(wanted)
     pictures: dict[int, np.ndarray] = {}
@@ -105,7 +109,8 @@ def read_frames(path: Path, wanted: Collection[int], damage: Damage | None = Non
         for frame in decoded(path, container, stream, damage):
             check_size(path, frame.width, frame.height)
             if len(times) in wanted:
-                pictures[len(times)] = _picture(frame, reformatter)
+                picture = rgb(frame, reformatter)
+                pictures[len(times)] = _small(picture if change is None else change(picture))
             times.append(frame.time)
     return Decoded(pictures, tuple(times))
 
@@ -118,8 +123,7 @@ def rgb(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter
     return np.ascontiguousarray(turned[..., ::-1])
 
 
-def _picture(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:
-    picture = rgb(frame, reformatter)
+def _small(picture: np.ndarray) -> np.ndarray:
     return tile(picture) if picture.shape[0] * picture.shape[1] > TILE * TILE else picture
 
 

@@ -1,0 +1,98 @@
+"""What can be told without any model: by properties of the files alone, and by how sharp mouths are."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from lipfd_jax.evaluation.bootstrap import Drawing, intervals
+from lipfd_jax.evaluation.effects import CLEAN, mouth
+from lipfd_jax.evaluation.metrics import compute_metrics
+from lipfd_jax.evaluation.subjects import ClipSubject, Subject
+from lipfd_jax.preprocessing.composite import Window, tile
+from lipfd_jax.preprocessing.containers import best_stream, opened
+
+_FOLDS = 5
+_MEANING = (
+    "On these data {what} tells the classes apart this well: a detector must do better to show anything."
+)
+
+
+def model_free(subjects: Sequence[Subject], drawing: Drawing) -> list[dict[str, Any]]:
+    """AUCs of videos by logistic regression on what no model is needed for, each video judged by a fit to others.
+
+    File properties (bit rate, size, frame rate, duration, sound format) only where the files are at hand;
+    mouth sharpness always. Folds keep sources together; None where a class has fewer than two sources.
+    """
+    found = []
+    if all(isinstance(subject, ClipSubject) for subject in subjects):
+        columns = one_hot([file_columns(subject) for subject in subjects])
+        found.append(_fitted("file properties", columns, subjects, drawing))
+    sharpness = np.array([[mouth_sharpness(subject.windows(CLEAN))] for subject in subjects])
+    found.append(_fitted("mouth sharpness", sharpness, subjects, drawing))
+    return found
+
+
+def file_columns(subject: ClipSubject) -> dict[str, float | str]:
+    """Properties of a clip's file: numbers as logarithms, formats as words."""
+    path = subject.clip.path
+    with opened(path) as container:
+        video = best_stream(path, container, "video")
+        context = video.codec_context
+        seconds = float(container.duration or 0) / av.time_base or 1.0
+        rate = video.average_rate or video.guessed_rate or 25
+        columns: dict[str, float | str] = {
+            "bits": float(np.log(8 * path.stat().st_size / seconds)),
+            "pixels": float(np.log(context.width * context.height)),
+            "rate": float(np.log(float(rate))),
+            "seconds": float(np.log(seconds)),
+            "video": context.name,
+        }
+    sound = subject.clip.wav or path
+    with opened(sound) as container:
+        track = best_stream(sound, container, "audio")
+        format_ = f"{track.codec_context.name} {track.rate} {track.channels}"
+    return {**columns, "sound": format_}
+
+
+def mouth_sharpness(windows: Sequence[Window]) -> float:
+    """Logarithm of the mean variance of the Laplacian of mouths, on frames of 500x500 pixels."""
+    values = []
+    for window in windows:
+        for frame in window.frames:
+            picture = cv2.cvtColor(tile(frame), cv2.COLOR_RGB2GRAY)
+            values.append(cv2.Laplacian(picture[mouth(*picture.shape)], cv2.CV_64F).var())
+    return float(np.log(np.mean(values) + 1e-3))
+
+
+def one_hot(rows: Sequence[dict[str, float | str]]) -> np.ndarray:
+    """Numbers as they are, each word of a column as a column of its own: (n, k) float64."""
+    columns = []
+    for name in rows[0]:
+        values = [row[name] for row in rows]
+        if isinstance(values[0], str):
+            columns += [[float(value == word) for value in values] for word in sorted(set(values))]
+        else:
+            columns.append(values)
+    return np.array(columns, np.float64).T
+
+
+def _fitted(what: str, columns: np.ndarray, subjects: Sequence[Subject], drawing: Drawing) -> dict[str, Any]:
+    labels = np.array([subject.label for subject in subjects])
+    sources = np.array([subject.source for subject in subjects], object)
+    folds = min(_FOLDS, *(len(set(sources[labels == label])) for label in (0, 1)))
+    row = {"name": what, "auc": None, "auc_interval": None, "meaning": _MEANING.format(what=what)}
+    if folds < 2:
+        return row
+    _, groups = np.unique(sources, return_inverse=True)
+    split = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
+    fit = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, class_weight="balanced"))
+    scores = cross_val_predict(fit, columns, labels, groups=groups, cv=split, method="predict_proba")[:, 1]
+    ends = intervals(labels, scores, sources, 0.5, drawing)["auc"]
+    return {**row, "auc": compute_metrics(labels, scores).auc, "auc_interval": ends}

@@ -1,0 +1,102 @@
+"""The robustness suite as a page's section: curves over levels, means, and all cells as a table."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from lipfd_jax.evaluation.suite import Cell
+from lipfd_jax.pages.axes import Axis, unit
+from lipfd_jax.pages.bars import Bar, BarChart, bars_html
+from lipfd_jax.pages.charts import Chart, Guide, Line, chart_html
+from lipfd_jax.pages.formats import decimal, interval, percent, signed
+from lipfd_jax.pages.rendering import Section, render
+
+TITLE = "Robustness"
+
+
+def robustness_section(result: dict[str, Any]) -> Section:
+    """The section of a suite's result, as `suites` writes and reads it."""
+    made = [Cell(**cell) for cell in result["cells"]]
+    means = [Cell(**cell) for cell in result["means"]]
+    clean, kinds = made[0], dict.fromkeys(cell.kind for cell in made[1:])
+    charts = [_chart(kind, [cell for cell in made if cell.kind == kind], clean) for kind in kinds]
+    body = render(
+        "lipfd_jax.evaluation",
+        "robustness.html",
+        on=result["on"],
+        clean=clean,
+        missing=result["missing"],
+        bars=_bars(means, clean) if means else "",
+        charts=[chart_html(chart) for chart in charts if chart],
+        head=["", "level", "AUC", "FPR", "FNR", "AUC against clean"],
+        means=[_row(cell) for cell in (clean, *means)],
+        rows=[_row(cell) for cell in made],
+    )
+    return Section(TITLE, body)
+
+
+def robustness_summary(result: dict[str, Any]) -> str:
+    """One sentence: the perturbation that costs most, and what the mean over all is."""
+    means = [Cell(**cell) for cell in result["means"]]
+    known = [cell for cell in means if cell.auc is not None]
+    if not known:
+        return "No AUC could be had: the videos are of one class."
+    worst = min(known, key=lambda cell: cell.auc)
+    mean = float(np.mean([cell.auc for cell in known]))
+    return (
+        f"Mean AUC over {len(known)} kinds of perturbation: {mean:.3f} (untouched {result['cells'][0]['auc']:.3f}); "
+        f"lowest under {worst.kind}: {worst.auc:.3f}."
+    )
+
+
+def _chart(kind: str, cells: Sequence[Cell], clean: Cell) -> Chart | None:
+    known = [cell for cell in cells if cell.auc is not None]
+    if not known or clean.auc is None:
+        return None
+    x = np.arange(len(known), dtype=np.float64)
+    names = [cell.level for cell in known]
+    axis = Axis(
+        "level", -0.3, max(len(known) - 0.7, 0.3), tuple(x), lambda value: _short(names[round(value)])
+    )
+    ends = [cell.auc_interval or (cell.auc, cell.auc) for cell in known]
+    low, high = np.array(ends, np.float64).T
+    line = Line(
+        "AUC", x, np.array([cell.auc for cell in known]), dots=True, low=low, high=high, notes=tuple(names)
+    )
+    guides = [Guide((-0.3, axis.high), (clean.auc, clean.auc))]
+    return Chart(kind, axis, unit("AUC of videos"), [line], guides=guides, note_head="at", height=210)
+
+
+def _short(text: str) -> str:
+    """A level without its unit, where the axis is narrow."""
+    return text.split(" ")[0]
+
+
+def _bars(means: Sequence[Cell], clean: Cell) -> Markup:
+    bars = [Bar(cell.kind, cell.auc, *(cell.auc_interval or (None, None))) for cell in means]
+    guides = () if clean.auc is None else (clean.auc,)
+    caption = "Mean over the levels of each kind; the dotted line is the AUC of the untouched videos."
+    return bars_html(
+        BarChart("AUC under each kind of perturbation", unit("AUC of videos"), bars, caption, guides)
+    )
+
+
+def _row(cell: Cell) -> list[str | Markup]:
+    return [
+        cell.kind,
+        cell.level,
+        _with_ends(decimal(cell.auc, 3), interval(*(cell.auc_interval or (None, None)))),
+        percent(cell.fpr, 1),
+        percent(cell.fnr, 1),
+        _with_ends(signed(cell.auc_difference), _signed_ends(cell.auc_difference_interval)),
+    ]
+
+
+def _signed_ends(ends: tuple[float, float] | None) -> str:
+    return "" if ends is None else f"{signed(ends[0])} to {signed(ends[1])}"
+
+
+def _with_ends(text: str, ends: str) -> Markup:
+    return Markup("{}<small>{}</small>").format(text, ends)

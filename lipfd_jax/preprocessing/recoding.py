@@ -1,0 +1,57 @@
+"""A video encoded once more as H.264 at a given quality, as a platform that it passes through does it."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from lipfd_jax.preprocessing.containers import Damage, decoded, opened
+from lipfd_jax.preprocessing.video import check_size, rgb, video_stream
+
+_CLOCK = 90_000  # ticks per second
+
+
+@contextmanager
+def recoded(path: Path, crf: int) -> Iterator[Path]:
+    """The pictures of a video as libx264 leaves them at a rate factor, in a file that goes afterwards.
+
+    Frames, their order and their times stay; there is no sound in it. Sizes with an odd side are encoded
+    without halving the colours, as that needs even ones. Raises ClipError.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "recoded.mp4"
+        with av.open(str(target), "w") as output:
+            _encode(path, output, crf)
+        yield target
+
+
+def _encode(path: Path, output: av.container.OutputContainer, crf: int) -> None:
+    stream, last = None, -1
+    reformatter = av.video.reformatter.VideoReformatter()
+    with opened(path) as container:
+        source = video_stream(path, container)
+        for number, frame in enumerate(decoded(path, container, source, Damage("keep"))):
+            check_size(path, frame.width, frame.height)
+            picture = av.VideoFrame.from_ndarray(rgb(frame, reformatter), format="rgb24")
+            if stream is None:
+                stream = _stream(output, picture, source.guessed_rate or Fraction(25), crf)
+                begin = frame.time or 0.0
+            seconds = number / float(stream.rate) if frame.time is None else frame.time - begin
+            last = max(round(seconds * _CLOCK), last + 1)
+            picture.pts, picture.time_base = last, Fraction(1, _CLOCK)
+            output.mux(stream.encode(picture))
+        if stream is not None:
+            output.mux(stream.encode(None))
+
+
+def _stream(
+    output: av.container.OutputContainer, picture: av.VideoFrame, rate: Fraction, crf: int
+) -> av.VideoStream:
+    stream = output.add_stream("libx264", rate=rate, options={"crf": str(crf), "threads": "1"})
+    stream.width, stream.height = picture.width, picture.height
+    stream.pix_fmt = "yuv444p" if picture.width % 2 or picture.height % 2 else "yuv420p"
+    stream.codec_context.time_base = Fraction(1, _CLOCK)
+    return stream
