@@ -9,7 +9,7 @@ from absl import app, flags
 from absl import logging as absl_logging
 
 from lipfd_jax.data.sources import open_source
-from lipfd_jax.evaluation import figure_flags
+from lipfd_jax.evaluation import figure_flags, suite_flags
 from lipfd_jax.evaluation.calibrate import calibrate
 from lipfd_jax.evaluation.fitting import Fit
 from lipfd_jax.evaluation.grid import Named, evaluate_grid
@@ -56,6 +56,8 @@ def _run(given: flags.FlagValues, options: Options) -> None:
     if len(checkpoints) > 1 or len(data) > 1:
         if given.fit:
             raise ValueError("--fit takes one --checkpoint and one --data")
+        if given.suite:
+            raise ValueError("--suite takes one --checkpoint and one --data")
         found = evaluate_grid(
             checkpoints, data, given.output, open_data=open_data, step=given.step, options=options
         )
@@ -66,7 +68,9 @@ def _run(given: flags.FlagValues, options: Options) -> None:
         source = open_data(data[0].path)
         calibrate(checkpoints[0].path, source, given.output, step=given.step, fit=fit, options=options)
     else:
-        evaluate(checkpoints[0].path, open_data(data[0].path), given.output, step=given.step, options=options)
+        source = open_data(data[0].path)
+        suite_flags.run(given, checkpoints[0].path, source, options)
+        evaluate(checkpoints[0].path, source, given.output, step=given.step, options=options)
 
 
 def define_flags() -> None:
@@ -93,6 +97,7 @@ def define_flags() -> None:
     )
     flags.DEFINE_string("compare", None, "Somebody else's scores file: differences and metrics side by side.")
     figure_flags.define_flags()
+    suite_flags.define_flags()
     flags.DEFINE_enum(
         "calibration",
         "checkpoint",

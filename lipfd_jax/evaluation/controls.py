@@ -1,6 +1,6 @@
-"""Shortcut controls: what scores do when sound and lips can't be compared, and what that means for the claim."""
+"""Shortcut controls: what scores do when sound and lips can't be compared, and what that says."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from lipfd_jax.data import sound_perturbations
 from lipfd_jax.evaluation import effects
-from lipfd_jax.evaluation.effects import CLEAN, Effect, steady
+from lipfd_jax.evaluation.effects import Effect, steady
 from lipfd_jax.evaluation.suite import Cell
 from lipfd_jax.pages.axes import unit
 from lipfd_jax.pages.bars import Bar, BarChart, bars_html
@@ -17,6 +17,9 @@ from lipfd_jax.pages.rendering import Section, render
 from lipfd_jax.preprocessing import sound_changes
 
 TITLE = "Does it hear that sound and lips disagree?"
+_PARTED = ("sound of another video", "sound delayed", "frames shuffled in time")
+_ALONE = ("sound only (frames grey)", "picture only (mel blank)")
+_OUT_OF_STEP = "Now real videos disagree too: a detector that compares calls them fake, its AUC falls to 0.5."
 _NOTABLE = 0.05  # of AUC: less than this is not spoken of as a difference
 
 
@@ -30,60 +33,53 @@ class Control:
 
 def controls() -> list[Control]:
     """All controls, in the order of the page."""
-    alone = "Near 0.5 is expected of a detector that compares; above, "
-    out_of_step = "Now real videos disagree as well: a detector that compares calls them fake, and its AUC falls to 0.5."
+    expected = "Near 0.5 is expected of a detector that compares; above, the {} alone tells the class."
+    sound, picture = ("sound only (frames grey)", "picture only (mel blank)")
     delays = [
-        Control(
-            steady("sound delayed", f"{delay:g} s", partial(sound_changes.shifted, seconds=delay)),
-            out_of_step,
-        )
+        steady("sound delayed", f"{delay:g} s", partial(sound_changes.shifted, seconds=delay))
         for delay in (0.2, 0.5, 1.0)
     ]
+    parted = [
+        Effect("sound of another video", foreign_sound=True),
+        *delays,
+        Effect("frames shuffled in time", windows=effects.shuffled_frames),
+    ]
+    return [
+        Control(Effect(sound, windows=effects.grey_frames), expected.format("sound")),
+        Control(Effect(picture, windows=effects.blank_mel), expected.format("picture")),
+        *(Control(effect, _OUT_OF_STEP) for effect in parted),
+        *_of_files(),
+        Control(
+            Effect("mouth masked", windows=effects.masked_mouth),
+            "What is left without the lips: should fall towards 0.5.",
+        ),
+        Control(
+            Effect("only the mouth", windows=effects.only_mouth),
+            "What lips and sound carry: should stay near the untouched.",
+        ),
+    ]
+
+
+def _of_files() -> list[Control]:
+    """Controls of what the making of files leaves in them."""
     trimmed = steady("leading silence trimmed", "", sound_changes.trimmed, sound_perturbations.trim)
-    limited = (
+    limits = (
         partial(sound_changes.resampled, rate=16_000),
         partial(sound_perturbations.band_limit, hertz=8000),
     )
-    made = {
-        "sound only (frames grey)": (
-            effects.grey_frames,
-            alone + "the sound gives the class away by itself.",
-        ),
-        "picture only (mel blank)": (
-            effects.blank_mel,
-            alone + "the picture gives the class away by itself.",
-        ),
-        "frames shuffled in time": (effects.shuffled_frames, out_of_step),
-        "mouth masked": (effects.masked_mouth, "What is left without the lips: should fall towards 0.5."),
-        "only the mouth": (
-            effects.only_mouth,
-            "What the lips and the sound carry: should stay near the untouched.",
-        ),
-    }
-    changed = {
-        kind: Control(Effect(kind, windows=change), meaning) for kind, (change, meaning) in made.items()
-    }
-    first, second, shuffled, masked, only = changed.values()
     return [
-        first,
-        second,
-        Control(Effect("sound of another video", foreign_sound=True), out_of_step),
-        *delays,
-        shuffled,
         Control(
-            replace(trimmed, kind="leading silence trimmed"),
-            "A fall means that silence at the start, which forging tools leave, tells the classes apart.",
+            trimmed,
+            "A fall means that silence at the start, which forging tools leave, tells them apart.",
         ),
         Control(
-            steady("band limited", "8 kHz", *limited),
-            "A fall means that the band above 8 kHz, a trace of how files were made, tells the classes apart.",
+            steady("band limited", "8 kHz", *limits),
+            "A fall means that the band above 8 kHz, a trace of how files were made, tells them apart.",
         ),
         Control(
             Effect("track of the mp4 for the wav", inner_track=True),
             "A change means that the wavs themselves differ between the classes.",
         ),
-        masked,
-        only,
     ]
 
 
@@ -110,67 +106,49 @@ def controls_section(result: dict[str, Any]) -> Section:
 
 def conclusion(result: dict[str, Any]) -> list[str]:
     """What the figures say about the claim, in sentences; the first one is the answer."""
-    made = {_name(cell): cell for cell in (Cell(**cell) for cell in result["cells"])}
-    clean = made[CLEAN.name]
+    made = [Cell(**cell) for cell in result["cells"]]
+    clean = made[0]
     if clean.auc is None:
-        return ["Nothing can be said: the videos are of one class, or none has an AUC."]
+        return ["Nothing can be said: the videos are of one class."]
     if clean.auc_interval is None or clean.auc_interval[0] <= 0.5:
         return [
-            f"Nothing can be said: untouched, the detector does not tell these videos apart with certainty "
+            "Nothing can be said: even untouched, the detector may not tell these videos apart "
             f"(AUC {_figure(clean)})."
         ]
-    split = [
-        cell
-        for name, cell in made.items()
-        if name.startswith(("sound of another", "sound delayed", "frames shuffled"))
+    parted = [cell for cell in made if cell.kind in _PARTED]
+    deaf = [cell for cell in parted if not _fell(cell)]
+    alone = [cell for cell in made if cell.kind in _ALONE and _above(cell)]
+    known = [one for one in result["model_free"] if one["auc"] is not None]
+    plain = [one for one in known if one["auc"] > clean.auc - _NOTABLE]
+    return [
+        _answer(len(parted), len(deaf), bool(alone or plain)),
+        *(
+            f"The AUC holds under {_name(cell)}, where real videos disagree too: {_figure(cell)}."
+            for cell in deaf
+        ),
+        *(f"The {_name(cell)} gives {_figure(cell)}: no comparison is needed for that." for cell in alone),
+        *(
+            f"Without any model, {one['name']} alone: {one['auc']:.3f}, the detector {clean.auc:.3f}. "
+            "On these data a good figure does not show that forgery was seen."
+            for one in plain
+        ),
     ]
-    deaf = [cell for cell in split if not _fell(cell)]
-    alone = [
-        cell
-        for name, cell in made.items()
-        if name.startswith(("sound only", "picture only")) and _above(cell)
-    ]
-    plain = [
-        one for one in result["model_free"] if one["auc"] is not None and one["auc"] > clean.auc - _NOTABLE
-    ]
-    found = [_answer(len(split), len(deaf), bool(alone or plain))]
-    found += [
-        f"It holds on ({_figure(cell)}) under: {_name(cell)}, where real videos disagree too."
-        for cell in deaf
-    ]
-    found += [
-        f"{_name(cell).capitalize()} reaches {_figure(cell)}: no comparison is needed for that."
-        for cell in alone
-    ]
-    found += [
-        f"Without any model, {one['name']} reaches {one['auc']:.3f}, beside {clean.auc:.3f} of the detector: on these "
-        "data a good figure does not show that forgery was seen."
-        for one in plain
-    ]
-    return found
 
 
-def _answer(split: int, deaf: int, shortcuts: bool) -> str:
-    if not split:
+def _answer(parted: int, deaf: int, shortcuts: bool) -> str:
+    if not parted:
         return "Nothing can be said: no control that parts sound and lips could be made."
-    if deaf == split:
-        return "These figures speak against the claim: the scores do not depend on sound and lips belonging together."
+    if deaf == parted:
+        return "These figures speak against the claim: scores do not hang on whether sound and lips agree."
     if deaf or shortcuts:
         return "These figures support the claim in part only: other things tell the classes apart as well."
-    return (
-        "These figures agree with the claim: parted from the lips, sound no longer tells the classes apart."
-    )
+    return "These figures agree with the claim: with sound and lips parted, the classes look alike."
 
 
 def _fell(cell: Cell) -> bool:
     """The AUC fell by something notable, and by more than chance."""
     ends = cell.auc_difference_interval
-    return (
-        cell.auc_difference is not None
-        and cell.auc_difference < -_NOTABLE
-        and ends is not None
-        and ends[1] < 0
-    )
+    return ends is not None and ends[1] < 0 and (cell.auc_difference or 0) < -_NOTABLE
 
 
 def _above(cell: Cell) -> bool:

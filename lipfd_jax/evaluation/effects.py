@@ -51,11 +51,8 @@ CLEAN = Effect("clean")
 
 def perturbations() -> list[Effect]:
     """The robustness suite: seven visual perturbations at five levels, and those of the sound."""
-    visual = [
-        _visual(name, level)
-        for name in frame_perturbations.PERTURBATIONS
-        for level in frame_perturbations.LEVELS
-    ]
+    names, levels = frame_perturbations.PERTURBATIONS, frame_perturbations.LEVELS
+    visual = [_visual(name, level) for name in names for level in levels]
     return [*visual, *_noises(), *_codecs(), *_cuts()]
 
 
@@ -135,33 +132,31 @@ def _noisy(samples: np.ndarray, rng: Random, *, decibels: float) -> np.ndarray:
 
 
 def _codecs() -> list[Effect]:
-    steady = [
-        ("pitch", f"{tones:+d} semitones", partial(sound_changes.pitch, semitones=tones), None)
+    found = [
+        steady("pitch", f"{tones:+d} semitones", partial(sound_changes.pitch, semitones=tones))
         for tones in (-3, 3)
     ]
     for rate in (16_000, 8_000):
         strip = partial(sound_perturbations.band_limit, hertz=rate / 2)
-        steady.append(
-            ("resampling", f"{rate // 1000} kHz", partial(sound_changes.resampled, rate=rate), strip)
-        )
+        change = partial(sound_changes.resampled, rate=rate)
+        found.append(steady("resampling", f"{rate // 1000} kHz", change, strip))
     telephone = partial(sound_changes.band_limited, low=300, high=3400)
-    steady.append(("band limit", "300 to 3400 Hz", telephone, None))
-    for codec, rates in (("mp3", (32, 16)), ("opus", (16, 8))):
-        for kilobits in rates:
-            made = partial(sound_changes.coded, codec=codec, kilobits=kilobits)
-            steady.append((codec, f"{kilobits} kbit per s", made, None))
-    return [steady(*one) for one in steady]
+    found.append(steady("band limit", "300 to 3400 Hz", telephone))
+    for codec, kilobits in (("mp3", 32), ("mp3", 16), ("opus", 16), ("opus", 8)):
+        made = partial(sound_changes.coded, codec=codec, kilobits=kilobits)
+        found.append(steady(codec, f"{kilobits} kbit per s", made))
+    return found
 
 
 def _cuts() -> list[Effect]:
-    found = [
+    silences = [
         Effect("silence", f"{share:.0%}", sound=partial(_silenced, share=share)) for share in (0.1, 0.3, 0.5)
     ]
-    for shift in (-400, -160, -80, -40, 40, 80, 160, 400):
-        found.append(
-            steady("shift", f"{shift:+d} ms", partial(sound_changes.shifted, seconds=shift / 1000), None)
-        )
-    return found
+    shifts = [
+        steady("shift", f"{shift:+d} ms", partial(sound_changes.shifted, seconds=shift / 1000))
+        for shift in (-400, -160, -80, -40, 40, 80, 160, 400)
+    ]
+    return [*silences, *shifts]
 
 
 def _silenced(samples: np.ndarray, rng: Random, *, share: float) -> np.ndarray:

@@ -25,7 +25,7 @@ _MEANING = (
 
 
 def model_free(subjects: Sequence[Subject], drawing: Drawing) -> list[dict[str, Any]]:
-    """AUCs of videos by logistic regression on what no model is needed for, each video judged by a fit to others.
+    """AUCs of videos by logistic regression on what needs no model, each video judged by a fit to others.
 
     File properties (bit rate, size, frame rate, duration, sound format) only where the files are at hand;
     mouth sharpness always. Folds keep sources together; None where a class has fewer than two sources.

@@ -14,6 +14,7 @@ from lipfd_jax.evaluation.metrics import released_figures
 from lipfd_jax.evaluation.metrics_file import metrics_csv, metrics_json, videos_csv
 from lipfd_jax.evaluation.report import write_report
 from lipfd_jax.evaluation.scores import Scores
+from lipfd_jax.evaluation.suites import suite_sections
 from lipfd_jax.evaluation.summary import Summary, summarise
 from lipfd_jax.evaluation.table import summary_table
 from lipfd_jax.pages.rendering import Section
@@ -72,7 +73,7 @@ def write_results(
         title=title,
         notes=notes,
         pictures=pictures,
-        sections=sections,
+        sections=[*sections, *suite_sections(output)],
         summary=summary,
     )
     print(f"\nreport: {report}")

@@ -46,8 +46,8 @@ def robustness_summary(result: dict[str, Any]) -> str:
     worst = min(known, key=lambda cell: cell.auc)
     mean = float(np.mean([cell.auc for cell in known]))
     return (
-        f"Mean AUC over {len(known)} kinds of perturbation: {mean:.3f} (untouched {result['cells'][0]['auc']:.3f}); "
-        f"lowest under {worst.kind}: {worst.auc:.3f}."
+        f"Mean AUC over {len(known)} kinds of perturbation: {mean:.3f}, untouched "
+        f"{result['cells'][0]['auc']:.3f}; lowest under {worst.kind}: {worst.auc:.3f}."
     )
 
 

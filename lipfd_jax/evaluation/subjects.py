@@ -1,4 +1,4 @@
-"""The videos a suite scores, each of which gives its windows under an effect: raw clips, or stored records."""
+"""The videos a suite scores, each of which gives its windows under an effect: clips, or stored records."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -71,12 +71,12 @@ class ClipSubject:
             else lambda picture: effect.frame(picture, frame),
             crf=effect.crf,
         )
-        return _finished(list(extract(clip, self.mode, change).cut_windows), effect, self.video)
+        return _finished(list(extract(clip, self.mode, change=change).cut_windows), effect, self.video)
 
 
 @dataclasses.dataclass(frozen=True)
 class RecordSubject:
-    """A video's stored windows: visual effects on the frames as stored, those of the sound on the mel strips."""
+    """A video's stored windows: effects are made on its frames and mel strips as stored."""
 
     records: RecordSource
     index: tuple[int, ...]  # of its windows, in order
@@ -132,7 +132,7 @@ def record_subjects(source: RecordSource) -> list[RecordSubject]:
 
 
 def partner(subjects: Sequence[Subject], place: int) -> Subject:
-    """The next video of another source, from the first again after the last. ValueError where all share one."""
+    """The next video of another source, round the list. ValueError where all videos share one."""
     others = (*subjects[place + 1 :], *subjects[:place])
     for other in others:
         if other.source != subjects[place].source:

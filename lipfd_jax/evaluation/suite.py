@@ -1,4 +1,4 @@
-"""Runs a suite: every effect on every video, one scores file a cell, going on where an earlier run stopped."""
+"""Runs a suite: every effect on every video, one scores file a cell, going on where a run stopped."""
 
 import json
 import os
@@ -28,7 +28,7 @@ Score = Callable[[np.ndarray], np.ndarray]  # composites (B, 1000, 2500, 3) uint
 
 @dataclass(frozen=True)
 class Cell:
-    """The figures of videos under one effect, and how far they lie from those of the same videos untouched."""
+    """The figures of videos under one effect, and how far they lie from those of the untouched ones."""
 
     kind: str
     level: str

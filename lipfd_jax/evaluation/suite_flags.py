@@ -1,0 +1,66 @@
+"""The flags of the suites, and running those that were asked for before a report is written."""
+
+import os
+
+import jax
+from absl import flags
+
+from lipfd_jax.checkpoints.store import open_model
+from lipfd_jax.data.identity import identity
+from lipfd_jax.data.sources import RecordSource
+from lipfd_jax.detector import Detector
+from lipfd_jax.evaluation.run import Options
+from lipfd_jax.evaluation.suites import run_suite, suite_data
+from lipfd_jax.listing.clips import Clip
+from lipfd_jax.listing.layouts import find
+
+
+def define_flags() -> None:
+    """Defines them."""
+    flags.DEFINE_multi_enum(
+        "suite",
+        [],
+        ["robustness", "controls"],
+        "Score the videos under perturbations, or under controls that take sound and lips apart, and show it "
+        "in the report. May be given twice; a stopped suite goes on.",
+    )
+    flags.DEFINE_string(
+        "clips",
+        None,
+        "The videos that the data were built from (AVLips layout, or with --clips_csv): suites are exact "
+        "then. Without, they do what can be done on stored windows.",
+    )
+    flags.DEFINE_string("clips_csv", None, "The CSV that describes --clips, inside that folder.")
+
+
+def run(given: flags.FlagValues, checkpoint: str, source: RecordSource, options: Options) -> None:
+    """Runs the suites that were asked for on the videos of the data, if any.
+
+    Raises ValueError, CheckpointError and OSError as `run_suite` does.
+    """
+    if not given.suite:
+        return
+    if jax.process_count() > 1:
+        raise ValueError("--suite works in one process; run it apart, with the same --output")
+    data = suite_data(source, identity(source).sum, _clips(given) if given.clips else None)
+    detector = Detector.open(checkpoint, step=given.step, batch_size=options.batch_size)
+    opened = open_model(checkpoint, step=given.step)
+    for name in dict.fromkeys(given.suite):
+        run_suite(
+            name,
+            detector,
+            data,
+            given.output,
+            weights=opened.fingerprint,
+            calibration=opened.calibration if options.calibrated else None,
+            pooling=options.pooling,
+            threshold=options.threshold,
+            drawing=options.drawing,
+        )
+
+
+def _clips(given: flags.FlagValues) -> list[Clip]:
+    layout = "folder" if given.clips_csv else "avlips"
+    unpacked = os.path.join(given.output, "unpacked")
+    listing = find(given.clips, layout, unpack_dir=unpacked, clips_csv=given.clips_csv or "clips.csv")
+    return [clip for clip in listing.clips if isinstance(clip, Clip)]
