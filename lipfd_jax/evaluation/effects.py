@@ -79,7 +79,7 @@ def shuffled_frames(windows: Sequence[Window], rng: Random) -> list[Window]:
 
 
 # Where AVLips' face crops show the mouth, as shares of height and width.
-MOUTH_ROWS, MOUTH_COLUMNS = (0.50, 0.80), (0.27, 0.73)
+MOUTH_ROWS, MOUTH_COLUMNS = (0.42, 0.70), (0.27, 0.73)
 
 
 def mouth(height: int, width: int) -> tuple[slice, slice]:

@@ -1,0 +1,250 @@
+"""Suites: every effect on drawn videos, seeded by name, resumed cell by cell, and told in words."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from lipfd_jax.evaluation.bootstrap import Drawing
+from lipfd_jax.evaluation.controls import conclusion, controls, controls_section
+from lipfd_jax.evaluation.decision import PLAIN
+from lipfd_jax.evaluation.effects import CLEAN, Effect, perturbations
+from lipfd_jax.evaluation.file_properties import model_free, mouth_sharpness, one_hot
+from lipfd_jax.evaluation.robustness import robustness_section, robustness_summary
+from lipfd_jax.evaluation.subjects import RecordSubject, partner, record_subjects
+from lipfd_jax.evaluation.suite import cells, mean_cells, run_cells
+from lipfd_jax.preprocessing import encoding
+from lipfd_jax.preprocessing.composite import Window
+
+_DRAWING = Drawing(draws=50)
+
+
+class _Records:
+    """Eight drawn videos of two windows: fakes are darker, and each has a source of its own."""
+
+    def __init__(self, videos: int = 8):
+        self.videos = videos
+
+    def __len__(self) -> int:
+        return 2 * self.videos
+
+    def __getitem__(self, place: int) -> dict:
+        number, window = divmod(place, 2)
+        label = number % 2
+        random = np.random.default_rng(number)
+        noise = random.integers(0, 120 if label else 250, (5, 64, 64, 3)).astype(np.uint8)
+        frames = np.stack([cv2.GaussianBlur(frame, (0, 0), 2) for frame in noise])
+        mel = np.full((128, 9, 3), (68, 1, 84), np.uint8)
+        mel[40 + number] = (253, 231, 36)
+        coded = encoding.encode(Window(window, 5 * window, 25.0, mel, frames), "compact", effort=0)
+        video = f"{('0_real', '1_fake')[label]}/v{number}"
+        known = {"video": video, "source": f"s{number}", "generator": "", "windows": "paper", "label": label}
+        return coded | known | {"window": window, "start_frame": 5 * window, "fps": 25.0}
+
+
+def _score(composites: np.ndarray) -> np.ndarray:
+    """Darker pictures are faker: a detector that never listens."""
+    return 1 - composites[:, 500:].mean((1, 2, 3)) / 255
+
+
+@pytest.fixture(scope="module")
+def subjects() -> list[RecordSubject]:
+    return record_subjects(_Records())
+
+
+def test_records_become_videos(subjects):
+    assert [subject.video for subject in subjects][:2] == ["0_real/v0", "0_real/v2"]
+    assert subjects[0].index == (0, 1)
+    assert [window.start_frame for window in subjects[0].windows(CLEAN)] == [0, 5]
+
+
+def test_effects_have_names_of_their_own_and_leave_windows_whole(subjects):
+    effects = [*perturbations(), *(control.effect for control in controls())]
+    names = [effect.name for effect in effects]
+    assert len(set(names)) == len(names) == 58 + 12
+    base = subjects[0].windows(CLEAN)
+    for effect in effects:
+        if subjects[0].lacking(effect) or effect.foreign_sound:
+            continue
+        made = subjects[0].windows(effect)
+        assert [window.index for window in made] == [0, 1]
+        assert made[0].frames.shape == base[0].frames.shape
+        assert made[0].mel.dtype == made[0].frames.dtype == np.uint8
+
+
+def test_visual_levels_are_monotone_in_error(subjects):
+    base = subjects[0].windows(CLEAN)[0].frames.astype(int)
+    errors: dict[str, list[float]] = {}
+    for effect in perturbations():
+        if effect.frame is not None:
+            changed = subjects[0].windows(effect)[0].frames
+            errors.setdefault(effect.kind, []).append(float(((changed - base) ** 2).mean()))
+    assert len(errors) == 7
+    for kind, values in errors.items():
+        assert values == sorted(values), kind
+        assert values[0] < values[-1]
+
+
+def test_an_effect_is_the_same_in_another_process(subjects):
+    effect = next(one for one in perturbations() if one.name == "noise 3")
+    drawn = effect.random("1_fake/v1", "frames").integers(2**32)
+    code = (
+        "from lipfd_jax.evaluation.effects import perturbations\n"
+        "effect = next(one for one in perturbations() if one.name == 'noise 3')\n"
+        "print(effect.random('1_fake/v1', 'frames').integers(2**32))"
+    )
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(other.stdout) == drawn
+    assert effect.random("1_fake/v3", "frames").integers(2**32) != drawn
+    first, second = (subjects[0].windows(effect)[0].frames for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_controls_do_what_they_say(subjects):
+    made = {control.effect.kind: control.effect for control in controls()}
+    base = subjects[0].windows(CLEAN)
+    grey = subjects[0].windows(made["sound only (frames grey)"])
+    assert (grey[0].frames == 128).all()
+    assert np.array_equal(grey[0].mel, base[0].mel)
+    blank = subjects[0].windows(made["picture only (mel blank)"])
+    assert len(np.unique(blank[0].mel.reshape(-1, 3), axis=0)) == 1
+    shuffled = subjects[0].windows(made["frames shuffled in time"])
+    every = [np.concatenate([window.frames for window in windows]) for windows in (base, shuffled)]
+    sums = [sorted(frames.sum((1, 2, 3)).tolist()) for frames in every]
+    assert sums[0] == sums[1]
+    assert not np.array_equal(*every)
+    masked, only = (subjects[0].windows(made[kind])[0].frames for kind in ("mouth masked", "only the mouth"))
+    assert (masked[:, 27:45, 17:47] == 128).all()
+    assert (only[:, :27] == 128).all()
+    inside = np.s_[:, 27:45, 17:47]
+    assert np.array_equal(only[inside], base[0].frames[inside])
+    assert partner(subjects, 0).video == "0_real/v2"
+    with pytest.raises(ValueError, match="another source"):
+        partner(subjects[:1], 0)
+
+
+def test_a_suite_goes_on_cell_by_cell(subjects, tmp_path):
+    effects = [one for one in perturbations() if one.kind in ("contrast", "pitch")]
+    identity = {"weights": "w", "records": "r"}
+    calls = []
+
+    def counted(composites: np.ndarray) -> np.ndarray:
+        calls.append(len(composites))
+        if len(calls) > 20:
+            raise KeyboardInterrupt
+        return _score(composites)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_cells(effects, subjects, counted, tmp_path, identity=identity)
+    assert sorted(path.name for path in tmp_path.glob("*.csv")) == ["clean.csv", "contrast 1.csv"]
+    before = (tmp_path / "contrast 1.csv").stat().st_mtime_ns
+    scores, missing = run_cells(effects, subjects, _score, tmp_path, identity=identity)
+    assert (tmp_path / "contrast 1.csv").stat().st_mtime_ns == before
+    assert list(scores) == ["clean", *(f"contrast {level}" for level in range(1, 6))]
+    assert set(missing) == {"pitch -3 semitones", "pitch +3 semitones"}
+    with pytest.raises(ValueError, match="weights: w, not other"):
+        run_cells(effects, subjects, _score, tmp_path, identity=identity | {"weights": "other"})
+    made = cells(effects, scores, PLAIN, _DRAWING)
+    assert made[0].auc == 1.0
+    assert made[0].auc_difference == 0
+    assert [cell.fpr for cell in made[1:]] == sorted(cell.fpr for cell in made[1:])
+    (mean,) = mean_cells(made, scores, PLAIN, _DRAWING)
+    assert mean.auc == pytest.approx(np.mean([cell.auc for cell in made[1:]]))
+    assert mean.fnr_difference == pytest.approx(np.mean([cell.fnr for cell in made[1:]]) - made[0].fnr)
+    result = {"cells": [dataclasses.asdict(cell) for cell in made], "means": [dataclasses.asdict(mean)]}
+    result |= {"missing": list(missing.items()), "on": "on drawn ones"}
+    json.dumps(result)
+    section = robustness_section(result)
+    assert section.body.count("<figure") == 2
+    assert "pitch -3 semitones (needs the clip" in section.body
+    assert "contrast" in robustness_summary(result)
+
+
+def test_a_failing_video_is_left_out_and_named(subjects, tmp_path, capsys):
+    broken = dataclasses.replace(subjects[1], index=(0, 10**6))
+    kept = [subjects[0], broken, *subjects[2:]]
+
+    def windows(place: int) -> dict:
+        if place >= 10**6:
+            raise ValueError("record of 0_real/v2: damaged")
+        return _Records()[place]
+
+    class Damaged(_Records):
+        __getitem__ = staticmethod(windows)
+
+    kept[1] = dataclasses.replace(broken, records=Damaged())
+    scores, _ = run_cells([], kept, _score, tmp_path, identity={})
+    assert len(set(scores["clean"].video)) == 7
+    assert "0_real/v2: record of 0_real/v2: damaged" in capsys.readouterr().err
+
+
+def _result(clean: float, parted: float, alone: float, plain: float | None) -> dict:
+    def cell(kind: str, auc: float, level: str = "") -> dict:
+        ends = (auc - 0.02, auc + 0.02)
+        gap = auc - clean
+        return {
+            "kind": kind,
+            "level": level,
+            "videos": 100,
+            "auc": auc,
+            "fpr": 0.1,
+            "fnr": 0.1,
+            "auc_interval": ends,
+            "fnr_interval": None,
+            "auc_difference": gap,
+            "auc_difference_interval": (gap - 0.02, gap + 0.02),
+            "fnr_difference": 0.0,
+            "fnr_difference_interval": None,
+        }
+
+    found = [
+        cell("clean", clean),
+        cell("sound only (frames grey)", alone),
+        cell("sound of another video", parted),
+        cell("sound delayed", parted, "0.5 s"),
+    ]
+    free = [{"name": "file properties", "auc": plain, "auc_interval": None, "meaning": "m"}]
+    return {"cells": found, "model_free": free, "missing": [], "on": "on drawn ones"}
+
+
+@pytest.mark.parametrize(
+    ("figures", "answer"),
+    [
+        ((0.95, 0.5, 0.5, 0.6), "agree with the claim"),
+        ((0.95, 0.94, 0.5, 0.6), "speak against the claim"),
+        ((0.95, 0.5, 0.8, 0.6), "in part only"),
+        ((0.95, 0.5, 0.5, 0.93), "in part only"),
+        ((0.51, 0.5, 0.5, None), "Nothing can be said"),
+    ],
+)
+def test_the_conclusion_follows_the_figures(figures, answer):
+    result = _result(*figures)
+    assert answer in conclusion(result)[0]
+    assert answer in controls_section(result).body
+
+
+def test_sharpness_of_a_constant_and_of_an_edge():
+    flat = np.full((5, 500, 500, 3), 90, np.uint8)
+    edge = flat.copy()
+    edge[:, :, 250:] = 190
+    values = [mouth_sharpness([Window(0, 0, 25.0, flat[0], frames)]) for frames in (flat, edge)]
+    assert values[0] == pytest.approx(np.log(1e-3))
+    # One column of +100 and one of -100 in each row of 230 pixels: variance 2 * 100**2 / 230.
+    assert values[1] == pytest.approx(np.log(2 * 100**2 / 230 + 1e-3), rel=1e-6)
+
+
+def test_model_free_rows(subjects):
+    (sharpness,) = model_free(subjects, _DRAWING)
+    assert sharpness["name"] == "mouth sharpness"
+    assert sharpness["auc"] == 1.0  # darker noise has smaller edges
+    assert model_free(subjects[:5], _DRAWING)[0]["auc"] is None  # one source of fakes
+    rows = [{"a": 1.0, "b": "x"}, {"a": 2.0, "b": "y"}]
+    assert one_hot(rows).tolist() == [[1, 1, 0], [2, 0, 1]]
+
+
+def test_names_of_cells_are_file_names():
+    assert Effect("a/b", "c").name == "a-b c"
