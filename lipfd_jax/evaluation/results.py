@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lipfd_jax import files
+from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.evaluation import metrics_file
 from lipfd_jax.evaluation.bootstrap import DRAWING, Drawing
 from lipfd_jax.evaluation.compare import Comparison, compare, comparison_json, comparison_text
@@ -12,9 +13,10 @@ from lipfd_jax.evaluation.decision import PLAIN, Decision
 from lipfd_jax.evaluation.examples import ReportPicture
 from lipfd_jax.evaluation.metrics import released_figures
 from lipfd_jax.evaluation.metrics_file import metrics_csv, metrics_json, videos_csv
+from lipfd_jax.evaluation.model_card import write_model_card
 from lipfd_jax.evaluation.report import write_report
 from lipfd_jax.evaluation.scores import Scores
-from lipfd_jax.evaluation.suites import suite_sections
+from lipfd_jax.evaluation.suites import suite_lines, suite_results, suite_sections
 from lipfd_jax.evaluation.summary import Summary, summarise
 from lipfd_jax.evaluation.table import summary_table
 from lipfd_jax.pages.rendering import Section
@@ -32,6 +34,7 @@ def write_results(
     others: Scores | None = None,
     others_name: str = "the other scores",
     pictures: Sequence[ReportPicture] = (),
+    metadata: Metadata | None = None,
 ) -> Summary:
     """Prints the tables of scores and writes metrics.json and report.html, each whole or not at all.
 
@@ -43,6 +46,7 @@ def write_results(
       others: scores of somebody else for windows of the same names, to compare with.
       others_name: what to call them.
       pictures: examples for the report.
+      metadata: of the checkpoint, for its model card; without it there is none.
 
     Returns:
       All figures.
@@ -66,17 +70,21 @@ def write_results(
     files.write_json(output / metrics_file.NAME, figures)
     files.write_text(output / metrics_file.TABLE, metrics_csv(summary))
     files.write_text(output / metrics_file.VIDEOS, videos_csv(scores, decision))
-    title = "Lip-sync forgery detection"
+    title, suites = "Lip-sync forgery detection", suite_results(output, notes.get("weights", ""))
     report = write_report(
         scores,
         output / REPORT,
         title=title,
         notes=notes,
         pictures=pictures,
-        sections=[*sections, *suite_sections(output)],
+        sections=[*sections, *suite_sections(suites)],
         summary=summary,
     )
     print(f"\nreport: {report}")
+    if metadata is not None:
+        lines = suite_lines(suites)
+        card = write_model_card(output, notes=notes, metadata=metadata, summary=summary, suites=lines)
+        print(f"card: {card}")
     return summary
 
 

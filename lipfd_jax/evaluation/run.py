@@ -123,6 +123,7 @@ def evaluate(
             others=others,
             others_name=Path(options.against).name if options.against else "",
             pictures=pictures,
+            metadata=opened.metadata,
         )
         finish(folder)
         print(f"scores: {folder / SCORES}")

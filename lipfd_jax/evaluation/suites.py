@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -96,20 +96,21 @@ def run_suite(
     return result
 
 
-def suite_results(output: str | os.PathLike) -> dict[str, dict[str, Any]]:
-    """The results that suites left in a folder, by name."""
+def suite_results(output: str | os.PathLike, weights: str) -> dict[str, dict[str, Any]]:
+    """The results that suites of these weights left in a folder, by name."""
     paths = {name: Path(output) / f"{name}.json" for name in _SECTIONS}
-    return {name: json.loads(path.read_text("utf-8")) for name, path in paths.items() if path.exists()}
+    found = {name: json.loads(path.read_text("utf-8")) for name, path in paths.items() if path.exists()}
+    return {name: result for name, result in found.items() if result["weights"] == weights}
 
 
-def suite_sections(output: str | os.PathLike) -> list[Section]:
-    """A section for each suite whose result lies in a folder."""
-    return [_SECTIONS[name](result) for name, result in suite_results(output).items()]
+def suite_sections(results: Mapping[str, dict[str, Any]]) -> list[Section]:
+    """A section for each suite."""
+    return [_SECTIONS[name](result) for name, result in results.items()]
 
 
-def suite_lines(output: str | os.PathLike) -> dict[str, str]:
-    """What each suite there says, in a sentence or few, for a summary."""
-    return {name: _SUMMARIES[name](result) for name, result in suite_results(output).items()}
+def suite_lines(results: Mapping[str, dict[str, Any]]) -> dict[str, str]:
+    """What each suite says, in a sentence or few, for a summary."""
+    return {name: _SUMMARIES[name](result) for name, result in results.items()}
 
 
 def _result(

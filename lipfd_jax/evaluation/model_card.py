@@ -1,0 +1,87 @@
+"""The model card beside a report: what the model is, how it was tested, how well it does, and its limits."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lipfd_jax import files
+from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.evaluation.summary import Level, Summary
+from lipfd_jax.evaluation.table import ROWS, interval, number
+from lipfd_jax.pages.rendering import render
+
+NAME = "model_card.md"
+_LEFT_OUT = ("name", "model")  # of the training settings: the card has them already
+
+
+def write_model_card(
+    output: str | os.PathLike,
+    *,
+    notes: Mapping[str, str],
+    metadata: Metadata,
+    summary: Summary,
+    suites: Mapping[str, str],
+) -> Path:
+    """Writes model_card.md into a folder, whole or not at all, and returns its path.
+
+    Args:
+      notes: as the report's: checkpoint, data, fingerprints.
+      metadata: of the checkpoint.
+      summary: the figures, and the decision they rest on.
+      suites: what robustness and controls came to, in words; empty where they were not run.
+    """
+    text = render(
+        "lipfd_jax.evaluation",
+        "model_card.md.jinja",
+        notes=[(name, _line(value)) for name, value in notes.items()],
+        metadata=metadata,
+        records=[(use, _line(json.dumps(held))) for use, held in metadata.records.items()],
+        training=[(name, _line(value)) for name, value in _training(metadata.experiment)],
+        decision=summary.decision,
+        calibration=_calibration(metadata),
+        metrics=_metrics(summary),
+        drawn=summary.videos.intervals,
+        suites=[(name, _line(text)) for name, text in suites.items()],
+    )
+    path = Path(output) / NAME
+    files.write_text(path, str(text))
+    return path
+
+
+def _training(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Settings as (dotted name, value), those of the model left out."""
+    found: list[tuple[str, Any]] = []
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            found += [] if name in _LEFT_OUT else _training(value, f"{prefix}{name}.")
+        elif prefix or name not in _LEFT_OUT:
+            found.append((prefix + name, value))
+    return found
+
+
+def _calibration(metadata: Metadata) -> list[tuple[str, str]]:
+    if metadata.calibration is None:
+        return []
+    return [(name, _line(value)) for name, value in dataclasses.asdict(metadata.calibration).items()]
+
+
+def _metrics(summary: Summary) -> list[tuple[str, str, str]]:
+    at = f"{summary.decision.threshold:.4g}"
+    return [
+        (title.strip().format(at=at), _figure(summary.videos, field), _figure(summary.windows, field))
+        for title, field, _ in ROWS
+    ]
+
+
+def _figure(level: Level, field: str) -> str:
+    ends = interval(level.intervals[field], 4)
+    value = number(getattr(level.metrics, field), 4)
+    return f"{value} {ends}".strip()
+
+
+def _line(value: object) -> str:
+    """One line of a table: what would end a cell or a row is replaced."""
+    return " ".join(str(value).replace("|", "/").split())
