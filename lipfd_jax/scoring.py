@@ -17,18 +17,19 @@ Forward = Callable[[Any, jax.Array], tuple[jax.Array, jax.Array]]
 
 
 @functools.lru_cache(maxsize=8)  # one compiled program per structure and mesh, however often it is asked for
-def make_forward(graph: Any, mesh: Mesh, kernels: str = "auto") -> Forward:
+def make_forward(graph: Any, mesh: Mesh, kernels: str = "auto", precision: str | None = None) -> Forward:
     """Returns the jitted function from (states, composites (B, 1000, 2500, 3) uint8) to scores and weights.
 
     Scores (B,) are the probabilities of a fake, region weights are (B, 5, 3); both are float32 and whole on
-    every device. `kernels` is a setting of kernels.choice.
+    every device. `kernels` is a setting of kernels.choice, `precision` what the model was given in
+    `precision.with_precision`.
     """
 
     def scored(states: tuple, composites: jax.Array) -> tuple[jax.Array, jax.Array]:
         output = forward(nnx.merge(graph, *states, copy=True), composites)
         return jax.nn.sigmoid(output.logits), output.region_weights
 
-    chosen = kernels_for(mesh.devices.flat, kernels)
+    chosen = kernels_for(mesh.devices.flat, kernels, precision or "float32")
     return jax.jit(bound(scored, chosen), out_shardings=replicated(mesh))
 
 

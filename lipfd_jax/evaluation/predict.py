@@ -46,6 +46,7 @@ def predict(
     start: int = 0,
     threads: int = 2,
     kernels: str = "auto",
+    precision: str | None = None,
     corrupt: CorruptRecords | None = None,
 ) -> Iterator[Prediction]:
     """Scores records in order; every process must call it and every process gets all rows.
@@ -57,9 +58,10 @@ def predict(
       batch_size: global; a multiple of the number of devices.
       start: first record.
       kernels: a setting of kernels.choice.
+      precision: what the model was given in `precision.with_precision`.
       corrupt: what to do with records that can't be read; by default the first one is raised.
     """
-    forward = functools.partial(make_forward(graph, mesh, kernels), states)
+    forward = functools.partial(make_forward(graph, mesh, kernels, precision), states)
     yield from predict_by(
         forward, source, mesh=mesh, batch_size=batch_size, start=start, threads=threads, corrupt=corrupt
     )

@@ -11,9 +11,8 @@ _HEADS = 4  # together
 def attention(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
     """Values (B, T, H, D) mixed for queries (B, Q, H, D) by keys (B, T, H, D); softmax in float32."""
     query = query * query.shape[-1] ** -0.5  # the smallest operand
-    return {"plain": plain, "head_groups": head_groups, "cudnn": cudnn}[variant("attention")](
-        query, key, value
-    )
+    variants = {"plain": plain, "head_groups": head_groups, "cudnn": cudnn, "bfloat16": bfloat16}
+    return variants[variant("attention")](query, key, value)
 
 
 def plain(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
@@ -33,3 +32,12 @@ def head_groups(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array
 def cudnn(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
     """NVIDIA's fused attention, for bfloat16 on its GPUs. No setting takes it: it was never measured."""
     return jax.nn.dot_product_attention(query, key, value, scale=1.0, implementation="cudnn")
+
+
+def bfloat16(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
+    """Products of bfloat16 numbers with float32 sums and softmax, which some CPUs have instructions for."""
+    query, key, values = (a.astype(jnp.bfloat16) for a in (query, key, value))
+    scores = jnp.einsum("bqhd,bkhd->bhqk", query, key, preferred_element_type=jnp.float32)
+    weights = jax.nn.softmax(scores, axis=-1).astype(jnp.bfloat16)
+    mixed = jnp.einsum("bhqk,bkhd->bqhd", weights, values, preferred_element_type=jnp.float32)
+    return mixed.astype(value.dtype)

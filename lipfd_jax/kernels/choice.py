@@ -15,17 +15,20 @@ from typing import Any
 import jax
 
 SETTINGS = ("auto", "plain", "cpu", "tpu", "gpu")
+PRECISIONS = ("float32", "bfloat16")
 
 # Operation: its variant per implementation. Where none is named it is the plain definition, which is all that
-# `plain` has: ordinary operations, which exporters and other compilers understand.
+# `plain` has: ordinary operations, which exporters and other compilers understand. `cpu bfloat16` comes
+# before `cpu` where products may be of bfloat16 numbers.
 VARIANTS = {
     "chunks": {"cpu": "cached"},
     "resize": {"cpu": "gathers"},
     "resize_picture": {"tpu": "squares", "gpu": "squares"},
     "input_convolution": {"tpu": "squares", "gpu": "squares"},
-    "product": {"tpu": "convolution", "gpu": "convolution"},
-    "convolution": {"cpu": "kernel_products"},
-    "attention": {"cpu": "head_groups"},
+    "dense": {"cpu bfloat16": "bfloat16"},
+    "product": {"cpu bfloat16": "bfloat16", "tpu": "convolution", "gpu": "convolution"},
+    "convolution": {"cpu": "kernel_products", "cpu bfloat16": "bfloat16"},
+    "attention": {"cpu": "head_groups", "cpu bfloat16": "bfloat16"},
     "max_pool": {"cpu": "halves"},
     "relu": {"cpu": "kept_result", "tpu": "kept_result", "gpu": "kept_result"},
     "batch_statistics": {"cpu": "one_pass", "tpu": "one_pass", "gpu": "one_pass"},
@@ -33,7 +36,7 @@ VARIANTS = {
     "stem": {"cpu": "pool_first", "tpu": "pool_first", "gpu": "pool_first"},
 }
 # They cut the batch. One that is spread over devices stays whole: each of them would have to do all of it.
-_CUTTING = {("chunks", "cached"), ("convolution", "kernel_products")}
+_CUTTING = {("chunks", "cached"), ("convolution", "kernel_products"), ("convolution", "bfloat16")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,30 +45,37 @@ class Kernels:
 
     implementation: str  # one of SETTINGS but auto
     spread: bool = False  # the batch lies on several devices
+    # What a CPU rounds the numbers of a product to; sums are float32 in any case. Elsewhere the model's own
+    # dtype says it.
+    precision: str = "float32"
 
     def variant(self, operation: str) -> str:
         """The name of the operation's variant, "plain" for its definition."""
-        name = VARIANTS[operation].get(self.implementation, "plain")
+        row = VARIANTS[operation]
+        name = row.get(f"{self.implementation} {self.precision}") or row.get(self.implementation, "plain")
         return "plain" if self.spread and (operation, name) in _CUTTING else name
 
 
-def kernels_for(devices: Iterable[jax.Device], setting: str = "auto") -> Kernels:
+def kernels_for(devices: Iterable[jax.Device], setting: str = "auto", precision: str = "float32") -> Kernels:
     """The choice for a program on these devices, which share its batch.
 
     Args:
       devices: of the program's mesh.
       setting: "auto" for the implementation of their kind (plain for an unknown one), or its name.
+      precision: one of PRECISIONS, of a CPU's products.
 
     Raises:
-      ValueError: there is no such setting.
+      ValueError: there is no such setting or precision.
     """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision={precision!r} is unknown; use one of {', '.join(PRECISIONS)}")
     if setting not in SETTINGS:
         raise ValueError(f"kernels={setting!r} is unknown; use one of {', '.join(SETTINGS)}")
     devices = list(devices)
     if setting == "auto":
         kind = devices[0].platform
         setting = kind if kind in SETTINGS else "plain"
-    return Kernels(setting, spread=len(devices) > 1)
+    return Kernels(setting, spread=len(devices) > 1, precision=precision)
 
 
 _chosen: contextvars.ContextVar[Kernels | None] = contextvars.ContextVar("kernels", default=None)

@@ -3,13 +3,14 @@
 import jax
 import jax.numpy as jnp
 
-from lipfd_jax.kernels import convolution
+from lipfd_jax.kernels import convolution, dense
 from lipfd_jax.kernels.choice import variant
 
 
 def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """x (N, H, W, inputs) times kernel (inputs, channels) of one dtype."""
-    return {"plain": jnp.matmul, "convolution": as_convolution}[variant("product")](x, kernel)
+    variants = {"plain": jnp.matmul, "bfloat16": dense.bfloat16, "convolution": as_convolution}
+    return variants[variant("product")](x, kernel)
 
 
 def as_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from lipfd_jax.kernels.attention import attention
+from lipfd_jax.kernels.dense import dense, dot_general
 from lipfd_jax.models.weight_rules import CONV, LINEAR, Rule, affine, norm
 
 _small = nnx.initializers.truncated_normal(0.02)
@@ -119,8 +120,8 @@ class Attention(nnx.Module):
     def __init__(self, config: ViTConfig, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs):
         width = config.width
         self.heads = config.heads
-        self.qkv = nnx.Linear(width, 3 * width, dtype=dtype, kernel_init=_fan_in, rngs=rngs)
-        self.out = nnx.Linear(width, width, dtype=dtype, kernel_init=_residual(config), rngs=rngs)
+        self.qkv = _linear(width, 3 * width, dtype, _fan_in, rngs)
+        self.out = _linear(width, width, dtype, _residual(config), rngs)
 
     def __call__(self, x: jax.Array, queries: int | None = None) -> jax.Array:
         """Mixes tokens x (B, T, W); with `queries` only the first so many are computed: (B, queries, W)."""
@@ -133,8 +134,8 @@ class Attention(nnx.Module):
         else:
             width = x.shape[-1]
             kernel, bias = (p.astype(x.dtype) for p in (self.qkv.kernel[...], self.qkv.bias[...]))
-            parts = [x[:, :queries] @ kernel[:, :width] + bias[:width]]
-            parts += jnp.split(x @ kernel[:, width:] + bias[width:], 2, axis=-1)
+            parts = [dense(x[:, :queries], kernel[:, :width]) + bias[:width]]
+            parts += jnp.split(dense(x, kernel[:, width:]) + bias[width:], 2, axis=-1)
         return [part.reshape(*part.shape[:2], self.heads, -1) for part in parts]
 
 
@@ -147,8 +148,8 @@ class Block(nnx.Module):
         self.ln_1 = _norm(width, dtype, rngs)
         self.attention = Attention(config, dtype=dtype, rngs=rngs)
         self.ln_2 = _norm(width, dtype, rngs)
-        self.fc = nnx.Linear(width, 4 * width, dtype=dtype, kernel_init=_fan_in, rngs=rngs)
-        self.proj = nnx.Linear(4 * width, width, dtype=dtype, kernel_init=_residual(config), rngs=rngs)
+        self.fc = _linear(width, 4 * width, dtype, _fan_in, rngs)
+        self.proj = _linear(4 * width, width, dtype, _residual(config), rngs)
 
     def __call__(self, x: jax.Array, queries: int | None = None) -> jax.Array:
         """Tokens (B, T, W) to (B, T, W), or to the first `queries` of them."""
@@ -204,10 +205,16 @@ class VisionTransformer(nnx.Module):
         patches = images.astype(self.dtype).reshape(batch, grid, patch, grid, patch, 3)
         patches = patches.transpose(0, 1, 3, 2, 4, 5).reshape(batch, grid * grid, -1)
         kernel = self.patch_embedding[...].astype(self.dtype)
-        tokens = patches @ kernel.reshape(-1, kernel.shape[-1])
+        tokens = dense(patches, kernel.reshape(-1, kernel.shape[-1]))
         first = jnp.broadcast_to(self.class_embedding[...].astype(self.dtype), (batch, 1, tokens.shape[-1]))
         tokens = jnp.concatenate([first, tokens], axis=1)
         return self.ln_pre(tokens + self.position_embedding[...].astype(self.dtype))
+
+
+def _linear(
+    inputs: int, outputs: int, dtype: jax.typing.DTypeLike, init: nnx.Initializer, rngs: nnx.Rngs
+) -> nnx.Linear:
+    return nnx.Linear(inputs, outputs, dtype=dtype, kernel_init=init, dot_general=dot_general, rngs=rngs)
 
 
 def _norm(width: int, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> nnx.LayerNorm:

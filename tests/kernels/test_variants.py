@@ -14,6 +14,7 @@ from lipfd_jax.kernels.batch_statistics import batch_statistics
 from lipfd_jax.kernels.choice import VARIANTS, Kernels, use
 from lipfd_jax.kernels.chunks import in_chunks
 from lipfd_jax.kernels.convolution import convolution
+from lipfd_jax.kernels.dense import dense
 from lipfd_jax.kernels.input_convolution import input_convolution
 from lipfd_jax.kernels.max_pool import max_pool
 from lipfd_jax.kernels.normed_product import normed_product
@@ -55,6 +56,7 @@ class Case:
 
 
 CASES = {
+    "dense": [Case(dense, ((3, 4, 16), (16, 8))), Case(dense, ((5, 16), (16, 8)), 2e-2, jnp.bfloat16)],
     "chunks": [Case(halves_of_squares, ((4, 6),)), Case(halves_of_squares, ((7, 6),))],
     "resize": [
         Case(lambda x: resize(x, *LONG_SIDES), ((2, 3, 40, 60, 3),)),
@@ -109,7 +111,7 @@ def test_all_operations_are_here():
     [(name, column) for name, row in VARIANTS.items() for column in row],
 )
 def test_variant_is_the_operation(operation, implementation):
-    assert Kernels(implementation).variant(operation) != "plain"
+    assert kernels(implementation).variant(operation) != "plain"
     for case in CASES[operation]:
         rng = np.random.default_rng(0)
         given = [jnp.asarray(case.scale * rng.standard_normal(s), case.dtype) for s in case.shapes]
@@ -117,7 +119,14 @@ def test_variant_is_the_operation(operation, implementation):
         assert [a.dtype for a in found] == [a.dtype for a in expected]
         for ours, theirs in zip(found, expected, strict=True):
             ours, theirs = (np.asarray(a, np.float32) for a in (ours, theirs))
-            np.testing.assert_allclose(ours, theirs, atol=case.tolerance * np.abs(theirs).max())
+            tolerance = max(case.tolerance, 2e-2 if "bfloat16" in implementation else 0)
+            np.testing.assert_allclose(ours, theirs, atol=tolerance * np.abs(theirs).max())
+
+
+def kernels(column):
+    """What chooses a column of the table, such as "cpu bfloat16"."""
+    implementation, *precision = column.split()
+    return Kernels(implementation, precision=precision[0] if precision else "float32")
 
 
 def values_and_gradients(function, given, implementation):
@@ -129,7 +138,7 @@ def values_and_gradients(function, given, implementation):
         above = [jnp.asarray(a, b.dtype) for a, b in zip(above, jax.tree.leaves(values), strict=True)]
         return jax.tree.leaves(values), back(jax.tree.unflatten(jax.tree.structure(values), above))
 
-    with use(Kernels(implementation)):
+    with use(kernels(implementation)):
         values, gradients = run(given)
     return [*values, *gradients]
 

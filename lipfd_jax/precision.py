@@ -1,0 +1,78 @@
+"""In which precision a model is evaluated: its checkpoint's, float32, or bfloat16 where that is faster."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from lipfd_jax.models.lipfd import LipFD
+
+SETTINGS = ("float32", "bfloat16", "auto")
+# What a CPU that multiplies bfloat16 numbers says of itself: Intel's and AMD's, Arm's.
+_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+_HEADINGS = ("flags", "features")
+
+
+def resolved(setting: str | None, devices: Sequence[jax.Device], *, exact: bool) -> str | None:
+    """The precision that a setting stands for.
+
+    Args:
+      setting: one of SETTINGS; None for the checkpoint's own.
+      devices: of the program's mesh.
+      exact: scores will be held against others (a calibration, the released ones), so "auto" changes nothing.
+
+    Returns:
+      "float32", "bfloat16", or None for the checkpoint's own: also of "auto", where bfloat16 is not faster.
+
+    Raises:
+      ValueError: there is no such setting.
+    """
+    if setting not in (None, *SETTINGS):
+        raise ValueError(f"precision={setting!r} is unknown; use one of {', '.join(SETTINGS)}")
+    if setting != "auto":
+        return setting
+    faster = devices[0].platform != "cpu" or cpu_has_bfloat16()
+    return "bfloat16" if faster and not exact else None
+
+
+@functools.cache
+def cpu_has_bfloat16(file: str = "/proc/cpuinfo") -> bool:
+    """Whether this machine's processor multiplies bfloat16 numbers; False where nothing says (not Linux)."""
+    try:
+        lines = Path(file).read_text().splitlines()
+    except OSError:
+        return False
+    said = (line.partition(":")[2].split() for line in lines if line.lower().startswith(_HEADINGS))
+    return any(_FLAGS & set(words) for words in said)
+
+
+def with_precision(model: LipFD, precision: str | None, devices: Sequence[jax.Device]) -> LipFD:
+    """The model with its weights, to compute in that precision; itself for None.
+
+    In bfloat16 a CPU keeps float32 between its products (the program's kernels must know: `kernels_for` takes
+    the precision), and the large matrices are stored in bfloat16, half their size. Other devices compute in
+    bfloat16 throughout, as in training.
+    """
+    if precision is None:
+        return model
+    on_cpu = devices[0].platform == "cpu"
+    config = dataclasses.replace(model.config, dtype="float32" if on_cpu else precision)
+    changed = nnx.eval_shape(lambda: LipFD(config, rngs=nnx.Rngs(0)))
+    state = nnx.state(model)
+    nnx.update(changed, _stored(state) if on_cpu and precision == "bfloat16" else state)
+    return changed
+
+
+def _stored(state: nnx.State) -> nnx.State:
+    """Matrices of the encoder's blocks, and kernels of the backbone behind its stem, in bfloat16."""
+
+    flat = dict(nnx.to_flat_state(state))
+    for path, variable in flat.items():
+        in_encoder = path[0] == "encoder" and "blocks" in path
+        if path[-1] == "kernel" and (in_encoder or (path[0] == "backbone" and path[1] != "conv1")):
+            flat[path] = variable.replace(variable[...].astype(jnp.bfloat16))
+    return nnx.from_flat_state(flat)

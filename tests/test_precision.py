@@ -1,0 +1,86 @@
+"""Evaluation in another precision than the checkpoint's: which one, what is stored, how far scores move."""
+
+import dataclasses
+import types
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from lipfd_jax import precision
+from lipfd_jax.mesh import make_mesh
+from lipfd_jax.models.inputs import PAPER
+from lipfd_jax.models.lipfd import LipFD, ModelConfig
+from lipfd_jax.precision import cpu_has_bfloat16, resolved, with_precision
+from lipfd_jax.scoring import make_forward
+
+CPU, TPU = ([types.SimpleNamespace(platform=name)] for name in ("cpu", "tpu"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "devices", "able", "exact", "expected"),
+    [
+        (None, CPU, True, False, None),
+        ("float32", TPU, True, False, "float32"),
+        ("bfloat16", CPU, False, True, "bfloat16"),
+        ("auto", CPU, True, False, "bfloat16"),
+        ("auto", CPU, False, False, None),
+        ("auto", CPU, True, True, None),
+        ("auto", TPU, False, False, "bfloat16"),
+    ],
+)
+def test_auto_is_bfloat16_where_it_is_faster_and_nothing_is_compared(
+    monkeypatch, setting, devices, able, exact, expected
+):
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: able)
+    assert resolved(setting, devices, exact=exact) == expected
+
+
+def test_other_precisions_are_refused():
+    with pytest.raises(ValueError, match="precision='int8' is unknown; use one of float32, bfloat16, auto"):
+        resolved("int8", CPU, exact=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("model name\t: A bf16 CPU\nflags\t\t: fpu avx512f avx512_bf16 sse\n", True),
+        ("flags\t\t: fpu avx512f avx2\n", False),
+        ("Features\t: fp asimd bf16\n", True),
+    ],
+)
+def test_the_processor_says_what_it_multiplies(tmp_path, text, expected):
+    (tmp_path / "cpuinfo").write_text(text)
+    assert cpu_has_bfloat16(str(tmp_path / "cpuinfo")) == expected
+    assert not cpu_has_bfloat16(str(tmp_path / "absent"))
+
+
+@pytest.mark.parametrize("backbone", ["resnet_tiny", "convnext_tiny"])
+def test_large_matrices_are_stored_in_half_and_nothing_else(backbone):
+    config = ModelConfig("vit_tiny", backbone, dataclasses.replace(PAPER, picture_size=80, crop_size=32))
+    model = nnx.eval_shape(lambda: LipFD(config, rngs=nnx.Rngs(0)))
+    model = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), model)
+    half = with_precision(model, "bfloat16", CPU)
+    kinds = {"/".join(map(str, path)): v[...].dtype for path, v in nnx.to_flat_state(nnx.state(half))}
+    stored = {path for path, dtype in kinds.items() if dtype == jnp.bfloat16}
+    assert "encoder/blocks/0/fc/kernel" in stored
+    assert not any(path.startswith(("conv1", "fc", "get_weight", "backbone/conv1")) for path in stored)
+    assert all(path.endswith("kernel") for path in stored)
+    assert with_precision(model, None, CPU) is model
+    assert with_precision(model, "bfloat16", TPU).config.dtype == "bfloat16"
+
+
+def test_scores_in_bfloat16_are_near():
+    config = ModelConfig(
+        "vit_tiny", "resnet_tiny", dataclasses.replace(PAPER, picture_size=280, crop_size=64)
+    )
+    model, mesh = LipFD(config, rngs=nnx.Rngs(0)), make_mesh(devices=jax.devices()[:1])
+    composites = np.random.default_rng(0).integers(0, 256, (2, 1000, 2500, 3), np.uint8)
+    scores = []
+    for setting in ("float32", "bfloat16"):
+        graph, state = nnx.split(with_precision(model, setting, jax.devices()))
+        scores.append(make_forward(graph, mesh, "cpu", setting)((state,), composites)[0])
+    assert np.any(scores[0] != scores[1])
+    np.testing.assert_allclose(scores[1], scores[0], atol=0.02)
