@@ -155,8 +155,8 @@ def define_flags() -> None:
         "precision",
         None,
         precision.SETTINGS,
-        "Of the computation; by default as the checkpoint says. bfloat16 takes two thirds of the time on CPUs "
-        "that multiply it, and moves scores a little; auto takes it there, unless scores are compared, "
+        "Of the computation; by default as the checkpoint says. bfloat16 takes two thirds of the time on "
+        "CPUs that multiply it, and moves scores a little; auto takes it there, unless scores are compared, "
         "calibrated, or of released inputs.",
     )
     flags.mark_flags_as_required(["checkpoint", "data"])

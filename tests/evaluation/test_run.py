@@ -113,6 +113,16 @@ def test_scores_of_another_checkpoint_are_not_mixed_in(checkpoint, composites, t
     assert not list((tmp_path / "out").glob("*.old"))
 
 
+def test_scores_of_another_precision_are_near_and_not_mixed_in(checkpoint, composites, tmp_path):
+    source, half = PictureFolder(composites), Options(precision="bfloat16")
+    exact = evaluate(checkpoint, source, tmp_path / "out")
+    with pytest.raises(ValueError, match="holds"):
+        evaluate(checkpoint, source, tmp_path / "out", half)
+    found = evaluate(checkpoint, source, tmp_path / "half", half)
+    assert "bfloat16" in (tmp_path / "half" / "report.html").read_text()
+    np.testing.assert_allclose(found.score, exact.score, atol=0.02)
+
+
 def test_scores_of_other_records_are_not_mixed_in(checkpoint, composites, tmp_path):
     data = tmp_path / "data"
     shutil.copytree(composites, data)
