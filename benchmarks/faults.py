@@ -32,7 +32,16 @@ from benchmarks.fault_commands import COMMANDS, Command, prepare
 KINDS = {"ENOSPC": 1, "EIO": 2, "SIGKILL": 3, "SIGTERM": 4}
 FAULTS = (*KINDS, "bit", "twice")
 _LIMIT = 300  # seconds one command may take
-_CALLS = {"build": 150, "convert": 150, "train": 600, "evaluate": 150}  # reads or writes in work, about
+_NEVER = 1 << 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Undisturbed:
+    """A command that nothing disturbed."""
+
+    result: str
+    reads: int  # calls below its folder
+    writes: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,9 +64,17 @@ class Bench:
         """Lets the next `last` reads or writes after `wait` of them fail or kill."""
         self._plan[:] = struct.pack("iii", KINDS[fault], wait, last)
 
-    def disarm(self) -> None:
-        """Lets everything pass."""
+    def disarm(self) -> int:
+        """Lets everything pass; returns how many calls `wait` has left."""
+        left = struct.unpack("iii", self._plan[:])[1]
         self._plan[:] = struct.pack("iii", 0, 0, 0)
+        return left
+
+    def count(self, function: Callable[[], object], fault: str) -> int:
+        """Runs a function and returns how many reads or writes this fault could hit."""
+        self.arm(fault, _NEVER, 0)
+        _must(self.run(function, "counted"))
+        return _NEVER - self.disarm()
 
     def start(self, function: Callable[[], object], log: pathlib.Path) -> int:
         """Forks a process that calls a function, its output in a file; returns the process's number."""
@@ -96,7 +113,9 @@ class Bench:
         return self.wait(self.start(function, log), log)
 
 
-def disturbed(bench: Bench, command: Command, fault: str, draw: random.Random, work: pathlib.Path) -> str:
+def disturbed(
+    bench: Bench, command: Command, usual: Undisturbed, fault: str, draw: random.Random, work: pathlib.Path
+) -> str:
     """Runs a command with a fault; returns what was done."""
 
     def call() -> None:
@@ -110,7 +129,7 @@ def disturbed(bench: Bench, command: Command, fault: str, draw: random.Random, w
     if fault == "bit":
         half_way = draw.random() < 0.5
         if half_way:
-            bench.arm("SIGKILL", draw.randrange(_CALLS[command.name]), 1)
+            bench.arm("SIGKILL", draw.randrange(usual.writes), 1)
         bench.run(call, "first")
         bench.disarm()
         files = [path for path in sorted(work.rglob("*")) if path.is_file() and path.stat().st_size]
@@ -119,14 +138,15 @@ def disturbed(bench: Bench, command: Command, fault: str, draw: random.Random, w
         data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
         path.write_bytes(data)
         return f"a bit of {path.relative_to(work)}, {'half way' if half_way else 'at the end'}"
-    wait, last = draw.randrange(_CALLS[command.name]), draw.choice((1, 10, 1000))
+    calls = usual.reads if fault == "EIO" else usual.writes
+    wait, last = draw.randrange(calls), draw.choice((1, 10, 1000))
     bench.arm(fault, wait, 1 if fault.startswith("SIG") else last)
     ended = bench.run(call, "first")
     bench.disarm()
     return f"{fault} {last} times after {wait}, exit code {ended.code}"
 
 
-def judged(bench: Bench, command: Command, work: pathlib.Path, expected: str | None, done: str) -> str:
+def judged(bench: Bench, command: Command, work: pathlib.Path, expected: str, done: str) -> str:
     """How the same command ends after a fault, in words; `done` says what was done before."""
     again = bench.run(lambda: command.run(work), "again")
     result = work.parent / "result"
@@ -168,15 +188,15 @@ def main() -> None:
     shared = pathlib.Path(os.environ["FAULTS_FOLDER"]).parent / "shared"
     work = pathlib.Path(os.environ["FAULTS_FOLDER"])
     bench, names = Bench(work), given.commands.split(",")
-    expected = _prepared(bench, shared, names)
+    usual = _prepared(bench, shared, names)
     counts: collections.Counter[tuple[str, str, str]] = collections.Counter()
     for number in range(given.rounds):
         draw = random.Random(f"{given.seed}/{number}")
         command, fault = COMMANDS[names[number % len(names)]], FAULTS[number // len(names) % len(FAULTS)]
         _copy_inputs(command, shared, work)
         started = time.monotonic()
-        done = disturbed(bench, command, fault, draw, work)
-        outcome = judged(bench, command, work, expected[command.name], done)
+        done = disturbed(bench, command, usual[command.name], fault, draw, work)
+        outcome = judged(bench, command, work, usual[command.name].result, done)
         counts[command.name, fault, outcome] += 1
         seconds = time.monotonic() - started
         print(f"{number} {command.name}: {done}: {outcome} ({seconds:.0f} s)", flush=True)
@@ -188,18 +208,21 @@ def main() -> None:
     print(json.dumps(dict(collections.Counter(outcome for _, _, outcome in counts.elements()))))
 
 
-def _prepared(bench: Bench, shared: pathlib.Path, names: list[str]) -> dict[str, str]:
-    """Makes the inputs and runs every command once undisturbed; returns the sums of their results."""
+def _prepared(bench: Bench, shared: pathlib.Path, names: list[str]) -> dict[str, Undisturbed]:
+    """Makes the inputs and runs every command twice undisturbed; returns what that gives."""
     shared.mkdir()
     _must(bench.run(lambda: prepare(shared), "prepare"))
     sums = {}
     for name, command in COMMANDS.items():
         if name in names or name in ("build", "train"):  # whose results others need
-            _copy_inputs(command, shared, bench.folder)
-            _must(bench.run(lambda command=command: command.run(bench.folder), name))
+            calls = []
+            for fault in ("EIO", "ENOSPC"):
+                _copy_inputs(command, shared, bench.folder)
+                calls.append(bench.count(lambda command=command: command.run(bench.folder), fault))
             result = shared / f"{name}.sum"
             _must(bench.run(lambda c=command, r=result: r.write_text(c.result(bench.folder)), "looked"))
-            sums[name] = result.read_text()
+            sums[name] = Undisturbed(result.read_text(), *calls)
+            print(f"{name}: {calls[0]} reads and {calls[1]} writes below its folder", flush=True)
             for made in {"build": "records", "train": "run"}.get(name, "").split():
                 shutil.copytree(bench.folder / made, shared / made)
     return sums
