@@ -1,11 +1,15 @@
 """Sound: the same samples as librosa's from any container, the mel picture block by block, damage named."""
 
+from fractions import Fraction
+
+import av
 import librosa
 import numpy as np
 import pytest
 
-from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing import audio
+from lipfd_jax.listing.clips import Clip, ClipError
+from lipfd_jax.preprocessing import audio, memory
+from lipfd_jax.preprocessing.attempt import attempt
 from lipfd_jax.preprocessing.audio import mel_picture, read_sound
 
 
@@ -109,3 +113,34 @@ def test_sound_without_end_is_refused(tmp_path, studio, monkeypatch):
     monkeypatch.setattr("lipfd_jax.preprocessing.containers.MAX_SECONDS", 2.0)
     with pytest.raises(ClipError, match="minutes"):
         read_sound(studio.write_wav(tmp_path / "a.wav", studio.chirp(3)))
+
+
+def _with_gap(path, rate, seconds):
+    """A short tone, nothing for some seconds, and the tone again."""
+    tone = np.int16(20000 * np.sin(np.arange(rate // 5) * 0.05))[None]
+    with av.open(str(path), "w") as container:
+        track = container.add_stream("pcm_s16le", rate=rate, layout="mono")
+        for start in (0, seconds):
+            piece = av.AudioFrame.from_ndarray(tone, layout="mono")
+            piece.sample_rate, piece.pts, piece.time_base = rate, round(start * rate), Fraction(1, rate)
+            container.mux(track.encode(piece))
+        container.mux(track.encode())
+    return path
+
+
+@pytest.mark.parametrize("rate", [16000, 44100, 48000])
+def test_a_long_gap_is_the_silence_that_resampling_gives(tmp_path, monkeypatch, rate):
+    path = _with_gap(tmp_path / "a.mkv", rate, 17.3)
+    short = read_sound(path).samples
+    monkeypatch.setattr(audio, "_LONG_GAP", 1000)
+    whole = read_sound(path).samples
+    assert len(short) == len(whole) == round(17.5 * 22050)
+    np.testing.assert_allclose(short, whole, atol=1e-6)
+
+
+def test_half_an_hour_of_nothing_takes_little_memory(tmp_path):
+    """768 kHz and a gap of half an hour: 5.5 GB of zeros, were they made at that rate at once."""
+    path = _with_gap(tmp_path / "a.mkv", 768_000, 1790)
+    clip = Clip("0_real/a", path, None, 0, "a")
+    outcome = attempt(lambda clip: len(read_sound(clip.path).samples), clip, base=memory.private())
+    assert (outcome.problem, outcome.result) == ("", pytest.approx(1790.2 * 22050, abs=1))
