@@ -150,6 +150,8 @@ def part_tables(summary: Summary) -> list[dict[str, Any]]:
     """A section for each kind of part: title, text, table and, where they are not too many, bars."""
     found = []
     for kind, parts in summary.parts.items():
+        if all(part.videos.metrics.auc is None for part in parts.values()):
+            continue  # as with sources of one class each: nothing to compare
         title, noun, text = _PARTS[kind]
         named = {name or UNKNOWN_GENERATOR: part for name, part in parts.items()}
         head = [noun, "real videos", "fake videos", "found", "AUC, videos", "AUC, windows"]

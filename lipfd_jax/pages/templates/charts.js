@@ -7,7 +7,7 @@ for (const chart of document.querySelectorAll("figure.chart")) {
     text: element.querySelector("title").textContent,
   }));
   if (!points.length) continue;
-  reading.textContent = "Point at the chart, or select it and use the arrow keys.";
+  reading.textContent = "Point at it, or use the arrow keys.";
   let at = -1;
   const show = (index) => {
     if (at >= 0) points[at].element.classList.remove("on");
