@@ -90,14 +90,14 @@ def controls_section(result: dict[str, Any]) -> Section:
     rows = [_row(cell, meanings.get(_name(cell), "As it is.")) for cell in made]
     for one in result["model_free"]:
         figure = _with_ends(decimal(one["auc"], 3), interval(*(one["auc_interval"] or (None, None))))
-        rows.append([f"no model: {one['name']}", figure, "", "", "", one["meaning"]])
+        rows.append([_with_ends(f"no model: {one['name']}", one["meaning"]), figure, "", "", ""])
     body = render(
         "lipfd_jax.evaluation",
         "controls.html",
         on=result["on"],
         conclusion=conclusion(result),
         chart=_chart(result, made),
-        head=["", "AUC", "against clean", "FPR", "FNR", "what it means"],
+        head=["", "AUC", "against clean", "FPR", "FNR"],
         rows=rows,
         missing=result["missing"],
     )
@@ -177,14 +177,13 @@ def _chart(result: dict[str, Any], made: list[Cell]) -> Markup:
 def _row(cell: Cell, meaning: str) -> list[str | Markup]:
     ends = cell.auc_difference_interval
     return [
-        _name(cell),
+        _with_ends(_name(cell), meaning),
         _with_ends(decimal(cell.auc, 3), interval(*(cell.auc_interval or (None, None)))),
         _with_ends(
             signed(cell.auc_difference), "" if ends is None else f"{signed(ends[0])} to {signed(ends[1])}"
         ),
         percent(cell.fpr, 1),
         percent(cell.fnr, 1),
-        meaning,
     ]
 
 
