@@ -103,7 +103,7 @@ def test_an_empty_part_of_a_split_is_refused(built):
 
 
 def test_a_folder_without_a_build_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no TFDS build and no folder of composites.*datasets_tfds"):
+    with pytest.raises(FileNotFoundError, match=r"no TFDS build and no folder of composites.*lipfd build"):
         open_source(str(tmp_path))
     with pytest.raises(FileNotFoundError, match="absent"):
         open_source(str(tmp_path / "absent"))
