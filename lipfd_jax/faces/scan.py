@@ -16,6 +16,7 @@ from lipfd_jax.preprocessing.video import check_size, rgb, video_stream
 
 SAMPLES_PER_SECOND = 5.0  # frames in which faces are looked for
 MAX_HOURS = 12.0
+THREADED_PIXELS = 600 * 400  # smaller pictures are decoded faster by one thread
 _FALLBACK_RATE = 25  # frames per second where a file gives neither timestamps nor a rate
 _THUMBNAIL = (32, 18)  # width, height of the pictures that tell scenes apart
 _CUT_DIFFERENCE = 22.0  # mean difference of two of them, in 0..255, beyond which the scene has changed ...
@@ -68,7 +69,7 @@ def scan(path: Path, find: Finder | None, *, progress: Progress | None = None) -
     """
     with opened(path) as container:
         stream = video_stream(path, container)
-        stream.thread_type = "AUTO"
+        stream.thread_type = "AUTO" if stream.width * stream.height >= THREADED_PIXELS else "NONE"
         step = 1 / float(stream.guessed_rate or stream.average_rate or _FALLBACK_RATE)
         scanner, told = _Scanner(find, step), 0.0
         for packet in container.demux(stream):
