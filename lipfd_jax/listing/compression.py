@@ -80,7 +80,7 @@ class Headers:
         self._count += 0 if self._free else len(data)
         if self._count > MAX_HEADER + _BLOCK:
             raise ClipError(
-                f"{self._archive}: over {MAX_HEADER >> 20} MiB of header; no honest name is so long"
+                f"{self._archive}: over {MAX_HEADER >> 20} MiB of header, more than any name needs"
             )
         return data
 
