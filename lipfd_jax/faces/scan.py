@@ -131,9 +131,12 @@ class _Scanner:
     def finished(self) -> Scan:
         """What was seen."""
         self._close()
-        times = np.asarray(self.times)
+        times, stamped = np.asarray(self.times), self.stamped
+        if len(times) > 1 and times[-1] <= times[0]:  # one time stamped on all
+            times, stamped = times[0] + np.arange(len(times)) * self.step, False
         width, height = self.size
-        end = float(times[-1] + (np.median(np.diff(times)) if len(times) > 1 else self.step))
+        steps = np.diff(times)
+        end = float(times[-1] + (np.median(steps[steps > 0]) if len(steps) else self.step))
         return Scan(
             width,
             height,
@@ -141,7 +144,7 @@ class _Scanner:
             end,
             tuple(self.samples),
             self.corrupt,
-            self.stamped,
+            stamped,
             self.bytes,
             tuple(self._shown),
         )

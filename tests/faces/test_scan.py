@@ -1,5 +1,7 @@
 """One pass over a video: times, samples, cuts, and mouths that move."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,22 @@ def test_progress_is_told_in_seconds(video):
     told = []
     scan(video, None, progress=told.append)
     assert told == pytest.approx([1.0, 2.0, 3.0])
+
+
+def test_one_time_stamped_on_all_frames_is_no_clock():
+    import av
+
+    from lipfd_jax.faces.scan import _Scanner
+
+    scanner = _Scanner(None, 0.04)
+    for _ in range(10):
+        frame = av.VideoFrame.from_ndarray(SCENES[0], format="rgb24")
+        frame.pts, frame.time_base = 0, Fraction(1, 25)
+        scanner.take(frame)
+    found = scanner.finished()
+    assert not found.stamped
+    np.testing.assert_allclose(found.times, np.arange(10) * 0.04)
+    assert found.fps == pytest.approx(25)
 
 
 def test_what_is_no_video_is_refused(tmp_path):
