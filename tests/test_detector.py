@@ -15,7 +15,8 @@ from lipfd_jax.checkpoints.metadata import CheckpointError, Metadata
 from lipfd_jax.checkpoints.store import open_model, save_model
 from lipfd_jax.models.forward import forward
 from lipfd_jax.models.inputs import PAPER
-from lipfd_jax.models.lipfd import LipFD, ModelConfig
+from lipfd_jax.models.lipfd import ModelConfig
+from tests.drawn import drawn
 
 CONFIG = ModelConfig("vit_tiny", "resnet_tiny", dataclasses.replace(PAPER, picture_size=80, crop_size=32))
 
@@ -23,7 +24,7 @@ CONFIG = ModelConfig("vit_tiny", "resnet_tiny", dataclasses.replace(PAPER, pictu
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     path = tmp_path_factory.mktemp("checkpoint") / "model"
-    model = LipFD(CONFIG, rngs=nnx.Rngs(0))
+    model = drawn(CONFIG)
     save_model(path, nnx.to_pure_dict(nnx.state(model)), Metadata(model=CONFIG, windows="paper"))
     return path
 

@@ -16,15 +16,16 @@ from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.store import find_checkpoint, open_model, save_model
 from lipfd_jax.checkpoints.sums import text_sum
 from lipfd_jax.models.inputs import PAPER
-from lipfd_jax.models.lipfd import LipFD, ModelConfig
+from lipfd_jax.models.lipfd import ModelConfig
 from tests.checkpoints.test_calibration import PLATT
+from tests.drawn import drawn
 
 CONFIG = ModelConfig("vit_tiny", "resnet_tiny", dataclasses.replace(PAPER, picture_size=80, crop_size=32))
 STORED = "_CHECKPOINT_METADATA"
 
 
 def save(path, seed=0, **fields):
-    weights = nnx.to_pure_dict(nnx.state(LipFD(CONFIG, rngs=nnx.Rngs(seed))))
+    weights = nnx.to_pure_dict(nnx.state(drawn(CONFIG, seed)))
     save_model(path, weights, Metadata(CONFIG, windows="paper", **fields))
     return path
 

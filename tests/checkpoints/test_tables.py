@@ -12,7 +12,8 @@ from flax import nnx, traverse_util
 from lipfd_jax.checkpoints import tables
 from lipfd_jax.models import resnet, vit
 from lipfd_jax.models.inputs import RELEASED
-from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_weights
+from lipfd_jax.models.lipfd import ModelConfig, abstract_weights
+from tests.drawn import drawn
 
 
 @dataclasses.dataclass
@@ -30,7 +31,7 @@ class Unread:
 def small():
     """A small model's pure dict with distinct values."""
     config = ModelConfig("vit_tiny", "resnet_tiny", dataclasses.replace(RELEASED, picture_size=280))
-    state = nnx.to_pure_dict(nnx.state(LipFD(config, rngs=nnx.Rngs(0))))
+    state = nnx.to_pure_dict(nnx.state(drawn(config)))
     rng = np.random.default_rng(0)
     flat = traverse_util.flatten_dict(state)
     return traverse_util.unflatten_dict({k: rng.random(v.shape, np.float32) for k, v in flat.items()})

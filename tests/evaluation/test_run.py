@@ -24,8 +24,9 @@ from lipfd_jax.evaluation.predict import Chosen, predict
 from lipfd_jax.locks import InUse, locked
 from lipfd_jax.mesh import make_mesh
 from lipfd_jax.models.inputs import PAPER, RELEASED
-from lipfd_jax.models.lipfd import LipFD, ModelConfig
+from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.vocabulary import CLASSES
+from tests.drawn import drawn
 
 Options = functools.partial(run.Options, drawing=Drawing(10), examples=0)
 SMALL = {"picture_size": 80, "crop_size": 32}
@@ -33,7 +34,7 @@ SMALL = {"picture_size": 80, "crop_size": 32}
 
 def _save(path, inputs=RELEASED, seed=0, windows="released"):
     config = ModelConfig("vit_tiny", "resnet_tiny", dataclasses.replace(inputs, **SMALL))
-    model = LipFD(config, rngs=nnx.Rngs(seed))
+    model = drawn(config, seed)
     save_model(
         path, nnx.to_pure_dict(nnx.state(model)), Metadata(model=config, windows=windows, origin="a test")
     )
@@ -263,7 +264,7 @@ def test_batches_do_not_change_scores(checkpoint, composites):
 
 
 def test_weights_survive_saving(checkpoint):
-    model = LipFD(open_model(checkpoint).metadata.model, rngs=nnx.Rngs(0))
+    model = drawn(open_model(checkpoint).metadata.model)
     for a, b in zip(
         jax.tree.leaves(nnx.state(model)),
         jax.tree.leaves(nnx.state(open_model(checkpoint).model)),

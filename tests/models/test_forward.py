@@ -13,7 +13,8 @@ from jax import export
 from lipfd_jax.kernels.choice import Kernels, bound
 from lipfd_jax.models.forward import forward, forward_prepared
 from lipfd_jax.models.inputs import PAPER, prepare
-from lipfd_jax.models.lipfd import LipFD, ModelConfig
+from lipfd_jax.models.lipfd import ModelConfig
+from tests.drawn import drawn
 
 CPU = Kernels("cpu")
 
@@ -21,7 +22,7 @@ CPU = Kernels("cpu")
 @pytest.fixture(scope="module")
 def model():
     inputs = dataclasses.replace(PAPER, picture_size=280, crop_size=64)
-    return LipFD(ModelConfig("vit_tiny", "resnet_tiny", inputs), rngs=nnx.Rngs(0))
+    return drawn(ModelConfig("vit_tiny", "resnet_tiny", inputs))
 
 
 def program(model, function, kernels):

@@ -11,7 +11,8 @@ from flax import nnx
 
 from lipfd_jax.models import losses
 from lipfd_jax.models.inputs import PAPER
-from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_weights
+from lipfd_jax.models.lipfd import ModelConfig, abstract_weights
+from tests.drawn import drawn
 
 SMALL = ModelConfig("vit_tiny", "resnet_tiny", dataclasses.replace(PAPER, picture_size=280, crop_size=64))
 
@@ -46,7 +47,7 @@ def test_wrong_configs_are_refused(fields, message):
 
 
 def test_abstract_state_is_the_models():
-    state = nnx.to_pure_dict(nnx.state(LipFD(SMALL, rngs=nnx.Rngs(0))))
+    state = nnx.to_pure_dict(nnx.state(drawn(SMALL)))
     shapes = jax.tree.map(lambda a: (a.shape, a.dtype), state)
     assert jax.tree.map(lambda a: (a.shape, a.dtype), abstract_weights(SMALL)) == shapes
 
@@ -54,11 +55,11 @@ def test_abstract_state_is_the_models():
 def test_encoder_sees_the_picture_at_the_start(prepared):
     image, _ = prepared
     means = np.asarray(image).reshape(2, 56, 5, 56, 5, 3).mean((2, 4))
-    np.testing.assert_allclose(LipFD(SMALL, rngs=nnx.Rngs(0)).conv1(image), means, atol=1e-5)
+    np.testing.assert_allclose(drawn(SMALL).conv1(image), means, atol=1e-5)
 
 
 def test_fusion_is_the_weighted_mean():
-    model = LipFD(SMALL, rngs=nnx.Rngs(0))
+    model = drawn(SMALL)
     rng = np.random.default_rng(0)
     local, shared = rng.standard_normal((2, 5, 3, 128)), rng.standard_normal((2, 128))
     output = model.fuse(jnp.asarray(local, jnp.float32), jnp.asarray(shared, jnp.float32))
@@ -75,7 +76,7 @@ def test_fusion_is_the_weighted_mean():
 
 
 def test_each_composite_is_scored_for_itself(prepared):
-    model = LipFD(SMALL, rngs=nnx.Rngs(0))
+    model = drawn(SMALL)
     both = run(model, *prepared)
     alone = run(model, *(part[1:] for part in prepared))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1:], b, atol=1e-4), both, alone)
@@ -83,9 +84,7 @@ def test_each_composite_is_scored_for_itself(prepared):
 
 @pytest.mark.parametrize("remat", [False, True])
 def test_gradients_reach_every_parameter(prepared, remat):
-    graph, params, stats = nnx.split(
-        LipFD(dataclasses.replace(SMALL, remat=remat), rngs=nnx.Rngs(0)), nnx.Param, nnx.BatchStat
-    )
+    graph, params, stats = nnx.split(drawn(dataclasses.replace(SMALL, remat=remat)), nnx.Param, nnx.BatchStat)
 
     @jax.jit
     @jax.grad
@@ -100,7 +99,7 @@ def test_gradients_reach_every_parameter(prepared, remat):
 
 
 def test_bfloat16_scores_are_close(prepared):
-    half = run(LipFD(dataclasses.replace(SMALL, dtype="bfloat16"), rngs=nnx.Rngs(0)), *prepared)
-    full = run(LipFD(SMALL, rngs=nnx.Rngs(0)), *prepared)
+    half = run(drawn(dataclasses.replace(SMALL, dtype="bfloat16")), *prepared)
+    full = run(drawn(SMALL), *prepared)
     assert {leaf.dtype for leaf in half} == {jnp.dtype("float32")}
     np.testing.assert_allclose(half.logits, full.logits, atol=0.1)

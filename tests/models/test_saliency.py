@@ -12,13 +12,14 @@ from lipfd_jax.models.forward import forward
 from lipfd_jax.models.inputs import PAPER
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
 from lipfd_jax.models.saliency import CELL, saliency
+from tests.drawn import drawn
 
 _CONFIG = ModelConfig("vit_tiny", "resnet_tiny", dataclasses.replace(PAPER, picture_size=280, crop_size=64))
 
 
 @pytest.fixture(scope="module")
 def model() -> LipFD:
-    return LipFD(_CONFIG, rngs=nnx.Rngs(0))
+    return drawn(_CONFIG)
 
 
 @pytest.fixture(scope="module")
