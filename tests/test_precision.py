@@ -15,6 +15,7 @@ from lipfd_jax.models.inputs import PAPER
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
 from lipfd_jax.precision import cpu_has_bfloat16, resolved, with_precision
 from lipfd_jax.scoring import make_forward
+from tests.drawn import drawn
 
 CPU, TPU = ([types.SimpleNamespace(platform=name)] for name in ("cpu", "tpu"))
 
@@ -76,7 +77,7 @@ def test_scores_in_bfloat16_are_near():
     config = ModelConfig(
         "vit_tiny", "resnet_tiny", dataclasses.replace(PAPER, picture_size=280, crop_size=64)
     )
-    model, mesh = LipFD(config, rngs=nnx.Rngs(0)), make_mesh(devices=jax.devices()[:1])
+    model, mesh = drawn(config), make_mesh(devices=jax.devices()[:1])
     composites = np.random.default_rng(0).integers(0, 256, (2, 1000, 2500, 3), np.uint8)
     scores = []
     for setting in ("float32", "bfloat16"):

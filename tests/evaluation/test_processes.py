@@ -44,12 +44,13 @@ def checkpoint(tmp_path_factory):
     from lipfd_jax.checkpoints.metadata import Metadata
     from lipfd_jax.checkpoints.store import save_model
     from lipfd_jax.models.inputs import RELEASED
-    from lipfd_jax.models.lipfd import LipFD, ModelConfig
+    from lipfd_jax.models.lipfd import ModelConfig
+    from tests.drawn import drawn
 
     inputs = dataclasses.replace(RELEASED, picture_size=80, crop_size=32)
     config = ModelConfig("vit_tiny", "resnet_tiny", inputs)
     path = tmp_path_factory.mktemp("checkpoint") / "model"
-    weights = nnx.to_pure_dict(nnx.state(LipFD(config, rngs=nnx.Rngs(0))))
+    weights = nnx.to_pure_dict(nnx.state(drawn(config)))
     save_model(path, weights, Metadata(model=config, windows="released", origin="a test"))
     return path
 

@@ -21,8 +21,9 @@ from lipfd_jax.evaluation.run import Options, evaluate
 from lipfd_jax.exporting.engines import open_export
 from lipfd_jax.exporting.write import export
 from lipfd_jax.models.inputs import PAPER, RELEASED, prepare
-from lipfd_jax.models.lipfd import LipFD, ModelConfig
+from lipfd_jax.models.lipfd import ModelConfig
 from tests.checkpoints.test_calibration import PLATT
+from tests.drawn import drawn
 
 ENGINES = {"onnxruntime": "onnx", "openvino": "onnx", "jax": "stablehlo"}
 
@@ -30,7 +31,7 @@ ENGINES = {"onnxruntime": "onnx", "openvino": "onnx", "jax": "stablehlo"}
 def save(path, inputs=PAPER, scale=1.0, **choices):
     inputs = dataclasses.replace(inputs, picture_size=80, crop_size=32)
     config = ModelConfig("vit_tiny", "resnet_tiny", inputs, **choices)
-    weights = nnx.to_pure_dict(nnx.state(LipFD(config, rngs=nnx.Rngs(0))))
+    weights = nnx.to_pure_dict(nnx.state(drawn(config)))
     weights["fc"]["kernel"] *= scale  # so that scores are far from 0 and 1
     save_model(path, weights, Metadata(config, windows=inputs.name, origin="a test"))
     write_calibration(path, dataclasses.replace(PLATT, weights=open_model(path).fingerprint))
