@@ -9,6 +9,7 @@ Without PyTorch its sides are missing. Beside times: how far the logits of the j
 from the same operations run one by one (a release of XLA was wrong on some GPUs) and from this machine's CPU.
 """
 
+import functools
 import json
 import os
 import pathlib
@@ -26,7 +27,7 @@ from benchmarks.turns import fastest
 from lipfd_jax.models.inputs import PAPER
 from lipfd_jax.models.lipfd import ModelConfig
 
-Sides = dict[str, Callable[[], object]]
+Sides = dict[str, Callable[[], Callable]]  # makers of what is timed, by name
 
 
 def main(_: list[str]) -> None:
@@ -55,10 +56,10 @@ def measured(config: ModelConfig, batches: list[int], repeats: int) -> dict:
     device = jax.devices()[0]
     figures = {"device": device.device_kind, "jax": jax.__version__, "differences": differences(config)}
     print(json.dumps(figures, indent=2), flush=True)
-    for task, sides_for in (("forward", _forward_sides), ("training step", _step_sides)):
+    for task, side in (("forward", "forward"), ("training step", "step")):
         figures[task] = []
         for batch in batches:
-            row = {"batch": batch, "samples per second": _rates(sides_for(config, batch), batch, repeats)}
+            row = {"batch": batch, "samples per second": _rates(_sides(side, config, batch), batch, repeats)}
             figures[task].append(row)
             print(f"{task}: {json.dumps(row)}", flush=True)
             if all(isinstance(rate, str) for rate in row["samples per second"].values()):
@@ -81,7 +82,7 @@ def differences(config: ModelConfig, batch: int = 2) -> dict[str, float]:
     return {f"jitted - {name}": float(np.abs(gpu - values).max()) for name, values in others.items()}
 
 
-def _rates(makers: dict[str, Callable[[], Callable]], batch: int, repeats: int) -> dict[str, float | str]:
+def _rates(makers: Sides, batch: int, repeats: int) -> dict[str, float | str]:
     """Samples per second of each side; the first line of its error where it has none."""
     ready, rates = {}, {}
     for name, make in makers.items():
@@ -94,31 +95,17 @@ def _rates(makers: dict[str, Callable[[], Callable]], batch: int, repeats: int) 
     return rates | {name: batch / seconds for name, seconds in fastest(ready, repeats).items()}
 
 
-def _forward_sides(config: ModelConfig, batch: int) -> dict[str, Callable[[], Callable]]:
-    makers = {
-        f"jax, {name} attention": lambda name=name: gpu_programs.forward_side(config, batch, name)
-        for name in ATTENTION
-    }
+def _sides(task: str, config: ModelConfig, batch: int) -> Sides:
+    """What makes each side's program of a task, "forward" or "step"."""
+    ours = getattr(gpu_programs, f"{task}_side")
+    makers = {f"jax, {name} attention": functools.partial(ours, config, batch, name) for name in ATTENTION}
     if find_spec("torch"):
         from benchmarks import torch_gpu
 
+        theirs = getattr(torch_gpu, f"{task}_side")
         for compiled in (False, True):
             name = "torch.compile" if compiled else "torch"
-            makers[name] = lambda compiled=compiled: torch_gpu.forward_side(config, batch, compiled=compiled)
-    return makers
-
-
-def _step_sides(config: ModelConfig, batch: int) -> dict[str, Callable[[], Callable]]:
-    makers = {
-        f"jax, {name} attention": lambda name=name: gpu_programs.step_side(config, batch, name)
-        for name in ATTENTION
-    }
-    if find_spec("torch"):
-        from benchmarks import torch_gpu
-
-        for compiled in (False, True):
-            name = "torch.compile" if compiled else "torch"
-            makers[name] = lambda compiled=compiled: torch_gpu.step_side(config, batch, compiled=compiled)
+            makers[name] = functools.partial(theirs, config, batch, compiled=compiled)
     return makers
 
 

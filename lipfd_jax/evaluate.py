@@ -77,6 +77,16 @@ def _run(given: flags.FlagValues, options: Options) -> None:
 
 def define_flags() -> None:
     """Defines the flags of this command."""
+    _define_what()
+    figure_flags.define_flags()
+    suite_flags.define_flags()
+    _define_calibration()
+    _define_how()
+    flags.mark_flags_as_required(["checkpoint", "data"])
+
+
+def _define_what() -> None:
+    """What is evaluated, and where the results go."""
     flags.DEFINE_multi_string(
         "checkpoint",
         None,
@@ -98,8 +108,17 @@ def define_flags() -> None:
         "Folder for scores.csv, metrics.json and report.html. An interrupted evaluation goes on.",
     )
     flags.DEFINE_string("compare", None, "Somebody else's scores file: differences and metrics side by side.")
-    figure_flags.define_flags()
-    suite_flags.define_flags()
+    flags.DEFINE_bool("overwrite", False, "Score anew, whatever the output holds.")
+    flags.DEFINE_integer(
+        "examples",
+        2,
+        "Windows shown in the report: real and fake, rightly and wrongly called, so many of each.",
+        lower_bound=0,
+    )
+
+
+def _define_calibration() -> None:
+    """What is done about calibration."""
     flags.DEFINE_enum(
         "calibration",
         "checkpoint",
@@ -123,19 +142,16 @@ def define_flags() -> None:
         None,
         "Fit the threshold at this share of false alarms; by default where they are as frequent as misses.",
     )
+
+
+def _define_how() -> None:
+    """How the scores are computed."""
     flags.DEFINE_enum(
         "corrupt",
         "stop",
         ["stop", "skip"],
         "What to do at a record that can't be read: stop and name it (the same command goes on), or leave it "
         "out and count it in skipped.csv; more than one and more than 1 % stop anyway.",
-    )
-    flags.DEFINE_bool("overwrite", False, "Score anew, whatever the output holds.")
-    flags.DEFINE_integer(
-        "examples",
-        2,
-        "Windows shown in the report: real and fake, rightly and wrongly called, so many of each.",
-        lower_bound=0,
     )
     flags.DEFINE_integer("batch_size", 8, "Windows at once, over all devices.", lower_bound=1)
     flags.DEFINE_integer("threads", 2, "Reading threads.", lower_bound=1)
@@ -159,7 +175,6 @@ def define_flags() -> None:
         "CPUs that multiply it, and moves scores a little; auto takes it there, unless scores are compared, "
         "calibrated, or of released inputs.",
     )
-    flags.mark_flags_as_required(["checkpoint", "data"])
 
 
 if __name__ == "__main__":

@@ -107,7 +107,8 @@ class Records:
             if "() failed:" in str(error):  # array_record's form of what the system says
                 raise OSError(name) from error
             raise CorruptRecord(
-                f"{name}. A shard is damaged: datasets_tfds.build --verify names it, --overwrite builds again"
+                f"{name}. A shard is damaged: `lipfd build --verify` (from a checkout also `python -m "
+                "datasets_tfds.build --verify`) names it, with --overwrite the command builds again"
             ) from error
 
     def __repr__(self) -> str:  # Grain puts it into the iterator's identity

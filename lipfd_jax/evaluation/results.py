@@ -70,11 +70,28 @@ def write_results(
     files.write_json(output / metrics_file.NAME, figures)
     files.write_text(output / metrics_file.TABLE, metrics_csv(summary))
     files.write_text(output / metrics_file.VIDEOS, videos_csv(scores, decision))
-    title, suites = "Lip-sync forgery detection", suite_results(output, notes.get("weights", ""))
+    _write_pages(
+        scores, output, summary, notes=notes, sections=sections, pictures=pictures, metadata=metadata
+    )
+    return summary
+
+
+def _write_pages(
+    scores: Scores,
+    output: Path,
+    summary: Summary,
+    *,
+    notes: Mapping[str, str],
+    sections: Sequence[Section],
+    pictures: Sequence[ReportPicture],
+    metadata: Metadata | None,
+) -> None:
+    """The report and the model card, with what suites left in the folder; prints where they are."""
+    suites = suite_results(output, notes.get("weights", ""))
     report = write_report(
         scores,
         output / REPORT,
-        title=title,
+        title="Lip-sync forgery detection",
         notes=notes,
         pictures=pictures,
         sections=[*sections, *suite_sections(suites)],
@@ -85,7 +102,6 @@ def write_results(
         lines = suite_lines(suites)
         card = write_model_card(output, notes=notes, metadata=metadata, summary=summary, suites=lines)
         print(f"card: {card}")
-    return summary
 
 
 def _section(comparison: Comparison, name: str) -> Section:

@@ -5,19 +5,17 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from lipfd_jax.kernels.choice import variant
 from lipfd_jax.kernels.input_convolution import SQUARE
 from lipfd_jax.kernels.resize import Taps, resize
 
+Colouring = Callable[[jax.Array], jax.Array]
+
 
 def resize_picture(
-    pictures: jax.Array,
-    rows: Taps,
-    columns: Taps,
-    *,
-    dtype: jax.typing.DTypeLike,
-    coloured: Callable[[jax.Array], jax.Array],
+    pictures: jax.Array, rows: Taps, columns: Taps, *, dtype: DTypeLike, coloured: Colouring
 ) -> jax.Array:
     """Resamples pictures (..., height, width, channels) to (..., rows.size, columns.size, channels).
 
@@ -33,24 +31,14 @@ def resize_picture(
 
 
 def plain(
-    pictures: jax.Array,
-    rows: Taps,
-    columns: Taps,
-    *,
-    dtype: jax.typing.DTypeLike,
-    coloured: Callable[[jax.Array], jax.Array],
+    pictures: jax.Array, rows: Taps, columns: Taps, *, dtype: DTypeLike, coloured: Colouring
 ) -> jax.Array:
     """The definition."""
     return coloured(resize(pictures, rows, columns, dtype=dtype))
 
 
 def in_squares(
-    pictures: jax.Array,
-    rows: Taps,
-    columns: Taps,
-    *,
-    dtype: jax.typing.DTypeLike,
-    coloured: Callable[[jax.Array], jax.Array],
+    pictures: jax.Array, rows: Taps, columns: Taps, *, dtype: DTypeLike, coloured: Colouring
 ) -> jax.Array:
     """By products that deliver the pixels as (squares, positions inside a square) along each axis.
 
