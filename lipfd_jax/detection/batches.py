@@ -9,7 +9,8 @@ import numpy as np
 
 _PATIENCE = 0.2  # seconds that a window waits for those of other videos
 
-Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # composites to scores and region weights
+# Composites to scores and region weights; what it is given may be overwritten after it returns.
+Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass
@@ -71,7 +72,8 @@ class Batches:
 
     def _run(self, taken: list[_Request]) -> None:
         try:
-            scores, weights = self._predict(np.concatenate([request.composites for request in taken]))
+            parts = [request.composites for request in taken]
+            scores, weights = self._predict(np.concatenate(parts) if len(parts) > 1 else parts[0])
         except BaseException as error:
             for request in taken:
                 request.error = error

@@ -21,7 +21,7 @@ from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack
 from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND
 from lipfd_jax.preprocessing.composite import assembled
-from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW
 
 SHOWN = 3  # windows of each face whose pictures are kept for the report
 _ROUNDS = 3  # of refining
@@ -86,6 +86,7 @@ class Scorer:
         self._bounds = boundaries(material.seen)
         self._kept: list[list[Picture]] = [[] for _ in material.tracks]
         self._done = 0
+        self._composites = np.empty((batch_size, *COMPOSITE_SHAPE), np.uint8)  # of a batch; used again
 
     def run(self, calibration: Calibration | None) -> int:
         """Scores everything; returns how many tracks the budget left out."""
@@ -165,7 +166,9 @@ class Scorer:
 
     def _score_batch(self, batch: Sequence[Picture]) -> None:
         with self._clock.part("composites"):
-            composites = np.stack([assembled(picture.mel, picture.frames) for picture in batch])
+            composites = self._composites[: len(batch)]
+            for place, picture in zip(composites, batch, strict=True):
+                assembled(picture.mel, picture.frames, out=place)
         with self._clock.part("model"):
             scores, weights = self._predict(composites)
         for picture, score, shares in zip(batch, scores, weights, strict=True):

@@ -1,6 +1,7 @@
 """The frames of chosen windows of a video, cut to the face; found by seeking where that is shorter."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +37,7 @@ def read_windows(path: Path, scan: Scan, wanted: Sequence[Wanted]) -> Iterator[t
     """
     todo = sorted(wanted, key=lambda window: window.start)
     begun: list[tuple[Wanted, list[np.ndarray]]] = []
-    with opened(path) as container:
-        reader = _Reader(path, container, scan)
+    with _reader(path, scan) as reader:
         while todo or begun:
             frame = reader.next(reader.number + 1 if begun else todo[0].start)
             if frame is None:
@@ -56,6 +56,29 @@ def _piece(picture: np.ndarray, window: Wanted) -> np.ndarray:
     if window.reduce:
         return cut(picture, window.square)
     return tile(picture) if picture.shape[0] * picture.shape[1] > TILE * TILE else picture
+
+
+@contextmanager
+def _reader(path: Path, scan: Scan) -> Iterator["_Kept | _Reader"]:
+    if scan.kept:
+        yield _Kept(scan.kept)
+        return
+    with opened(path) as container:
+        yield _Reader(path, container, scan)
+
+
+class _Kept:
+    """Gives frames that the scan has kept."""
+
+    def __init__(self, frames: Sequence[av.VideoFrame]):
+        self.frames = frames
+        self.number = -1  # of the frame given last
+        self.reformatter = av.video.reformatter.VideoReformatter()
+
+    def next(self, number: int) -> av.VideoFrame | None:
+        """The frame of this number; None at the end."""
+        self.number = number
+        return self.frames[number] if number < len(self.frames) else None
 
 
 class _Reader:

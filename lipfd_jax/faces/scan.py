@@ -23,6 +23,7 @@ _CUT_DIFFERENCE = 22.0  # mean difference of two of them, in 0..255, beyond whic
 _CUT_LIKENESS = 0.7  # ... where they also correlate less than this
 _SHOWN_HEIGHT = 72  # of the pictures that a report shows
 _MOST_SHOWN = 96
+_KEPT_BYTES = 64 << 20  # of decoded frames; beyond it none is kept: 8 s of AVLips take 15 MB
 _MOUTH = (0.25, 0.62, 0.75, 0.97)  # of a face's box: left, top, right, bottom
 _MOUTH_SIZE = (32, 24)
 
@@ -50,6 +51,7 @@ class Scan:
     stamped: bool  # the file stamps its frames; without that they can't be sought, only counted
     bytes: int  # of the video stream
     thumbnails: tuple[Thumbnail, ...]  # evenly over the video, up to 96
+    kept: tuple[av.VideoFrame, ...] = ()  # all frames as decoded, of a small video; else none
 
     @property
     def fps(self) -> float:
@@ -58,7 +60,7 @@ class Scan:
 
 
 def scan(path: Path, find: Finder | None, *, progress: Progress | None = None) -> Scan:
-    """Decodes a video once, frame by frame, holding none of them.
+    """Decodes a video once, frame by frame, keeping the frames only where all of them take little memory.
 
     Args:
       find: the face finder; None where no faces are wanted, only times, cuts and thumbnails.
@@ -102,6 +104,8 @@ class _Scanner:
         self._show_every = 0.0  # seconds
         self._thumbnail: np.ndarray | None = None
         self._open: Sample | None = None  # the latest sample, whose mouths are being watched
+        self._kept: list[av.VideoFrame] = []
+        self._room = _KEPT_BYTES  # for more of them
         self._mouths: list[np.ndarray | None] = []
         self._motions: list[list[float]] = []
 
@@ -120,6 +124,7 @@ class _Scanner:
         if not self.stamped:
             time = number * self.step
         self.times.append(max(time, self.times[-1]) if self.times else time)
+        self._keep(frame)
         if self.times[-1] >= self._due:
             self._due = self.times[-1] + 1 / SAMPLES_PER_SECOND - self.step / 2
             picture = rgb(frame, self._reformatter)
@@ -147,7 +152,16 @@ class _Scanner:
             stamped,
             self.bytes,
             tuple(self._shown),
+            tuple(self._kept),
         )
+
+    def _keep(self, frame: av.VideoFrame) -> None:
+        if self._room < 0:
+            return
+        self._kept.append(frame)
+        self._room -= sum(plane.buffer_size for plane in frame.planes)
+        if self._room < 0:
+            self._kept.clear()
 
     def _sample(self, number: int, picture: np.ndarray) -> None:
         self._close()

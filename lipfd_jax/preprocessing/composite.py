@@ -25,12 +25,13 @@ def composite(window: Window) -> np.ndarray:
     return assembled(window.mel, window.frames)
 
 
-def assembled(mel: np.ndarray, frames: Sequence[np.ndarray]) -> np.ndarray:
+def assembled(mel: np.ndarray, frames: Sequence[np.ndarray], out: np.ndarray | None = None) -> np.ndarray:
     """The composite (1000, 2500, 3) uint8 RGB of a mel strip and five frames (height, width, 3) uint8 RGB.
 
-    Every part is stretched with OpenCV's bilinear resize, as in the released code.
+    Every part is stretched with OpenCV's bilinear resize, as in the released code. It is written to `out`
+    where that is given; fresh memory costs as much as the stretching.
     """
-    picture = np.empty(COMPOSITE_SHAPE, np.uint8)
+    picture = np.empty(COMPOSITE_SHAPE, np.uint8) if out is None else out
     cv2.resize(
         mel, (COMPOSITE_SHAPE[1], TILE), dst=picture[:TILE]
     )  # writing in place saves a third of the time
