@@ -106,10 +106,15 @@ class _Ears:
 
     def noting(self, pieces: Iterable[tuple[float, np.ndarray]]) -> Iterator[np.ndarray]:
         """The same samples, measured on the way."""
+        waiting: list[np.ndarray] = []
         for self.start, piece in pieces:
-            self._measure(self._resampler.resample_chunk(piece))
+            waiting.append(piece)
+            if sum(map(len, waiting)) >= SAMPLE_RATE:  # a second at once costs less
+                self._measure(self._resampler.resample_chunk(np.concatenate(waiting)))
+                waiting.clear()
             yield piece
-        self._measure(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+        rest = np.concatenate([np.zeros(0, np.float32), *waiting])
+        self._measure(self._resampler.resample_chunk(rest, last=True))
 
     def finished(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Loudness, peak and speech, each (m,)."""

@@ -107,6 +107,8 @@ class _Scanner:
         self._kept: list[av.VideoFrame] = []
         self._room = _KEPT_BYTES  # for more of them
         self._mouths: list[np.ndarray | None] = []
+        self._places: list[tuple[slice, slice]] = []  # of the mouths ...
+        self._watched: tuple[int, int] | None = None  # ... in pictures of this height and width
         self._motions: list[list[float]] = []
 
     @property
@@ -128,8 +130,9 @@ class _Scanner:
         if self.times[-1] >= self._due:
             self._due = self.times[-1] + 1 / SAMPLES_PER_SECOND - self.step / 2
             picture = rgb(frame, self._reformatter)
-            self._show(picture)
-            self._sample(number, picture)
+            small = _small(picture)
+            self._show(small)
+            self._sample(number, picture, small)
         if self._open and self._open.faces:
             self._watch(frame)
 
@@ -163,25 +166,21 @@ class _Scanner:
         if self._room < 0:
             self._kept.clear()
 
-    def _sample(self, number: int, picture: np.ndarray) -> None:
+    def _sample(self, number: int, picture: np.ndarray, small: np.ndarray) -> None:
         self._close()
-        thumbnail = cv2.resize(picture, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
+        thumbnail = cv2.resize(small, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
         changed = self._thumbnail is not None and _differs(self._thumbnail, thumbnail)
         if picture.shape[1::-1] != self.size:
             changed, self.size = number > 0, picture.shape[1::-1]
         self._thumbnail = thumbnail
         faces = tuple(self.find(picture)) if self.find else ()
         self._open = Sample(number, self.times[number], faces, changed)
-        self._mouths, self._motions = [None] * len(faces), [[] for _ in faces]
+        self._mouths, self._motions, self._watched = [None] * len(faces), [[] for _ in faces], None
 
-    def _show(self, picture: np.ndarray) -> None:
+    def _show(self, small: np.ndarray) -> None:
         """Keeps a small picture now and then; where they become too many, every other one."""
         if self._shown and self.times[-1] < self._shown[-1].time + self._show_every:
             return
-        width = max(1, round(_SHOWN_HEIGHT * picture.shape[1] / picture.shape[0]))
-        small = cv2.resize(
-            picture, (min(width, 4 * _SHOWN_HEIGHT), _SHOWN_HEIGHT), interpolation=cv2.INTER_AREA
-        )
         self._shown.append(Thumbnail(self.times[-1], small))
         if len(self._shown) > _MOST_SHOWN:
             self._shown = self._shown[::2]
@@ -195,11 +194,23 @@ class _Scanner:
 
     def _watch(self, frame: av.VideoFrame) -> None:
         brightness = _brightness(frame, self._reformatter)
-        for index, face in enumerate(self._open.faces):
-            mouth = _mouth(brightness, face)
+        if brightness.shape != self._watched:
+            self._watched = brightness.shape
+            self._places = [_mouth(face, *self._watched) for face in self._open.faces]
+        for index, place in enumerate(self._places):
+            piece = np.ascontiguousarray(brightness[place])
+            mouth = cv2.resize(piece, _MOUTH_SIZE, interpolation=cv2.INTER_AREA)
             before = self._mouths[index]
-            self._motions[index].append(np.nan if before is None else float(np.abs(mouth - before).mean()))
+            motion = np.nan if before is None else cv2.norm(mouth, before, cv2.NORM_L1) / mouth.size
+            self._motions[index].append(motion)
             self._mouths[index] = mouth
+
+
+def _small(picture: np.ndarray) -> np.ndarray:
+    """The picture as a report shows it: 72 pixels high."""
+    width = max(1, round(_SHOWN_HEIGHT * picture.shape[1] / picture.shape[0]))
+    size = (min(width, 4 * _SHOWN_HEIGHT), _SHOWN_HEIGHT)
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def _differs(before: np.ndarray, after: np.ndarray) -> bool:
@@ -221,13 +232,13 @@ def _brightness(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoRef
     return np.rot90(grey, round(frame.rotation / 90))
 
 
-def _mouth(brightness: np.ndarray, face: Face) -> np.ndarray:
-    """The mouth of a face, (24, 32) float32 brightness."""
-    height, width = brightness.shape
+def _mouth(face: Face, height: int, width: int) -> tuple[slice, slice]:
+    """Rows and columns of a face's mouth, two at least."""
     w, h = face.right - face.left, face.bottom - face.top
-    left, right = (int(np.clip(face.left + part * w, 0, width - 2)) for part in (_MOUTH[0], _MOUTH[2]))
-    top, bottom = (int(np.clip(face.top + part * h, 0, height - 2)) for part in (_MOUTH[1], _MOUTH[3]))
-    piece = brightness[top : max(bottom, top + 2), left : max(right, left + 2)]
-    return cv2.resize(np.ascontiguousarray(piece), _MOUTH_SIZE, interpolation=cv2.INTER_AREA).astype(
-        np.float32
-    )
+    left, right = (_within(face.left + part * w, width) for part in (_MOUTH[0], _MOUTH[2]))
+    top, bottom = (_within(face.top + part * h, height) for part in (_MOUTH[1], _MOUTH[3]))
+    return slice(top, max(bottom, top + 2)), slice(left, max(right, left + 2))
+
+
+def _within(value: float, length: int) -> int:
+    return int(min(max(value, 0), max(length - 2, 0)))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lipfd_jax.faces import footage
+from lipfd_jax.faces import scan as scanning
 from lipfd_jax.faces.footage import Wanted, read_windows
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.scan import scan
@@ -17,16 +18,17 @@ def video(film, tmp_path_factory):
     return film(tmp_path_factory.mktemp("footage") / "a.mp4", pictures)
 
 
-@pytest.mark.parametrize("jump", [0.1, 3.0, 1000.0])
+@pytest.mark.parametrize("jump", [0.1, 3.0, 1000.0, None])
 def test_windows_hold_the_frames_they_name(video, jump, monkeypatch):
-    monkeypatch.setattr(footage, "_SEEK_SECONDS", jump)
+    """Sought, decoded through, or kept by the scan."""
+    if jump is not None:
+        monkeypatch.setattr(footage, "_SEEK_SECONDS", jump)
+        monkeypatch.setattr(scanning, "_KEPT_BYTES", 0)
+    seen = scan(video, None)
+    assert len(seen.kept) == (300 if jump is None else 0)
     starts = [0, 3, 130, 132, 295]
-    found = {
-        window.start: frames
-        for window, frames in read_windows(
-            video, scan(video, None), [Wanted(0, s, None, reduce=False) for s in starts[::-1]]
-        )
-    }
+    wanted = [Wanted(0, s, None, reduce=False) for s in starts[::-1]]
+    found = {window.start: frames for window, frames in read_windows(video, seen, wanted)}
     assert list(found) == starts
     pictures = read_frames(video, range(300)).pictures
     for start, frames in found.items():
