@@ -43,7 +43,9 @@ def main(argv: list[str]) -> None:
         videos = videos_in([Path(name) for name in argv[1:]])
         if given.sound and len(videos) > 1:
             raise ValueError("--sound goes with one video")
-        detector = Detector.open(given.checkpoint, step=given.step, batch_size=given.batch_size)
+        detector = Detector.open(
+            given.checkpoint, step=given.step, batch_size=given.batch_size, precision=given.precision
+        )
         print(_expectation(detector, videos, settings), flush=True)
         sound = Path(given.sound) if given.sound else None
         lines = detect_all(
@@ -75,6 +77,8 @@ def _expectation(detector: "Detector", videos: list[Path], settings: "Settings")
 
 def define_flags() -> None:
     """Defines the flags of this command."""
+    from lipfd_jax.precision import SETTINGS
+
     flags.DEFINE_string(
         "checkpoint",
         None,
@@ -90,6 +94,13 @@ def define_flags() -> None:
     flags.DEFINE_integer("refined", 30, "More windows around suspicions.", lower_bound=0)
     flags.DEFINE_float("stride", 0.0, "Full coverage: a window every so many seconds.", lower_bound=0)
     flags.DEFINE_integer("batch_size", None, "Windows at once, over all devices.")
+    flags.DEFINE_enum(
+        "precision",
+        None,
+        SETTINGS,
+        "Of the computation; by default as the checkpoint says. auto: bfloat16 where that is faster, unless "
+        "the checkpoint carries a calibration or has released inputs.",
+    )
     flags.DEFINE_bool("csv", False, "Write results.csv too.")
 
 

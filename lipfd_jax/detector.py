@@ -15,6 +15,7 @@ from lipfd_jax.checkpoints.store import Opened, open_model
 from lipfd_jax.exporting.engines import open_export
 from lipfd_jax.exporting.package import is_export
 from lipfd_jax.mesh import batch_sharding, make_mesh, replicated
+from lipfd_jax.precision import opened_in
 from lipfd_jax.scoring import make_forward, make_saliency
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
@@ -51,6 +52,7 @@ class Detector:
         step: int | None = None,
         batch_size: int | None = None,
         engine: str = "auto",
+        precision: str | None = None,
     ) -> "Detector":
         """Opens a converted checkpoint, a training run or one of its steps, on this process's devices.
 
@@ -60,12 +62,16 @@ class Detector:
           batch_size: composites at once, rounded up to a multiple of the devices; by default two for each
             CPU, eight for each accelerator.
           engine: what runs an export, one of exporting.engines.ENGINES; by default the first that can.
+          precision: of the computation, one of precision.SETTINGS; by default the checkpoint's. "auto" is
+            bfloat16 where that is faster, unless the checkpoint carries a calibration or has released inputs.
 
         Raises:
           CheckpointError: there is none, it is not one of ours, or it is damaged.
-          ValueError: `batch_size` is below one.
+          ValueError: `batch_size` is below one; an unknown precision, or any for an export.
         """
         if is_export(checkpoint):
+            if precision not in (None, "auto"):
+                raise ValueError(f"{checkpoint}: an export's precision is fixed; export it again in another")
             return _of_export(checkpoint, engine, batch_size)
         if engine not in ("auto", "jax"):
             raise ValueError(f"{checkpoint}: {engine} runs no checkpoints; lipfd export it first")
@@ -74,11 +80,13 @@ class Detector:
             batch_size = mesh.size * _PER_DEVICE.get(jax.local_devices()[0].platform, _PER_ACCELERATOR)
         batch_size = -(-_at_least_one(batch_size) // mesh.size) * mesh.size
         opened = open_model(checkpoint, step=step, sharding=replicated(mesh))
+        calibrated = opened.metadata.calibration is not None
+        opened, chosen = opened_in(opened, precision, mesh.devices.flatten(), compared=calibrated)
         return cls(
             opened.metadata,
             str(opened.path),
             batch_size,
-            _program(opened, mesh),
+            _program(opened, mesh, chosen),
             opened.fingerprint,
             _maps(opened, mesh),
         )
@@ -158,9 +166,11 @@ def _checked(composites: np.ndarray) -> np.ndarray:
     return composites
 
 
-def _program(opened: Opened, mesh: jax.sharding.Mesh) -> Callable[[np.ndarray], Scored]:
+def _program(
+    opened: Opened, mesh: jax.sharding.Mesh, precision: str | None
+) -> Callable[[np.ndarray], Scored]:
     graph, state = nnx.split(opened.model)
-    forward, sharding = make_forward(graph, mesh), batch_sharding(mesh)
+    forward, sharding = make_forward(graph, mesh, precision=precision), batch_sharding(mesh)
 
     def run(composites: np.ndarray) -> Scored:
         results = jax.device_get(forward((state,), jax.device_put(composites, sharding)))

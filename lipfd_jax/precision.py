@@ -1,4 +1,4 @@
-"""In which precision a model is evaluated: its checkpoint's, float32, or bfloat16 where that is faster."""
+"""In which precision a model scores: its checkpoint's, float32, or bfloat16 where that is faster."""
 
 import dataclasses
 import functools
@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from lipfd_jax.checkpoints.store import Opened
 from lipfd_jax.models.lipfd import LipFD
 
 SETTINGS = ("float32", "bfloat16", "auto")
@@ -37,6 +38,24 @@ def resolved(setting: str | None, devices: Sequence[jax.Device], *, exact: bool)
         return setting
     faster = devices[0].platform != "cpu" or cpu_has_bfloat16()
     return "bfloat16" if faster and not exact else None
+
+
+def opened_in(
+    opened: Opened, setting: str | None, devices: Sequence[jax.Device], *, compared: bool
+) -> tuple[Opened, str | None]:
+    """The checkpoint with its model in the precision that a setting stands for, and which one that is.
+
+    Its metadata then says so too. `compared`: scores will be held against others; those of released inputs
+    always are.
+    """
+    exact = compared or opened.metadata.model.inputs.name == "released"
+    precision = resolved(setting, devices, exact=exact)
+    config = opened.metadata.model
+    metadata = dataclasses.replace(
+        opened.metadata, model=dataclasses.replace(config, dtype=precision or config.dtype)
+    )
+    model = with_precision(opened.model, precision, devices)
+    return dataclasses.replace(opened, model=model, metadata=metadata), precision
 
 
 @functools.cache

@@ -77,6 +77,16 @@ def test_what_can_not_be_opened_is_refused(checkpoint, tmp_path):
         lipfd_jax.Detector.open(checkpoint, batch_size=0)
 
 
+def test_another_precision_is_said_and_scores_nearly_the_same(checkpoint, composites):
+    half = lipfd_jax.Detector.open(checkpoint, precision="bfloat16")
+    assert half.metadata.model.dtype == "bfloat16"
+    scores = [detector.score(composites[:2]) for detector in (lipfd_jax.Detector.open(checkpoint), half)]
+    assert np.any(scores[0] != scores[1])
+    np.testing.assert_allclose(scores[1], scores[0], atol=0.02)
+    with pytest.raises(ValueError, match="precision='int8' is unknown"):
+        lipfd_jax.Detector.open(checkpoint, precision="int8")
+
+
 def test_importing_the_package_stays_light():
     code = "import sys, lipfd_jax; assert not {'jax', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -139,6 +139,7 @@ def identity_of(sums: dict[str, str], model: Model, settings: Settings) -> str:
         "calibration": calibration and calibration.to_json()["sum"],
         "schema": SCHEMA,
         "version": __version__,
+        "precision": model.metadata.model.dtype,
     }
     return identity(sums, model.fingerprint, {**settings.to_json(), **stated})
 
@@ -155,6 +156,7 @@ def checkpoint_facts(model: Model) -> dict[str, Any]:
         "backbone": metadata.model.backbone,
         "inputs": metadata.model.inputs.name,
         "windows": metadata.windows,
+        "precision": metadata.model.dtype,  # in which it was run
         "calibration": metadata.calibration and dataclasses.asdict(metadata.calibration),
     }
 

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax
@@ -33,7 +33,7 @@ from lipfd_jax.exporting.package import is_export
 from lipfd_jax.locks import locked
 from lipfd_jax.mesh import connect, make_mesh, replicated
 from lipfd_jax.models.inputs import mismatch
-from lipfd_jax.precision import resolved, with_precision
+from lipfd_jax.precision import opened_in
 from lipfd_jax.processes import by_first, from_first, is_first
 from lipfd_jax.scoring import make_saliency
 
@@ -148,22 +148,11 @@ def _opened(
     if options.engine not in ("auto", "jax"):
         raise ValueError(f"{checkpoint}: {options.engine} runs no checkpoints; lipfd export it first")
     opened = open_model(checkpoint, step=step, sharding=replicated(mesh))
-    opened, precision = _in_precision(opened, mesh, options)
+    compared = bool(options.against or (opened.calibration and options.calibrated))
+    opened, precision = opened_in(opened, options.precision, mesh.devices.flatten(), compared=compared)
     graph, state = nnx.split(opened.model)
     run = functools.partial(predict, graph, (state,), mesh=mesh, kernels=options.kernels, precision=precision)
     return opened, run, functools.partial(make_saliency(graph, mesh, options.kernels), (state,))
-
-
-def _in_precision(opened: Opened, mesh: Mesh, options: Options) -> tuple[Opened, str | None]:
-    """The checkpoint with its model in the precision asked for, and which one that is."""
-    devices, config = mesh.devices.flatten(), opened.metadata.model
-    compared = options.against or (opened.calibration and options.calibrated)
-    exact = bool(compared) or config.inputs.name == "released"
-    precision = resolved(options.precision, devices, exact=exact)
-    config = replace(config, dtype=precision or config.dtype)
-    metadata = replace(opened.metadata, model=config)
-    model = with_precision(opened.model, precision, devices)
-    return replace(opened, model=model, metadata=metadata), precision
 
 
 def _refuse_fitted_on(calibration: Calibration | None, held: Identity) -> None:
