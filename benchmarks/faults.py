@@ -1,11 +1,12 @@
 """Disturbs commands at random, runs them again, and counts how that ends.
 
-python -m benchmarks.faults [--rounds=200] [--commands=build,convert,train,evaluate]
+python -m benchmarks.faults [--rounds=200] [--commands=build,convert,train,evaluate] [--results=FILE]
 
 A round draws a command and a fault: the process is killed (SIGKILL, SIGTERM) at a random write, the disk is
 full or can't be read for a moment, a bit of a random file flips, or the command starts twice at once. Then
 the same command runs again. It should end in the result of an undisturbed run or in an error that names the
 file. Reads and writes are disturbed by a library loaded before all others (faults.c: Linux, a C compiler).
+With --results every round is noted in a file as it ends, and the counts are of all rounds noted there.
 """
 
 import argparse
@@ -143,7 +144,8 @@ def disturbed(
     bench.arm(fault, wait, 1 if fault.startswith("SIG") else last)
     ended = bench.run(call, "first")
     bench.disarm()
-    return f"{fault} {last} times after {wait}, exit code {ended.code}"
+    crashed = ", in a traceback" * ("Traceback (most recent call last)" in ended.said)
+    return f"{fault} {last} times after {wait}, exit code {ended.code}{crashed}"
 
 
 def judged(bench: Bench, command: Command, work: pathlib.Path, expected: str, done: str) -> str:
@@ -155,6 +157,8 @@ def judged(bench: Bench, command: Command, work: pathlib.Path, expected: str, do
     text = again.said + looked.said
     if again.code == -signal.SIGALRM:
         return "hung"
+    if "Traceback (most recent call last)" in again.said:
+        return "a traceback"
     if again.code == 0 and looked.code == 0 and result.read_text() == expected:
         return "undisturbed result"
     names = done.startswith("a bit of") and pathlib.Path(done.split(",")[0][9:])
@@ -179,6 +183,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--commands", default=",".join(COMMANDS))
+    parser.add_argument("--results", type=pathlib.Path, help="notes of all rounds, a line of JSON each")
     given = parser.parse_args()
     if "FAULTS_PLAN" not in os.environ:
         sys.exit(_below_the_library(sys.argv[1:]))
@@ -189,8 +194,12 @@ def main() -> None:
     work = pathlib.Path(os.environ["FAULTS_FOLDER"])
     bench, names = Bench(work), given.commands.split(",")
     usual = _prepared(bench, shared, names)
-    counts: collections.Counter[tuple[str, str, str]] = collections.Counter()
+    noted = _noted(given.results)
+    counts = collections.Counter((note["command"], note["fault"], note["outcome"]) for note in noted)
+    done_before = {(note["seed"], note["commands"], note["round"]) for note in noted}
     for number in range(given.rounds):
+        if (given.seed, given.commands, number) in done_before:
+            continue
         draw = random.Random(f"{given.seed}/{number}")
         command, fault = COMMANDS[names[number % len(names)]], FAULTS[number // len(names) % len(FAULTS)]
         _copy_inputs(command, shared, work)
@@ -200,12 +209,23 @@ def main() -> None:
         counts[command.name, fault, outcome] += 1
         seconds = time.monotonic() - started
         print(f"{number} {command.name}: {done}: {outcome} ({seconds:.0f} s)", flush=True)
+        if given.results:
+            note = {"seed": given.seed, "commands": given.commands, "round": number, "command": command.name}
+            note |= {"fault": fault, "done": done, "outcome": outcome}
+            with open(given.results, "a") as file:
+                file.write(json.dumps(note) + "\n")
         if outcome not in ("undisturbed result", "an error that names the file"):
             for name in ("again", "looked"):
                 print("    " + (work.parent / f"{name}.log").read_text(errors="replace")[-600:], flush=True)
     for (name, fault, outcome), count in sorted(counts.items()):
         print(f"{count:4} {name:9} {fault:8} {outcome}")
     print(json.dumps(dict(collections.Counter(outcome for _, _, outcome in counts.elements()))))
+
+
+def _noted(results: pathlib.Path | None) -> list[dict]:
+    if results is None or not results.exists():
+        return []
+    return [json.loads(line) for line in results.read_text().splitlines()]
 
 
 def _prepared(bench: Bench, shared: pathlib.Path, names: list[str]) -> dict[str, Undisturbed]:
