@@ -75,7 +75,7 @@ def _extracted(clip: Clip, settings: Settings) -> extraction.Extraction:
         return extraction.extract(clip, settings.windows, settings.damaged)
     from lipfd_jax.faces.extraction import extract_face  # and its libraries, which are an extra
 
-    return extract_face(clip)
+    return extract_face(clip, damaged=settings.damaged)
 
 
 def _from_composites(item: Composites, settings: Settings) -> Examples:

@@ -95,6 +95,22 @@ def film():
 
 
 @pytest.fixture(scope="session")
+def spoil():
+    """Damages a file's picture or sound at a time: spoil(path, "video" or "audio", seconds)."""
+    import av
+
+    def damage(path, kind, seconds):
+        with av.open(str(path)) as container:
+            packets = [p for p in container.demux(container.streams.best(kind)) if p.size]
+        packet = min(packets, key=lambda p: abs(float(p.pts * p.time_base) - seconds))
+        data = bytearray(path.read_bytes())
+        data[packet.pos + packet.size // 3 : packet.pos + packet.size] = bytes(packet.size - packet.size // 3)
+        path.write_bytes(data)
+
+    return damage
+
+
+@pytest.fixture(scope="session")
 def built(tmp_path_factory) -> pathlib.Path:
     """Folder of a build of the dummy data, 8 clips with 8 windows each; not to be changed."""
     from datasets_tfds import build

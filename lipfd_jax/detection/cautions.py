@@ -65,9 +65,11 @@ def _outside(square: Square, scan: Scan) -> float:
 
 def sound_cautions(heard: Heard | None, agreements: Sequence[Agreement]) -> list[Caution]:
     """Warnings about the sound and how the mouths follow it."""
-    if heard is None or not heard.voice.any():
+    if heard is None:
         return []
-    found = []
+    found = [caution("damaged_sound", str(len(heard.damaged)))] if heard.damaged else []
+    if not heard.voice.any():
+        return found
     spoken = heard.loudness[heard.voice]
     quiet = float((spoken < QUIET * np.quantile(spoken, 0.9)).mean())
     if quiet < QUIET_SHARE and heard.voice.mean() > 0.9:

@@ -16,6 +16,7 @@ from lipfd_jax.preprocessing.audio import (
     mel_blocks,
     sound_pieces,
 )
+from lipfd_jax.preprocessing.containers import Damage
 from lipfd_jax.preprocessing.extraction import mel_strip
 
 CONTEXT_SECONDS = 8.0  # of sound over which a window's mel is scaled: the length of the training clips
@@ -27,6 +28,7 @@ _SPEECH_REACH = 0.4  # seconds around a moment in which ...
 _SPEECH_SHARE = 0.3  # ... this share must be speech
 _PAUSE = 1.0  # seconds up to which a pause, between words or at the ends, belongs to speech
 _SILENCE_REACH = 0.25  # seconds around a moment that must all be silent
+_DAMAGE_REACH = 0.5  # seconds around a damaged place that are not judged
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Heard:
     loudness: np.ndarray  # (m,) float32: root mean square of each 30 ms
     peak: np.ndarray  # (m,) float32: largest absolute sample of each 30 ms
     voice: np.ndarray  # (m,) bool: the speech detector's word on each 30 ms
+    damaged: tuple[float, ...] = ()  # places a decoder reports, seconds from the first sample; NaN: unknown
     _pictures: dict = field(default_factory=dict, repr=False, compare=False)  # the latest mel picture
 
     @property
@@ -83,12 +86,14 @@ def context(first: int, last: int, columns: int) -> tuple[int, int]:
 def listen(path: Path, longest: float) -> Heard:
     """Reads a sound track once, piece by piece; an hour takes about 80 MB.
 
-    Raises ClipError where there is none, where it is damaged, or longer than `longest` seconds.
+    Raises ClipError where there is none, where it can't be decoded, or longer than `longest` seconds.
     """
-    ears = _Ears()
-    blocks = tuple(mel_blocks(ears.noting(sound_pieces(path, longest))))
+    ears, damage = _Ears(), Damage("keep")
+    blocks = tuple(mel_blocks(ears.noting(sound_pieces(path, longest, damage))))
     loudness, peak, voice = ears.finished()
-    return Heard(ears.start, blocks, loudness, peak, voice)
+    unknown = [float("nan")] * (damage.places - len(damage.times))
+    places = (*(time - ears.start for time in damage.times), *unknown)
+    return Heard(ears.start, blocks, loudness, peak, voice, places)
 
 
 class _Ears:
@@ -144,6 +149,7 @@ def sound_reasons(heard: Heard | None, middles: np.ndarray) -> np.ndarray:
     """Why there is nothing to hear at these times (n,) on the file's clock: (n,) of "", "no_sound", ...
 
     "no_sound": there is no track then; "silent": nothing above -80 dBFS within a quarter of a second;
+    "damaged": within half a second of a place that the decoder reports;
     "no_speech": less than a third of the 0.8 s around is speech. Pauses of up to a second belong to speech.
     """
     if heard is None or not len(heard.voice):
@@ -165,6 +171,11 @@ def _reasons(heard: Heard) -> np.ndarray:
     for first, last, value in runs(speech):
         if value == "False":  # one reason for the whole pause
             reasons[first:last] = "silent" if silent[first:last].mean() > 0.5 else "no_speech"
+    reach = round(_DAMAGE_REACH / STEP)
+    for place in sorted({round(place / STEP) for place in heard.damaged if np.isfinite(place)}):
+        reasons[max(place - reach, 0) : max(place + reach, 0)] = "damaged"
+    if np.isnan(heard.damaged).any():  # it could be anywhere
+        reasons[:] = "damaged"
     return reasons
 
 

@@ -17,6 +17,7 @@ from lipfd_jax.faces.finders import Finder
 from lipfd_jax.faces.scan import MAX_HOURS, Scan, scan
 from lipfd_jax.faces.tracks import FaceTrack, fit_windows, follow
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.preprocessing.containers import Damage
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
 
 
@@ -46,6 +47,8 @@ def judge(
 ) -> Judgement:
     """Judges a video of any length, holding little of it at a time.
 
+    Where a decoder reports damage, picture or sound are not judged; the rest is, with a warning.
+
     Args:
       predict: composites (B, 1000, 2500, 3) uint8 to scores (B,) and region weights (B, 5, 3).
       finder: of faces; None with crop none.
@@ -57,7 +60,7 @@ def judge(
     """
     told, clock = report or (lambda part, done: None), Clock()
     with clock.part("picture and faces"):
-        seen = scan(video, finder, progress=lambda done: told("looking", done))
+        seen = scan(video, finder, damage=Damage("keep"), progress=lambda done: told("looking", done))
     with clock.part("sound"):
         heard = _listened(video, sound, seen)
     tracks, agreements = _tracks(seen, heard, with_faces=finder is not None)
@@ -105,6 +108,7 @@ def _tracks(
     found = [stretches.whole_picture(seen)]
     if with_faces:
         found = follow(seen.samples, seen.times, seen.width, seen.height)
+    found = stretches.without_damage(found, seen)
     tracks = [t for t in stretches.with_sound(found, seen, heard) if len(t.frames) >= FRAMES_PER_WINDOW]
     agreements = [stretches.agreement(track, seen, heard) for track in tracks]
     order = sorted(range(len(tracks)), key=lambda i: _rank(tracks[i], agreements[i]))

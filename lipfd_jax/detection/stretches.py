@@ -55,6 +55,13 @@ def with_sound(tracks: Sequence[FaceTrack], scan: Scan, heard: Heard | None) -> 
     ]
 
 
+def without_damage(tracks: Sequence[FaceTrack], scan: Scan) -> list[FaceTrack]:
+    """The tracks with damaged frames marked: what a decoder made up there is nobody's picture."""
+    return [
+        replace(track, unfit=np.where(scan.spoilt[track.frames], "damaged", track.unfit)) for track in tracks
+    ]
+
+
 def not_judged(tracks: Sequence[FaceTrack], scan: Scan, heard: Heard | None) -> list[Stretch]:
     """The stretches in which no face can be judged, in order; also of sound beyond the picture's ends."""
     reasons = np.full(len(scan.times), "no_face", dtype="<U12")

@@ -48,6 +48,7 @@ REASONS = {
     "small": "the face is smaller than 60 pixels",
     "cut": "the face is cut by the edge of the picture",
     "profile": "the face is turned away",
+    "damaged": "picture or sound are damaged there, or lean on what is",
     "no_sound": "there is no sound",
     "silent": "the sound is silent",
     "no_speech": "no speech was heard",
@@ -108,7 +109,16 @@ WARNINGS = {
         "In the training data this goes with one class more than with the other; scores may lean on it.",
         False,
     ),
-    "corrupt": WarningText("The decoder calls {} frames damaged.", "Damage can look like forgery.", True),
+    "corrupt": WarningText(
+        "The picture is damaged in {} places, which were not judged.",
+        "Damage can look like forgery, and not all of it shows.",
+        True,
+    ),
+    "damaged_sound": WarningText(
+        "The sound is damaged in {} places, which were not judged.",
+        "Damage can look like forgery, and not all of it shows.",
+        True,
+    ),
     "padded": WarningText(
         "The face is near the edge: {} of its square lies outside the picture.",
         "The model sees grey there, which it rarely saw in training.",

@@ -9,13 +9,14 @@ from lipfd_jax.faces.tracks import FaceTrack, fit_windows, follow
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND, Sound, mel_picture, read_sound
 from lipfd_jax.preprocessing.composite import Window
-from lipfd_jax.preprocessing.extraction import Extraction, mel_strip
+from lipfd_jax.preprocessing.containers import Damage, Damaged
+from lipfd_jax.preprocessing.extraction import Extraction, mel_strip, reports
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WINDOWS_PER_CLIP
 
 _WORTH_SAYING = 0.1  # part of the video without a face that can be cut
 
 
-def extract_face(clip: Clip, find: Finder | None = None) -> Extraction:
+def extract_face(clip: Clip, find: Finder | None = None, damaged: Damaged = "refuse") -> Extraction:
     """Up to ten windows over the face that can be seen longest, cut to it; paper windows.
 
     Every window has one square, that of its middle frame; faces that are small, turned away or cut by the
@@ -24,14 +25,16 @@ def extract_face(clip: Clip, find: Finder | None = None) -> Extraction:
 
     Args:
       find: the face finder; by default the one that is installed.
+      damaged: whether clips of which a decoder reports damage are refused, or kept with a warning.
 
     Raises:
       ClipError: nothing to build from; the message names the file and the reason.
       MissingFinder: no face detector is installed.
     """
-    seen = scan(clip.path, find or default_finder())
+    damage = Damage(damaged)
+    seen = scan(clip.path, find or default_finder(), damage=damage)
     track = _longest(clip, seen)
-    sound = read_sound(clip.wav or clip.path)
+    sound = read_sound(clip.wav or clip.path, damage)
     if clip.wav is not None:
         sound = Sound(sound.samples, start=float(seen.times[0]))
     fit = fit_windows(track)
@@ -43,7 +46,7 @@ def extract_face(clip: Clip, find: Finder | None = None) -> Extraction:
         Window(index, window.start, seen.fps, _strip(mel, edges, window.start), frames)
         for index, (window, frames) in enumerate(read_windows(clip.path, seen, wanted))
     ]
-    return Extraction(tuple(built), tuple(_warnings(track, seen, sound)))
+    return Extraction(tuple(built), (*_warnings(track, seen, sound), *reports(damage)))
 
 
 def _longest(clip: Clip, seen: Scan) -> FaceTrack:
@@ -72,6 +75,4 @@ def _warnings(track: FaceTrack, seen: Scan, sound: Sound) -> list[str]:
     found = ["silent sound"] if sound.silent else []
     if missing > _WORTH_SAYING:
         found.append(f"no face that can be cut in {100 * missing:.0f} % of the frames")
-    if seen.corrupt:
-        found.append(f"damaged: the decoder reported {seen.corrupt} frames")
     return found

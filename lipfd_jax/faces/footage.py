@@ -11,7 +11,7 @@ import numpy as np
 from lipfd_jax.faces.framing import Square, cut
 from lipfd_jax.faces.scan import THREADED_PIXELS, Scan
 from lipfd_jax.preprocessing.composite import tile
-from lipfd_jax.preprocessing.containers import opened
+from lipfd_jax.preprocessing.containers import Damage, decoded, opened
 from lipfd_jax.preprocessing.video import check_size, rgb, video_stream
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, TILE
 
@@ -91,7 +91,7 @@ class _Reader:
         self.stream.thread_type = "AUTO" if large else "NONE"
         self.number = -1  # of the frame given last
         self.reformatter = av.video.reformatter.VideoReformatter()
-        self._frames = container.decode(self.stream)
+        self._frames = self._decoding()
         self._sought = False
         self._seekable = scan.stamped and bool((np.diff(scan.times) > 2 * _MARGIN).all())
 
@@ -108,19 +108,18 @@ class _Reader:
         for earlier in _EARLIER:
             time = max(self.scan.times[number] - earlier, self.scan.times[0])
             self.container.seek(int(time / self.stream.time_base), stream=self.stream)
-            self._frames, self._sought = self.container.decode(self.stream), True
+            self._frames, self._sought = self._decoding(), True
             self.number = -1
             frame = self._decoded(number)
             if self.number == number:
                 return frame
         self.container.seek(0)
-        self._frames, self._sought, self.number, self._seekable = (
-            self.container.decode(self.stream),
-            False,
-            -1,
-            False,
-        )
+        self._frames, self._sought, self.number, self._seekable = self._decoding(), False, -1, False
         return None
+
+    def _decoding(self) -> Iterator[av.VideoFrame]:
+        """Frames from here on. Damage is no news: the scan has met it, and refused or noted it."""
+        return decoded(self.path, self.container, self.stream, Damage("keep"))
 
     def _decoded(self, number: int) -> av.VideoFrame | None:
         for frame in self._frames:

@@ -1,5 +1,6 @@
 """One pass over a video, of any length, that finds its faces, its cuts and how the mouths move."""
 
+import bisect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from lipfd_jax.faces.finders import Face, Finder
 from lipfd_jax.faces.tracks import Sample
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing.containers import opened
+from lipfd_jax.preprocessing.containers import Damage, frames_of, opened
 from lipfd_jax.preprocessing.video import check_size, rgb, video_stream
 
 SAMPLES_PER_SECOND = 5.0  # frames in which faces are looked for
@@ -26,6 +27,7 @@ _MOST_SHOWN = 96
 _KEPT_BYTES = 64 << 20  # of decoded frames; beyond it none is kept: 8 s of AVLips take 15 MB
 _MOUTH = (0.25, 0.62, 0.75, 0.97)  # of a face's box: left, top, right, bottom
 _MOUTH_SIZE = (32, 24)
+_SPOILT_BEFORE = 0.25  # seconds before a damaged place that may lean on it, as frames do on later ones
 
 Progress = Callable[[float], None]  # told the seconds of video done
 
@@ -47,7 +49,8 @@ class Scan:
     times: np.ndarray  # (frames,) float64, seconds on the file's clock, not falling
     end: float  # when the last frame's turn is over
     samples: tuple[Sample, ...]
-    corrupt: int  # frames that the decoder calls damaged
+    corrupt: int  # places that the decoder reports as damaged
+    spoilt: np.ndarray  # (frames,) bool: damaged, or leaning on what is, until the next key frame
     stamped: bool  # the file stamps its frames; without that they can't be sought, only counted
     bytes: int  # of the video stream
     thumbnails: tuple[Thumbnail, ...]  # evenly over the video, up to 96
@@ -59,16 +62,20 @@ class Scan:
         return len(self.times) / (self.end - float(self.times[0]))
 
 
-def scan(path: Path, find: Finder | None, *, progress: Progress | None = None) -> Scan:
+def scan(
+    path: Path, find: Finder | None, *, damage: Damage | None = None, progress: Progress | None = None
+) -> Scan:
     """Decodes a video once, frame by frame, keeping the frames only where all of them take little memory.
 
     Args:
       find: the face finder; None where no faces are wanted, only times, cuts and thumbnails.
+      damage: what to do with damage that the decoder reports; by default the video is refused.
       progress: called every second of video.
 
     Raises:
-      ClipError: nothing to decode, over 12 hours, or pictures too large.
+      ClipError: nothing to decode, damage, over 12 hours, or pictures too large.
     """
+    damage = damage or Damage()
     with opened(path) as container:
         stream = video_stream(path, container)
         stream.thread_type = "AUTO" if stream.width * stream.height >= THREADED_PIXELS else "NONE"
@@ -76,9 +83,12 @@ def scan(path: Path, find: Finder | None, *, progress: Progress | None = None) -
         scanner, told = _Scanner(find, step), 0.0
         for packet in container.demux(stream):
             scanner.bytes += packet.size
-            for frame in packet.decode():
+            places = damage.places
+            for frame in frames_of(path, packet, damage):
                 check_size(path, frame.width, frame.height)
                 scanner.take(frame)
+            if damage.places > places and not scanner.stamped:
+                scanner.damaged_here()
             if scanner.seconds > MAX_HOURS * 3600:
                 raise ClipError(f"{path}: lasts over {MAX_HOURS:.0f} hours; cut it into shorter videos")
             if progress and scanner.seconds >= told + 1:
@@ -86,7 +96,7 @@ def scan(path: Path, find: Finder | None, *, progress: Progress | None = None) -
                 progress(told)
     if not scanner.times:
         raise ClipError(f"{path}: no video frames; cut off or empty")
-    return scanner.finished()
+    return scanner.finished(damage)
 
 
 class _Scanner:
@@ -96,7 +106,9 @@ class _Scanner:
         self.find, self.step = find, step
         self.times: list[float] = []
         self.samples: list[Sample] = []
-        self.corrupt, self.stamped, self.bytes = 0, True, 0
+        self.stamped, self.bytes = True, 0
+        self._keys: list[int] = []  # whole frames that lean on no other
+        self._corrupt: list[int] = []
         self.size = (0, 0)
         self._due = -np.inf  # time from which on the next sample is taken
         self._reformatter = av.video.reformatter.VideoReformatter()
@@ -119,7 +131,10 @@ class _Scanner:
     def take(self, frame: av.VideoFrame) -> None:
         """Notes a frame's time; looks for faces where a sample is due; watches the mouths otherwise."""
         number = len(self.times)
-        self.corrupt += bool(frame.is_corrupt)
+        if frame.is_corrupt:
+            self._corrupt.append(number)
+        elif frame.key_frame:
+            self._keys.append(number)
         time = frame.time
         if time is None:
             self.stamped = False
@@ -136,8 +151,12 @@ class _Scanner:
         if self._open and self._open.faces:
             self._watch(frame)
 
-    def finished(self) -> Scan:
-        """What was seen."""
+    def damaged_here(self) -> None:
+        """Notes damage between the frames where nothing tells its time."""
+        self._corrupt.append(max(len(self.times) - 1, 0))
+
+    def finished(self, damage: Damage) -> Scan:
+        """What was seen, and where it was damaged."""
         self._close()
         times, stamped = np.asarray(self.times), self.stamped
         if len(times) > 1 and times[-1] <= times[0]:  # one time stamped on all
@@ -151,7 +170,8 @@ class _Scanner:
             times,
             end,
             tuple(self.samples),
-            self.corrupt,
+            damage.places,
+            self._spoilt(times, damage.times if stamped else []),
             stamped,
             self.bytes,
             tuple(self._shown),
@@ -165,6 +185,17 @@ class _Scanner:
         self._room -= sum(plane.buffer_size for plane in frame.planes)
         if self._room < 0:
             self._kept.clear()
+
+    def _spoilt(self, times: np.ndarray, moments: list[float]) -> np.ndarray:
+        """(frames,) bool: what may be wrong for damage in some frames and at some times."""
+        spoilt = np.zeros(len(times), bool)
+        last = len(times) - 1
+        starts = {*self._corrupt, *np.minimum(np.searchsorted(times, moments), last).tolist()}
+        for number in starts:
+            first = int(np.searchsorted(times, times[number] - _SPOILT_BEFORE))
+            key = bisect.bisect_right(self._keys, number)
+            spoilt[first : self._keys[key] if key < len(self._keys) else None] = True
+        return spoilt
 
     def _sample(self, number: int, picture: np.ndarray, small: np.ndarray) -> None:
         self._close()

@@ -3,7 +3,7 @@
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +16,7 @@ MAX_SECONDS = 1800.0  # of a clip; half an hour of sound is 160 MB, and its mel 
 # Playlists, scripts and still pictures are containers to ffmpeg too, and can name other files: not these.
 _FORMATS = "mov,matroska,webm,avi,mpeg,mpegvideo,mpegts,flv,asf,ogg,wav,w64,aiff,flac,mp3,aac"
 _BUFFER = 1 << 16  # bytes read at once
+_MACHINE = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # what is no fault of a file
 # Tags that are not UTF-8 must not keep a clip from being read; PyAV 19 has no such argument any more.
 _METADATA = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
@@ -30,12 +31,15 @@ class Damage:
 
     policy: Damaged = "refuse"
     places: int = 0
+    times: list[float] = field(default_factory=list)  # of those known, seconds on the file's clock
 
-    def met(self, path: Path, what: str) -> None:
+    def met(self, path: Path, what: str, time: float | None = None) -> None:
         """Counts one report, or raises ClipError where such clips are refused."""
         if self.policy == "refuse":
             raise ClipError(f"{path}: damaged: {what}; --damaged=keep takes such clips, with a warning")
         self.places += 1
+        if time is not None:
+            self.times.append(time)
 
 
 @contextmanager
@@ -59,7 +63,7 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
     except av.FFmpegError as error:
         if error.errno == errno.ENOMEM:
             raise MemoryError(f"{path}: the decoder got no memory") from error
-        if error.errno in (errno.EMFILE, errno.ENFILE):
+        if error.errno in _MACHINE:
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise ClipError(
             f"{path}: can't be decoded ({error.strerror}); damaged, cut off or no media file"
@@ -76,22 +80,33 @@ def decoded(
 ) -> Iterator[av.frame.Frame]:
     """The frames of a stream, as `container.decode` gives them, with an ear for what the decoder reports.
 
-    Damage is a packet marked as corrupt, a frame with concealed errors, or, where it is kept, a packet that
-    can't be decoded at all. Not every changed byte shows: most codecs carry no check sums. Raises ClipError.
+    See `frames_of`. Raises ClipError.
     """
     damage = damage or Damage()
     for packet in container.demux(stream):
-        if packet.is_corrupt:
-            damage.met(path, "a packet is marked as corrupt")
-        try:
-            frames = packet.decode()
-        except av.error.InvalidDataError:
-            damage.met(path, "can't be decoded (invalid data)")
-            continue
-        for frame in frames:
-            if frame.is_corrupt:
-                damage.met(path, "a frame was decoded with errors")
-            yield frame
+        yield from frames_of(path, packet, damage)
+
+
+def frames_of(path: Path, packet: av.Packet, damage: Damage) -> Iterator[av.frame.Frame]:
+    """The frames that a packet gives, with what the decoder reports of them told to `damage`.
+
+    Damage is a packet marked as corrupt, a frame with concealed errors, or, where it is kept, a packet that
+    can't be decoded at all. Not every changed byte shows: most codecs carry no check sums. Raises ClipError.
+    """
+    time = None if packet.pts is None else float(packet.pts * packet.time_base)
+    if packet.is_corrupt:
+        damage.met(path, "a packet is marked as corrupt", time)
+    try:
+        frames = packet.decode()
+    except av.FFmpegError as error:
+        if error.errno in _MACHINE:
+            raise
+        damage.met(path, f"can't be decoded ({error.strerror})", time)
+        return
+    for frame in frames:
+        if frame.is_corrupt:
+            damage.met(path, "a frame was decoded with errors", frame.time)
+        yield frame
 
 
 def best_stream(

@@ -66,10 +66,11 @@ def extract(
         built, warnings = cut(clip.path, track, sound, mel, damage, read)
     if not built:
         raise ClipError(f"{clip.path}: no complete window of {FRAMES_PER_WINDOW} frames")
-    return Extraction(tuple(built), (*_oddities(track, sound), *warnings, *_reports(damage)))
+    return Extraction(tuple(built), (*_oddities(track, sound), *warnings, *reports(damage)))
 
 
-def _reports(damage: Damage) -> list[str]:
+def reports(damage: Damage) -> list[str]:
+    """The warning that goes with a clip kept in spite of damage."""
     return [f"damaged: decoders reported {damage.places} places"] if damage.places else []
 
 

@@ -1,5 +1,7 @@
 """Sound as a stream: strips of short clips equal those of records, long ones are scaled over 8 s."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -75,3 +77,27 @@ def test_speech_is_told_from_noise_and_silence(media, tmp_path):
     assert len(quiet.voice) == pytest.approx(4 / STEP, abs=2)
     middles = np.array([1.0, 3.0])
     assert not set(sound_reasons(quiet, middles)) & {""}
+
+
+def test_damage_is_marked_and_a_damaged_track_is_not_refused(film, spoil, tmp_path):
+    black, tone = np.zeros((64, 64, 3), np.uint8), np.sin(np.arange(66150) / 9)
+    path = film(tmp_path / "a.mp4", [black] * 75, sound=tone, rate=22050)
+    spoil(path, "audio", 1.5)
+    heard = listen(path, 100)
+    assert heard.damaged
+    assert all(abs(place - 1.5) < 0.2 for place in heard.damaged)
+    marked = replace(heard, voice=np.ones(len(heard.voice), bool))
+    middles = np.array([0.5, 1.3, 1.7, 2.5])
+    assert sound_reasons(marked, middles).tolist() == ["", "damaged", "damaged", ""]
+    anywhere = replace(marked, damaged=(float("nan"),))
+    assert set(sound_reasons(anywhere, middles)) == {"damaged"}
+
+
+def test_a_track_that_is_damaged_through_and_through_is_no_crash(film, spoil, tmp_path):
+    black, tone = np.zeros((64, 64, 3), np.uint8), np.sin(np.arange(22050) / 9)
+    path = film(tmp_path / "a.mp4", [black] * 25, sound=tone, rate=22050)
+    for time in np.arange(0, 1.2, 0.02):
+        spoil(path, "audio", time)
+    heard = listen(path, 100)
+    assert len(heard.damaged) > 5
+    assert "" not in sound_reasons(heard, np.array([0.1, 0.5, 0.9]))

@@ -88,3 +88,18 @@ def test_what_is_no_video_is_named(tmp_path, model, one_face, name, content):
 def test_settings_without_sense_are_named(values):
     with pytest.raises(ValueError, match=next(iter(values))):
         Settings(**values)
+
+
+def test_damaged_stretches_are_not_judged_and_said(film, grainy, tmp_path, model, one_face, speech, spoil):
+    path = film(tmp_path / "a.mp4", grainy(60, 125), sound=speech[:110250], rate=22050)
+    spoil(path, "video", 2.4)
+    spoil(path, "audio", 4.2)
+    result = detect(model, path).result
+    assert {"corrupt", "damaged_sound"} <= {caution.key for caution in result.cautions}
+    assert result.outcome == "inconclusive"  # two serious warnings
+    missing = [(s.start, s.end) for s in result.faces[0].not_judged if s.reason == "damaged"]
+    assert missing[0] == pytest.approx((2.16, 3.0), abs=0.1)
+    assert missing[1] == pytest.approx((3.7, 4.7), abs=0.2)
+    assert result.faces[0].windows
+    for window in result.faces[0].windows:
+        assert all(window.end <= start + 0.01 or window.start >= end - 0.01 for start, end in missing)

@@ -49,3 +49,15 @@ def test_avlips_clips_come_out_as_without_cropping(media):
     for cropped, plain in zip(extract_face(clip).cut_windows, extract(clip).cut_windows, strict=True):
         np.testing.assert_array_equal(cropped.frames, plain.frames)
         np.testing.assert_array_equal(cropped.mel, plain.mel)
+
+
+def test_damage_is_refused_or_kept_with_a_warning(film, spoil, tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 255, (60, 240, 320, 3), np.uint8)
+    path = film(tmp_path / "a.mp4", pictures, sound=np.sin(np.arange(53000) / 9), rate=22050)
+    spoil(path, "video", 1.4)
+    clip = Clip("0_real/a", path, None, 0, "a")
+    with pytest.raises(ClipError, match=r"a\.mp4: damaged: .*--damaged=keep"):
+        extract_face(clip, _at(100, 80))
+    kept = extract_face(clip, _at(100, 80), damaged="keep")
+    assert len(kept.cut_windows) == 10
+    assert kept.warnings[-1].startswith("damaged: decoders reported ")

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from lipfd_jax.faces.finders import Face
-from lipfd_jax.faces.scan import scan
+from lipfd_jax.faces.scan import _Scanner, scan
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.preprocessing.containers import Damage, opened
 
 RNG = np.random.default_rng(0)
 SCENES = [np.kron(RNG.integers(0, 255, (6, 8, 3), np.uint8), np.ones((20, 20, 1), np.uint8)) for _ in "ab"]
@@ -78,7 +79,7 @@ def test_one_time_stamped_on_all_frames_is_no_clock():
         frame = av.VideoFrame.from_ndarray(SCENES[0], format="rgb24")
         frame.pts, frame.time_base = 0, Fraction(1, 25)
         scanner.take(frame)
-    found = scanner.finished()
+    found = scanner.finished(Damage())
     assert not found.stamped
     np.testing.assert_allclose(found.times, np.arange(10) * 0.04)
     assert found.fps == pytest.approx(25)
@@ -88,3 +89,43 @@ def test_what_is_no_video_is_refused(tmp_path):
     (tmp_path / "a.mp4").write_text("a shopping list")
     with pytest.raises(ClipError, match=r"a\.mp4"):
         scan(tmp_path / "a.mp4", None)
+
+
+@pytest.fixture(scope="module")
+def spoilt(film, spoil, tmp_path_factory):
+    """Four seconds of noise with a key frame every second; the frame at 1.4 s is damaged."""
+    pictures = np.random.default_rng(1).integers(0, 255, (100, 64, 96, 3), np.uint8)
+    path = film(tmp_path_factory.mktemp("spoilt") / "a.mp4", pictures)
+    spoil(path, "video", 1.4)
+    return path
+
+
+def test_damage_is_refused_unless_told_otherwise(spoilt):
+    with pytest.raises(ClipError, match=r"a\.mp4: damaged: .*--damaged=keep"):
+        scan(spoilt, None)
+
+
+@pytest.mark.parametrize("threaded", [0, 1 << 30])
+def test_damage_reaches_to_the_next_key_frame(spoilt, monkeypatch, threaded):
+    monkeypatch.setattr("lipfd_jax.faces.scan.THREADED_PIXELS", threaded)
+    found = scan(spoilt, None, damage=Damage("keep"))
+    assert found.corrupt >= 1
+    shown = found.times[found.spoilt]
+    assert shown[0] == pytest.approx(1.4 - 0.25, abs=0.05)
+    assert shown[-1] == pytest.approx(2.0 - 0.04, abs=0.01)
+    assert found.spoilt.sum() in range(20, 22)
+
+
+def test_damage_that_no_time_is_known_of_counts_where_it_was_met(spoilt):
+    data, found = Damage("keep"), scan(spoilt, None, damage=Damage("keep"))
+    scanner = _Scanner(None, 0.04)
+    with opened(spoilt) as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            if number == 60:
+                break
+            scanner.take(frame)
+    before = scanner.finished(data).spoilt.sum()
+    scanner.damaged_here()
+    assert scanner.finished(data).spoilt.sum() > before
+    assert scanner.finished(data).spoilt[-1]
+    assert found.stamped
