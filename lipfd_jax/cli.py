@@ -21,6 +21,7 @@ COMMANDS = {  # name: module with define_flags() and main(argv), what it does in
     "evaluate": ("lipfd_jax.evaluate", "Score records or composites with a checkpoint, write a report"),
     "metrics": ("lipfd_jax.evaluation.__main__", "Compute the metrics of a scores file, without a model"),
     "detect": ("lipfd_jax.detect", "Judge videos with a checkpoint, write a report of each"),
+    "serve": ("lipfd_jax.serve", "Judge videos in a page on this machine, or through its API"),
     "plan": ("lipfd_jax.plan", "Say what training would need and cost on a TPU slice"),
     "synthetic": ("lipfd_jax.synthetic", "Draw talking heads and forgeries to try things with"),
     "demo": ("lipfd_jax.demo", "Draw data, build, train and evaluate a small detector"),

@@ -22,7 +22,7 @@ def expected_seconds(
     """Seconds that judging these videos takes, and how long they last; unreadable files count none."""
     total = length = 0.0
     for path in videos:
-        seconds, pixels = _probe(path)
+        seconds, pixels = header_facts(path)
         rate = 30.0
         looking = rate * (_PER_FRAME + pixels * _PER_PIXEL) + SAMPLES_PER_SECOND * _PER_SAMPLE
         total += seconds * looking + _windows(seconds, settings) * (seconds_per_window + _PER_WINDOW)
@@ -36,7 +36,7 @@ def _windows(seconds: float, settings: Settings) -> float:
     return min(max(WINDOWS_PER_CLIP, WINDOWS_PER_CLIP * seconds / CLIP_SECONDS), settings.windows)
 
 
-def _probe(path: Path) -> tuple[float, int]:
+def header_facts(path: Path) -> tuple[float, int]:
     """Seconds and pixels that a file's header promises; 0 where it can't be opened."""
     try:
         with opened(path) as container:

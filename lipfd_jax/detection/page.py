@@ -29,6 +29,7 @@ from lipfd_jax.vocabulary import REGIONS
 _FACES = 6  # shown in full; the rest is in result.json
 _STRIP = 24  # pictures of the video in a row
 _MEL_COLUMNS = 1000
+SCRIPTS = ("detection.js",)  # that the page runs
 _MEDIA = "media-src 'self' file: blob:"
 
 
@@ -39,7 +40,7 @@ def write_page(path: Path, detected: Detected, model: Model, video: Path) -> Non
     text = render_page(
         "lipfd_jax.detection",
         "detection.html",
-        scripts=("detection.js",),
+        scripts=SCRIPTS,
         allow=(_MEDIA,),
         title="Was this mouth drawn again?",
         result=result,
@@ -48,7 +49,7 @@ def write_page(path: Path, detected: Detected, model: Model, video: Path) -> Non
         serious=sum(caution.serious for caution in result.cautions),
         limit=SERIOUS_LIMIT,
         video_source=source,
-        beside=quote(video.name),
+        beside=quote(result.file.name),
         strip=_strip(judged.scan),
         mel=_mel(judged.heard, judged.scan),
         rows=[_row(face, result.file.seconds) for face in result.faces[:_FACES]],

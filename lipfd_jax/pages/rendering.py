@@ -45,14 +45,13 @@ def render_page(
       allow: more directives for its policy, such as "media-src 'self'" for a video that lies beside it.
       context: what the template needs; `title` always.
     """
-    loaded = [_source(package, name) for name in ("charts.js", *scripts)]
     return str(
         render(
             package,
             template,
-            policy=_policy(loaded, allow),
-            style=Markup(_source(package, "style.css")),
-            scripts=[Markup(text) for text in loaded],
+            policy=policy(package, scripts, allow),
+            style=Markup(source(package, "style.css")),
+            scripts=[Markup(text) for text in _loaded(package, scripts)],
             **context,
         )
     )
@@ -73,17 +72,23 @@ def environment(package: str = _PACKAGE) -> jinja2.Environment:
     return made
 
 
-def _source(package: str, name: str) -> str:
+def source(package: str, name: str) -> str:
+    """The text of a template, a style sheet or a script, as it stands. Raises jinja2.TemplateNotFound."""
     made = environment(package)
     return made.loader.get_source(made, name)[0]
 
 
-def _policy(scripts: Sequence[str], allow: Sequence[str]) -> str:
-    """A page may use its own styles and pictures, and run the scripts of exactly this text.
+def policy(package: str, scripts: Sequence[str] = (), allow: Sequence[str] = ()) -> str:
+    """The policy of a page: its own styles and pictures, and the scripts of exactly this text.
 
     Should a name ever slip through unescaped, nothing it brings along can run or load anything.
     """
-    sums = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts)
+    texts = _loaded(package, scripts)
+    sums = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
     allowed = " ".join(f"'sha256-{value}'" for value in sums)
     parts = ("default-src 'none'", "style-src 'unsafe-inline'", "img-src data:", f"script-src {allowed}")
     return "; ".join([*parts, *allow])
+
+
+def _loaded(package: str, scripts: Sequence[str]) -> list[str]:
+    return [source(package, name) for name in ("charts.js", *scripts)]

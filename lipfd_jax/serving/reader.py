@@ -1,0 +1,120 @@
+"""Runs in a process of its own for one video: decodes it, asks the server's model, writes result and page."""
+
+import functools
+import os
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from lipfd_jax import files
+from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.detection.estimate import header_facts
+from lipfd_jax.detection.page import write_page
+from lipfd_jax.detection.run import PAGE, RESULT
+from lipfd_jax.detection.settings import Settings
+from lipfd_jax.detection.single import detect
+from lipfd_jax.detection.words import Outcome
+from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.preprocessing import memory
+from lipfd_jax.preprocessing.attempt import MachineError, attempt
+from lipfd_jax.preprocessing.workers import prepare_worker
+from lipfd_jax.serving import wire
+from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, REGIONS
+
+_SALIENCY = (50, 125)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One video to judge, and what is known of the model."""
+
+    video: Path
+    name: str  # as its owner calls it
+    settings: Settings
+    minutes: float  # a longer video is refused
+    metadata: Metadata
+    checkpoint: str
+    fingerprint: str
+    batch_size: int
+
+    @property
+    def path(self) -> Path:
+        """The file to name it by."""
+        return self.video
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Everything that is read for it."""
+        return (self.video,)
+
+
+@dataclass(frozen=True)
+class FarModel:
+    """The model as this process sees it: at the other end of a connection."""
+
+    connection: Connection
+    metadata: Metadata
+    path: str
+    batch_size: int
+    fingerprint: str
+
+    def predict(self, composites: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scores (B,) and region weights (B, 5, 3), float32, of up to `batch_size` composites."""
+        count = len(composites)
+        wire.send(self.connection, wire.Message("predict", count), composites)
+        scores = wire.answered(self.connection, count)
+        return scores, wire.answered(self.connection, count, FRAMES_PER_WINDOW, len(REGIONS))
+
+    def saliency(self, composite: np.ndarray) -> np.ndarray | None:
+        """As `Detector.saliency`."""
+        wire.send(self.connection, wire.Message("saliency", 1), composite)
+        return wire.answered(self.connection, *_SALIENCY)
+
+
+def run(connection: Connection, task: Task) -> None:
+    """Judges a video, within bounds of memory, and says how it ended."""
+    prepare_worker()
+    jax.config.update("jax_platforms", "cpu")  # accelerators belong to the server; nothing is computed here
+    model = FarModel(connection, task.metadata, task.checkpoint, task.batch_size, task.fingerprint)
+    try:
+        tried = attempt(functools.partial(_judged, model), task, base=memory.private())
+    except (MemoryError, MachineError, OSError) as error:
+        wire.send(connection, wire.Message("machine", text=_named(task, str(error))))
+        return
+    if tried.result is None:
+        wire.send(connection, wire.Message("failed", text=_named(task, tried.problem)))
+    else:
+        wire.send(connection, wire.Message("done", text=tried.result))
+
+
+def _judged(model: FarModel, task: Task) -> Outcome:
+    seconds, _ = header_facts(task.video)
+    _check_length(task, seconds)
+
+    def told(part: str, done: float) -> None:
+        if part == "looking":
+            _check_length(task, done)  # headers can lie
+        of = seconds if part == "looking" else 0.0
+        wire.send(model.connection, wire.Message("progress", text=part, done=done, of=of))
+
+    found = detect(model, task.video, settings=task.settings, report=told)
+    file = replace(found.result.file, name=task.name)
+    found = replace(found, result=replace(found.result, file=file, command=("lipfd", "serve")))
+    folder = task.video.parent
+    write_page(folder / PAGE, found, model, task.video)
+    files.write_json(folder / RESULT, found.result.to_json())
+    return found.result.outcome
+
+
+def _check_length(task: Task, seconds: float) -> None:
+    if seconds > 60 * task.minutes:
+        raise ClipError(f"{task.video}: lasts over {task.minutes:g} minutes, the longest taken here; cut it")
+
+
+def _named(task: Task, reason: str) -> str:
+    """A reason as the file's owner reads it: under the file's own name, and with no path of this machine."""
+    own = reason.removeprefix(f"{task.video}: ").replace(str(task.video), task.name)
+    return own.replace(str(task.video.parent) + os.sep, "")[:2000]

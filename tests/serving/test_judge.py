@@ -1,0 +1,172 @@
+"""Judging in a process of its own: a real video, dying and endless processes, and what they may say."""
+
+import json
+import multiprocessing
+import os
+import re
+import signal
+import threading
+
+import jsonschema
+import numpy as np
+import pytest
+
+from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.detection.result import schema
+from lipfd_jax.detection.settings import Settings
+from lipfd_jax.detection.words import OUTCOMES
+from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.models.lipfd import ModelConfig
+from lipfd_jax.preprocessing.attempt import MachineError
+from lipfd_jax.serving import wire
+from lipfd_jax.serving.judge import Judge
+from lipfd_jax.serving.limits import Limits
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE
+
+pytest.importorskip("webrtcvad", reason="the extra 'faces' is not installed")
+NAME = "<b>mine</b>.mp4"
+SETTINGS = Settings(crop="none", windows=3, refined=0)
+
+
+class Model:
+    """Scores by brightness, after doing something else on being asked."""
+
+    def __init__(self, first=lambda: None):
+        self.metadata = Metadata(ModelConfig(), windows="paper", origin="a stand-in")
+        self.path, self.batch_size, self.fingerprint = "/secret/place", 2, "0123456789abcdef"
+        self.first = first
+
+    def predict(self, composites):
+        self.first()
+        assert composites.dtype == np.uint8
+        scores = composites[:, 600:].mean(axis=(1, 2, 3)) / 255
+        return np.float32(scores), np.full((len(composites), 5, 3), 1 / 3, np.float32)
+
+    def saliency(self, composite):
+        assert composite.shape == COMPOSITE_SHAPE
+        return None
+
+
+@pytest.fixture(scope="module")
+def clip(film, tmp_path_factory):
+    """Two seconds of bright pictures and of something like a voice, 220 Hz with a voice's pulse."""
+    times = np.arange(44100) / 22050
+    pulse = sum(np.sin(2 * np.pi * 140 * k * times) / k for k in range(1, 30))
+    sound = 0.2 * pulse * (0.6 + 0.4 * np.sin(2 * np.pi * 4 * times))
+    pictures = [np.full((96, 96, 3), 230 - i % 3, np.uint8) for i in range(50)]
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    return film(path, pictures, sound=sound, rate=22050).read_bytes()
+
+
+@pytest.fixture
+def video(clip, tmp_path):
+    path = tmp_path / "video"
+    path.write_bytes(clip)
+    return path
+
+
+def _quiet(*_):
+    pass
+
+
+def test_a_video_is_judged_under_its_owner_s_name(video):
+    told = []
+    outcome = Judge(Model(), SETTINGS, Limits())(video, NAME, lambda *said: told.append(said))
+    result = json.loads((video.parent / "result.json").read_text())
+    jsonschema.validate(result, schema())
+    assert outcome == result["outcome"]
+    assert result["evidence"]["score"] > 0.8
+    assert len(result["faces"][0]["windows"]) == 3
+    assert result["file"]["name"] == NAME
+    assert result["command"] == ["lipfd", "serve"]
+    page = (video.parent / "report.html").read_text()
+    assert "&lt;b&gt;mine&lt;/b&gt;.mp4" in page
+    assert NAME not in page
+    assert str(video.parent) not in page
+    assert 'src="video"' in page  # where the server has it
+    assert {part for part, _, _ in told} == {"looking", "scoring"}
+
+
+@pytest.mark.parametrize("content", [b"", b"a text", b"half"])
+def test_what_is_no_video_is_refused_without_a_path_of_this_machine(video, clip, content):
+    video.write_bytes(clip[: len(clip) // 2] if content == b"half" else content)
+    with pytest.raises(ClipError) as refused:
+        Judge(Model(), SETTINGS, Limits())(video, NAME, _quiet)
+    assert str(video.parent) not in str(refused.value)
+
+
+def test_a_long_video_is_refused(video):
+    with pytest.raises(ClipError, match=r"lasts over 0\.01 minutes"):
+        Judge(Model(), SETTINGS, Limits(minutes=0.01))(video, NAME, _quiet)
+
+
+def test_a_process_that_dies_costs_its_own_video_only(video):
+    judge = Judge(Model(lambda: os.kill(judge._process.pid, signal.SIGKILL)), SETTINGS, Limits())
+    with pytest.raises((ClipError, MachineError), match="process that read"):
+        judge(video, NAME, _quiet)
+    judge._model.first = lambda: None
+    assert judge(video, NAME, _quiet) in OUTCOMES
+
+
+def test_work_without_an_end_is_given_up(video):
+    forever = threading.Event()
+    judge = Judge(Model(), SETTINGS, Limits(work_minutes=0.001))
+    with pytest.raises(ClipError, match="given up"):
+        judge(video, NAME, lambda *_: forever.wait(0.2))
+
+
+def test_another_may_stop_it(video):
+    judge = Judge(Model(), SETTINGS, Limits())
+
+    def told(*_):
+        judge.stop(video.with_name("another"))
+        assert judge._process.is_alive()
+        judge.stop(video)
+
+    with pytest.raises(ClipError):
+        judge(video, NAME, told)
+
+
+def test_a_failing_model_is_no_fault_of_the_file(video):
+    def fail():
+        raise RuntimeError("out of device memory")
+
+    with pytest.raises(MachineError, match="out of device memory"):
+        Judge(Model(fail), SETTINGS, Limits())(video, NAME, _quiet)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"\x80\x04\x95",  # a pickle's beginning
+        b"[]",
+        b"[" * 5000,
+        b'{"kind": "shout"}',
+        b'{"kind": "done", "text": 5}',
+        b'{"kind": "predict", "count": "2"}',
+        b'{"kind": "predict", "count": true}',
+        b'{"kind": "progress", "text": "<script>", "done": 1}',
+        b'{"kind": "progress", "text": "looking", "done": NaN}',
+        b'{"kind": "progress", "text": "looking", "done": 1, "more": 1}',
+    ],
+)
+def test_messages_that_are_none_of_ours(said):
+    ours, theirs = multiprocessing.Pipe()
+    theirs.send_bytes(said)
+    with pytest.raises(wire.Garbled):
+        wire.received(ours)
+
+
+def test_messages_are_bounded():
+    ours, theirs = multiprocessing.Pipe()
+    threading.Thread(target=theirs.send_bytes, args=(b" " * (1 << 17),), daemon=True).start()
+    with pytest.raises(OSError, match=re.compile("bad message length", re.IGNORECASE)):
+        wire.received(ours)
+    for count in (0, -1, 3):
+        with pytest.raises(wire.Garbled):
+            wire.received_composites(ours, count, 2)
+    ours, theirs = multiprocessing.Pipe()
+    theirs.send_bytes(b"short")
+    with pytest.raises(wire.Garbled):
+        wire.received_composites(ours, 1, 2)
