@@ -12,7 +12,7 @@ from lipfd_jax.faces.framing import Square, cut
 from lipfd_jax.faces.scan import THREADED_PIXELS, Scan
 from lipfd_jax.preprocessing.composite import tile
 from lipfd_jax.preprocessing.containers import Damage, decoded, opened
-from lipfd_jax.preprocessing.video import check_size, rgb, video_stream
+from lipfd_jax.preprocessing.video import check_picture, rgb, video_stream
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, TILE
 
 _SEEK_SECONDS = 3.0  # a longer way to the next window is sought, a shorter one decoded
@@ -123,7 +123,7 @@ class _Reader:
 
     def _decoded(self, number: int) -> av.VideoFrame | None:
         for frame in self._frames:
-            check_size(self.path, frame.width, frame.height)
+            check_picture(self.path, frame)
             found = self._number(frame)
             if found is not None:
                 self.number = found

@@ -13,7 +13,7 @@ from lipfd_jax.faces.finders import Face, Finder
 from lipfd_jax.faces.tracks import Sample
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.containers import Damage, frames_of, opened
-from lipfd_jax.preprocessing.video import check_size, rgb, video_stream
+from lipfd_jax.preprocessing.video import check_picture, rgb, video_stream
 
 SAMPLES_PER_SECOND = 5.0  # frames in which faces are looked for
 MAX_HOURS = 12.0
@@ -85,7 +85,7 @@ def scan(
             scanner.bytes += packet.size
             places = damage.places
             for frame in frames_of(path, packet, damage):
-                check_size(path, frame.width, frame.height)
+                check_picture(path, frame)
                 scanner.take(frame)
             if damage.places > places and not scanner.stamped:
                 scanner.damaged_here()

@@ -10,11 +10,11 @@ import cv2
 
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing import memory
+from lipfd_jax.preprocessing.containers import SMALL_FILE
 
 Value = TypeVar("Value")
 # What reading an input can meet that is the input's: it is not there, is not ours, or is no file.
 _ABSENT = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EILSEQ}
-_SMALL_FILE = 1 << 20  # files up to this size get the small allowance, whatever they say about themselves
 _SMALL, _LARGE = 600 << 20, 3 << 30  # bytes of memory for one clip
 
 
@@ -53,8 +53,8 @@ def attempt(function: Callable[[Work], Value], clip: Work, *, base: int | None =
     try:
         _check_present(clip.files)
         if base is None:
-            return ClipOutcome(clip, function(clip))
-        allowance = _SMALL if sum(f.stat().st_size for f in clip.files) <= _SMALL_FILE else _LARGE
+            return ClipOutcome(clip, _called(function, clip))
+        allowance = _SMALL if sum(f.stat().st_size for f in clip.files) <= SMALL_FILE else _LARGE
         return _bounded(function, clip, base, allowance)
     except ClipError as error:
         return ClipOutcome(clip, None, str(error))
@@ -65,21 +65,29 @@ def attempt(function: Callable[[Work], Value], clip: Work, *, base: int | None =
             raise
         return ClipOutcome(clip, None, f"{clip.path}: {error}")
     except Exception as error:  # a fault of ours, but one clip's; hours of work on the others stay
-        if isinstance(error, cv2.error) and error.code == cv2.Error.StsNoMem:
-            raise MemoryError(f"{clip.path}: {error}") from error
         return ClipOutcome(clip, None, f"{clip.path}: unexpected {type(error).__name__}: {error}")
+
+
+def _called(function: Callable[[Work], Value], clip: Work) -> Value:
+    """The function's result; lack of memory is MemoryError, whichever library met it."""
+    try:
+        return function(clip)
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError(f"{clip.path}: {error}") from error
+        raise
 
 
 def _bounded(function: Callable[[Work], Value], clip: Work, base: int, allowance: int) -> ClipOutcome[Value]:
     try:
         with memory.bounded(base + allowance):
-            return ClipOutcome(clip, function(clip))
+            return ClipOutcome(clip, _called(function, clip))
     except MemoryError as error:
         free = memory.available()
         if free < allowance:
             raise MachineError(
                 f"{clip.path}: {free >> 20} MB of memory are left, one clip may take {allowance >> 20}; "
-                "use fewer --workers"
+                "use fewer --workers, or end what else is running"
             ) from error
         return ClipOutcome(clip, None, f"{clip.path}: takes more than {allowance >> 20} MB of memory")
 

@@ -11,7 +11,8 @@ import av
 
 from lipfd_jax.listing.clips import ClipError
 
-MAX_PIXELS = 4096 * 4096  # of one picture; a decoder may hold seventeen of them
+MAX_PIXELS = 4096 * 4096  # of one picture
+SMALL_FILE = 1 << 20  # bytes; files up to this size get little memory, whatever they say about themselves
 MAX_SECONDS = 1800.0  # of a clip; half an hour of sound is 160 MB, and its mel picture takes as much again
 # Playlists, scripts and still pictures are containers to ffmpeg too, and can name other files: not these.
 _FORMATS = "mov,matroska,webm,avi,mpeg,mpegvideo,mpegts,flv,asf,ogg,wav,w64,aiff,flac,mp3,aac"
@@ -53,6 +54,7 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
     if not path.stat().st_size:
         raise ClipError(f"{path}: an empty file")
     options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
+    options["max_pixels"] = str(MAX_PIXELS)  # of those decoded to find out what is in it
     try:
         # We read, not ffmpeg: it takes an I/O error for the end of the file, and names for addresses.
         with (

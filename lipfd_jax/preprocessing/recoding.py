@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 
 from lipfd_jax.preprocessing.containers import Damage, decoded, opened
-from lipfd_jax.preprocessing.video import check_size, rgb, video_stream
+from lipfd_jax.preprocessing.video import check_picture, rgb, video_stream
 
 _CLOCK = 90_000  # ticks per second
 
@@ -34,7 +34,7 @@ def _encode(path: Path, output: av.container.OutputContainer, crf: int) -> None:
     with opened(path) as container:
         source = video_stream(path, container)
         for number, frame in enumerate(decoded(path, container, source, Damage("keep"))):
-            check_size(path, frame.width, frame.height)
+            check_picture(path, frame)
             picture = av.VideoFrame.from_ndarray(rgb(frame, reformatter), format="rgb24")
             if stream is None:
                 stream = _stream(output, picture, source.guessed_rate or Fraction(25), crf)

@@ -5,6 +5,7 @@ PyAV decodes for both windows modes. Its frames equal OpenCV's, which the releas
 rotation), and unlike OpenCV it gives timestamps, sound and reasons for its failures.
 """
 
+import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,10 +17,23 @@ import numpy as np
 
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.composite import tile
-from lipfd_jax.preprocessing.containers import MAX_PIXELS, Damage, best_stream, check_seconds, decoded, opened
+from lipfd_jax.preprocessing.containers import (
+    MAX_PIXELS,
+    SMALL_FILE,
+    Damage,
+    best_stream,
+    check_seconds,
+    decoded,
+    opened,
+)
 from lipfd_jax.vocabulary import TILE
 
 MAX_FRAMES = 1_000_000
+MAX_BYTES = 64 << 20  # of one decoded picture; a decoder may hold seventeen of them, and more with threads
+MAX_BYTES_SMALL = 24 << 20  # the same in a small file: 3840x2160 in 10-bit 4:2:0, or 4096x4096 in 8-bit 4:2:0
+_MOST_BITS = 64  # that a pixel takes in any format
+_THREADS_BYTES = 256 << 20  # of pictures that a decoder's threads may work on at once
+_MOST_THREADS = 16
 FrameChange = Callable[[np.ndarray], np.ndarray]  # of a picture (height, width, 3) uint8 RGB
 _FALLBACK_RATE = 25  # frames per second where a file gives neither timestamps nor a rate
 
@@ -108,7 +122,7 @@ def read_frames(
         stream = video_stream(path, container)
         reformatter = av.video.reformatter.VideoReformatter()
         for frame in decoded(path, container, stream, damage):
-            check_size(path, frame.width, frame.height)
+            check_picture(path, frame)
             if len(times) in wanted:
                 picture = rgb(frame, reformatter)
                 pictures[len(times)] = _small(picture if change is None else change(picture))
@@ -129,16 +143,42 @@ def _small(picture: np.ndarray) -> np.ndarray:
 
 
 def video_stream(path: Path, container: av.container.InputContainer) -> av.VideoStream:
-    """The stream a player would show. Raises ClipError where there is none or its pictures are too large."""
+    """The stream a player would show, its decoder held to pictures and threads that memory has room for.
+
+    Raises ClipError where there is none or its pictures are too large.
+    """
     stream = best_stream(path, container, "video")
-    check_size(path, stream.codec_context.width, stream.codec_context.height)
+    context = stream.codec_context
+    check_picture(path, context)
+    # Pictures may become larger on the way, or of another format: the decoder then refuses them itself.
+    most = max(context.width * context.height, MAX_BYTES * 8 // _MOST_BITS)
+    context.options = {"max_pixels": str(most)}
+    context.thread_count = min(
+        os.cpu_count() or 1, _MOST_THREADS, max(_THREADS_BYTES // max(_bytes(context), 1), 1)
+    )
     return stream
 
 
-def check_size(path: Path, width: int, height: int) -> None:
-    """Raises ClipError for pictures larger than we hold in memory."""
-    if width * height > MAX_PIXELS:
-        raise ClipError(f"{path}: {width}x{height} pixels, expected at most {MAX_PIXELS // 10**6} million")
+def check_picture(path: Path, picture: av.VideoFrame | av.VideoCodecContext) -> None:
+    """Raises ClipError for pictures that take more memory than we hold, or than a small file may ask for."""
+    size = f"{path}: pictures of {picture.width}x{picture.height}"
+    if picture.width * picture.height > MAX_PIXELS:
+        raise ClipError(f"{size} pixels, expected at most {MAX_PIXELS // 10**6} million")
+    taken = _bytes(picture)
+    if taken <= MAX_BYTES_SMALL:
+        return
+    form = picture.format.name if picture.format else "an unknown format"
+    size += f" pixels in {form}, {taken >> 20} MB each, expected at most"
+    if taken > MAX_BYTES:
+        raise ClipError(f"{size} {MAX_BYTES >> 20}")
+    if path.stat().st_size <= SMALL_FILE:
+        raise ClipError(f"{size} {MAX_BYTES_SMALL >> 20} in a file of up to 1 MB")
+
+
+def _bytes(picture: av.VideoFrame | av.VideoCodecContext) -> int:
+    """Of one picture, as decoded; where its format is not known, as for the largest."""
+    bits = picture.format.padded_bits_per_pixel if picture.format else _MOST_BITS
+    return picture.width * picture.height * bits // 8
 
 
 def _spans(times: Sequence[float | None], durations: list[float], step: float) -> tuple[np.ndarray, float]:

@@ -1,6 +1,7 @@
 """Runs a function over clips in processes; survives damaged clips, a crashing decoder and a killed parent."""
 
 import contextlib
+import importlib
 import itertools
 import multiprocessing
 import os
@@ -32,6 +33,8 @@ def each_clip(
 ) -> Iterator[ClipOutcome[Value]]:
     """Outcomes of `function(clip)`, in the order of the clips, by `workers` processes (0: in this one).
 
+    Either way one clip gets a bounded share of memory, on Linux; meanwhile other threads of this process are
+    held to that bound too.
     What is in a clip becomes its problem and does not end the run: a ClipError, a library's own error on a
     strange file, or the crash of its worker, twice and alone. Trouble of the machine ends it, with the clips
     in work undone: OSError (the disk), MemoryError, MachineError (killed for memory).
@@ -39,9 +42,11 @@ def each_clip(
     always with processes.
     """
     if workers < 1:
+        for module in _PRELOADED:  # whose memory is no clip's
+            importlib.import_module(module)
         with _remembered_interrupts() as interrupted:
             for clip in clips:
-                outcome = attempt(function, clip)
+                outcome = attempt(function, clip, base=memory.private())
                 if interrupted:
                     raise KeyboardInterrupt
                 yield outcome

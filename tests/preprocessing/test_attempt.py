@@ -2,6 +2,7 @@
 
 import sys
 
+import cv2
 import numpy as np
 import pytest
 
@@ -25,6 +26,14 @@ def test_a_clip_that_wants_more_than_its_share_is_at_fault(clip):
     outcome = attempt.attempt(_greedy, clip, base=memory.private())
     assert outcome.problem == f"{clip.path}: takes more than 600 MB of memory"
     assert attempt.attempt(_greedy, clip).result == 0  # the bound is gone again
+
+
+def test_so_is_one_for_which_opencv_wants_it(clip):
+    def enlarge(clip):
+        return cv2.resize(np.zeros((1, 1, 3), np.uint8), (30_000, 30_000))
+
+    outcome = attempt.attempt(enlarge, clip, base=memory.private())
+    assert outcome.problem == f"{clip.path}: takes more than 600 MB of memory"
 
 
 def test_where_memory_is_short_the_machine_is_at_fault(clip, monkeypatch):

@@ -10,7 +10,8 @@ import pytest
 
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing import containers
-from lipfd_jax.preprocessing.video import read_frames, read_track
+from lipfd_jax.preprocessing.containers import Damage, opened
+from lipfd_jax.preprocessing.video import read_frames, read_track, video_stream
 
 FORMATS = {
     "a.mp4": {},
@@ -174,7 +175,38 @@ def test_a_disk_that_fails_is_not_the_end_of_the_file(tmp_path, studio, monkeypa
                 raise OSError(errno.EIO, "Input/output error")
             return super().read(size)
 
-    monkeypatch.setattr(containers, "_BUFFER", 4096)
+    monkeypatch.setattr(containers, "_BUFFER", 1024)  # x264 makes smaller files on one core
     monkeypatch.setattr("builtins.open", lambda name, *_, **__: Failing(name, "rb"))
     with pytest.raises(OSError, match="Input/output error"):
         read_frames(path, {0})
+
+
+def test_pictures_that_take_too_much_memory_are_refused(tmp_path, studio, monkeypatch):
+    path = studio.write_video(tmp_path / "a.mkv", 10, pixels="yuv444p10le")
+    assert read_frames(path, {0}).pictures
+    monkeypatch.setattr("lipfd_jax.preprocessing.video.MAX_BYTES_SMALL", 80 * 48 * 6 - 1)
+    with pytest.raises(ClipError, match=r"a\.mkv: pictures of 80x48 pixels in yuv444p10le, .* up to 1 MB"):
+        read_track(path)
+    monkeypatch.setattr("lipfd_jax.preprocessing.video.SMALL_FILE", 1000)
+    assert read_frames(path, {0}).pictures
+    monkeypatch.setattr("lipfd_jax.preprocessing.video.MAX_BYTES", 80 * 48 * 6 - 1)
+    with pytest.raises(ClipError, match=r"a\.mkv: pictures of 80x48 pixels in yuv444p10le, 0 MB each"):
+        read_frames(path, {0})
+
+
+def test_pictures_that_grow_on_the_way_are_refused_before_they_are_decoded(tmp_path, studio, monkeypatch):
+    path = tmp_path / "a.ts"
+    small = studio.write_video(tmp_path / "small.ts", 20, size=(48, 80)).read_bytes()
+    path.write_bytes(small + studio.write_video(tmp_path / "large.ts", 20, size=(160, 160)).read_bytes())
+    assert len(read_frames(path, {0}, Damage("keep")).times) == 40
+    monkeypatch.setattr("lipfd_jax.preprocessing.video.MAX_BYTES", 8 * 10_000)
+    assert len(read_frames(path, {0}, Damage("keep")).times) == 20
+
+
+def test_threads_are_as_many_as_memory_has_room_for(tmp_path, studio, monkeypatch):
+    path = studio.write_video(tmp_path / "a.mp4", 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    for room, threads in ((1 << 40, 16), (80 * 48 * 3 // 2 * 3, 3), (1, 1)):
+        monkeypatch.setattr("lipfd_jax.preprocessing.video._THREADS_BYTES", room)
+        with opened(path) as container:
+            assert video_stream(path, container).codec_context.thread_count == threads

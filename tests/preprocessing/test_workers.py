@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -111,14 +112,20 @@ def test_a_file_that_is_not_there_is_its_clips_problem(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "error", [OSError(errno.ENOSPC, "full"), OSError(errno.EIO, "bad"), MemoryError("none")]
+    ("error", "expected"),
+    [
+        (OSError(errno.ENOSPC, "full"), OSError),
+        (OSError(errno.EIO, "bad"), OSError),
+        (MemoryError("none"), MachineError),
+    ],
 )
-def test_trouble_of_the_machine_ends_the_run(tmp_path, error):
+def test_trouble_of_the_machine_ends_the_run(tmp_path, monkeypatch, error, expected):
     def work(clip):
         raise error
 
     (tmp_path / "a.mp4").touch()
-    with pytest.raises(type(error), match=r"full|bad|none"):
+    monkeypatch.setattr(workers.memory, "available", lambda: 100 << 20)
+    with pytest.raises(expected, match=r"full|bad|100 MB of memory are left"):
         list(workers.each_clip(work, [Clip("0_real/a", tmp_path / "a.mp4", None, 0, "a")], workers=0))
 
 
@@ -142,3 +149,18 @@ def test_memory_that_the_system_took_is_not_the_clips_fault(monkeypatch):
     monkeypatch.setattr(workers.memory, "available", lambda: 100 << 20)
     with pytest.raises(MachineError, match="100 MB are free"):
         workers._check_memory(3)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux keeps the bound on data")
+def test_without_processes_a_clip_has_its_share_of_memory_too(tmp_path):
+    def work(clip):
+        return len(bytes(700 << 20 if clip.source == "1" else 1 << 20))
+
+    clips = [Clip(f"0_real/{n}", tmp_path / f"{n}.mp4", None, 0, str(n)) for n in range(3)]
+    for clip in clips:
+        clip.path.touch()
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    first, second, third = workers.each_clip(work, clips, workers=0)
+    assert (first.result, third.result) == (1 << 20, 1 << 20)
+    assert second.problem == f"{tmp_path}/1.mp4: takes more than 600 MB of memory"
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
