@@ -1,6 +1,7 @@
 """Which split a video belongs to, by its source id; writes the split as CSV and reads one back.
 
 python -m datasets_tfds.splits --manual_dir=DIR --config=avlips --output=splits.csv
+python -m datasets_tfds.splits --manual_dir=DIR --config=folder --folds=3 --output=folds
 """
 
 import csv
@@ -16,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from absl import app, flags
 
 from datasets_tfds import footage, options
+from datasets_tfds.folds import folds
 from datasets_tfds.settings import Settings
 from lipfd_jax import files
 from lipfd_jax.listing.clips import Clip, ClipError, Item
@@ -114,7 +116,7 @@ def read(path: str) -> dict[str, str]:
     return splits
 
 
-def write(path: str, items: Iterable[Item], splits: Mapping[str, str]) -> None:
+def write(path: str | os.PathLike, items: Iterable[Item], splits: Mapping[str, str]) -> None:
     """Writes the split as CSV (video,source,label,split), in the order of the items."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -139,16 +141,25 @@ def main(argv: list[str]) -> None:
                 unpack_dir=given.unpack_dir or unpacked,
             )
             print(found.summary())
-            splits = assign(found.clips, settings)
+            splits = [assign(found.clips, settings)] if given.folds is None else folds(found.clips, given.folds)
             if given.check_footage:
                 clips = [item for item in found.clips if isinstance(item, Clip)]
                 _print_mismatches(clips, os.cpu_count() if given.workers is None else given.workers)
-        if given.output:
-            write(given.output, found.clips, splits)
-        counts = Counter(splits.values())
-        print(f"videos in {', '.join(f'{split}: {counts[split]}' for split in SPLITS)}")
+        for number, split in enumerate(splits, start=1):
+            if given.output:
+                write(_file(given.output, number, given.folds), found.clips, split)
+            counts, fold = Counter(split.values()), f"fold {number}, " if given.folds else ""
+            print(f"{fold}videos in {', '.join(f'{name}: {counts[name]}' for name in SPLITS)}")
     except (ClipError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")
+
+
+def _file(output: str, number: int, count: int | None) -> pathlib.Path:
+    """Where a split goes: the output itself, or with folds a file of its number in that folder."""
+    if count is None:
+        return pathlib.Path(output)
+    pathlib.Path(output).mkdir(parents=True, exist_ok=True)
+    return pathlib.Path(output) / f"{number}.csv"
 
 
 def _print_mismatches(clips: list[Clip], worker_count: int) -> None:
@@ -167,7 +178,8 @@ def _print_mismatches(clips: list[Clip], worker_count: int) -> None:
 
 def _define_flags() -> None:
     options.define()
-    flags.DEFINE_string("output", None, "write the split here, as CSV")
+    flags.DEFINE_string("output", None, "write the split here, as CSV; with --folds a folder of them")
+    flags.DEFINE_integer("folds", None, "draw this many folds, in which every video is tested once")
     flags.DEFINE_string("unpack_dir", None, "where to keep what an archive holds; default: not at all")
     flags.DEFINE_bool("check_footage", False, "compare real and forged clips of each source id")
 
