@@ -141,7 +141,9 @@ def main(argv: list[str]) -> None:
                 unpack_dir=given.unpack_dir or unpacked,
             )
             print(found.summary())
-            splits = [assign(found.clips, settings)] if given.folds is None else folds(found.clips, given.folds)
+            splits = (
+                [assign(found.clips, settings)] if given.folds is None else folds(found.clips, given.folds)
+            )
             if given.check_footage:
                 clips = [item for item in found.clips if isinstance(item, Clip)]
                 _print_mismatches(clips, os.cpu_count() if given.workers is None else given.workers)

@@ -1,6 +1,7 @@
 """Where samples come from: a TFDS build or a folder of composites, both with random access."""
 
 import dataclasses
+import json
 import os
 from typing import Any, Protocol
 
@@ -10,7 +11,7 @@ from natsort import natsort_keygen
 
 from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.listing.composites import composites, noted_windows
-from lipfd_jax.vocabulary import CLASSES, parse_picture_name
+from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES, parse_picture_name
 
 
 class RecordSource(Protocol):
@@ -52,6 +53,15 @@ def windows_mode(source: RecordSource) -> str:
         except CorruptRecord as error:  # whoever needs that record hears of it
             last = error
     raise last
+
+
+def built_crop(source: RecordSource) -> str:
+    """Returns what windows were cut to: "faces" where a build's report says so, else "none"."""
+    try:
+        report = json.loads((source.folder / BUILD_REPORT).read_text())
+        return "faces" if report["settings"]["crop"] == "faces" else "none"
+    except (AttributeError, KeyError, OSError, TypeError, ValueError):  # no build, or one that says nothing
+        return "none"
 
 
 def built_version(folder: epath.Path, builder_config: str | None = None) -> epath.Path:

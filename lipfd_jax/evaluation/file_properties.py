@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from lipfd_jax.evaluation.bootstrap import Drawing, intervals
-from lipfd_jax.evaluation.effects import CLEAN, mouth
+from lipfd_jax.evaluation.effects import mouth
 from lipfd_jax.evaluation.metrics import compute_metrics
 from lipfd_jax.evaluation.subjects import ClipSubject, Subject
 from lipfd_jax.preprocessing.composite import Window, tile
@@ -24,18 +24,30 @@ _MEANING = (
 )
 
 
-def model_free(subjects: Sequence[Subject], drawing: Drawing) -> list[dict[str, Any]]:
+def measured(subject: Subject, windows: Sequence[Window]) -> dict[str, Any]:
+    """What is known of a video without any model: a row for `model_free`, of plain values.
+
+    File properties (bit rate, size, frame rate, duration, sound format) only where the file is at hand.
+    Raises ClipError.
+    """
+    row = {"label": subject.label, "source": subject.source, "sharpness": mouth_sharpness(windows)}
+    return row | {"file": file_columns(subject) if isinstance(subject, ClipSubject) else None}
+
+
+def model_free(rows: Sequence[dict[str, Any]], drawing: Drawing) -> list[dict[str, Any]]:
     """AUCs of videos by logistic regression on what needs no model, each video judged by a fit to others.
 
-    File properties (bit rate, size, frame rate, duration, sound format) only where the files are at hand;
-    mouth sharpness always. Folds keep sources together; None where a class has fewer than two sources.
+    Args:
+      rows: of `measured`, one a video. Without a row of files, only mouth sharpness is judged.
+
+    Folds keep sources together; None where a class has fewer than two sources.
     """
     found = []
-    if all(isinstance(subject, ClipSubject) for subject in subjects):
-        columns = one_hot([file_columns(subject) for subject in subjects])
-        found.append(_fitted("file properties", columns, subjects, drawing))
-    sharpness = np.array([[mouth_sharpness(subject.windows(CLEAN))] for subject in subjects])
-    found.append(_fitted("mouth sharpness", sharpness, subjects, drawing))
+    if rows and all(row["file"] for row in rows):
+        columns = one_hot([row["file"] for row in rows])
+        found.append(_fitted("file properties", columns, rows, drawing))
+    sharpness = np.array([[row["sharpness"]] for row in rows])
+    found.append(_fitted("mouth sharpness", sharpness, rows, drawing))
     return found
 
 
@@ -83,9 +95,11 @@ def one_hot(rows: Sequence[dict[str, float | str]]) -> np.ndarray:
     return np.array(columns, np.float64).T
 
 
-def _fitted(what: str, columns: np.ndarray, subjects: Sequence[Subject], drawing: Drawing) -> dict[str, Any]:
-    labels = np.array([subject.label for subject in subjects])
-    sources = np.array([subject.source for subject in subjects], object)
+def _fitted(
+    what: str, columns: np.ndarray, rows: Sequence[dict[str, Any]], drawing: Drawing
+) -> dict[str, Any]:
+    labels = np.array([row["label"] for row in rows])
+    sources = np.array([row["source"] for row in rows], object)
     folds = min(_FOLDS, *(len(set(sources[labels == label])) for label in (0, 1)))
     row = {"name": what, "auc": None, "auc_interval": None, "meaning": _MEANING.format(what=what)}
     if folds < 2:

@@ -1,8 +1,10 @@
 """The videos a suite scores, each of which gives its windows under an effect: clips, or stored records."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,7 +14,8 @@ from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.evaluation.effects import Effect
 from lipfd_jax.listing.clips import Clip
 from lipfd_jax.preprocessing.composite import Window
-from lipfd_jax.preprocessing.extraction import Change, extract
+from lipfd_jax.preprocessing.extraction import Change, Extraction, extract
+from lipfd_jax.preprocessing.kept_frames import KeptFrames
 from lipfd_jax.vocabulary import WindowsMode
 
 
@@ -30,6 +33,26 @@ class Subject(Protocol):
     def lacking(self, effect: Effect) -> str:
         """Why the effect can't be made; "" where it can."""
 
+    def kept(self) -> "Subject":
+        """The same video, which keeps in memory what it decodes, for many effects in turn."""
+
+
+class Footage:
+    """What was decoded of one clip, and where its face was found."""
+
+    def __init__(self) -> None:
+        self.frames = KeptFrames()
+        self._seen: Any = None
+
+    def seen(self, path: Path) -> Any:
+        """The face scan of the clip, made once: faces are found before anything is changed."""
+        if self._seen is None:
+            from lipfd_jax.faces.finders import default_finder
+            from lipfd_jax.faces.scan import scan
+
+            self._seen = scan(path, default_finder())
+        return self._seen
+
 
 @dataclasses.dataclass(frozen=True)
 class ClipSubject:
@@ -37,6 +60,8 @@ class ClipSubject:
 
     clip: Clip
     mode: WindowsMode
+    crop: str = "none"  # or "faces": windows are cut to the face, as a build with that setting does it
+    footage: Footage | None = None  # of earlier effects
 
     @property
     def video(self) -> str:
@@ -71,7 +96,21 @@ class ClipSubject:
             else lambda picture: effect.frame(picture, frame),
             crf=effect.crf,
         )
-        return _finished(list(extract(clip, self.mode, change=change).cut_windows), effect, self.video)
+        return _finished(list(self._extracted(clip, change).cut_windows), effect, self.video)
+
+    def kept(self) -> "ClipSubject":
+        """With an empty memory of its own."""
+        return dataclasses.replace(self, footage=Footage())
+
+    def _extracted(self, clip: Clip, change: Change) -> Extraction:
+        footage = self.footage or Footage()
+        if self.crop == "none":
+            return extract(clip, self.mode, change=change, read=footage.frames.read)
+        from lipfd_jax.faces.extraction import extract_face  # and its libraries, which are an extra
+        from lipfd_jax.faces.footage import kept_windows
+
+        read = functools.partial(kept_windows, footage.frames)
+        return extract_face(clip, change=change, seen=footage.seen(clip.path), read=read)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +128,10 @@ class RecordSubject:
         """Samples and files are no longer at hand."""
         return effect.lacking()
 
+    def kept(self) -> "RecordSubject":
+        """Itself: records are small."""
+        return self
+
     def windows(self, effect: Effect) -> list[Window]:
         """Decodes the windows and changes them. Raises ValueError for a damaged record."""
         frame = effect.random(self.video, "frames")
@@ -105,9 +148,9 @@ class RecordSubject:
         return _finished(cut, effect, self.video)
 
 
-def clip_subjects(clips: Sequence[Clip], mode: WindowsMode) -> list[ClipSubject]:
-    """Clips as subjects, in their order."""
-    return [ClipSubject(clip, mode) for clip in clips]
+def clip_subjects(clips: Sequence[Clip], mode: WindowsMode, crop: str = "none") -> list[ClipSubject]:
+    """Clips as subjects, in their order; `crop` as the records were built with it."""
+    return [ClipSubject(clip, mode, crop) for clip in clips]
 
 
 def record_subjects(source: RecordSource) -> list[RecordSubject]:

@@ -1,29 +1,17 @@
-"""Runs a suite: every effect on every video, one scores file a cell, going on where a run stopped."""
+"""The figures of a suite: of each cell, and of the mean over the levels of a kind, beside the clean ones."""
 
-import json
-import os
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from lipfd_jax import files
 from lipfd_jax.evaluation.bootstrap import Drawing, draw_sources
 from lipfd_jax.evaluation.decision import Decision
 from lipfd_jax.evaluation.effects import CLEAN, Effect
 from lipfd_jax.evaluation.metrics import compute_metrics
 from lipfd_jax.evaluation.pooling import VideoScores, video_scores
-from lipfd_jax.evaluation.scores import ScoreRow, Scores, ScoresWriter, read_scores
-from lipfd_jax.evaluation.subjects import Subject, partner, with_mels
+from lipfd_jax.evaluation.scores import Scores
 from lipfd_jax.evaluation.weighted_metrics import weighted_metrics
-from lipfd_jax.preprocessing.composite import composite
-from lipfd_jax.vocabulary import picture_name
-
-IDENTITY = "suite.json"
-Score = Callable[[np.ndarray], np.ndarray]  # composites (B, 1000, 2500, 3) uint8 to probabilities (B,)
 
 
 @dataclass(frozen=True)
@@ -42,37 +30,6 @@ class Cell:
     auc_difference_interval: tuple[float, float] | None
     fnr_difference: float | None
     fnr_difference_interval: tuple[float, float] | None
-
-
-def run_cells(
-    effects: Sequence[Effect],
-    subjects: Sequence[Subject],
-    score: Score,
-    output: str | os.PathLike,
-    *,
-    identity: Mapping[str, str],
-) -> tuple[dict[str, Scores], dict[str, str]]:
-    """Scores of each cell by its effect's name, the untouched videos among them, and why others are missing.
-
-    A cell's file appears whole in `output`; one that is there is not made again. Videos that fail under an
-    effect are named, left out of its cell and counted.
-
-    Raises ValueError where the folder holds cells of another checkpoint or other data.
-    """
-    output = Path(output)
-    output.mkdir(parents=True, exist_ok=True)
-    _claim(output / IDENTITY, identity)
-    found, missing = {}, {}
-    for effect in (CLEAN, *effects):
-        reasons = [subject.lacking(effect) for subject in subjects]
-        if all(reasons):
-            missing[effect.name] = reasons[0]
-            continue
-        file = output / f"{effect.name}.csv"
-        if not file.exists():
-            _write_cell(effect, subjects, score, file)
-        found[effect.name] = read_scores(file)
-    return found, missing
 
 
 def cells(
@@ -97,66 +54,6 @@ def mean_cells(
         pooled = [_pooled(scores[name], decision) for name in names]
         found.append(_mean_cell(kind, pooled, clean, decision, drawing))
     return found
-
-
-def _claim(note: Path, identity: Mapping[str, str]) -> None:
-    if note.exists() and (there := json.loads(note.read_text())) != dict(identity):
-        named = next(
-            (
-                f"{key}: {there.get(key)}, not {value}"
-                for key, value in identity.items()
-                if there.get(key) != value
-            ),
-            "",
-        )
-        raise ValueError(
-            f"{note.parent}: holds a suite of something else ({named}); give another output folder"
-        )
-    files.write_json(note, dict(identity))
-
-
-def _write_cell(effect: Effect, subjects: Sequence[Subject], score: Score, file: Path) -> None:
-    partial = file.with_name(f".{file.name}.tmp")
-    partial.unlink(missing_ok=True)
-    failed = 0
-    with ScoresWriter(partial) as writer:
-        for place, subject in enumerate(tqdm(subjects, desc=effect.name, unit="video", leave=False)):
-            if subject.lacking(effect):
-                continue
-            try:
-                rows = _rows(effect, subjects, place, score)
-            except ValueError as error:
-                failed += 1
-                print(f"left out of {effect.name!r}: {subject.video}: {error}", file=sys.stderr)
-                continue
-            writer.append(rows)
-    if failed == len(subjects):
-        raise ValueError(f"{effect.name}: no video could be scored")
-    os.replace(partial, file)
-
-
-def _rows(effect: Effect, subjects: Sequence[Subject], place: int, score: Score) -> list[ScoreRow]:
-    subject = subjects[place]
-    windows = subject.windows(effect)
-    if effect.foreign_sound:
-        windows = with_mels(windows, partner(subjects, place).windows(CLEAN))
-    values = score(np.stack([composite(window) for window in windows]))
-    same = {
-        "video": subject.video,
-        "label": subject.label,
-        "source": subject.source,
-        "generator": subject.generator,
-    }
-    return [
-        ScoreRow(
-            path=picture_name(subject.video, window.index),
-            score=float(value),
-            window=window.index,
-            start_frame=window.start_frame,
-            **same,
-        )
-        for window, value in zip(windows, values, strict=True)
-    ]
 
 
 def _pooled(scores: Scores, decision: Decision) -> VideoScores:

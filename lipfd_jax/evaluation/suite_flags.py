@@ -2,7 +2,6 @@
 
 import os
 
-import jax
 from absl import flags
 
 from lipfd_jax.checkpoints.store import open_model
@@ -40,8 +39,6 @@ def run(given: flags.FlagValues, checkpoint: str, source: RecordSource, options:
     """
     if not given.suite:
         return
-    if jax.process_count() > 1:
-        raise ValueError("--suite works in one process; run it apart, with the same --output")
     data = suite_data(source, identity(source).sum, _clips(given) if given.clips else None)
     detector = Detector.open(checkpoint, step=given.step, batch_size=options.batch_size)
     opened = open_model(checkpoint, step=given.step)
@@ -56,6 +53,7 @@ def run(given: flags.FlagValues, checkpoint: str, source: RecordSource, options:
             pooling=options.pooling,
             threshold=options.threshold,
             drawing=options.drawing,
+            overwrite=options.overwrite,
         )
 
 

@@ -1,5 +1,6 @@
 """The suites of an evaluation, robustness and controls: run, kept beside its report, and shown in it."""
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -9,21 +10,22 @@ from typing import Any, Literal
 
 from lipfd_jax import files
 from lipfd_jax.checkpoints.calibration import Calibration
-from lipfd_jax.data import records
-from lipfd_jax.data.sources import RecordSource, windows_mode
+from lipfd_jax.data.sources import RecordSource, built_crop, windows_mode
 from lipfd_jax.detector import Detector
 from lipfd_jax.evaluation.bootstrap import DRAWING, Drawing
 from lipfd_jax.evaluation.controls import conclusion, controls, controls_section
 from lipfd_jax.evaluation.decision import Decision, decide
-from lipfd_jax.evaluation.effects import Effect, perturbations
-from lipfd_jax.evaluation.file_properties import model_free
+from lipfd_jax.evaluation.effects import CLEAN, Effect, perturbations
+from lipfd_jax.evaluation.file_properties import measured, model_free
 from lipfd_jax.evaluation.pooling import Pooling
 from lipfd_jax.evaluation.robustness import robustness_section, robustness_summary
 from lipfd_jax.evaluation.subjects import Subject, clip_subjects, record_subjects
-from lipfd_jax.evaluation.suite import cells, mean_cells, run_cells
+from lipfd_jax.evaluation.suite import cells, mean_cells
+from lipfd_jax.evaluation.suite_run import Cells, run_cells
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.locks import locked
 from lipfd_jax.pages.rendering import Section
+from lipfd_jax.processes import by_first
 
 Name = Literal["robustness", "controls"]
 VERSION = 1  # of the keys of NAME.json
@@ -45,15 +47,32 @@ def suite_data(source: RecordSource, identity: str, clips: Sequence[Clip] | None
 
     Raises ClipError where a video of the source is not among the clips.
     """
+    stored = record_subjects(source)
     if clips is None:
         on = "on stored windows: frames as stored, compression as JPEG, sound on the mel picture"
-        return SuiteData(record_subjects(source), on, identity)
-    wanted = {records.metadata(source[place])["video"] for place in range(len(source))}
-    found = {clip.video: clip for clip in clips if clip.video in wanted}
-    if missing := sorted(wanted - set(found)):
+        return SuiteData(stored, on, identity)
+    found = {clip.video: clip for clip in clips}
+    if missing := sorted({subject.video for subject in stored} - set(found)):
         raise ClipError(f"{missing[0]} and {len(missing) - 1} more videos of the data are not in --clips")
-    subjects = clip_subjects([found[video] for video in sorted(found)], windows_mode(source))
-    return SuiteData(subjects, "on the clips themselves, before anything is cut from them", identity)
+    crop = built_crop(source)
+    subjects = clip_subjects([found[subject.video] for subject in stored], windows_mode(source), crop)
+    _check_same(subjects[0], stored[0])
+    cut = ", faces cut as in the records" if crop == "faces" else ""
+    return SuiteData(subjects, f"on the clips themselves, before anything is cut from them{cut}", identity)
+
+
+def _check_same(subject: Subject, stored: Subject) -> None:
+    """Raises ValueError where a clip gives other windows than its records hold."""
+    ours, theirs = (
+        [(window.index, window.start_frame, window.frames.shape) for window in one.windows(CLEAN)]
+        for one in (subject, stored)
+    )
+    if ours != theirs:
+        raise ValueError(
+            f"{subject.video}: --clips gives other windows than the records hold ({len(ours)} and "
+            f"{len(theirs)}, the first {ours[0]} and {theirs[0]}: number, first frame, shape of its frames); "
+            "give the clips that the records were built from"
+        )
 
 
 def run_suite(
@@ -67,17 +86,19 @@ def run_suite(
     pooling: Pooling | None = None,
     threshold: float | None = None,
     drawing: Drawing = DRAWING,
-) -> dict[str, Any]:
+    overwrite: bool = False,
+) -> dict[str, Any] | None:
     """Scores every cell that is not there yet and writes NAME.json into `output`; returns its content.
 
-    Cells lie in `output`/NAME, a scores file each, so that a stopped suite goes on. This process scores all
-    of them by itself.
+    Cells lie in `output`/NAME, a scores file each, so that a stopped suite goes on. Several processes share
+    the videos; the first one writes, and the others return None.
 
     Args:
       weights: fingerprint of the checkpoint.
       calibration: the checkpoint's, if it is to be applied.
       pooling: of windows to videos; by default the calibration's, or the mean.
       threshold: a video whose score is at least this is called fake; by default the calibration's, or 0.5.
+      overwrite: score all cells anew.
 
     Raises:
       ValueError: the folder holds cells of another checkpoint or other data; no video can be scored.
@@ -86,11 +107,21 @@ def run_suite(
     effects = perturbations() if name == "robustness" else [control.effect for control in controls()]
     decision = decide(calibration, threshold=threshold, pooling=pooling)
     identity = {"weights": weights, "records": data.identity, "on": data.on}
-    with locked(folder, f"the {name} suite"):
-        scores, missing = run_cells(effects, data.subjects, detector.score, folder, identity=identity)
-        result = _result(effects, scores, missing, decision, drawing) | {"suite": name, **identity}
-        if name == "controls":
-            result["model_free"] = model_free(data.subjects, drawing)
+    measure = measured if name == "controls" else None
+    with contextlib.ExitStack() as held:
+        by_first(lambda: held.enter_context(locked(folder, f"the {name} suite")))
+        ran = run_cells(
+            effects,
+            data.subjects,
+            detector.score,
+            folder,
+            identity=identity,
+            measure=measure,
+            overwrite=overwrite,
+        )
+        if ran is None:
+            return None
+        result = _result(name, effects, ran, decision, drawing) | identity
         files.write_json(Path(output) / f"{name}.json", result)
     print(f"{name}: {_SUMMARIES[name](result)}")
     return result
@@ -114,13 +145,16 @@ def suite_lines(results: Mapping[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def _result(
-    effects: Sequence[Effect], scores: dict, missing: dict[str, str], decision: Decision, drawing: Drawing
+    name: Name, effects: Sequence[Effect], ran: Cells, decision: Decision, drawing: Drawing
 ) -> dict[str, Any]:
-    made = cells(effects, scores, decision, drawing)
+    made = cells(effects, ran.scores, decision, drawing)
+    free = {"model_free": model_free(ran.measured, drawing)} if name == "controls" else {}
     return {
         "version": VERSION,
+        "suite": name,
         "decision": str(decision),
         "cells": [asdict(cell) for cell in made],
-        "means": [asdict(cell) for cell in mean_cells(made, scores, decision, drawing)],
-        "missing": list(missing.items()),
+        "means": [asdict(cell) for cell in mean_cells(made, ran.scores, decision, drawing)],
+        "missing": list(ran.missing.items()),
+        **free,
     }

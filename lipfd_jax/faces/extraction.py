@@ -1,5 +1,8 @@
 """The windows of a clip cut to its face: records framed like AVLips from videos that are not."""
 
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
 import numpy as np
 
 from lipfd_jax.faces.finders import Finder, default_finder
@@ -10,13 +13,25 @@ from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND, Sound, mel_picture, read_sound
 from lipfd_jax.preprocessing.composite import Window
 from lipfd_jax.preprocessing.containers import Damage, Damaged
-from lipfd_jax.preprocessing.extraction import Extraction, mel_strip, reports
+from lipfd_jax.preprocessing.extraction import UNCHANGED, Change, Extraction, mel_strip, reports
+from lipfd_jax.preprocessing.recoding import recoded
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WINDOWS_PER_CLIP
 
 _WORTH_SAYING = 0.1  # part of the video without a face that can be cut
 
 
-def extract_face(clip: Clip, find: Finder | None = None, damaged: Damaged = "refuse") -> Extraction:
+Reader = Callable[..., Iterable[tuple[Wanted, np.ndarray]]]  # read_windows, or another with its arguments
+
+
+def extract_face(
+    clip: Clip,
+    find: Finder | None = None,
+    damaged: Damaged = "refuse",
+    *,
+    change: Change = UNCHANGED,
+    seen: Scan | None = None,
+    read: Reader = read_windows,
+) -> Extraction:
     """Up to ten windows over the face that can be seen longest, cut to it; paper windows.
 
     Every window has one square, that of its middle frame; faces that are small, turned away or cut by the
@@ -26,13 +41,16 @@ def extract_face(clip: Clip, find: Finder | None = None, damaged: Damaged = "ref
     Args:
       find: the face finder; by default the one that is installed.
       damaged: whether clips of which a decoder reports damage are refused, or kept with a warning.
+      change: what is done to sound and pictures; faces are looked for, and windows chosen, before that.
+      seen: what `scan` found in the clip earlier.
+      read: what stands in for `read_windows` on the clip itself.
 
     Raises:
       ClipError: nothing to build from; the message names the file and the reason.
       MissingFinder: no face detector is installed.
     """
     damage = Damage(damaged)
-    seen = scan(clip.path, find or default_finder(), damage=damage)
+    seen = seen or scan(clip.path, find or default_finder(), damage=damage)
     track = _longest(clip, seen)
     sound = read_sound(clip.wav or clip.path, damage)
     if clip.wav is not None:
@@ -40,13 +58,25 @@ def extract_face(clip: Clip, find: Finder | None = None, damaged: Damaged = "ref
     fit = fit_windows(track)
     starts = np.unique(fit[np.rint(np.linspace(0, len(fit) - 1, WINDOWS_PER_CLIP)).astype(int)])
     wanted = [_wanted(track, seen, int(start)) for start in starts]
-    mel, bounds = mel_picture(sound.samples), np.append(seen.times, seen.end)
+    mel = mel_picture(sound.samples if change.sound is None else change.sound(sound.samples))
+    bounds = np.append(seen.times, seen.end)
     edges = np.rint((bounds - sound.start) * COLUMNS_PER_SECOND).astype(int)
     built = [
         Window(index, window.start, seen.fps, _strip(mel, edges, window.start), frames)
-        for index, (window, frames) in enumerate(read_windows(clip.path, seen, wanted))
+        for index, (window, frames) in enumerate(_read(clip, seen, wanted, change, read))
     ]
     return Extraction(tuple(built), (*_warnings(track, seen, sound), *reports(damage)))
+
+
+def _read(
+    clip: Clip, seen: Scan, wanted: list[Wanted], change: Change, read: Reader
+) -> Iterator[tuple[Wanted, np.ndarray]]:
+    """The frames of each window; of a recoded clip they are counted, as its times may be others."""
+    if change.crf is None:
+        yield from read(clip.path, seen, wanted, change.frame)
+    else:
+        with recoded(clip.path, change.crf) as pictures:
+            yield from read_windows(pictures, replace(seen, stamped=False, kept=()), wanted, change.frame)
 
 
 def _longest(clip: Clip, seen: Scan) -> FaceTrack:

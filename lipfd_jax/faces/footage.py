@@ -10,10 +10,10 @@ import numpy as np
 
 from lipfd_jax.faces.framing import Square, cut
 from lipfd_jax.faces.scan import THREADED_PIXELS, Scan
-from lipfd_jax.preprocessing.composite import tile
 from lipfd_jax.preprocessing.containers import Damage, decoded, opened
-from lipfd_jax.preprocessing.video import check_picture, rgb, video_stream
-from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, TILE
+from lipfd_jax.preprocessing.kept_frames import KeptFrames
+from lipfd_jax.preprocessing.video import FrameChange, check_picture, rgb, small, video_stream
+from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
 
 _SEEK_SECONDS = 3.0  # a longer way to the next window is sought, a shorter one decoded
 _EARLIER = (0.0, 10.0, 60.0)  # seconds before the wanted frame that are sought in turn
@@ -30,10 +30,13 @@ class Wanted:
     reduce: bool = True  # to 224 pixels, as face crops are; pictures taken as they are stay
 
 
-def read_windows(path: Path, scan: Scan, wanted: Sequence[Wanted]) -> Iterator[tuple[Wanted, np.ndarray]]:
+def read_windows(
+    path: Path, scan: Scan, wanted: Sequence[Wanted], change: FrameChange | None = None
+) -> Iterator[tuple[Wanted, np.ndarray]]:
     """The frames (5, height, width, 3) uint8 RGB of each window, in order of time.
 
-    A window whose frames are not there again (a file that is read differently from the middle) is left out.
+    Before anything is cut, `change` may put another picture of the same size in a frame's place. A window
+    whose frames are not there again (a file that is read differently from the middle) is left out.
     """
     todo = sorted(wanted, key=lambda window: window.start)
     begun: list[tuple[Wanted, list[np.ndarray]]] = []
@@ -46,16 +49,39 @@ def read_windows(path: Path, scan: Scan, wanted: Sequence[Wanted]) -> Iterator[t
             todo = [window for window in todo if window.start > reader.number]
             if begun:
                 picture = rgb(frame, reader.reformatter)
+                picture = picture if change is None else change(picture)
                 for window, pieces in begun:
-                    pieces.append(_piece(picture, window))
+                    pieces.append(piece(picture, window))
                 yield from ((w, np.stack(pieces)) for w, pieces in begun if len(pieces) == FRAMES_PER_WINDOW)
                 begun = [entry for entry in begun if len(entry[1]) < FRAMES_PER_WINDOW]
 
 
-def _piece(picture: np.ndarray, window: Wanted) -> np.ndarray:
+def kept_windows(
+    kept: KeptFrames,
+    path: Path,
+    scan: Scan,
+    wanted: Sequence[Wanted],
+    change: FrameChange | None = None,
+) -> Iterator[tuple[Wanted, np.ndarray]]:
+    """As `read_windows`, from frames that are kept in memory where they fit."""
+    todo = sorted(wanted, key=lambda window: window.start)
+    numbers = {window.start + k for window in todo for k in range(FRAMES_PER_WINDOW)}
+    whole = kept.whole(path, numbers, Damage("keep"))
+    if whole is None:
+        yield from read_windows(path, scan, wanted, change)
+        return
+    pictures = {n: p if change is None else change(p) for n, p in sorted(whole.pictures.items())}
+    for window in todo:
+        shown = [pictures.get(window.start + k) for k in range(FRAMES_PER_WINDOW)]
+        if all(picture is not None for picture in shown):
+            yield window, np.stack([piece(picture, window) for picture in shown])
+
+
+def piece(picture: np.ndarray, window: Wanted) -> np.ndarray:
+    """What a window shows of a whole picture."""
     if window.reduce:
         return cut(picture, window.square)
-    return tile(picture) if picture.shape[0] * picture.shape[1] > TILE * TILE else picture
+    return small(picture)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from lipfd_jax.preprocessing.video import Decoded, FrameChange, Track, read_fram
 from lipfd_jax.preprocessing.windows import paper_starts, released_frames, released_starts
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WindowsMode, colours
 
-Reader = Callable[..., Decoded]  # read_frames of one file
+Reader = Callable[..., Decoded]  # read_frames, or that of one file
 _TOLERATED = 0.5  # seconds by which sound and video may differ in length without a word
 
 
@@ -42,7 +42,11 @@ UNCHANGED = Change()
 
 
 def extract(
-    clip: Clip, windows: WindowsMode = "paper", damaged: Damaged = "refuse", change: Change = UNCHANGED
+    clip: Clip,
+    windows: WindowsMode = "paper",
+    damaged: Damaged = "refuse",
+    change: Change = UNCHANGED,
+    read: Reader = read_frames,
 ) -> Extraction:
     """All windows of a clip, in one decoding pass and, unless it is recoded, without temporary files.
 
@@ -51,6 +55,7 @@ def extract(
     (taken to start with the first frame), else the track inside the video. `released`: what the released code
     makes of the clip, index wrap and overlap faults included; needs the wav.
     `damaged`: whether clips of which a decoder reports damage are refused, or kept with a warning.
+    `read`: what stands in for `read_frames` on the clip itself, such as one that remembers (`KeptFrames`).
     Raises ClipError, naming the file and the reason, where there is nothing to build from.
     """
     damage = Damage(damaged)
@@ -62,8 +67,8 @@ def extract(
     mel = mel_picture(sound.samples if change.sound is None else change.sound(sound.samples))
     cut = _released if windows == "released" else _paper
     with nullcontext(clip.path) if change.crf is None else recoded(clip.path, change.crf) as pictures:
-        read = functools.partial(read_frames, pictures, change=change.frame)
-        built, warnings = cut(clip.path, track, sound, mel, damage, read)
+        reader = functools.partial(read if change.crf is None else read_frames, pictures, change=change.frame)
+        built, warnings = cut(clip.path, track, sound, mel, damage, reader)
     if not built:
         raise ClipError(f"{clip.path}: no complete window of {FRAMES_PER_WINDOW} frames")
     return Extraction(tuple(built), (*_oddities(track, sound), *warnings, *reports(damage)))

@@ -107,13 +107,19 @@ class Decoded:
 
 
 def read_frames(
-    path: Path, wanted: Collection[int], damage: Damage | None = None, change: FrameChange | None = None
+    path: Path,
+    wanted: Collection[int],
+    damage: Damage | None = None,
+    change: FrameChange | None = None,
+    *,
+    whole: bool = False,
 ) -> Decoded:
     """The wanted frames of a video, found by decoding it once from beginning to end.
 
     They are turned as the file's rotation says; frames of more than 500x500 pixels are resized to 500x500 at
     once, as the composite will need them. Before that, `change` may put another picture of the same size in
-    a frame's place. Raises ClipError; see `decoded` for what `damage` is about.
+    a frame's place. With `whole` they keep their size. Raises ClipError; see `decoded` for what `damage` is
+    about.
     """
     wanted = frozenset(wanted)
     pictures: dict[int, np.ndarray] = {}
@@ -125,7 +131,8 @@ def read_frames(
             check_picture(path, frame)
             if len(times) in wanted:
                 picture = rgb(frame, reformatter)
-                pictures[len(times)] = _small(picture if change is None else change(picture))
+                picture = picture if change is None else change(picture)
+                pictures[len(times)] = picture if whole else small(picture)
             times.append(frame.time)
     return Decoded(pictures, tuple(times))
 
@@ -138,7 +145,8 @@ def rgb(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter
     return np.ascontiguousarray(turned)
 
 
-def _small(picture: np.ndarray) -> np.ndarray:
+def small(picture: np.ndarray) -> np.ndarray:
+    """A picture of more than 500x500 pixels as one of 500x500, as the composite will need it."""
     return tile(picture) if picture.shape[0] * picture.shape[1] > TILE * TILE else picture
 
 

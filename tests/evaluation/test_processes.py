@@ -1,5 +1,6 @@
 """Two processes that share one evaluation, as people start it: the same scores as one process gives."""
 
+import json
 import os
 import pathlib
 import socket
@@ -27,11 +28,11 @@ def _start(checkpoint, data, output, process=None, port=0, *flags):
     )
 
 
-def _both(*arguments):
+def _both(*arguments, flags=()):
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    processes = [_start(*arguments, process, port) for process in range(2)]
+    processes = [_start(*arguments, process, port, *flags) for process in range(2)]
     return [(process.communicate(timeout=240)[0], process.returncode) for process in processes]
 
 
@@ -56,11 +57,11 @@ def checkpoint(tmp_path_factory):
 
 
 def test_two_processes_share_the_work(checkpoint, composites, tmp_path):
-    found = _both(checkpoint, composites, tmp_path / "shared")
+    found = _both(checkpoint, composites, tmp_path / "shared", flags=["--suite=controls"])
     assert [code for _, code in found] == [0, 0], found
     assert "report:" in found[0][0]
     assert "report:" not in found[1][0]
-    alone = _start(checkpoint, composites, tmp_path / "alone")
+    alone = _start(checkpoint, composites, tmp_path / "alone", None, 0, "--suite=controls")
     alone.communicate(timeout=240)
     assert alone.returncode == 0
     rows = [(tmp_path / name / "scores.csv").read_text().splitlines() for name in ("shared", "alone")]
@@ -69,6 +70,12 @@ def test_two_processes_share_the_work(checkpoint, composites, tmp_path):
         assert ours[:2] + ours[3:] == theirs[:2] + theirs[3:]
         if ours[2] != "score":
             assert float(ours[2]) == pytest.approx(float(theirs[2]), abs=1e-5)
+    figures = [json.loads((tmp_path / name / "controls.json").read_text()) for name in ("shared", "alone")]
+    assert len(figures[0]["cells"]) > 5
+    for ours, theirs in zip(*(side["cells"] for side in figures), strict=True):
+        assert (ours["kind"], ours["videos"]) == (theirs["kind"], 6)
+        assert ours["auc"] == theirs["auc"]
+    assert figures[0]["model_free"] == figures[1]["model_free"]
 
 
 def test_what_the_first_process_refuses_stops_both(checkpoint, composites, tmp_path):

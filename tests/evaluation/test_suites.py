@@ -1,9 +1,10 @@
-"""Suites: every effect on drawn videos, seeded by name, resumed cell by cell, and told in words."""
+"""Suites: every effect on drawn videos, seeded by name, resumed where they stopped, and told in words."""
 
 import dataclasses
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,10 +14,13 @@ from lipfd_jax.evaluation.bootstrap import Drawing
 from lipfd_jax.evaluation.controls import conclusion, controls, controls_section
 from lipfd_jax.evaluation.decision import PLAIN
 from lipfd_jax.evaluation.effects import CLEAN, Effect, perturbations
-from lipfd_jax.evaluation.file_properties import model_free, mouth_sharpness, one_hot
+from lipfd_jax.evaluation.file_properties import measured, model_free, mouth_sharpness, one_hot
 from lipfd_jax.evaluation.robustness import robustness_section, robustness_summary
-from lipfd_jax.evaluation.subjects import RecordSubject, partner, record_subjects
-from lipfd_jax.evaluation.suite import cells, mean_cells, run_cells
+from lipfd_jax.evaluation.subjects import RecordSubject, clip_subjects, partner, record_subjects
+from lipfd_jax.evaluation.suite import cells, mean_cells
+from lipfd_jax.evaluation.suite_run import run_cells
+from lipfd_jax.evaluation.suites import suite_data
+from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing import encoding
 from lipfd_jax.preprocessing.composite import Window
 
@@ -127,27 +131,53 @@ def test_controls_do_what_they_say(subjects):
         partner(subjects[:1], 0)
 
 
-def test_a_suite_goes_on_cell_by_cell(subjects, tmp_path):
-    effects = [one for one in perturbations() if one.kind in ("contrast", "pitch")]
+def test_a_suite_goes_on_where_it_stopped(subjects, tmp_path):
+    effects = [one for one in perturbations() if one.name in ("contrast 1", "contrast 3")]
+    subjects = subjects[:4]
     identity = {"weights": "w", "records": "r"}
     calls = []
 
     def counted(composites: np.ndarray) -> np.ndarray:
         calls.append(len(composites))
-        if len(calls) > 20:
+        if len(calls) == 8:  # in the third video
             raise KeyboardInterrupt
         return _score(composites)
 
+    def run(folder: Path, score=counted, **options):
+        options = {"identity": identity, "measure": measured} | options
+        return run_cells(effects, subjects, score, folder, **options)
+
     with pytest.raises(KeyboardInterrupt):
-        run_cells(effects, subjects, counted, tmp_path, identity=identity)
-    assert sorted(path.name for path in tmp_path.glob("*.csv")) == ["clean.csv", "contrast 1.csv"]
-    before = (tmp_path / "contrast 1.csv").stat().st_mtime_ns
-    scores, missing = run_cells(effects, subjects, _score, tmp_path, identity=identity)
-    assert (tmp_path / "contrast 1.csv").stat().st_mtime_ns == before
+        run(tmp_path / "a")
+    assert not list((tmp_path / "a").glob("*.csv"))  # cells appear whole
+    for name in (".contrast 3.jsonl", "properties.jsonl"):
+        with open(tmp_path / "a" / name, "a") as journal:
+            journal.write('{"video": ')  # half a line
+    first = len(calls)
+    ran = run(tmp_path / "a")
+    assert len(calls) - first == 12 - 7  # 4 videos under 3 effects, of which 7 were scored before
+    undisturbed = run(tmp_path / "b", _score)
+    assert len(ran.measured) == 4
+    assert ran.measured == undisturbed.measured
+    for name, scores in ran.scores.items():
+        assert scores.video.tolist() == undisturbed.scores[name].video.tolist()
+        assert scores.score.tolist() == undisturbed.scores[name].score.tolist()
+    before = len(calls)
+    run(tmp_path / "a")
+    assert len(calls) == before
+    run(tmp_path / "a", overwrite=True)
+    assert len(calls) == before + 12
+    with pytest.raises(ValueError, match="weights: w, not other"):
+        run(tmp_path / "a", identity=identity | {"weights": "other"})
+    run(tmp_path / "a", identity=identity | {"weights": "other"}, overwrite=True)
+
+
+def test_levels_become_figures(subjects, tmp_path):
+    effects = [one for one in perturbations() if one.kind in ("contrast", "pitch")]
+    ran = run_cells(effects, subjects, _score, tmp_path, identity={})
+    scores, missing = ran.scores, ran.missing
     assert list(scores) == ["clean", *(f"contrast {level}" for level in range(1, 6))]
     assert set(missing) == {"pitch -3 semitones", "pitch +3 semitones"}
-    with pytest.raises(ValueError, match="weights: w, not other"):
-        run_cells(effects, subjects, _score, tmp_path, identity=identity | {"weights": "other"})
     made = cells(effects, scores, PLAIN, _DRAWING)
     assert made[0].auc == 1.0
     assert made[0].auc_difference == 0
@@ -177,8 +207,8 @@ def test_a_failing_video_is_left_out_and_named(subjects, tmp_path, capsys):
         __getitem__ = staticmethod(windows)
 
     kept[1] = dataclasses.replace(broken, records=Damaged())
-    scores, _ = run_cells([], kept, _score, tmp_path, identity={})
-    assert len(set(scores["clean"].video)) == 7
+    ran = run_cells([], kept, _score, tmp_path, identity={})
+    assert len(set(ran.scores["clean"].video)) == 7
     assert "0_real/v2: record of 0_real/v2: damaged" in capsys.readouterr().err
 
 
@@ -238,12 +268,66 @@ def test_sharpness_of_a_constant_and_of_an_edge():
 
 
 def test_model_free_rows(subjects):
-    (sharpness,) = model_free(subjects, _DRAWING)
+    known = [measured(subject, subject.windows(CLEAN)) for subject in subjects]
+    (sharpness,) = model_free(known, _DRAWING)
     assert sharpness["name"] == "mouth sharpness"
     assert sharpness["auc"] == 1.0  # darker noise has smaller edges
-    assert model_free(subjects[:5], _DRAWING)[0]["auc"] is None  # one source of fakes
+    assert model_free(known[:3], _DRAWING)[0]["auc"] is None  # one source of fakes
     rows = [{"a": 1.0, "b": "x"}, {"a": 2.0, "b": "y"}]
     assert one_hot(rows).tolist() == [[1, 1, 0], [2, 0, 1]]
+
+
+@pytest.fixture(scope="module")
+def clips(film, tmp_path_factory) -> list[Clip]:
+    """Two clips of two seconds, in colours that change with every frame."""
+    folder, random = tmp_path_factory.mktemp("clips"), np.random.default_rng(0)
+    pictures = [
+        np.tile(colour, (64, 80, 1)).astype(np.uint8) for colour in random.integers(0, 256, (50, 1, 1, 3))
+    ]
+    sound = np.sin(np.arange(32000) / 9)
+    return [
+        Clip(f"{kind}/a", film(folder / f"{kind}.mp4", pictures, sound=sound), None, label, f"s{label}")
+        for label, kind in enumerate(("0_real", "1_fake"))
+    ]
+
+
+@pytest.mark.parametrize("name", ["clean", "noise 3", "compression 5", "shift +80 ms", "mp3 32 kbit per s"])
+def test_keeping_what_was_decoded_changes_nothing(clips, name):
+    effect = next(one for one in (CLEAN, *perturbations()) if one.name == name)
+    (subject, _) = clip_subjects(clips, "paper")
+    kept = subject.kept()
+    kept.windows(CLEAN)
+    for ours, theirs in zip(kept.windows(effect), subject.windows(effect), strict=True):
+        assert np.array_equal(ours.frames, theirs.frames)
+        assert np.array_equal(ours.mel, theirs.mel)
+
+
+def test_clips_have_to_be_those_of_the_records(clips):
+    subjects = clip_subjects(clips, "paper")
+
+    class Built(list):
+        """Records of these clips, as a build would hold them."""
+
+    def record(subject, window):
+        return encoding.encode(window, "compact", effort=0) | {
+            "video": subject.video,
+            "source": subject.source,
+            "generator": "",
+            "windows": "paper",
+            "label": subject.label,
+            "window": window.index,
+            "start_frame": window.start_frame,
+            "fps": window.fps,
+        }
+
+    records = Built(record(subject, window) for subject in subjects for window in subject.windows(CLEAN))
+    data = suite_data(records, "sum", clips)
+    assert [subject.video for subject in data.subjects] == ["0_real/a", "1_fake/a"]
+    records[0] = records[0] | {"start_frame": 1}
+    with pytest.raises(ValueError, match="other windows than the records hold"):
+        suite_data(records, "sum", clips)
+    with pytest.raises(ClipError, match="1_fake/a and 0 more videos of the data are not in --clips"):
+        suite_data(records, "sum", clips[:1])
 
 
 def test_names_of_cells_are_file_names():

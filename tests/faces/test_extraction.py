@@ -6,7 +6,7 @@ import pytest
 from lipfd_jax.faces.extraction import extract_face
 from lipfd_jax.faces.finders import Face
 from lipfd_jax.listing.clips import Clip, ClipError
-from lipfd_jax.preprocessing.extraction import extract
+from lipfd_jax.preprocessing.extraction import Change, extract
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,31 @@ def test_ten_windows_of_the_square(clip):
     assert [window.index for window in found.cut_windows] == list(range(10))
     assert {window.frames.shape for window in found.cut_windows} == {(5, 130, 130, 3)}
     assert found.warnings == ()
+
+
+def test_changes_are_made_before_anything_is_cut(clip):
+    plain = extract_face(clip, _at(100, 80)).cut_windows
+    shapes, heard = [], []
+
+    def inverted(picture):
+        shapes.append(picture.shape)
+        return 255 - picture
+
+    def silent(samples):
+        heard.append(len(samples))
+        return np.zeros_like(samples)
+
+    changes = Change(sound=silent), Change(frame=inverted), Change(crf=30)
+    quiet, bright, recoded = (extract_face(clip, _at(100, 80), change=c).cut_windows for c in changes)
+    assert set(shapes) == {(240, 320, 3)}
+    assert len(heard) == 1
+    for before, *after in zip(plain, quiet, bright, recoded, strict=True):
+        assert {window.start_frame for window in after} == {before.start_frame}
+        np.testing.assert_array_equal(after[0].frames, before.frames)
+        assert len(np.unique(after[0].mel.reshape(-1, 3), axis=0)) == 1
+        np.testing.assert_array_equal(after[1].frames, 255 - before.frames)
+        np.testing.assert_array_equal(after[2].mel, before.mel)
+        np.testing.assert_allclose(after[2].frames, before.frames, atol=6)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ import pytest
 
 from lipfd_jax.faces import footage
 from lipfd_jax.faces import scan as scanning
-from lipfd_jax.faces.footage import Wanted, read_windows
+from lipfd_jax.faces.footage import Wanted, kept_windows, read_windows
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.scan import scan
+from lipfd_jax.preprocessing.kept_frames import KeptFrames
 from lipfd_jax.preprocessing.video import read_frames
 
 
@@ -33,6 +34,23 @@ def test_windows_hold_the_frames_they_name(video, jump, monkeypatch):
     pictures = read_frames(video, range(300)).pictures
     for start, frames in found.items():
         np.testing.assert_array_equal(frames, [pictures[start + k] for k in range(5)])
+
+
+def test_kept_frames_give_the_same_windows(video):
+    seen = scan(video, None)
+    wanted = [Wanted(0, start, Square(4, 4, 40)) for start in (130, 3, 6)]
+
+    def darker():
+        shades = iter(range(2, 100))
+        return lambda picture: picture // next(shades)  # which one depends on the order
+
+    for most in (10**9, 10**5):
+        kept = KeptFrames(most)
+        for change in (None, darker, darker):
+            ours = list(kept_windows(kept, video, seen, wanted, change and change()))
+            theirs = list(read_windows(video, seen, wanted, change and change()))
+            assert [window for window, _ in ours] == [window for window, _ in theirs]
+            np.testing.assert_array_equal([f for _, f in ours], [f for _, f in theirs])
 
 
 def test_two_faces_of_one_window_are_cut_each(video):

@@ -1,0 +1,59 @@
+"""Videos encoded once more: H.264 at the rate factor given, same frames and times, worse at each level."""
+
+import av
+import numpy as np
+import pytest
+
+from lipfd_jax.preprocessing.recoding import recoded
+from lipfd_jax.preprocessing.video import read_frames
+
+CRFS = (30, 32, 35, 38, 40)
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    """Moving texture, stored without loss."""
+    path = tmp_path_factory.mktemp("recoded") / "a.mkv"
+    random = np.random.default_rng(0)
+    texture = random.integers(0, 256, (120, 200, 3)).astype(np.uint8).repeat(2, 0)
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 80, "bgr0"
+        for number in range(12):
+            picture = np.ascontiguousarray(texture[number : number + 80, number : number + 96])
+            output.mux(
+                stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="bgr0"))
+            )
+        output.mux(stream.encode(None))
+    return path
+
+
+def test_it_is_h264_with_the_same_frames_and_times(video):
+    with recoded(video, 30) as path:
+        with av.open(str(path)) as container:
+            assert [stream.codec_context.name for stream in container.streams] == ["h264"]
+            assert b"crf=30.0" in path.read_bytes()  # libx264 notes its settings in the stream
+        found = read_frames(path, range(12))
+        assert found.times == pytest.approx(read_frames(video, ()).times)
+        assert len(found.pictures) == 12
+    assert not path.exists()
+
+
+def test_error_grows_and_size_falls_with_the_level(video):
+    whole = read_frames(video, range(12)).pictures
+    errors, sizes = [], []
+    for crf in CRFS:
+        with recoded(video, crf) as path:
+            pictures = read_frames(path, range(12)).pictures
+            sizes.append(path.stat().st_size)
+        errors.append(float(np.mean([(pictures[n].astype(float) - whole[n]) ** 2 for n in whole])))
+    assert errors == sorted(set(errors))
+    assert sizes == sorted(set(sizes), reverse=True)
+
+
+def test_it_is_the_same_each_time(video):
+    found = []
+    for _ in range(2):
+        with recoded(video, 35) as path:
+            found.append(path.read_bytes())
+    assert found[0] == found[1]
