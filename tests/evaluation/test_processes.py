@@ -1,6 +1,5 @@
 """Two processes that share one evaluation, as people start it: the same scores as one process gives."""
 
-import json
 import os
 import pathlib
 import socket
@@ -8,6 +7,8 @@ import subprocess
 import sys
 
 import pytest
+
+from lipfd_jax.evaluation.scores import read_scores
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -61,7 +62,7 @@ def test_two_processes_share_the_work(checkpoint, composites, tmp_path):
     assert [code for _, code in found] == [0, 0], found
     assert "report:" in found[0][0]
     assert "report:" not in found[1][0]
-    alone = _start(checkpoint, composites, tmp_path / "alone", None, 0, "--suite=controls")
+    alone = _start(checkpoint, composites, tmp_path / "alone")
     alone.communicate(timeout=240)
     assert alone.returncode == 0
     rows = [(tmp_path / name / "scores.csv").read_text().splitlines() for name in ("shared", "alone")]
@@ -70,12 +71,13 @@ def test_two_processes_share_the_work(checkpoint, composites, tmp_path):
         assert ours[:2] + ours[3:] == theirs[:2] + theirs[3:]
         if ours[2] != "score":
             assert float(ours[2]) == pytest.approx(float(theirs[2]), abs=1e-5)
-    figures = [json.loads((tmp_path / name / "controls.json").read_text()) for name in ("shared", "alone")]
-    assert len(figures[0]["cells"]) > 5
-    for ours, theirs in zip(*(side["cells"] for side in figures), strict=True):
-        assert (ours["kind"], ours["videos"]) == (theirs["kind"], 6)
-        assert ours["auc"] == theirs["auc"]
-    assert figures[0]["model_free"] == figures[1]["model_free"]
+    plain, cells = read_scores(tmp_path / "alone" / "scores.csv"), tmp_path / "shared" / "controls"
+    assert len(list(cells.glob("*.csv"))) > 5
+    for cell in cells.glob("*.csv"):
+        assert sorted(read_scores(cell).path) == sorted(plain.path)
+    clean = read_scores(cells / "clean.csv")
+    clean = dict(zip(clean.path, clean.score, strict=True))
+    assert [clean[path] for path in plain.path] == pytest.approx(plain.score.tolist(), abs=1e-5)
 
 
 def test_what_the_first_process_refuses_stops_both(checkpoint, composites, tmp_path):
