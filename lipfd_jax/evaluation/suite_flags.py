@@ -40,7 +40,12 @@ def run(given: flags.FlagValues, checkpoint: str, source: RecordSource, options:
     if not given.suite:
         return
     data = suite_data(source, identity(source).sum, _clips(given) if given.clips else None)
-    detector = Detector.open(checkpoint, step=given.step, batch_size=options.batch_size)
+    detector = Detector.open(
+        checkpoint,
+        step=given.step,
+        batch_size=options.batch_size,
+        precision=options.precision,
+    )
     opened = open_model(checkpoint, step=given.step)
     for name in dict.fromkeys(given.suite):
         run_suite(

@@ -106,7 +106,8 @@ def run_suite(
     folder = Path(output) / name
     effects = perturbations() if name == "robustness" else [control.effect for control in controls()]
     decision = decide(calibration, threshold=threshold, pooling=pooling)
-    identity = {"weights": weights, "records": data.identity, "on": data.on}
+    precision = detector.metadata.model.dtype
+    identity = {"weights": weights, "records": data.identity, "on": data.on, "precision": precision}
     measure = measured if name == "controls" else None
     with contextlib.ExitStack() as held:
         by_first(lambda: held.enter_context(locked(folder, f"the {name} suite")))
