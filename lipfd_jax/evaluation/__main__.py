@@ -1,11 +1,14 @@
 """Computes all metrics from a scores file alone, without a model.
 
     lipfd metrics --scores=scores.csv [--compare=published.csv] [--output=DIR]
+    lipfd metrics --scores=fold1 --scores=fold2 --scores=fold3 --output=DIR
 
 A scores file is a CSV with a header and at least the columns path,label,score: path ends in CLASS/NAME_J.png
 (window J of video CLASS/NAME), label is 0 for real and 1 for fake, score is the probability of fake.
 Prints the metrics of windows and of videos (the mean of their windows, or as --pooling says) with intervals,
 per generator where the file names them, and the figures as the released validation script would print them.
+Several files, or folders of evaluations, are pooled: folds of a cross-validation give one figure, and suites
+that all folders hold one result.
 """
 
 import sys
@@ -15,7 +18,9 @@ from pathlib import Path
 from absl import app, flags
 
 from lipfd_jax.evaluation import figure_flags
-from lipfd_jax.evaluation.decision import decide
+from lipfd_jax.evaluation.bootstrap import Drawing
+from lipfd_jax.evaluation.decision import Decision, decide
+from lipfd_jax.evaluation.pooled import pool_suites, pooled_notes, read_pooled
 from lipfd_jax.evaluation.results import write_results
 from lipfd_jax.evaluation.scores import read_scores
 
@@ -27,13 +32,17 @@ def main(argv: Sequence[str]) -> int | None:
     given = flags.FLAGS
     other, output = given.compare, given.output
     try:
-        scores, others = read_scores(given.scores), read_scores(other) if other else None
+        decision = decide(threshold=given.threshold, pooling=figure_flags.pooling(given))
+        drawing = figure_flags.drawing(given)
+        scores, others = read_pooled(given.scores), read_scores(other) if other else None
+        notes = _notes(given.scores, output, decision, drawing)
+        print("".join(f"{name}: {text}\n" for name, text in notes.items()))
         write_results(
             scores,
             output,
-            notes={"Scores": Path(given.scores).name},
-            decision=decide(threshold=given.threshold, pooling=figure_flags.pooling(given)),
-            drawing=figure_flags.drawing(given),
+            notes=notes,
+            decision=decision,
+            drawing=drawing,
             others=others,
             others_name=Path(other).name if other else "",
         )
@@ -43,9 +52,25 @@ def main(argv: Sequence[str]) -> int | None:
     return None
 
 
+def _notes(places: Sequence[str], output: str | None, decision: Decision, drawing: Drawing) -> dict[str, str]:
+    """What the scores are of; suites of pooled folders are written on the way, for the report to find."""
+    if len(places) == 1:
+        return {"Scores": Path(places[0]).name}
+    notes = pooled_notes(places, decision)
+    if output and "weights" in notes:
+        pool_suites(places, output, weights=notes["weights"], decision=decision, drawing=drawing)
+    return notes
+
+
 def define_flags() -> None:
     """Defines the flags of this command."""
-    flags.DEFINE_string("scores", None, "Scores file to evaluate.", required=True)
+    flags.DEFINE_multi_string(
+        "scores",
+        None,
+        "Scores file to evaluate, or the folder of an evaluation. May be given several times: folds, in "
+        "which every video is tested once, are pooled.",
+        required=True,
+    )
     flags.DEFINE_string(
         "compare",
         None,

@@ -112,6 +112,11 @@ def read_properties(folder: Path) -> list[dict[str, Any]]:
     return sorted(_lines(folder / PROPERTIES), key=lambda row: row["video"])
 
 
+def read_identity(folder: Path) -> dict[str, Any]:
+    """What the cells in a suite's folder are of."""
+    return json.loads((folder / IDENTITY).read_text("utf-8"))
+
+
 def _lines(journal: Path) -> Iterator[dict[str, Any]]:
     if journal.exists():
         with open(journal, encoding="utf-8") as stream:

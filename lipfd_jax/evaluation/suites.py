@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from lipfd_jax import files
 from lipfd_jax.checkpoints.calibration import Calibration
@@ -28,6 +28,7 @@ from lipfd_jax.pages.rendering import Section
 from lipfd_jax.processes import by_first
 
 Name = Literal["robustness", "controls"]
+NAMES: tuple[Name, ...] = get_args(Name)
 VERSION = 1  # of the keys of NAME.json
 _SECTIONS = {"robustness": robustness_section, "controls": controls_section}
 _SUMMARIES = {"robustness": robustness_summary, "controls": lambda result: " ".join(conclusion(result))}
@@ -104,7 +105,7 @@ def run_suite(
       ValueError: the folder holds cells of another checkpoint or other data; no video can be scored.
     """
     folder = Path(output) / name
-    effects = perturbations() if name == "robustness" else [control.effect for control in controls()]
+    effects = suite_effects(name)
     decision = decide(calibration, threshold=threshold, pooling=pooling)
     precision = detector.metadata.model.dtype
     identity = {"weights": weights, "records": data.identity, "on": data.on, "precision": precision}
@@ -122,7 +123,7 @@ def run_suite(
         )
         if ran is None:
             return None
-        result = _result(name, effects, ran, decision, drawing) | identity
+        result = suite_result(name, ran, decision, drawing) | identity
         files.write_json(Path(output) / f"{name}.json", result)
     print(f"{name}: {_SUMMARIES[name](result)}")
     return result
@@ -145,10 +146,14 @@ def suite_lines(results: Mapping[str, dict[str, Any]]) -> dict[str, str]:
     return {name: _SUMMARIES[name](result) for name, result in results.items()}
 
 
-def _result(
-    name: Name, effects: Sequence[Effect], ran: Cells, decision: Decision, drawing: Drawing
-) -> dict[str, Any]:
-    made = cells(effects, ran.scores, decision, drawing)
+def suite_effects(name: Name) -> list[Effect]:
+    """The effects of a suite, in the order of its page."""
+    return perturbations() if name == "robustness" else [control.effect for control in controls()]
+
+
+def suite_result(name: Name, ran: Cells, decision: Decision, drawing: Drawing) -> dict[str, Any]:
+    """The figures of a finished suite: plain values, all but what it is of."""
+    made = cells(suite_effects(name), ran.scores, decision, drawing)
     free = {"model_free": model_free(ran.measured, drawing)} if name == "controls" else {}
     return {
         "version": VERSION,
