@@ -8,7 +8,7 @@ from lipfd_jax.detection.hearing import Heard
 from lipfd_jax.detection.result import Caution
 from lipfd_jax.detection.settings import Settings
 from lipfd_jax.detection.stretches import Agreement
-from lipfd_jax.detection.words import WARNINGS, number
+from lipfd_jax.detection.words import WARNINGS, clock, number
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.scan import Scan
 
@@ -19,6 +19,7 @@ SHORT_SECONDS = 2.0
 QUIET_SHARE = 0.005  # of 30 ms steps far below the loudest: speech has such between sounds, steady music none
 QUIET = 0.1  # of the loudness that a tenth of the sound exceeds
 OFFSET_SECONDS, OFFSET_CORRELATION, OFFSET_GAIN = 0.2, 0.3, 0.15
+CUT_OFF_SECONDS, CUT_OFF_SHARE = 1.0, 0.02  # missing at the end; both, to be said
 EMPTY_BAND = 1e-7  # of the strongest mel band's mean power
 EMPTY_FROM = 0.93  # of the bands; below that share being used, the sound is called narrow
 PADDED = 0.1  # of a square outside of the picture
@@ -45,6 +46,9 @@ def picture_cautions(scan: Scan, squares: Sequence[Square | None]) -> list[Cauti
         found.append(caution("compression", number(bits, 3)))
     if scan.corrupt:
         found.append(caution("corrupt", str(scan.corrupt)))
+    seconds = scan.end - float(scan.times[0])
+    if scan.promised and seconds < scan.promised - max(CUT_OFF_SECONDS, CUT_OFF_SHARE * scan.promised):
+        found.append(caution("cut_off", clock(seconds)))
     outside = [_outside(square, scan) for square in squares if square is not None]
     if outside and np.median(outside) > PADDED:
         found.append(caution("padded", f"{100 * float(np.median(outside)):.0f} %"))
@@ -113,3 +117,8 @@ def choice_cautions(settings: Settings, left_out: int, judged_seconds: float) ->
     if settings.crop == "none":
         found.append(caution("untested_crop", "--crop=none"))
     return found
+
+
+def checkpoint_cautions(windows: str) -> list[Caution]:
+    """Warnings about what the checkpoint was made with, by its windows mode."""
+    return [caution("released_windows", windows)] if windows == "released" else []

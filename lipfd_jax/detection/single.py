@@ -15,6 +15,7 @@ import numpy as np
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.detection import verdict
 from lipfd_jax.detection.batches import Predict
+from lipfd_jax.detection.cautions import checkpoint_cautions
 from lipfd_jax.detection.facts import file_facts, identity, sha256
 from lipfd_jax.detection.judge import Judgement, judge
 from lipfd_jax.detection.result import SCHEMA, Result
@@ -95,14 +96,15 @@ def detect(
         batch_size=model.batch_size,
         report=report,
     )
+    cautions = (*judged.cautions, *checkpoint_cautions(model.metadata.windows))
     found = verdict.combined([face.evidence for face in judged.faces], calibration)
     result = Result(
-        outcome=verdict.outcome(found, calibration, judged.cautions),
+        outcome=verdict.outcome(found, calibration, cautions),
         evidence=found,
         error_rates=verdict.error_rates(calibration),
         faces=judged.faces,
         not_judged=judged.not_judged,
-        cautions=judged.cautions,
+        cautions=cautions,
         notes=() if calibration else (UNCALIBRATED,),
         file=file_facts(video, sound, judged.scan, sums),
         checkpoint=checkpoint_facts(model),
@@ -124,7 +126,8 @@ def sums_of(video: Path, sound: Path | None) -> dict[str, str]:
         if path is None:
             continue
         if not path.is_file():
-            raise ClipError(f"{path}: no such file")
+            there = "no file, but a folder, a pipe or a device" if path.exists() else "no such file"
+            raise ClipError(f"{path}: {there}")
         try:
             sums[name] = sha256(path)
         except OSError as error:

@@ -134,8 +134,15 @@ WARNINGS = {
         "Where they are not cut like the training clips, scores mean nothing.",
         False,
     ),
-    "inputs": WarningText(
-        "{}.", "Scores are not comparable with those the calibration was fitted on.", False
+    "cut_off": WarningText(
+        "The file ends after {}, earlier than its header says.",
+        "What is missing was not judged.",
+        False,
+    ),
+    "released_windows": WarningText(
+        "The checkpoint was made with windows cut in the {} way; here they are cut in the paper way.",
+        "A window may begin a frame later than in the data its error rates were measured on.",
+        False,
     ),
 }
 SERIOUS_LIMIT = 2  # this many serious warnings make the outcome inconclusive

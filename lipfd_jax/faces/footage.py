@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from lipfd_jax.faces.framing import Square, cut
-from lipfd_jax.faces.scan import THREADED_PIXELS, Scan
+from lipfd_jax.faces.scan import Scan, thread
 from lipfd_jax.preprocessing.containers import Damage, decoded, opened
 from lipfd_jax.preprocessing.kept_frames import KeptFrames
 from lipfd_jax.preprocessing.video import FrameChange, check_picture, rgb, small, video_stream
@@ -113,8 +113,7 @@ class _Reader:
     def __init__(self, path: Path, container: av.container.InputContainer, scan: Scan):
         self.path, self.container, self.scan = path, container, scan
         self.stream = video_stream(path, container)
-        large = self.stream.width * self.stream.height >= THREADED_PIXELS
-        self.stream.thread_type = "AUTO" if large else "NONE"
+        thread(self.stream)
         self.number = -1  # of the frame given last
         self.reformatter = av.video.reformatter.VideoReformatter()
         self._frames = self._decoding()

@@ -1,6 +1,7 @@
 """One pass over a video, of any length, that finds its faces, its cuts and how the mouths move."""
 
 import bisect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from lipfd_jax.preprocessing.video import check_picture, rgb, video_stream
 
 SAMPLES_PER_SECOND = 5.0  # frames in which faces are looked for
 MAX_HOURS = 12.0
-THREADED_PIXELS = 600 * 400  # smaller pictures are decoded faster by one thread
+MOST_FRAMES = 3_000_000  # 12 hours at 60 a second are 2.6 million; their notes take up to a gigabyte
+_MOST_THREADS = 4  # of a decoder; each of them holds pictures
+_THREADED_PIXELS = 600 * 400
 _FALLBACK_RATE = 25  # frames per second where a file gives neither timestamps nor a rate
 _THUMBNAIL = (32, 18)  # width, height of the pictures that tell scenes apart
 _CUT_DIFFERENCE = 22.0  # mean difference of two of them, in 0..255, beyond which the scene has changed ...
@@ -54,6 +57,7 @@ class Scan:
     stamped: bool  # the file stamps its frames; without that they can't be sought, only counted
     bytes: int  # of the video stream
     thumbnails: tuple[Thumbnail, ...]  # evenly over the video, up to 96
+    promised: float | None = None  # seconds of the picture by the file's header, where it tells
     kept: tuple[av.VideoFrame, ...] = ()  # all frames as decoded, of a small video; else none
 
     @property
@@ -73,12 +77,12 @@ def scan(
       progress: called every second of video.
 
     Raises:
-      ClipError: nothing to decode, damage, over 12 hours, or pictures too large.
+      ClipError: nothing to decode, damage, over 12 hours or 3 million frames, or pictures too large.
     """
     damage = damage or Damage()
     with opened(path) as container:
         stream = video_stream(path, container)
-        stream.thread_type = "AUTO" if stream.width * stream.height >= THREADED_PIXELS else "NONE"
+        thread(stream)
         step = 1 / float(stream.guessed_rate or stream.average_rate or _FALLBACK_RATE)
         scanner, told = _Scanner(find, step), 0.0
         for packet in container.demux(stream):
@@ -89,14 +93,31 @@ def scan(
                 scanner.take(frame)
             if damage.places > places and not scanner.stamped:
                 scanner.damaged_here()
-            if scanner.seconds > MAX_HOURS * 3600:
-                raise ClipError(f"{path}: lasts over {MAX_HOURS:.0f} hours; cut it into shorter videos")
+            _check_length(path, scanner.seconds, len(scanner.times))
             if progress and scanner.seconds >= told + 1:
                 told = scanner.seconds
                 progress(told)
     if not scanner.times:
         raise ClipError(f"{path}: no video frames; cut off or empty")
-    return scanner.finished(damage)
+    return scanner.finished(damage, _promised(stream))
+
+
+def thread(stream: av.VideoStream) -> None:
+    """Has large pictures decoded by several threads; small ones are decoded faster by one."""
+    large = stream.width * stream.height >= _THREADED_PIXELS
+    stream.thread_type = "AUTO" if large else "NONE"
+    stream.thread_count = min(_MOST_THREADS, os.cpu_count() or 1)
+
+
+def _check_length(path: Path, seconds: float, frames: int) -> None:
+    if seconds > MAX_HOURS * 3600:
+        raise ClipError(f"{path}: lasts over {MAX_HOURS:.0f} hours; cut it into shorter videos")
+    if frames > MOST_FRAMES:
+        raise ClipError(f"{path}: over {MOST_FRAMES} frames; cut it into shorter videos")
+
+
+def _promised(stream: av.VideoStream) -> float | None:
+    return None if stream.duration is None else float(stream.duration * stream.time_base)
 
 
 class _Scanner:
@@ -155,8 +176,8 @@ class _Scanner:
         """Notes damage between the frames where nothing tells its time."""
         self._corrupt.append(max(len(self.times) - 1, 0))
 
-    def finished(self, damage: Damage) -> Scan:
-        """What was seen, and where it was damaged."""
+    def finished(self, damage: Damage, promised: float | None = None) -> Scan:
+        """What was seen, and where it was damaged; `promised`: seconds by the header."""
         self._close()
         times, stamped = np.asarray(self.times), self.stamped
         if len(times) > 1 and times[-1] <= times[0]:  # one time stamped on all
@@ -175,6 +196,7 @@ class _Scanner:
             stamped,
             self.bytes,
             tuple(self._shown),
+            promised,
             tuple(self._kept),
         )
 

@@ -107,7 +107,7 @@ def test_damage_is_refused_unless_told_otherwise(spoilt):
 
 @pytest.mark.parametrize("threaded", [0, 1 << 30])
 def test_damage_reaches_to_the_next_key_frame(spoilt, monkeypatch, threaded):
-    monkeypatch.setattr("lipfd_jax.faces.scan.THREADED_PIXELS", threaded)
+    monkeypatch.setattr("lipfd_jax.faces.scan._THREADED_PIXELS", threaded)
     found = scan(spoilt, None, damage=Damage("keep"))
     assert found.corrupt >= 1
     shown = found.times[found.spoilt]
