@@ -31,19 +31,15 @@ def test_published_scores(tmp_path, golden):
 def test_mistakes_are_one_line(tmp_path):
     file = tmp_path / "scores.csv"
     file.write_text("path,label,score\n0_real/1_0.png,0,oops\n")
-    for flags, message in (
-        ([f"--scores={file}"], "line 2, column score"),
-        ([f"--scores={tmp_path / 'none.csv'}"], "No such file"),
-    ):
-        done = _run(*flags)
-        assert done.returncode == 1
-        assert message in done.stderr
-        assert done.stderr.startswith("error: ")
-        assert len(done.stderr.splitlines()) == 1
+    done = _run(f"--scores={file}")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "line 2, column score" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
-def test_help_and_stray_arguments():
-    assert "--compare" in _run("--help").stdout
+def test_stray_arguments_show_how_to_call():
     stray = _run("scores.csv", "--scores=x")
     assert stray.returncode != 0
     assert "--scores=FILE" in stray.stderr + stray.stdout
+    assert "--compare" in stray.stderr + stray.stdout
