@@ -12,6 +12,7 @@ from lipfd_jax.evaluation.run import Options
 from lipfd_jax.evaluation.suites import run_suite, suite_data
 from lipfd_jax.listing.clips import Clip
 from lipfd_jax.listing.layouts import find
+from lipfd_jax.vocabulary import WINDOWS_PER_CLIP
 
 
 def define_flags() -> None:
@@ -43,7 +44,7 @@ def run(given: flags.FlagValues, checkpoint: str, source: RecordSource, options:
     detector = Detector.open(
         checkpoint,
         step=given.step,
-        batch_size=options.batch_size,
+        batch_size=_batch_size(options.batch_size),
         precision=options.precision,
     )
     opened = open_model(checkpoint, step=given.step)
@@ -60,6 +61,11 @@ def run(given: flags.FlagValues, checkpoint: str, source: RecordSource, options:
             drawing=options.drawing,
             overwrite=options.overwrite,
         )
+
+
+def _batch_size(most: int) -> int:
+    """The largest that a video's ten windows fill without rest, as each is scored by itself."""
+    return max(size for size in range(1, most + 1) if WINDOWS_PER_CLIP % size == 0)
 
 
 def _clips(given: flags.FlagValues) -> list[Clip]:

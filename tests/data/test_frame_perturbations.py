@@ -124,3 +124,29 @@ def test_unknown_names_and_levels_are_refused():
 def test_there_are_five_levels_of_each():
     tables = [value for name, value in vars(perturbations).items() if name.isupper() and name.endswith("S")]
     assert sum(isinstance(table, tuple) and len(table) == 5 for table in tables) == 7
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", ["saturation", "blur", "pixelation", "compression"])
+def test_a_constant_grey_picture_stays_as_it_is(name, level):
+    grey = np.full((2, 48, 56, 3), 128, np.uint8)
+    assert np.array_equal(_apply(name, level, grey), grey)
+
+
+def _edge(width: int, place: int) -> np.ndarray:
+    """Black up to a column, white from there on."""
+    frames = np.zeros((1, 20, width, 3), np.uint8)
+    frames[:, :, place:] = 255
+    return frames
+
+
+def test_an_edge_becomes_what_was_worked_out_by_hand():
+    # Kernel of 9 and sigma 1.5: column c gets the share of weights that lie on the white side.
+    weights = np.exp(-(np.arange(-4, 5) ** 2) / (2 * 1.5**2))
+    wanted = 255 * np.cumsum(weights / weights.sum())
+    np.testing.assert_allclose(_apply("blur", 2, _edge(60, 30))[0, 10, 26:35, 0], wanted, atol=1)
+    # By 5: every fifth column from 2 on is kept; between 27 (black) and 32 (white) five even steps lead up.
+    ramp = _apply("pixelation", 4, _edge(60, 30))[0, 10, 27:33, 0]
+    np.testing.assert_allclose(ramp, [0, 51, 102, 153, 204, 255], atol=1)
+    assert np.unique(_apply("contrast", 1, _edge(60, 30))).tolist() == [0, 216]  # 0.85 * 255 = 216.75
+    assert np.array_equal(_apply("saturation", 5, _edge(60, 30)), _edge(60, 30))  # no colour to lose
