@@ -10,6 +10,7 @@ from absl import logging as absl_logging
 
 from lipfd_jax import precision
 from lipfd_jax.data.sources import open_source
+from lipfd_jax.detector import Detector
 from lipfd_jax.evaluation import figure_flags, suite_flags
 from lipfd_jax.evaluation.calibrate import calibrate
 from lipfd_jax.evaluation.fitting import Fit
@@ -71,7 +72,14 @@ def _run(given: flags.FlagValues, options: Options) -> None:
         calibrate(checkpoints[0].path, source, given.output, step=given.step, fit=fit, options=options)
     else:
         source = open_data(data[0].path)
-        suite_flags.run(given, checkpoints[0].path, source, options)
+        if given.suite:
+            detector = Detector.open(
+                checkpoints[0].path,
+                step=given.step,
+                batch_size=suite_flags.batch_size(options.batch_size),
+                precision=options.precision,
+            )
+            suite_flags.run(given, checkpoints[0].path, detector, source, options)
         evaluate(checkpoints[0].path, source, given.output, step=given.step, options=options)
 
 

@@ -7,9 +7,8 @@ from absl import flags
 from lipfd_jax.checkpoints.store import open_model
 from lipfd_jax.data.identity import identity
 from lipfd_jax.data.sources import RecordSource
-from lipfd_jax.detector import Detector
 from lipfd_jax.evaluation.run import Options
-from lipfd_jax.evaluation.suites import run_suite, suite_data
+from lipfd_jax.evaluation.suites import Scorer, run_suite, suite_data
 from lipfd_jax.listing.clips import Clip
 from lipfd_jax.listing.layouts import find
 from lipfd_jax.vocabulary import WINDOWS_PER_CLIP
@@ -33,25 +32,19 @@ def define_flags() -> None:
     flags.DEFINE_string("clips_csv", None, "The CSV that describes --clips, inside that folder.")
 
 
-def run(given: flags.FlagValues, checkpoint: str, source: RecordSource, options: Options) -> None:
-    """Runs the suites that were asked for on the videos of the data, if any.
+def run(
+    given: flags.FlagValues, checkpoint: str, scorer: Scorer, source: RecordSource, options: Options
+) -> None:
+    """Runs the suites that were asked for on the videos of the data; `scorer` is the opened checkpoint.
 
     Raises ValueError, CheckpointError and OSError as `run_suite` does.
     """
-    if not given.suite:
-        return
     data = suite_data(source, identity(source).sum, _clips(given) if given.clips else None)
-    detector = Detector.open(
-        checkpoint,
-        step=given.step,
-        batch_size=_batch_size(options.batch_size),
-        precision=options.precision,
-    )
     opened = open_model(checkpoint, step=given.step)
     for name in dict.fromkeys(given.suite):
         run_suite(
             name,
-            detector,
+            scorer,
             data,
             given.output,
             weights=opened.fingerprint,
@@ -63,7 +56,7 @@ def run(given: flags.FlagValues, checkpoint: str, source: RecordSource, options:
         )
 
 
-def _batch_size(most: int) -> int:
+def batch_size(most: int) -> int:
     """The largest that a video's ten windows fill without rest, as each is scored by itself."""
     return max(size for size in range(1, most + 1) if WINDOWS_PER_CLIP % size == 0)
 

@@ -6,12 +6,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
+
+import numpy as np
 
 from lipfd_jax import files
 from lipfd_jax.checkpoints.calibration import Calibration
+from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.data.sources import RecordSource, built_crop, windows_mode
-from lipfd_jax.detector import Detector
 from lipfd_jax.evaluation.bootstrap import DRAWING, Drawing
 from lipfd_jax.evaluation.controls import conclusion, controls, controls_section
 from lipfd_jax.evaluation.decision import Decision, decide
@@ -32,6 +34,15 @@ NAMES: tuple[Name, ...] = get_args(Name)
 VERSION = 1  # of the keys of NAME.json
 _SECTIONS = {"robustness": robustness_section, "controls": controls_section}
 _SUMMARIES = {"robustness": robustness_summary, "controls": lambda result: " ".join(conclusion(result))}
+
+
+class Scorer(Protocol):
+    """An opened checkpoint, as `lipfd_jax.Detector` is."""
+
+    metadata: Metadata
+
+    def score(self, composites: np.ndarray) -> np.ndarray:
+        """Probabilities of a fake, (B,), of composites (B, 1000, 2500, 3) uint8."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,7 @@ def _check_same(subject: Subject, stored: Subject) -> None:
 
 def run_suite(
     name: Name,
-    detector: Detector,
+    scorer: Scorer,
     data: SuiteData,
     output: str | os.PathLike,
     *,
@@ -107,7 +118,7 @@ def run_suite(
     folder = Path(output) / name
     effects = suite_effects(name)
     decision = decide(calibration, threshold=threshold, pooling=pooling)
-    precision = detector.metadata.model.dtype
+    precision = scorer.metadata.model.dtype
     identity = {"weights": weights, "records": data.identity, "on": data.on, "precision": precision}
     measure = measured if name == "controls" else None
     with contextlib.ExitStack() as held:
@@ -115,7 +126,7 @@ def run_suite(
         ran = run_cells(
             effects,
             data.subjects,
-            detector.score,
+            scorer.score,
             folder,
             identity=identity,
             measure=measure,
