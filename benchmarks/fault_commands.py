@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 import numpy as np
+from absl import logging
 from flax import traverse_util
 
 SETTINGS = (
@@ -60,6 +61,7 @@ def _convert(folder: pathlib.Path) -> None:
     from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert
     from lipfd_jax.models.lipfd import ModelConfig
 
+    logging.set_verbosity(logging.FATAL)  # as the command does
     inputs = dataclasses.replace(RELEASED_MODEL.inputs, picture_size=280)
     tiny = ModelConfig("vit_tiny", "resnet_tiny", inputs)
     if (folder / "weights").exists():

@@ -144,7 +144,7 @@ def disturbed(
     bench.arm(fault, wait, 1 if fault.startswith("SIG") else last)
     ended = bench.run(call, "first")
     bench.disarm()
-    crashed = ", in a traceback" * ("Traceback (most recent call last)" in ended.said)
+    crashed = ", in a traceback" * _crashed(ended.said)
     return f"{fault} {last} times after {wait}, exit code {ended.code}{crashed}"
 
 
@@ -157,7 +157,7 @@ def judged(bench: Bench, command: Command, work: pathlib.Path, expected: str, do
     text = again.said + looked.said
     if again.code == -signal.SIGALRM:
         return "hung"
-    if "Traceback (most recent call last)" in again.said:
+    if _crashed(again.said):
         return "a traceback"
     if again.code == 0 and looked.code == 0 and result.read_text() == expected:
         return "undisturbed result"
@@ -167,6 +167,12 @@ def judged(bench: Bench, command: Command, work: pathlib.Path, expected: str, do
     if again.code == 0 and looked.code == 0 and not names:
         return "another result"
     return "an error that names the file" if str(work) in text else "an error without the file's name"
+
+
+def _crashed(said: str) -> bool:
+    """Whether a traceback has the last word; libraries log some before the error that we give."""
+    _, found, rest = said.rpartition("Traceback (most recent call last)")
+    return bool(found) and "\nerror: " not in rest
 
 
 def _names(text: str, path: pathlib.Path, work: pathlib.Path) -> bool:

@@ -47,6 +47,8 @@ def build(
     """
     place, root = pathlib.Path(manual_dir), pathlib.Path(data_dir)
     folder = root / Builder.name / settings.name / str(Builder.VERSION)
+    if set(str(root)) & set("*?["):
+        raise BuildError(f"--data_dir={root}: TFDS takes *, ? and [ for patterns; name a folder without them")
     replacement.recover(folder, root)
     make = functools.partial(
         _made,
@@ -64,6 +66,7 @@ def build(
         if builder.is_prepared():
             _refuse_other(builder, folder, file_format)
             _refuse_other_inputs(builder, folder, place)
+            _refuse_damaged(report.damaged_shards(folder, sums=False))
             print(f"{folder} is already built; --overwrite builds it again")
             return builder
         make(builder)
@@ -137,6 +140,11 @@ def _refuse_other_inputs(builder: Builder, folder: pathlib.Path, place: pathlib.
         origin.refuse_other(noted, place, builder.settings, builder.parts_root)
 
 
+def _refuse_damaged(lines: list[str]) -> None:
+    if lines:
+        raise BuildError("\n".join(["damaged shards, build again with --overwrite:", *lines]))
+
+
 def verify(data_dir: str, settings: Settings) -> None:
     """Compares the shards of a finished build with the sums noted when they were written.
 
@@ -144,9 +152,7 @@ def verify(data_dir: str, settings: Settings) -> None:
       BuildError: one is missing or changed.
     """
     folder = pathlib.Path(data_dir) / Builder.name / settings.name / str(Builder.VERSION)
-    damaged = report.damaged_shards(folder)
-    if damaged:
-        raise BuildError("\n".join(["damaged shards, build again with --overwrite:", *damaged]))
+    _refuse_damaged(report.damaged_shards(folder))
     print(f"{folder}: all {len(report.read(folder)['shards'])} shards are as they were built")
 
 

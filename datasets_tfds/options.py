@@ -24,7 +24,9 @@ def define() -> None:
     names = [settings.name for settings in named_settings()]
     flags.DEFINE_string("manual_dir", None, "folder or archive with the data")
     flags.DEFINE_enum("config", names[0], names, "LAYOUT[-ENCODING][-WINDOWS]")
-    flags.DEFINE_integer("workers", None, "processes; default one per core, 0 for none", lower_bound=0)
+    flags.DEFINE_integer(
+        "workers", None, "processes; default one per core, 0 for none", lower_bound=0, upper_bound=1024
+    )
     flags.DEFINE_integer("effort", None, "compact encoding: 0 (fast, default) to 6 (smallest records)")
     flags.DEFINE_bool("held_out", None, "keep the official validation sources out of training")
     flags.DEFINE_list("fractions", None, "shares of train, validation and test, such as 0.8,0.1,0.1")

@@ -99,11 +99,19 @@ def read(path: str) -> dict[str, str]:
     """Reads {video: split} from a CSV with the columns video and split (others are ignored).
 
     Raises:
-      ValueError: no such columns, an unknown split or a video that occurs twice.
+      ValueError: no CSV, no such columns, an unknown split or a video that occurs twice.
+      OSError: the file can't be read.
     """
+    try:
+        return _read(path)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: can't be read as CSV in UTF-8: {error}") from error
+
+
+def _read(path: str) -> dict[str, str]:
     splits: dict[str, str] = {}
     with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
+        reader = csv.DictReader(file, restval="")
         if not {"video", "split"} <= set(reader.fieldnames or ()):
             raise ValueError(f"{path}: columns {reader.fieldnames}, expected {','.join(COLUMNS)}")
         for row in reader:

@@ -60,7 +60,9 @@ def define_flags() -> None:
     )
     flags.DEFINE_enum("links", "refuse", LINKS, "whether links may lead out of a folder of your own")
     flags.DEFINE_enum("damaged", "refuse", DAMAGED, "clips of which a decoder reports damage")
-    flags.DEFINE_integer("workers", os.cpu_count(), "processes; 0 works in this one", lower_bound=0)
+    flags.DEFINE_integer(
+        "workers", os.cpu_count(), "processes; 0 works in this one", lower_bound=0, upper_bound=1024
+    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
@@ -41,6 +41,10 @@ def each_clip(
     `function` and its results must be picklable. In scripts, call it below `if __name__ == "__main__":`, as
     always with processes.
     """
+    if isinstance(clips, Sized):
+        if not len(clips):
+            return
+        workers = min(workers, len(clips))  # all of them start at once
     if workers < 1:
         for module in _PRELOADED:  # whose memory is no clip's
             importlib.import_module(module)

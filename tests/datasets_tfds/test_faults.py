@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from datasets_tfds import build, finished_videos, origin, replacement, report, shards
+from datasets_tfds import build, finished_videos, origin, replacement, report, shards, splits
 from datasets_tfds.avlips.make_dummy_data import (
     FOLDER,
     chirp,
@@ -23,6 +23,8 @@ from datasets_tfds.avlips.make_dummy_data import (
 from datasets_tfds.errors import BuildError
 from datasets_tfds.settings import Settings, changed
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.preprocessing import memory
+from lipfd_jax.preprocessing.attempt import MachineError
 
 
 def _build(data_dir, *, manual_dir=FOLDER, config="avlips", overwrite=False, **changes):
@@ -61,8 +63,9 @@ FAULTS = [
 )
 def test_trouble_of_the_machine_loses_no_clip(tmp_path, monkeypatch, module, name, error):
     with monkeypatch.context() as patch:
+        patch.setattr(memory, "available", lambda: 100 << 20)
         patch.setattr(module, name, _failing_after(3, error, getattr(module, name)))
-        with pytest.raises(type(error)):
+        with pytest.raises(MachineError if isinstance(error, MemoryError) else type(error)):
             _build(tmp_path)
     builder = _build(tmp_path)
     assert _records(builder) == 64
@@ -257,3 +260,36 @@ def test_names_that_records_can_not_hold_are_refused_and_printed_harmlessly(tmp_
     builder = _build(tmp_path / "out", manual_dir=data, config="folder")
     assert [p["name"] for p in report.read(builder.data_path)["problems"]] == ["a.mp4", "b.mp4", "c .mp4"]
     assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\xff\xfe\x00", "CSV in UTF-8"),
+        (b"video,split\n" + b"x" * 200_000 + b",train\n", "CSV in UTF-8"),
+        (b"video,split\n0_real/a\n", "split ''"),
+    ],
+)
+def test_files_of_splits_that_are_none_are_named(tmp_path, content, reason):
+    (tmp_path / "s.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"s\.csv.*{reason}"):
+        splits.read(str(tmp_path / "s.csv"))
+
+
+def test_folders_that_tfds_takes_for_patterns_are_refused_before_anything_is_built(tmp_path):
+    with pytest.raises(BuildError, match="name a folder without them"):
+        _build(tmp_path / "a[1]")
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("change", ["missing", "cut off"])
+def test_a_finished_build_without_all_its_shards_is_not_called_finished(built, tmp_path, change):
+    shutil.copytree(built, tmp_path / "records")
+    [shard, *_] = (tmp_path / "records").rglob("*-test.array_record*")
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:100])
+    if change == "missing":
+        shard.unlink()
+    reason = "missing" if change == "missing" else f"100 bytes, {len(whole)} were built"
+    with pytest.raises(BuildError, match=rf"test\.array_record.*: {reason}"):
+        _build(tmp_path / "records", held_out=False)

@@ -164,3 +164,15 @@ def test_without_processes_a_clip_has_its_share_of_memory_too(tmp_path):
     assert (first.result, third.result) == (1 << 20, 1 << 20)
     assert second.problem == f"{tmp_path}/1.mp4: takes more than 600 MB of memory"
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+def test_no_more_processes_than_clips_are_started(tmp_path, monkeypatch):
+    asked = []
+    pool = workers._pool
+    monkeypatch.setattr(workers, "_pool", lambda count: asked.append(count) or pool(count))
+    assert list(workers.each_clip(repr, [], workers=1000)) == []
+    clip = Clip("0_real/a", tmp_path / "a.mp4", None, 0, "a")
+    clip.path.touch()
+    [outcome] = workers.each_clip(repr, [clip], workers=1000)
+    assert "0_real/a" in outcome.result
+    assert asked == [1]
