@@ -1,7 +1,6 @@
 """One pass over a video, of any length, that finds its faces, its cuts and how the mouths move."""
 
 import bisect
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ from lipfd_jax.preprocessing.video import check_picture, rgb, video_stream
 SAMPLES_PER_SECOND = 5.0  # frames in which faces are looked for
 MAX_HOURS = 12.0
 MOST_FRAMES = 3_000_000  # 12 hours at 60 a second are 2.6 million; their notes take up to a gigabyte
-_MOST_THREADS = 4  # of a decoder; each of them holds pictures
 _THREADED_PIXELS = 600 * 400
 _FALLBACK_RATE = 25  # frames per second where a file gives neither timestamps nor a rate
 _THUMBNAIL = (32, 18)  # width, height of the pictures that tell scenes apart
@@ -106,7 +104,6 @@ def thread(stream: av.VideoStream) -> None:
     """Has large pictures decoded by several threads; small ones are decoded faster by one."""
     large = stream.width * stream.height >= _THREADED_PIXELS
     stream.thread_type = "AUTO" if large else "NONE"
-    stream.thread_count = min(_MOST_THREADS, os.cpu_count() or 1)
 
 
 def _check_length(path: Path, seconds: float, frames: int) -> None:
