@@ -37,6 +37,7 @@ def main(argv: list[str]) -> None:
     from lipfd_jax.detection.run import detect_all, exit_code, videos_in
     from lipfd_jax.detection.settings import Settings
     from lipfd_jax.detector import Detector
+    from lipfd_jax.exhaustion import one_line
 
     try:
         settings = Settings(given.crop, given.windows, given.refined, given.stride)
@@ -46,11 +47,12 @@ def main(argv: list[str]) -> None:
         detector = Detector.open(
             given.checkpoint, step=given.step, batch_size=given.batch_size, precision=given.precision
         )
-        print(_expectation(detector, videos, settings), flush=True)
         sound = Path(given.sound) if given.sound else None
-        lines = detect_all(
-            detector, videos, Path(given.output), sound=sound, settings=settings, table=given.csv
-        )
+        with one_line("try a smaller --batch_size"):
+            print(_expectation(detector, videos, settings), flush=True)
+            lines = detect_all(
+                detector, videos, Path(given.output), sound=sound, settings=settings, table=given.csv
+            )
     except (ValueError, OSError) as error:  # ours name the file and what to do
         sys.exit(f"error: {error}")
     for line in lines:

@@ -18,6 +18,7 @@ from lipfd_jax.evaluation.grid import Named, evaluate_grid
 from lipfd_jax.evaluation.grid_table import write_grid
 from lipfd_jax.evaluation.pooling import MEAN
 from lipfd_jax.evaluation.run import Options, evaluate
+from lipfd_jax.exhaustion import one_line
 from lipfd_jax.exporting.engines import ENGINES
 from lipfd_jax.kernels.choice import SETTINGS
 from lipfd_jax.processes import initialise
@@ -47,7 +48,8 @@ def main(argv: list[str]) -> None:
             precision=given.precision,
             engine=given.engine,
         )
-        _run(given, options)
+        with one_line("try a smaller --batch_size"):
+            _run(given, options)
     except (ValueError, OSError) as error:  # ours name the file and what to do
         sys.exit(f"error: {error}")
 

@@ -5,6 +5,7 @@ import sys
 import jax
 from absl import app, flags, logging
 
+from lipfd_jax.exhaustion import one_line
 from lipfd_jax.exporting.package import FORMATS
 from lipfd_jax.exporting.write import export
 
@@ -17,14 +18,15 @@ def main(argv: list[str]) -> None:
     jax.config.update("jax_platforms", "cpu")  # nothing is computed; the program is for all platforms
     given = flags.FLAGS
     try:
-        made = export(
-            argv[1],
-            argv[2],
-            format=given.format,
-            source=given.inputs,
-            step=given.step,
-            overwrite=given.overwrite,
-        )
+        with one_line("end what else is running"):
+            made = export(
+                argv[1],
+                argv[2],
+                format=given.format,
+                source=given.inputs,
+                step=given.step,
+                overwrite=given.overwrite,
+            )
     except (ValueError, OSError, NotImplementedError) as error:  # ours name the file and what to do
         sys.exit(f"error: {error}")
     model = made.metadata.model

@@ -26,8 +26,8 @@ def main(argv: list[str]) -> None:
                 processes=given.processes,
                 progress=bar.update,
             )
-        except FileExistsError as error:
-            raise SystemExit(str(error)) from error
+        except OSError as error:
+            raise SystemExit(f"error: {error}") from error
     print(f"{given.identities * given.clips_per_identity} real clips and as many forgeries in {output}")
 
 

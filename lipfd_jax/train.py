@@ -11,6 +11,7 @@ from absl import logging as absl_logging
 
 from lipfd_jax.checkpoints.pretrained import settings_for
 from lipfd_jax.data.corrupt import CorruptRecord
+from lipfd_jax.exhaustion import one_line
 from lipfd_jax.experiments import flag as experiment_flag
 from lipfd_jax.kernels.choice import SETTINGS
 from lipfd_jax.processes import initialise
@@ -37,13 +38,14 @@ def main(argv: list[str]) -> None:
         jax.config.update("jax_compilation_cache_dir", given.compilation_cache)
     try:
         experiment = Experiment.from_dict(given.config.to_dict() | settings_for(given["from"].value))
-        result = train(
-            experiment,
-            given.workdir,
-            stop=Preemption(),
-            profile_steps=given.profile,
-            kernels=given.kernels,
-        )
+        with one_line("try a smaller batch_size or a larger accumulate; the same command goes on"):
+            result = train(
+                experiment,
+                given.workdir,
+                stop=Preemption(),
+                profile_steps=given.profile,
+                kernels=given.kernels,
+            )
     except Diverged as error:
         logger.error("%s", error)
         sys.exit(DIVERGED)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 import os
 from typing import Any, Protocol
 
@@ -12,6 +13,8 @@ from natsort import natsort_keygen
 from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.listing.composites import composites, noted_windows
 from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES, parse_picture_name
+
+logger = logging.getLogger(__name__)
 
 
 class RecordSource(Protocol):
@@ -98,7 +101,7 @@ class Records:
         if split.split("[")[0] not in builder.info.splits:
             raise ValueError(f"{folder}: no split {split!r}; there are {', '.join(builder.info.splits)}")
         parts = tuple((p.filename, p.skip, p.take) for p in builder.info.splits[split].file_instructions)
-        if not parts:
+        if not parts or builder.info.splits[split].num_examples < 1:
             raise ValueError(f"{folder}: split {split!r} is empty")
         pictures = [n for n, f in builder.info.features.items() if isinstance(f, tfds.features.Image)]
         records = builder.as_data_source(split, decoders={n: tfds.decode.SkipDecoding() for n in pictures})
@@ -133,7 +136,11 @@ class PictureFolder:
 
     def __init__(self, folder: str | os.PathLike):
         self.folder = epath.Path(folder)
-        found = (path for video in composites(self.folder, "follow").clips for path in video.files)
+        listing = composites(self.folder, "follow")
+        if listing.problems:
+            count, (name, reason) = len(listing.problems), listing.problems[0]
+            logger.warning("%s: %d files are left out, the first is %s: %s", folder, count, name, reason)
+        found = (path for video in listing.clips for path in video.files)
         self.pictures = sorted(found, key=natsort_keygen(lambda p: (p.parent.name, p.name)))
         if not self.pictures:
             raise FileNotFoundError(f"{folder}: no pictures named NAME_J.png in 0_real or 1_fake")

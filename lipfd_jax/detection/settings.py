@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 from lipfd_jax.detection.choice import Budget
 
 Crop = Literal["auto", "none"]
+_SHORTEST_STRIDE = 0.01  # seconds; frames are further apart
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,9 @@ class Settings:
             raise ValueError(f"crop={self.crop!r}: expected {' or '.join(get_args(Crop))}")
         if self.windows < 1 or self.refined < 0:
             raise ValueError(f"windows={self.windows}, refined={self.refined}: expected 1 or more, 0 or more")
-        if not 0 <= self.stride <= 3600:
-            raise ValueError(f"stride={self.stride}: expected seconds, or 0 for a bounded number of windows")
+        if self.stride != 0 and not _SHORTEST_STRIDE <= self.stride <= 3600:
+            expected = f"{_SHORTEST_STRIDE} to 3600 seconds, or 0 for a bounded number of windows"
+            raise ValueError(f"stride={self.stride}: expected {expected}")
 
     @property
     def budget(self) -> Budget:

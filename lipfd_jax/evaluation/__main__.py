@@ -35,6 +35,8 @@ def main(argv: Sequence[str]) -> int | None:
         decision = decide(threshold=given.threshold, pooling=figure_flags.pooling(given))
         drawing = figure_flags.drawing(given)
         scores, others = read_pooled(given.scores), read_scores(other) if other else None
+        if not len(scores):
+            raise ValueError(f"{', '.join(given.scores)}: no scores in there")
         notes = _notes(given.scores, output, decision, drawing)
         print("".join(f"{name}: {text}\n" for name, text in notes.items()))
         write_results(

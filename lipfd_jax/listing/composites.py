@@ -1,6 +1,7 @@
 """Finished composites in a folder, CLASS/NAME_J.png: those released for validation, or our own."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 from natsort import natsort_keygen
@@ -16,8 +17,8 @@ def composites(folder: Path, links: Links = "refuse") -> Listing:
     """The videos whose composites lie in a folder, the windows of a video together.
 
     The folder may also be an `epath.Path`, of a bucket for instance.
-    Files of another name, links that lead out of the folder (unless they are followed) and names that
-    records can't hold are listed as problems.
+    Files of another name, what is no file, links that lead out of the folder (unless they are followed) and
+    names that records can't hold are listed as problems.
     """
     videos: dict[str, Composites] = {}
     problems = []
@@ -28,6 +29,8 @@ def composites(folder: Path, links: Links = "refuse") -> Listing:
             reason = "expected NAME_J.png" if named is None else objection(named.name)
             if not reason and links == "refuse" and folders.leaves(path, folder):
                 reason = "expected NAME_J.png inside the folder; for links of your own, give --links=follow"
+            if not reason and "://" not in str(folder) and not os.path.isfile(path):
+                reason = "no regular file"  # reading a pipe would never end
             if reason:
                 problems.append((f"{name}/{printable(path.name)}", reason))
                 continue

@@ -6,6 +6,7 @@ they were before enlarging, as lossless WebP: the composite is rebuilt bit for b
 """
 
 import io
+import struct
 from collections.abc import Mapping
 from typing import Literal, get_args
 
@@ -106,11 +107,18 @@ def _whole(fields: Mapping[str, bytes]) -> np.ndarray:
 
 
 def _check_png(data: bytes) -> None:
-    """Raises ValueError for pictures that OpenCV turns into colour ones without a word: grey, 16 bit."""
+    """Raises ValueError for what is no 8-bit RGB of the right size, of which only the head is looked at.
+
+    OpenCV turns grey and 16-bit pictures into colour ones without a word, and takes gigabytes for large ones.
+    """
     depth, kind = (data[24], data[25]) if data.startswith(_PNG) and len(data) > 25 else (0, 0)
     if (depth, kind) not in ((8, 2), (8, 6)):
         found = f"{depth} bits and colour type {kind}" if depth else "no PNG"
         raise ValueError(f"composite: expected a PNG in 8-bit RGB (colour type 2), got {found}")
+    width, height = struct.unpack(">II", data[16:24])
+    if (height, width) != COMPOSITE_SHAPE[:2]:
+        expected = f"{COMPOSITE_SHAPE[1]}x{COMPOSITE_SHAPE[0]}"
+        raise ValueError(f"composite of {width}x{height} pixels, expected {expected}")
 
 
 def _decoded(fields: Mapping[str, bytes], name: str) -> np.ndarray:

@@ -120,18 +120,19 @@ def _finished(output: Path, windows: WindowsMode) -> dict[str, dict]:
     for line in journal.read_text(encoding="utf-8").splitlines() if journal.exists() else ():
         try:
             entry = json.loads(line)
-        except json.JSONDecodeError:
-            continue  # an empty line, or one that a kill broke off
-        if entry["windows"] != windows:
-            raise ClipError(
-                f"{output}: holds {entry['windows']} windows; use another folder for {windows} ones"
-            )
-        entries[entry["video"]] = entry
+            video, held, _ = entry["video"], entry["windows"], int(entry["pictures"])
+        except (ValueError, TypeError, KeyError):
+            continue  # an empty or damaged line, or one that a kill broke off: its clip is built again
+        if held != windows:
+            raise ClipError(f"{output}: holds {held} windows; use another folder for {windows} ones")
+        entries[video] = entry
     return {video: entry for video, entry in entries.items() if _whole(output, entry)}
 
 
 def _whole(output: Path, entry: dict) -> bool:
-    return all((output / picture_name(entry["video"], index)).is_file() for index in range(entry["pictures"]))
+    """Whether the pictures are there; a power cut can leave names without content."""
+    pictures = (output / picture_name(entry["video"], index) for index in range(entry["pictures"]))
+    return all(picture.is_file() and picture.stat().st_size for picture in pictures)
 
 
 def _broken_off(journal: Path) -> bool:

@@ -1,5 +1,6 @@
 """Opening data: a folder of composites, a TFDS build, and what is wrong with the rest."""
 
+import os
 import shutil
 
 import numpy as np
@@ -100,6 +101,8 @@ def test_a_part_of_a_split_can_be_opened(built):
 def test_an_empty_part_of_a_split_is_refused(built):
     with pytest.raises(ValueError, match=r"split 'test\[:0\]' is empty"):
         open_source(str(built), split="test[:0]")
+    with pytest.raises(ValueError, match=r"split 'test\[50%:10%\]' is empty"):
+        open_source(str(built), split="test[50%:10%]")
 
 
 def test_a_folder_without_a_build_is_named(tmp_path):
@@ -141,3 +144,10 @@ def test_a_damaged_shard_is_named(built, tmp_path):
     source = open_source(str(tmp_path), split="train")
     with pytest.raises(CorruptRecord, match=r"record \d+ of split 'train' can't be read.*builds again"):
         [source[index] for index in range(len(source))]
+
+
+def test_what_is_no_file_is_left_out_and_said(pictures, caplog):
+    os.mkfifo(pictures / "0_real/1_0.png")  # reading it would never end
+    (pictures / "1_fake/folder_0.png").mkdir()
+    assert len(PictureFolder(pictures)) == 3
+    assert "5 files are left out, the first is 0_real/1_0.png: no regular file" in caplog.text

@@ -36,6 +36,8 @@ def test_mistakes_are_one_line(tmp_path):
     assert done.stderr.startswith("error: ")
     assert "line 2, column score" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+    file.write_text("path,label,score\n")
+    assert "no scores in there" in _run(f"--scores={file}").stderr
 
 
 def test_stray_arguments_show_how_to_call():

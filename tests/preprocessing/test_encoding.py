@@ -1,5 +1,7 @@
 """Windows as bytes: lossless ones give the composite back bit for bit, whatever the size; damage is named."""
 
+import struct
+
 import cv2
 import numpy as np
 import pytest
@@ -51,3 +53,10 @@ def test_damaged_fields_are_named():
 def test_unknown_encoding_is_refused():
     with pytest.raises(ValueError, match="compact"):
         encode(_window(4, 4), "gif")
+
+
+def test_a_picture_that_claims_to_be_large_is_not_decoded(monkeypatch):
+    head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBB", 13, b"IHDR", 30_000, 30_000, 8, 2)
+    monkeypatch.setattr("cv2.imdecode", lambda *_: pytest.fail("it is decoded"))
+    with pytest.raises(ValueError, match="30000x30000 pixels, expected 2500x1000"):
+        rebuild({"composite": head})

@@ -80,7 +80,9 @@ def test_a_stopped_run_goes_on(data, tmp_path, monkeypatch):
 def test_a_second_run_builds_only_what_is_gone(data, tmp_path):
     output = tmp_path / "out"
     write_pictures(avlips_clips(data), output, windows="paper", workers=0)
-    (output / "1_fake" / "mute_4.png").unlink()
+    (output / "1_fake" / "mute_4.png").write_bytes(b"")  # as a power cut may leave it
+    with open(output / pictures.JOURNAL, "a") as journal:
+        journal.write('[]\n{"video": "1_fake/other"}\n')  # damaged lines
     summary = write_pictures(avlips_clips(data), output, windows="paper", workers=0)
     assert (summary.built, summary.skipped, summary.pictures) == (1, 2, 28)
     lines = [json.loads(line) for line in (output / pictures.JOURNAL).read_text().splitlines()]
