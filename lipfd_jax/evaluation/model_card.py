@@ -1,11 +1,14 @@
 """The model card beside a report: what the model is, how it was tested, how well it does, and its limits."""
 
 import dataclasses
+import html
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from lipfd_jax import files
 from lipfd_jax.checkpoints.metadata import Metadata
@@ -38,9 +41,9 @@ def write_model_card(
         "model_card.md.jinja",
         notes=[(name, _line(value)) for name, value in notes.items()],
         metadata=metadata,
-        records=[(use, _line(json.dumps(held))) for use, held in metadata.records.items()],
+        records=[(use, _held(held)) for use, held in metadata.records.items()],
         training=[(name, _line(value)) for name, value in _training(metadata.experiment)],
-        decision=summary.decision,
+        decision=_line(summary.decision),
         calibration=_calibration(metadata),
         metrics=_metrics(summary),
         drawn=summary.videos.intervals,
@@ -82,6 +85,13 @@ def _figure(level: Level, field: str) -> str:
     return f"{value} {ends}".strip()
 
 
-def _line(value: object) -> str:
-    """One line of a table: what would end a cell or a row is replaced."""
-    return " ".join(str(value).replace("|", "/").split())
+def _held(held: Mapping[str, Any]) -> str:
+    """Which records, in words and with their sum."""
+    words, known = held.get("words"), held.get("sum")
+    return _line(f"{words} (sum {known})" if words and known else json.dumps(held))
+
+
+def _line(value: object) -> Markup:
+    """One line of a table: what would end a cell or a row is replaced, and nothing becomes markup."""
+    line = " ".join(str(value).replace("|", "/").split())
+    return Markup(html.escape(line, quote=False))  # quotes may stand as they are in Markdown

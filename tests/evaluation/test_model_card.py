@@ -26,7 +26,7 @@ def test_card(tmp_path):
         step=7,
         origin="trained here",
         experiment={"seed": 3, "model": {"encoder": "vit_tiny"}, "loss": {"region_weight": 0.5}},
-        records={"training": {"sum": "abc"}},
+        records={"training": {"sum": "abc", "words": "split 'train' of <b>"}},
     )
     notes = {"data": "evil | <script>\n# heading", "weights": "f00d"}
     suites = {"controls": "Nothing can be said."}
@@ -45,4 +45,5 @@ def test_card(tmp_path):
     assert not [line for line in lines if line.startswith("| encoder")]
     assert any(line.startswith("| AUC | 1.0000 [1.0000") for line in lines)
     assert any(line.startswith("Warning: intervals are too narrow") for line in lines)
-    assert next(line for line in lines if line.startswith("| records of training")).count("|") == 3
+    assert "| records of training | split 'train' of &lt;b&gt; (sum abc) |" in lines
+    assert "mean of a video's windows; fake from 0.5 on (default)." in lines
