@@ -44,7 +44,9 @@ def main(argv: list[str]) -> None:
         if settings.crop == "auto":
             default_finder()  # says at once what is missing
         print(warning(given.host), end="", file=sys.stderr, flush=True)
-        detector = Detector.open(given.checkpoint, step=given.step, batch_size=given.batch_size)
+        detector = Detector.open(
+            given.checkpoint, step=given.step, batch_size=given.batch_size, precision=given.precision
+        )
         _warm(detector)
         serve(detector, settings, limits, address)
     except (ValueError, OSError) as error:  # ours name the file and what to do
@@ -77,6 +79,8 @@ def _warm(detector) -> None:  # noqa: ANN001
 
 def define_flags() -> None:
     """Defines the flags of this command."""
+    from lipfd_jax.precision import SETTINGS
+
     flags.DEFINE_string(
         "checkpoint",
         None,
@@ -93,6 +97,12 @@ def define_flags() -> None:
     flags.DEFINE_integer("refined", 30, "More windows around suspicions.", lower_bound=0)
     flags.DEFINE_float("stride", 0.0, "Full coverage: a window every so many seconds.", lower_bound=0)
     flags.DEFINE_integer("batch_size", None, "Windows at once, over all devices.")
+    flags.DEFINE_enum(
+        "precision",
+        None,
+        SETTINGS,
+        "Of the computation; by default as the checkpoint says; see lipfd detect.",
+    )
     flags.DEFINE_float("megabytes", 500.0, "Largest file taken.")
     flags.DEFINE_float("minutes", 10.0, "Longest video taken.")
     flags.DEFINE_float("work_minutes", 60.0, "Work on one video; what takes longer is given up.")

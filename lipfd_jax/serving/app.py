@@ -107,11 +107,9 @@ def _add_api(app: FastAPI, worker: Worker, limits: Limits) -> None:
             jobs.enqueue(job.id, await receive(request.stream(), job.video, limits))
             return answers.video(*jobs.find(job.id))
         except (ClientDisconnect, KeyError):
-            _forget(worker, job.id)
             raise Refused(400, "The upload broke off, or was removed.") from None
-        except BaseException:
-            _forget(worker, job.id)
-            raise
+        finally:
+            jobs.give_up(job.id)
 
     @app.get("/api/videos/{key}", responses=_REFUSALS)
     def state(key: Key) -> answers.Video:
@@ -121,8 +119,10 @@ def _add_api(app: FastAPI, worker: Worker, limits: Limits) -> None:
     @app.delete("/api/videos/{key}", status_code=204, responses=_REFUSALS)
     def remove(key: Key) -> None:
         """Removes a video and its result at once, whether judged or not."""
-        _found(worker, key)
-        _forget(worker, key)
+        try:
+            worker.remove(key)
+        except KeyError:
+            raise _missing() from None
 
 
 def _add_results(app: FastAPI, worker: Worker) -> None:
@@ -163,7 +163,11 @@ def _found(worker: Worker, key: str) -> tuple[Job, int]:
     try:
         return worker.jobs.find(key)
     except KeyError:
-        raise Refused(404, "There is no such video, or it is no longer kept.") from None
+        raise _missing() from None
+
+
+def _missing() -> Refused:
+    return Refused(404, "There is no such video, or it is no longer kept.")
 
 
 def _finished(worker: Worker, key: str) -> Job:
@@ -171,10 +175,3 @@ def _finished(worker: Worker, key: str) -> Job:
     if job.outcome is None:
         raise Refused(404, "This video has no result (yet).")
     return job
-
-
-def _forget(worker: Worker, key: str) -> None:
-    try:
-        worker.remove(key)
-    except KeyError:
-        return  # somebody else was faster

@@ -74,6 +74,15 @@ class Jobs:
             self._turn.notify_all()
         return job
 
+    def give_up(self, key: str) -> None:
+        """Forgets a job if it is still uploading, and removes its files."""
+        with self._turn:
+            job = self._jobs.get(key)
+            if job is None or job.state != "uploading":
+                return
+            del self._jobs[key]
+        shutil.rmtree(job.folder, ignore_errors=True)
+
     def take(self) -> Job | None:
         """Waits for a job and takes it, the one that waits longest first; None when closed."""
         with self._turn:

@@ -100,10 +100,10 @@ class Judge:
         )
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=reader.run, args=(theirs, task), daemon=True)
-        with self._lock:
-            process.start()
-            self._process, self._video, self._overdue = process, video, False
+        process.start()  # outside the lock: the first one waits for imports, and who stops videos must not
         theirs.close()
+        with self._lock:
+            self._process, self._video, self._overdue = process, video, False
         timer = threading.Timer(60 * limits.work_minutes, self._give_up)
         timer.daemon = True
         timer.start()
