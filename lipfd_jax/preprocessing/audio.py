@@ -144,7 +144,7 @@ def _mono_pieces(frames: Iterable[av.AudioFrame], rate: int) -> Iterator[tuple[f
 def mel_picture(samples: np.ndarray) -> np.ndarray:
     """The mel picture of a whole clip: (128, columns, 3) uint8 RGB, column k centred on sample 512 k.
 
-    Decibels over the clip's quietest value, in viridis from the clip's own minimum to its maximum, lowest
+    Decibels over the clip's quietest value, in COLOUR_MAP from the clip's own minimum to its maximum, lowest
     band in row 0, as in the released code. (That one writes the picture to a file and reads it back as
     float32 k/255; times 255 and cut off this gives k again for each of the 256 values: no file is needed.)
     """
