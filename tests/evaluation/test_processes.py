@@ -1,39 +1,19 @@
 """Two processes that share one evaluation, as people start it: the same scores as one process gives."""
 
-import os
-import pathlib
-import socket
-import subprocess
-import sys
-
 import pytest
 
 from lipfd_jax.evaluation.scores import read_scores
+from tests.processes import free_port, start
 
-ROOT = pathlib.Path(__file__).parents[2]
 
-
-def _start(checkpoint, data, output, process=None, port=0, *flags):
-    command = [sys.executable, "evaluate.py", f"--checkpoint={checkpoint}", f"--data={data}"]
-    command += [f"--output={output}", "--batch_size=4", "--examples=1", "--draws=10", *flags]
-    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
-    if process is not None:
-        environment |= {
-            "LIPFD_DISTRIBUTED": "1",
-            "JAX_COORDINATOR_ADDRESS": f"localhost:{port}",
-            "JAX_NUM_PROCESSES": "2",
-            "JAX_PROCESS_ID": str(process),
-        }
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+def _start(checkpoint, data, output, *flags, **where):
+    arguments = [f"--checkpoint={checkpoint}", f"--data={data}", f"--output={output}"]
+    return start("evaluate.py", *arguments, "--batch_size=4", "--examples=1", "--draws=10", *flags, **where)
 
 
 def _both(*arguments, flags=()):
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    processes = [_start(*arguments, process, port, *flags) for process in range(2)]
+    port = free_port()
+    processes = [_start(*arguments, *flags, process=process, port=port) for process in range(2)]
     return [(process.communicate(timeout=240)[0], process.returncode) for process in processes]
 
 

@@ -10,17 +10,25 @@ import pytest
 from lipfd_jax.models.inputs import Inputs
 from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.training.config import DataSettings, Experiment, OptimizerSettings
+from tests.training.programs import share_programs
+
+
+@pytest.fixture(scope="session", autouse=True)
+def programs():
+    """What runs of this session share; cleared, they make it anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield share_programs(patch)
 
 
 @pytest.fixture
 def experiment(composites) -> Experiment:
-    """Six steps of a very small model; without validation, which takes as long as the rest."""
+    """Four steps of a very small model; without validation, which takes as long as the rest."""
     return Experiment(
         name="test",
-        steps=6,
+        steps=4,
         batch_size=4,
         log_every=1,
-        evaluate_every=3,
+        evaluate_every=2,
         checkpoint_every=2,
         model=ModelConfig("vit_tiny", "resnet_tiny", Inputs("paper", picture_size=80, crop_size=32)),
         data=DataSettings(path=str(composites), validation_split="", threads=1),

@@ -32,5 +32,5 @@ def test_changed_records_are_named_with_both(experiment):
 def test_changed_settings_are_named(experiment, changed):
     before = {**experiment.to_dict(), "model": {"convention": "paper"}}
     assert changed_settings(before, changed(steps=9, optimizer={"ema": 0.5}).to_dict()) == [
-        *("optimizer.ema 0.0 -> 0.5", "steps 6 -> 9")
+        *("optimizer.ema 0.0 -> 0.5", "steps 4 -> 9")
     ]

@@ -1,13 +1,9 @@
 """Runs of train.py as people start it: other devices, several processes, kills at any time, SIGTERM."""
 
 import os
-import pathlib
 import random
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import time
 
 import jax
@@ -17,12 +13,12 @@ from flax import nnx
 
 from lipfd_jax.checkpoints.store import open_model
 from lipfd_jax.training import journal
+from tests.processes import free_port, start
 
-ROOT = pathlib.Path(__file__).parents[2]
 STEPS = 12
 
 
-def _start(workdir, data, *settings, devices=1, process=None, port=0):
+def _start(workdir, data, *settings, **where):
     values = {
         "steps": STEPS,
         "batch_size": 8,
@@ -34,23 +30,13 @@ def _start(workdir, data, *settings, devices=1, process=None, port=0):
         "model.inputs.picture_size": 80,
         "model.inputs.crop_size": 32,
     }
-    command = [sys.executable, "train.py", "--config=configs/lipfd.py:tiny", f"--workdir={workdir}"]
-    command += [
+    arguments = ["--config=configs/lipfd.py:tiny", f"--workdir={workdir}"]
+    arguments += [
         f"--compilation_cache={os.environ['JAX_COMPILATION_CACHE_DIR']}",
         *(f"--config.{k}={v}" for k, v in values.items()),
         *settings,
     ]
-    environment = os.environ | {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": str(devices)}
-    if process is not None:
-        environment |= {
-            "LIPFD_DISTRIBUTED": "1",
-            "JAX_COORDINATOR_ADDRESS": f"localhost:{port}",
-            "JAX_NUM_PROCESSES": "2",
-            "JAX_PROCESS_ID": str(process),
-        }
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    return start("train.py", *arguments, **where)
 
 
 def _losses(workdir):
@@ -125,11 +111,8 @@ def test_eight_devices_do_not_change_the_losses(whole, tmp_path, data):
 
 
 def test_two_processes_and_then_one_do_not_change_the_losses(whole, tmp_path, data):
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    first = "--config.steps=12", "--config.fsdp=2"
-    pair = [_start(tmp_path, data, *first, devices=2, process=i, port=port) for i in range(2)]
+    port = free_port()
+    pair = [_start(tmp_path, data, "--config.fsdp=2", devices=2, process=i, port=port) for i in range(2)]
     while max(_losses(tmp_path), default=0) < 5:
         assert all(process.poll() is None for process in pair), [p.communicate()[0] for p in pair]
         time.sleep(0.02)
