@@ -26,7 +26,7 @@ $(VENV)/installed: pyproject.toml
 	touch $@
 
 test: $(VENV)/installed lint  ## Check style, run all tests
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --durations=15
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=15
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

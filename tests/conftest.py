@@ -11,6 +11,24 @@ from absl import flags
 
 flags.FLAGS.mark_as_parsed()  # Grain's prefetching reads absl flags, which pytest never parses
 
+# The files that take longest, the longest first.
+LONGEST = (
+    "tests/training/test_processes.py",
+    "tests/training/test_loop.py",
+    "tests/evaluation/test_processes.py",
+    "tests/evaluation/test_run.py",
+    "tests/training/test_compiled_step.py",
+    "tests/training/test_step.py",
+    "tests/models/test_lipfd.py",
+    "tests/datasets_tfds/test_build.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Begins with the longest files, so that at the end no worker is left alone with one."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.nodeid.split("::")[0], len(places)))
+
 
 def pytest_configure(config):
     """Keeps compiled programs for this session, before jax is imported; runs that tests start see it too."""
