@@ -107,7 +107,8 @@ def distinct(clips: Iterable[Item], problems: Iterable[tuple[str, str]]) -> List
                 refused[first.video] = f"the same file as {clip.video}: one file can't be real and fake"
                 refused[clip.video] = f"the same file as {first.video}: one file can't be real and fake"
             elif first is not clip:
-                refused.setdefault(clip.video, f"the same file as {first.video}")
+                reason = f"the same file as {first.video}, by a link or listed twice: only the first is kept"
+                refused.setdefault(clip.video, reason)
     kept = tuple(clip for clip in clips if clip.video not in refused)
     return Listing(kept, (*problems, *refused.items()))
 

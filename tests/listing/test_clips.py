@@ -54,6 +54,14 @@ def test_links_out_of_the_folder_are_refused(tmp_path):
     assert [clip.video for clip in followed.clips] == ["0_real/a", "0_real/b"]  # c is b again
     assert followed.clips[1].wav == data / "wav" / "0_real" / "b.wav"
     assert {name for name, _ in followed.problems} == {"0_real/loop.mp4", "0_real/c"}
+    reason = dict(followed.problems)["0_real/c"]
+    assert reason == "the same file as 0_real/b, by a link or listed twice: only the first is kept"
+    fake = data / "1_fake" / "d.mp4"
+    fake.parent.mkdir()
+    fake.hardlink_to(data / "0_real" / "b.mp4")
+    problems = dict(avlips_clips(data, links="follow").problems)
+    assert problems["0_real/b"] == "the same file as 1_fake/d: one file can't be real and fake"
+    assert problems["1_fake/d"] == "the same file as 0_real/b: one file can't be real and fake"
     assert {name for name, _ in listing.problems} == {"0_real/a.mp4", "0_real/loop.mp4", "0_real/b.mp4"}
 
 
