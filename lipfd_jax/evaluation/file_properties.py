@@ -19,9 +19,8 @@ from lipfd_jax.preprocessing.composite import Window, tile
 from lipfd_jax.preprocessing.containers import best_stream, opened
 
 _FOLDS = 5
-_MEANING = (
-    "On these data {what} tells the classes apart this well: a detector must do better to show anything."
-)
+_MEANING = "Reached here by {what} alone: a detector must do better to show anything."
+_UNKNOWN = "Not known here: a class has fewer than two sources to learn from and to judge."
 
 
 def measured(subject: Subject, windows: Sequence[Window]) -> dict[str, Any]:
@@ -101,7 +100,7 @@ def _fitted(
     labels = np.array([row["label"] for row in rows])
     sources = np.array([row["source"] for row in rows], object)
     folds = min(_FOLDS, *(len(set(sources[labels == label])) for label in (0, 1)))
-    row = {"name": what, "auc": None, "auc_interval": None, "meaning": _MEANING.format(what=what)}
+    row = {"name": what, "auc": None, "auc_interval": None, "meaning": _UNKNOWN}
     if folds < 2:
         return row
     _, groups = np.unique(sources, return_inverse=True)
@@ -109,4 +108,5 @@ def _fitted(
     fit = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, class_weight="balanced"))
     scores = cross_val_predict(fit, columns, labels, groups=groups, cv=split, method="predict_proba")[:, 1]
     ends = intervals(labels, scores, sources, 0.5, drawing)["auc"]
-    return {**row, "auc": compute_metrics(labels, scores).auc, "auc_interval": ends}
+    meaning = _MEANING.format(what=what)
+    return {**row, "auc": compute_metrics(labels, scores).auc, "auc_interval": ends, "meaning": meaning}

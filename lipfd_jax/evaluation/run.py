@@ -103,6 +103,7 @@ def evaluate(
     _refuse_fitted_on(calibration, held)
     decision = decide(calibration, threshold=options.threshold, pooling=options.pooling)
     notes = _notes(opened, source, held)
+    notes |= {"calibration": f"fitted on {calibration.data}"} if calibration else {}
     with _claimed(output, _evaluated(opened, held), options.overwrite) as folder:
         if is_first():
             print("\n".join(f"{name + ':':14s} {text}" for name, text in notes.items()))
