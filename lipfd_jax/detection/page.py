@@ -217,6 +217,8 @@ def _mel(heard: Heard | None, scan: Scan) -> str:
 
 def _facts(result: Result) -> list[tuple[str, str]]:
     file, checkpoint = result.file, result.checkpoint
+    step = "" if checkpoint["step"] is None else f", step {checkpoint['step']}"
+    model = f"{checkpoint['encoder']} + {checkpoint['backbone']}"
     sound = "none"
     if file.sound:
         sound = f"{file.sound['codec']}, {file.sound['rate']} Hz, {file.sound['channels']} channels"
@@ -225,8 +227,8 @@ def _facts(result: Result) -> list[tuple[str, str]]:
         ("SHA-256", file.sha256),
         ("picture", f"{file.video['codec']}, {file.width}x{file.height}, {number(file.fps)} frames a second"),
         ("sound", sound),
-        ("checkpoint", f"{checkpoint['fingerprint']}, {checkpoint['origin']}, step {checkpoint['step']}"),
-        ("model", f"{checkpoint['encoder']} + {checkpoint['backbone']}, {checkpoint['inputs']} inputs"),
+        ("checkpoint", f"{checkpoint['fingerprint']}, {checkpoint['origin']}{step}"),
+        ("model", f"{model}, {checkpoint['inputs']} inputs, {checkpoint['precision']}"),
         (
             "calibration",
             "fitted on " + checkpoint["calibration"]["data"] if checkpoint["calibration"] else "none",

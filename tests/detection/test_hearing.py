@@ -10,8 +10,6 @@ from lipfd_jax.listing.clips import Clip
 from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND, coloured, mel_picture, read_sound
 from lipfd_jax.preprocessing.extraction import extract
 
-pytest.importorskip("webrtcvad", reason="the extra 'faces' is not installed")
-
 
 def _heard(voice, peak=None):
     voice = np.asarray(voice, bool)

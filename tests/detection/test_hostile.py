@@ -12,8 +12,6 @@ from lipfd_jax.detection.run import detect_all, videos_in
 from lipfd_jax.faces import scan
 from lipfd_jax.listing.clips import ClipError
 
-pytest.importorskip("webrtcvad", reason="the extra 'faces' is not installed")
-
 
 @pytest.fixture(scope="module")
 def clip(film, tmp_path_factory):

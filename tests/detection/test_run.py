@@ -11,7 +11,6 @@ from lipfd_jax.detection.run import detect_all, exit_code, folder_name, videos_i
 from lipfd_jax.detection.settings import Settings
 from lipfd_jax.listing.clips import ClipError
 
-pytest.importorskip("webrtcvad", reason="the extra 'faces' is not installed")
 HOSTILE = "<script>alert(1)</script>"
 
 

@@ -9,8 +9,6 @@ from lipfd_jax.detection.settings import Settings
 from lipfd_jax.detection.single import detect
 from lipfd_jax.listing.clips import ClipError
 
-pytest.importorskip("webrtcvad", reason="the extra 'faces' is not installed")
-
 
 @pytest.fixture(scope="session")
 def video(film, grainy, speech, tmp_path_factory):
