@@ -94,7 +94,7 @@ class Judge:
             self._settings,
             limits.minutes,
             model.metadata,
-            model.path,
+            Path(model.path).name,  # where it lies here is nobody's business elsewhere
             model.fingerprint,
             model.batch_size,
         )

@@ -21,7 +21,7 @@ class Limits:
     queue: int = 8  # videos that are being uploaded or wait
     kept: int = 20  # videos with their results; beyond that the oldest goes
     kept_minutes: float = 60.0  # a video and its result, after it was judged
-    slowest: int = 16 << 10  # bytes a second of an upload, on average over more than `grace`
+    slowest: int = 64 << 10  # bytes a second of an upload, on average over more than `grace`
     grace: float = 15.0  # seconds in which nothing need arrive
 
     def __post_init__(self):

@@ -2,6 +2,7 @@
 
 import mimetypes
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from lipfd_jax.detection.single import Model
@@ -51,5 +52,5 @@ def files(limits: Limits, said: About) -> dict[str, Made]:
 
 def media_type(name: str) -> str:
     """The type to serve a video as, by its name's ending; never one that a browser would run or render."""
-    guess = mimetypes.guess_type(name)[0] or ""
+    guess = mimetypes.types_map.get(Path(name).suffix.lower(), "")
     return guess if guess.startswith("video/") else "video/mp4"

@@ -1,5 +1,6 @@
 """Runs the application on an address of this machine until it is told to end."""
 
+import asyncio
 import signal
 import socket
 import sys
@@ -21,7 +22,7 @@ from lipfd_jax.serving.limits import Limits
 from lipfd_jax.serving.worker import Worker
 
 _ANYWHERE = ("0.0.0.0", "::", "")
-_FIRST_REQUEST = 10.0  # seconds in which a connection must bring its first request's head
+_PATIENCE = 10.0  # seconds from look to look whether a connection has brought another request
 
 
 @dataclass(frozen=True)
@@ -39,21 +40,27 @@ class Address:
 
 
 class PatientProtocol(H11Protocol):
-    """HTTP as uvicorn has it, without connections that are opened and then say nothing."""
+    """HTTP as uvicorn has it, without connections on which no request, or half of one, ever comes."""
 
-    def connection_made(self, transport) -> None:  # noqa: ANN001
+    def connection_made(self, transport: asyncio.Transport) -> None:
         """A connection begins."""
         super().connection_made(transport)
-        self._first = self.loop.call_later(_FIRST_REQUEST, self._close_silent)
+        self._before = None  # the request that was the last one when we looked last
+        self._look = self.loop.call_later(_PATIENCE, self._close_silent)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """A connection ended."""
-        self._first.cancel()
+        self._look.cancel()
         super().connection_lost(exc)
 
     def _close_silent(self) -> None:
-        if self.cycle is None:  # no request was read whole
+        """Closes where nothing is under way and nothing new has begun since the last look."""
+        answered = self.cycle is None or self.cycle.response_complete
+        if answered and self.cycle is self._before:
             self.transport.close()
+            return
+        self._before = self.cycle
+        self._look = self.loop.call_later(_PATIENCE, self._close_silent)
 
 
 def listening(address: Address) -> socket.socket:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from lipfd_jax.detection.words import Outcome
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.listing.names import printable
 from lipfd_jax.preprocessing.attempt import MachineError
 from lipfd_jax.serving.jobs import Job, Jobs
 from lipfd_jax.serving.judge import Told
@@ -64,10 +65,11 @@ class Worker:
         try:
             return self._judge(job.video, job.name, told), ""
         except ClipError as error:
-            return None, str(error)
+            return None, printable(str(error))
         except (MachineError, OSError) as error:
-            _LOG.error("a video could not be judged: %s", error)
-            return None, f"This computer could not judge it: {error}"
+            reason = printable(str(error))
+            _LOG.error("a video could not be judged: %s", reason)
+            return None, f"this computer failed, not the file ({reason})"
         except Exception:  # a fault of ours, but one video's; the server goes on
             _LOG.exception("a video could not be judged")
-            return None, "An unexpected fault; the server's log has more."
+            return None, "an unexpected fault; the server's log has more"

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from lipfd_jax.serving import page
+
 HOSTILE = "../../<script>alert(1)</script>\u202e.mp4"
 
 
@@ -145,3 +147,18 @@ def test_the_api_describes_itself(serving):
     upload = described["paths"]["/api/videos"]["post"]
     assert "application/octet-stream" in upload["requestBody"]["content"]
     assert {"202", "413", "415", "503"} <= set(upload["responses"])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.webm", "video/webm"),
+        ("A.MP4", "video/mp4"),
+        ("page.html", "video/mp4"),
+        ("picture.svg", "video/mp4"),
+        ("data:video/\u6f22,x", "video/mp4"),
+        ("", "video/mp4"),
+    ],
+)
+def test_videos_are_served_as_videos_only(name, expected):
+    assert page.media_type(name) == expected

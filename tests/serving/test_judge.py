@@ -79,6 +79,7 @@ def test_a_video_is_judged_under_its_owner_s_name(video):
     assert len(result["faces"][0]["windows"]) == 3
     assert result["file"]["name"] == NAME
     assert result["command"] == ["lipfd", "serve"]
+    assert "secret" not in json.dumps(result)
     page = (video.parent / "report.html").read_text()
     assert "&lt;b&gt;mine&lt;/b&gt;.mp4" in page
     assert NAME not in page
