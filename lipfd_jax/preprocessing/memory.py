@@ -10,11 +10,15 @@ _CGROUP = Path("/sys/fs/cgroup")  # a container's own limits and counts, where t
 
 
 def available() -> int:
-    """Bytes to be had without swapping, of the machine or of the container; a huge number if unknown."""
+    """Bytes to be had without swapping, of the machine, the container or what this process is allowed.
+
+    A huge number if unknown.
+    """
     found = re.search(r"MemAvailable:\s+(\d+) kB", _text(Path("/proc/meminfo")))
     free = int(found[1]) * 1024 if found else sys.maxsize
     limit, used = _text(_CGROUP / "memory.max").strip(), _text(_CGROUP / "memory.current").strip()
-    return min(free, int(limit) - int(used)) if limit.isdecimal() and used.isdecimal() else free
+    contained = int(limit) - int(used) if limit.isdecimal() and used.isdecimal() else sys.maxsize
+    return min(free, contained, _allowed("RLIMIT_DATA", "VmData"), _allowed("RLIMIT_AS", "VmSize"))
 
 
 def kills() -> int:
@@ -25,8 +29,7 @@ def kills() -> int:
 
 def private() -> int:
     """Bytes of memory this process has asked for, used or not; 0 if unknown."""
-    found = re.search(r"VmData:\s+(\d+) kB", _text(Path("/proc/self/status")))
-    return int(found[1]) * 1024 if found else 0
+    return _own("VmData")
 
 
 @contextlib.contextmanager
@@ -47,6 +50,21 @@ def bounded(limit: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (before, hard))
+
+
+def _allowed(limit: str, field: str) -> int:
+    """Bytes left of a limit that was set for this process, as batch systems do."""
+    if not sys.platform.startswith("linux"):
+        return sys.maxsize
+    import resource
+
+    most = resource.getrlimit(getattr(resource, limit))[0]
+    return sys.maxsize if most == resource.RLIM_INFINITY else max(most - _own(field), 0)
+
+
+def _own(field: str) -> int:
+    found = re.search(rf"{field}:\s+(\d+) kB", _text(Path("/proc/self/status")))
+    return int(found[1]) * 1024 if found else 0
 
 
 def _text(path: Path) -> str:

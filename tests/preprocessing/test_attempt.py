@@ -40,3 +40,17 @@ def test_where_memory_is_short_the_machine_is_at_fault(clip, monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 50 << 20)
     with pytest.raises(attempt.MachineError, match=r"a\.mp4: 50 MB of memory are left"):
         attempt.attempt(_greedy, clip, base=memory.private())
+
+
+@pytest.mark.parametrize(("limit", "field"), [("RLIMIT_DATA", "VmData"), ("RLIMIT_AS", "VmSize")])
+def test_where_the_process_may_not_have_more_no_clip_is_at_fault(clip, limit, field):
+    import resource
+
+    number = getattr(resource, limit)
+    before, hard = resource.getrlimit(number)
+    resource.setrlimit(number, (memory._own(field) + (200 << 20), hard))  # as a batch system may
+    try:
+        with pytest.raises(attempt.MachineError, match=r"a\.mp4: \d+ MB of memory are left"):
+            attempt.attempt(_greedy, clip, base=memory.private())
+    finally:
+        resource.setrlimit(number, (before, hard))
