@@ -22,7 +22,8 @@ _THREADED_PIXELS = 600 * 400
 _FALLBACK_RATE = 25  # frames per second where a file gives neither timestamps nor a rate
 _THUMBNAIL = (32, 18)  # width, height of the pictures that tell scenes apart
 _CUT_DIFFERENCE = 22.0  # mean difference of two of them, in 0..255, beyond which the scene has changed ...
-_CUT_LIKENESS = 0.7  # ... where they also correlate less than this
+_CUT_LIKENESS = 0.7  # ... where they also correlate less than this ...
+_CUT_ABRUPT = 0.5  # ... and one step between frames makes this part of it: a camera that pans is no cut
 _SHOWN_HEIGHT = 72  # of the pictures that a report shows
 _MOST_SHOWN = 96
 _KEPT_BYTES = 64 << 20  # of decoded frames; beyond it none is kept: 8 s of AVLips take 15 MB
@@ -133,6 +134,8 @@ class _Scanner:
         self._shown: list[Thumbnail] = []
         self._show_every = 0.0  # seconds
         self._thumbnail: np.ndarray | None = None
+        self._glances: list[np.ndarray] = []  # brightness of the latest sample and of the latest frame
+        self._leap = 0.0  # the largest change between frames since that sample
         self._open: Sample | None = None  # the latest sample, whose mouths are being watched
         self._kept: list[av.VideoFrame] = []
         self._room = _KEPT_BYTES  # for more of them
@@ -160,6 +163,8 @@ class _Scanner:
             time = number * self.step
         self.times.append(max(time, self.times[-1]) if self.times else time)
         self._keep(frame)
+        brightness = _brightness(frame, self._reformatter)
+        self._glance(brightness)
         if self.times[-1] >= self._due:
             self._due = self.times[-1] + 1 / SAMPLES_PER_SECOND - self.step / 2
             picture = rgb(frame, self._reformatter)
@@ -167,7 +172,7 @@ class _Scanner:
             self._show(small)
             self._sample(number, picture, small)
         if self._open and self._open.faces:
-            self._watch(frame)
+            self._watch(brightness)
 
     def damaged_here(self) -> None:
         """Notes damage between the frames where nothing tells its time."""
@@ -219,7 +224,8 @@ class _Scanner:
     def _sample(self, number: int, picture: np.ndarray, small: np.ndarray) -> None:
         self._close()
         thumbnail = cv2.resize(small, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
-        changed = self._thumbnail is not None and _differs(self._thumbnail, thumbnail)
+        abrupt = self._abrupt()
+        changed = self._thumbnail is not None and abrupt and _differs(self._thumbnail, thumbnail)
         if picture.shape[1::-1] != self.size:
             changed, self.size = number > 0, picture.shape[1::-1]
         self._thumbnail = thumbnail
@@ -242,8 +248,22 @@ class _Scanner:
             sample = self._open
             self.samples.append(Sample(sample.frame, sample.time, sample.faces, sample.cut, motions))
 
-    def _watch(self, frame: av.VideoFrame) -> None:
-        brightness = _brightness(frame, self._reformatter)
+    def _glance(self, brightness: np.ndarray) -> None:
+        """Notes how much the picture changed since the frame before."""
+        stride = max(1, min(brightness.shape) // _SHOWN_HEIGHT)
+        coarse = np.ascontiguousarray(brightness[::stride, ::stride])
+        self._glances.append(cv2.resize(coarse, _THUMBNAIL, interpolation=cv2.INTER_AREA))
+        if len(self._glances) > 1:
+            self._leap = max(self._leap, cv2.norm(*self._glances[-2:], cv2.NORM_L1))
+            del self._glances[1:-1]  # the sample's and the latest
+
+    def _abrupt(self) -> bool:
+        """Whether most of what changed since the sample before changed between two frames."""
+        whole, leap = cv2.norm(self._glances[0], self._glances[-1], cv2.NORM_L1), self._leap
+        self._glances, self._leap = self._glances[-1:], 0.0
+        return leap >= _CUT_ABRUPT * whole
+
+    def _watch(self, brightness: np.ndarray) -> None:
         if brightness.shape != self._watched:
             self._watched = brightness.shape
             self._places = [_mouth(face, *self._watched) for face in self._open.faces]

@@ -37,6 +37,16 @@ def test_samples_come_five_times_a_second_and_the_cut_is_seen(video):
     assert found.corrupt == 0
 
 
+def test_a_camera_that_pans_is_no_cut(film, tmp_path):
+    blocks = np.random.default_rng(0).choice(np.uint8([0, 255]), (3, 20, 1)).repeat(3, axis=2)
+    wide = blocks.repeat(40, axis=0).repeat(60, axis=1)
+    pictures = [wide[:, 12 * number : 12 * number + 160] for number in range(60)]
+    assert not any(sample.cut for sample in scan(film(tmp_path / "a.mp4", pictures), None).samples)
+    leap = pictures[:31] + pictures[:30]
+    cuts = [s.frame for s in scan(film(tmp_path / "b.mp4", leap), None).samples if s.cut]
+    assert cuts == [35]
+
+
 def test_motion_is_that_of_the_mouth(video):
     still, moving = (
         np.concatenate([s.motions[0][1:] for s in part]) for part in _halves(scan(video, _found))
