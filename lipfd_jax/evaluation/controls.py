@@ -9,7 +9,7 @@ from markupsafe import Markup
 from lipfd_jax.data import sound_perturbations
 from lipfd_jax.evaluation import effects
 from lipfd_jax.evaluation.effects import Effect, steady
-from lipfd_jax.evaluation.suite import Cell
+from lipfd_jax.evaluation.suite import Cell, by_reason
 from lipfd_jax.pages.axes import unit
 from lipfd_jax.pages.bars import Bar, BarChart, bars_html
 from lipfd_jax.pages.formats import decimal, interval, percent, signed
@@ -99,7 +99,7 @@ def controls_section(result: dict[str, Any]) -> Section:
         chart=_chart(result, made),
         head=["", "AUC", "against clean", "FPR", "FNR"],
         rows=rows,
-        missing=result["missing"],
+        missing=by_reason(result["missing"]),
     )
     return Section(TITLE, body)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from lipfd_jax.evaluation.suite import Cell
+from lipfd_jax.evaluation.suite import Cell, by_reason
 from lipfd_jax.pages.axes import Axis, unit
 from lipfd_jax.pages.bars import Bar, BarChart, bars_html
 from lipfd_jax.pages.charts import Chart, Guide, Line, chart_html
@@ -27,7 +27,7 @@ def robustness_section(result: dict[str, Any]) -> Section:
         "robustness.html",
         on=result["on"],
         clean=clean,
-        missing=result["missing"],
+        missing=by_reason(result["missing"]),
         bars=_bars(means, clean) if means else "",
         charts=[chart_html(chart) for chart in charts if chart],
         head=["", "level", "AUC", "FPR", "FNR", "AUC against clean"],

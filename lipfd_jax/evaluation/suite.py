@@ -56,6 +56,14 @@ def mean_cells(
     return found
 
 
+def by_reason(missing: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """Names of cells that could not be made, by why, from (name, reason) pairs."""
+    found: dict[str, list[str]] = {}
+    for name, reason in missing:
+        found.setdefault(reason, []).append(name)
+    return found
+
+
 def _pooled(scores: Scores, decision: Decision) -> VideoScores:
     return video_scores(scores, decision.pooling, decision.calibration)
 

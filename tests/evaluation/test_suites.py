@@ -190,7 +190,7 @@ def test_levels_become_figures(subjects, tmp_path):
     json.dumps(result)
     section = robustness_section(result)
     assert section.body.count("<figure") == 2
-    assert "pitch -3 semitones (needs the clip" in section.body
+    assert "sound): pitch -3 semitones, pitch +3 semitones." in section.body
     assert "contrast" in robustness_summary(result)
 
 
