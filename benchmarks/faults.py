@@ -157,7 +157,7 @@ def judged(bench: Bench, command: Command, work: pathlib.Path, expected: str, do
     text = again.said + looked.said
     if again.code == -signal.SIGALRM:
         return "hung"
-    if _crashed(again.said):
+    if again.code and _crashed(again.said):
         return "a traceback"
     if again.code == 0 and looked.code == 0 and result.read_text() == expected:
         return "undisturbed result"
