@@ -31,8 +31,10 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:  # writing names no file
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 

@@ -45,15 +45,18 @@ def locked(folder: str | os.PathLike, what: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _on_disk(folder: epath.Path, what: str) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
-    with open(pathlib.Path(folder) / NAME, "a+", encoding="utf-8") as file:
+    path = pathlib.Path(folder) / NAME
+    with open(path, "a+b", buffering=0) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
-            raise InUse(_busy(folder, what, file.read())) from error
-        file.truncate(0)
-        file.write(_owner())
-        file.flush()
+            raise InUse(_busy(folder, what, file.read().decode(errors="replace"))) from error
+        try:
+            file.truncate(0)
+            file.write(_owner().encode())
+        except OSError as error:  # which names no file
+            raise OSError(error.errno, error.strerror, str(path)) from error
         yield
 
 

@@ -48,3 +48,16 @@ def test_in_a_bucket_a_lock_that_nobody_renews_is_left_behind(tmp_path):
     (tmp_path / locks.NAME).write_text(json.dumps({"owner": "gone", "renewed": time.time() - 3600}))
     with locks._in_bucket(folder, "a test"):
         assert json.loads((tmp_path / locks.NAME).read_text())["owner"].startswith("process")
+
+
+def test_a_disk_without_room_for_the_lock_is_named(tmp_path):
+    script = """
+import resource, signal, sys
+from lipfd_jax.locks import locked
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # as a full disk: writing fails
+with locked(sys.argv[1], "a test"):
+    pass
+"""
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True)
+    assert done.stderr.rstrip().endswith(f"File too large: '{tmp_path}/lock'")

@@ -27,7 +27,7 @@ def refusal(path: str | Path, problems: str | Sequence[str]) -> CheckpointError:
 def os_error(error: BaseException, path: str | Path) -> OSError | None:
     """The trouble of the machine behind an exception (a full disk, a broken one), if that is what it is.
 
-    TensorStore, which writes and reads arrays for Orbax, wraps the system's errors in ValueErrors.
+    TensorStore, which writes and reads arrays for Orbax, and safetensors wrap the system's errors in their own.
 
     Args:
       error: any exception.
@@ -35,8 +35,8 @@ def os_error(error: BaseException, path: str | Path) -> OSError | None:
     """
     cause: BaseException | None = error
     while cause is not None:
-        code = re.search(r"os_error_code='(\d+)'", str(cause))
-        number = int(code[1]) if code else cause.errno if isinstance(cause, OSError) else None
+        code = re.search(r"os_error_code='(\d+)'|\(os error (\d+)\)", str(cause))
+        number = int(code[1] or code[2]) if code else cause.errno if isinstance(cause, OSError) else None
         if number:
             remedy = "free some space and run the same command again"
             full = f" (the disk is full: {remedy})" if number in (errno.ENOSPC, errno.EDQUOT) else ""

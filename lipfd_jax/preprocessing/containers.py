@@ -1,11 +1,12 @@
 """Opens media files nobody vouches for: known containers only, no way to other files, bounded sizes."""
 
 import errno
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import av
 
@@ -43,6 +44,23 @@ class Damage:
             self.times.append(time)
 
 
+class _Named:
+    """A file whose failures name it, which the system's don't when reading."""
+
+    def __init__(self, file: io.RawIOBase, path: Path):
+        self._file, self._path = file, path
+
+    def read(self, size: int = -1) -> bytes:
+        """As the file does."""
+        try:
+            return self._file.read(size)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._path)) from error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[av.container.InputContainer]:
     """A media file opened for reading.
@@ -59,7 +77,7 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
         # We read, not ffmpeg: it takes an I/O error for the end of the file, and names for addresses.
         with (
             open(path, "rb", buffering=0) as file,
-            av.open(file, options=options, buffer_size=_BUFFER, **_METADATA) as container,
+            av.open(_Named(file, path), options=options, buffer_size=_BUFFER, **_METADATA) as container,
         ):
             yield container
     except av.FFmpegError as error:

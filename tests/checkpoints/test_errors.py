@@ -12,6 +12,8 @@ def test_the_system_s_error_is_found_in_and_behind_others():
     behind.__cause__ = OSError(errno.EIO, "Input/output error")
     assert os_error(ValueError(TENSORSTORE), "there").errno == errno.ENOSPC
     assert os_error(behind, "there").errno == errno.EIO
+    full = RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")
+    assert os_error(full, "there").errno == errno.ENOSPC
 
 
 def test_a_full_disk_says_what_to_do_and_a_damaged_file_is_none():
