@@ -27,7 +27,7 @@ def refusal(path: str | Path, problems: str | Sequence[str]) -> CheckpointError:
 def os_error(error: BaseException, path: str | Path) -> OSError | None:
     """The trouble of the machine behind an exception (a full disk, a broken one), if that is what it is.
 
-    TensorStore, which writes and reads arrays for Orbax, and safetensors wrap the system's errors in their own.
+    TensorStore, which writes and reads arrays for Orbax, and safetensors raise errors of their own for it.
 
     Args:
       error: any exception.
