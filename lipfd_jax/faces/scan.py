@@ -21,10 +21,12 @@ MOST_FRAMES = 3_000_000  # 12 hours at 60 a second are 2.6 million; their notes 
 _THREADED_PIXELS = 600 * 400
 _FALLBACK_RATE = 25  # frames per second where a file gives neither timestamps nor a rate
 _THUMBNAIL = (32, 18)  # width, height of the pictures that tell scenes apart
+_COARSE = 72  # pixels of a picture's shorter side that they are made of, about
 _CUT_DIFFERENCE = 22.0  # mean difference of two of them, in 0..255, beyond which the scene has changed ...
 _CUT_LIKENESS = 0.7  # ... where they also correlate less than this ...
 _CUT_ABRUPT = 0.5  # ... and one step between frames makes this part of it: a camera that pans is no cut
 _SHOWN_HEIGHT = 72  # of the pictures that a report shows
+_SHOWN_SECONDS = 0.4 - 0.01  # between them, until there are too many
 _MOST_SHOWN = 96
 _KEPT_BYTES = 64 << 20  # of decoded frames; beyond it none is kept: 8 s of AVLips take 15 MB
 _MOUTH = (0.25, 0.62, 0.75, 0.97)  # of a face's box: left, top, right, bottom
@@ -132,7 +134,7 @@ class _Scanner:
         self._due = -np.inf  # time from which on the next sample is taken
         self._reformatter = av.video.reformatter.VideoReformatter()
         self._shown: list[Thumbnail] = []
-        self._show_every = 0.0  # seconds
+        self._show_every = _SHOWN_SECONDS
         self._thumbnail: np.ndarray | None = None
         self._glances: list[np.ndarray] = []  # brightness of the latest sample and of the latest frame
         self._leap = 0.0  # the largest change between frames since that sample
@@ -168,9 +170,8 @@ class _Scanner:
         if self.times[-1] >= self._due:
             self._due = self.times[-1] + 1 / SAMPLES_PER_SECOND - self.step / 2
             picture = rgb(frame, self._reformatter)
-            small = _small(picture)
-            self._show(small)
-            self._sample(number, picture, small)
+            self._show(picture)
+            self._sample(number, picture)
         if self._open and self._open.faces:
             self._watch(brightness)
 
@@ -221,9 +222,9 @@ class _Scanner:
             spoilt[first : self._keys[key] if key < len(self._keys) else None] = True
         return spoilt
 
-    def _sample(self, number: int, picture: np.ndarray, small: np.ndarray) -> None:
+    def _sample(self, number: int, picture: np.ndarray) -> None:
         self._close()
-        thumbnail = cv2.resize(small, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
+        thumbnail = _thumbnail(picture).astype(np.float32)
         abrupt = self._abrupt()
         changed = self._thumbnail is not None and abrupt and _differs(self._thumbnail, thumbnail)
         if picture.shape[1::-1] != self.size:
@@ -233,11 +234,11 @@ class _Scanner:
         self._open = Sample(number, self.times[number], faces, changed)
         self._mouths, self._motions, self._watched = [None] * len(faces), [[] for _ in faces], None
 
-    def _show(self, small: np.ndarray) -> None:
+    def _show(self, picture: np.ndarray) -> None:
         """Keeps a small picture now and then; where they become too many, every other one."""
         if self._shown and self.times[-1] < self._shown[-1].time + self._show_every:
             return
-        self._shown.append(Thumbnail(self.times[-1], small))
+        self._shown.append(Thumbnail(self.times[-1], _small(picture)))
         if len(self._shown) > _MOST_SHOWN:
             self._shown = self._shown[::2]
             self._show_every = self._shown[1].time - self._shown[0].time
@@ -250,9 +251,7 @@ class _Scanner:
 
     def _glance(self, brightness: np.ndarray) -> None:
         """Notes how much the picture changed since the frame before."""
-        stride = max(1, min(brightness.shape) // _SHOWN_HEIGHT)
-        coarse = np.ascontiguousarray(brightness[::stride, ::stride])
-        self._glances.append(cv2.resize(coarse, _THUMBNAIL, interpolation=cv2.INTER_AREA))
+        self._glances.append(_thumbnail(brightness))
         if len(self._glances) > 1:
             self._leap = max(self._leap, cv2.norm(*self._glances[-2:], cv2.NORM_L1))
             del self._glances[1:-1]  # the sample's and the latest
@@ -274,6 +273,13 @@ class _Scanner:
             motion = np.nan if before is None else cv2.norm(mouth, before, cv2.NORM_L1) / mouth.size
             self._motions[index].append(motion)
             self._mouths[index] = mouth
+
+
+def _thumbnail(picture: np.ndarray) -> np.ndarray:
+    """A picture (height, width) or (height, width, 3) as one of 32x18 pixels, from every few of its own."""
+    stride = max(1, min(picture.shape[:2]) // _COARSE)
+    coarse = np.ascontiguousarray(picture[::stride, ::stride])
+    return cv2.resize(coarse, _THUMBNAIL, interpolation=cv2.INTER_AREA)
 
 
 def _small(picture: np.ndarray) -> np.ndarray:

@@ -113,20 +113,23 @@ def frames_of(path: Path, packet: av.Packet, damage: Damage) -> Iterator[av.fram
     Damage is a packet marked as corrupt, a frame with concealed errors, or, where it is kept, a packet that
     can't be decoded at all. Not every changed byte shows: most codecs carry no check sums. Raises ClipError.
     """
-    time = None if packet.pts is None else float(packet.pts * packet.time_base)
     if packet.is_corrupt:
-        damage.met(path, "a packet is marked as corrupt", time)
+        damage.met(path, "a packet is marked as corrupt", _time(packet))
     try:
         frames = packet.decode()
     except av.FFmpegError as error:
         if error.errno in _MACHINE:
             raise
-        damage.met(path, f"can't be decoded ({error.strerror})", time)
+        damage.met(path, f"can't be decoded ({error.strerror})", _time(packet))
         return
     for frame in frames:
         if frame.is_corrupt:
             damage.met(path, "a frame was decoded with errors", frame.time)
         yield frame
+
+
+def _time(packet: av.Packet) -> float | None:
+    return None if packet.pts is None else float(packet.pts * packet.time_base)
 
 
 def best_stream(
