@@ -12,9 +12,9 @@ from lipfd_jax.pages.rendering import render_page
 
 MARKDOWN, CSV, PAGE = "table.md", "table.csv", "table.html"
 MEANING = (
-    "AUC of videos with intervals over sources. Best of a column, in bold, only where the interval of its "
-    "difference to each other checkpoint, on the same videos and sources, lies above 0; these intervals are "
-    "not corrected for the number of comparisons."
+    "AUC of videos with intervals over sources. The best of a column is marked only where the interval of "
+    "its difference to each other checkpoint, on the same videos and sources, lies above 0; these intervals "
+    "are not corrected for the number of comparisons."
 )
 _COLUMNS = ("checkpoint", "data", "figure", "value", "low", "high", "videos", "real_sources", "fake_sources")
 _FIGURES = ("auc", "ap", "eer", "balanced_acc", "fpr", "fnr", "tpr_at_fpr_1", "cllr", "min_cllr", "ece")
