@@ -149,9 +149,7 @@ def main(argv: list[str]) -> None:
                 unpack_dir=given.unpack_dir or unpacked,
             )
             print(found.summary())
-            splits = (
-                [assign(found.clips, settings)] if given.folds is None else folds(found.clips, given.folds)
-            )
+            splits = _splits(found.clips, settings, given.folds)
             if given.check_footage:
                 clips = [item for item in found.clips if isinstance(item, Clip)]
                 _print_mismatches(clips, os.cpu_count() if given.workers is None else given.workers)
@@ -162,6 +160,17 @@ def main(argv: list[str]) -> None:
             print(f"{fold}videos in {', '.join(f'{name}: {counts[name]}' for name in SPLITS)}")
     except (ClipError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")
+
+
+def _splits(items: list[Item], settings: Settings, count: int | None) -> list[dict[str, str]]:
+    """One split, or one for each fold. ValueError where a setting asks for what folds can't do."""
+    if count is None:
+        return [assign(items, settings)]
+    if settings.splits_csv:
+        raise ValueError("--folds draws splits of its own; leave --splits_csv out")
+    if settings.held_out:
+        raise ValueError("--folds deals out all sources, the official validation ones too: add --noheld_out")
+    return folds(items, count)
 
 
 def _file(output: str, number: int, count: int | None) -> pathlib.Path:

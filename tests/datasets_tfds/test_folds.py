@@ -4,7 +4,9 @@ import pathlib
 
 import pytest
 
+from datasets_tfds import splits
 from datasets_tfds.folds import folds
+from datasets_tfds.settings import Settings
 from lipfd_jax.listing.clips import Clip
 
 
@@ -38,6 +40,15 @@ def test_the_order_of_the_clips_does_not_matter_but_the_seed_does():
     clips = _clips("abcdefghijkl", "abcdefghijkl")
     assert folds(clips, 3) == folds(clips[::-1], 3)
     assert folds(clips, 3) != folds(clips, 3, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [(Settings(held_out=True), "add --noheld_out"), (Settings(splits_csv="x.csv"), "leave --splits_csv out")],
+)
+def test_settings_that_folds_would_not_follow_are_refused(settings, reason):
+    with pytest.raises(ValueError, match=reason):
+        splits._splits(_clips("abcdefgh", "abcdefgh"), settings, 2)
 
 
 @pytest.mark.parametrize(
