@@ -16,7 +16,7 @@ from lipfd_jax.pages.rendering import policy
 from lipfd_jax.serving import answers, page
 from lipfd_jax.serving.jobs import Job
 from lipfd_jax.serving.limits import Limits, Refused
-from lipfd_jax.serving.uploads import receive, shown_name
+from lipfd_jax.serving.uploads import receive, shown_name, too_large
 from lipfd_jax.serving.worker import Worker
 from lipfd_jax.version import __version__
 
@@ -102,6 +102,10 @@ def _add_api(app: FastAPI, worker: Worker, limits: Limits) -> None:
     ) -> answers.Video:
         """Takes a video as the body of the request (application/octet-stream, or its own type)."""
         _check_type(request.headers.get("content-type", ""))
+        if int(request.headers.get("content-length", 0)) > limits.bytes:
+            raise too_large(
+                limits
+            )  # before it is sent, where the sender asks first; what comes is counted anyway
         job = jobs.admit(shown_name(name))
         try:
             jobs.enqueue(job.id, await receive(request.stream(), job.video, limits))

@@ -38,8 +38,13 @@ async def _copied(chunks: AsyncIterator[bytes], file: BinaryIO, limits: Limits) 
             return count
         count += len(chunk)
         if count > limits.bytes:
-            raise Refused(413, f"This file is larger than the {limits.megabytes:g} MB taken here.")
+            raise too_large(limits)
         await to_thread.run_sync(_write, file, chunk)
+
+
+def too_large(limits: Limits) -> Refused:
+    """The refusal of a file that is too large."""
+    return Refused(413, f"This file is larger than the {limits.megabytes:g} MB taken here.")
 
 
 def _deadline(begin: float, count: int, limits: Limits) -> float:

@@ -6,6 +6,7 @@ import pytest
 
 from lipfd_jax.serving import page
 
+RAW = {"Content-Type": "application/octet-stream"}
 HOSTILE = "../../<script>alert(1)</script>\u202e.mp4"
 
 
@@ -61,6 +62,17 @@ def test_a_large_file_is_refused_by_what_comes_and_not_by_what_it_says(serving, 
     assert "0.001 MB" in refused.json()["detail"]
     assert server.left() == []
     assert server.upload(b"0" * 1000).status_code == 202
+
+
+def test_a_length_that_is_too_large_is_refused_before_anything_is_sent(serving):
+    server = serving(megabytes=0.001)
+
+    def never():
+        yield b""
+        raise AssertionError("it was read")
+
+    refused = server.client.post("/api/videos", content=never(), headers=RAW | {"Content-Length": "1001"})
+    assert refused.status_code == 413
 
 
 def test_empty_and_odd_uploads_are_refused_and_leave_nothing(serving):

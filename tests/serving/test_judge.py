@@ -128,6 +128,43 @@ def test_another_may_stop_it(video):
         judge(video, NAME, told)
 
 
+class SlowToStart:
+    """Processes as multiprocessing has them, the first of which waits for something."""
+
+    Pipe = staticmethod(multiprocessing.Pipe)
+
+    def __init__(self):
+        self.starting, self.go = threading.Event(), threading.Event()
+
+    def Process(self, **_):
+        return self
+
+    def start(self):
+        self.starting.set()
+        self.go.wait(20)
+        raise OSError("it did not start")
+
+
+def test_who_stops_videos_does_not_wait_for_a_process_to_start(video):
+    judge = Judge(Model(), SETTINGS, Limits())
+    judge._context = slow = SlowToStart()
+
+    def judging():
+        with pytest.raises(OSError, match="did not start"):
+            judge(video, NAME, _quiet)
+
+    threads = [threading.Thread(target=judging), threading.Thread(target=judge.stop, args=(video,))]
+    threads[0].start()
+    assert slow.starting.wait(20)
+    threads[1].start()
+    threads[1].join(10)
+    waits = threads[1].is_alive()
+    slow.go.set()
+    for thread in threads:
+        thread.join(20)
+    assert not waits
+
+
 def test_a_failing_model_is_no_fault_of_the_file(video):
     def fail():
         raise RuntimeError("out of device memory")
