@@ -15,6 +15,7 @@ def test_a_missing_extra_is_one_line_with_the_command_that_installs_it(monkeypat
 
 
 def test_another_host_is_warned_of():
+    pytest.importorskip("uvicorn", reason="the extra 'serve' is not installed")
     assert serve.warning("127.0.0.1") == serve.warning("::1") == serve.warning("localhost") == ""
     assert "--host=0.0.0.0 lets other computers reach" in serve.warning("0.0.0.0")
 

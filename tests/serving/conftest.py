@@ -4,18 +4,7 @@ import threading
 
 import pytest
 
-pytest.importorskip("fastapi", reason="the extra 'serve' is not installed")
-pytest.importorskip("httpx2", reason="starlette's test client needs httpx2")
-
-from starlette.testclient import TestClient
-
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.serving.app import make_app
-from lipfd_jax.serving.gate import Gate, authorities
-from lipfd_jax.serving.jobs import Jobs
-from lipfd_jax.serving.limits import Limits
-from lipfd_jax.serving.page import About
-from lipfd_jax.serving.worker import Worker
 
 HOME = "http://127.0.0.1:8000"
 RAW = {"Content-Type": "application/octet-stream"}
@@ -72,6 +61,17 @@ class Served:
 @pytest.fixture
 def serving(tmp_path):
     """serving(**limits): a running server."""
+    pytest.importorskip("fastapi", reason="the extra 'serve' is not installed")
+    pytest.importorskip("httpx2", reason="starlette's test client needs httpx2")
+    from starlette.testclient import TestClient
+
+    from lipfd_jax.serving.app import make_app
+    from lipfd_jax.serving.gate import Gate, authorities
+    from lipfd_jax.serving.jobs import Jobs
+    from lipfd_jax.serving.limits import Limits
+    from lipfd_jax.serving.page import About
+    from lipfd_jax.serving.worker import Worker
+
     opened = []
 
     def start(**limits):

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+pytest.importorskip("starlette", reason="the extra 'serve' is not installed")
+
 from lipfd_jax.detection.page import SCRIPTS
 from lipfd_jax.pages.rendering import source
 from lipfd_jax.serving.gate import authorities

@@ -6,6 +6,8 @@ import threading
 
 import pytest
 
+pytest.importorskip("fastapi", reason="the extra 'serve' is not installed")
+
 from lipfd_jax.serving import server
 
 

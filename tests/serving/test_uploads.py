@@ -5,6 +5,8 @@ import errno
 
 import pytest
 
+pytest.importorskip("fastapi", reason="the extra 'serve' is not installed")
+
 from lipfd_jax.serving import uploads
 from lipfd_jax.serving.limits import Limits, Refused
 
