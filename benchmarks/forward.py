@@ -1,116 +1,149 @@
-"""Seconds per window of the evaluation forward pass on this machine's CPU, against PyTorch, in one run.
+"""Seconds per window of the evaluation forward pass on a CPU: ours and other engines, in one run.
 
-    python -m benchmarks.forward [--batches=1,2,8] [--repeats=5] [--output=forward.json]
+    python -m benchmarks.forward [--engines=all] [--networks=vit_l14+resnet50,...] [--output=forward.json]
 
-Needs PyTorch beside the project. Both sides get the same weights and the same prepared pictures, float32,
-and their logits are compared. Sides take turns, so that a busy moment of the machine hits all of them; the
-fastest turn of each counts. The share of peak is of the fastest matrix product seen here, by either side.
+Needs PyTorch beside the project; ONNX Runtime, OpenVINO and NNCF where their engines are wanted. All sides
+get the same random weights and the same prepared pictures, each in a process of its own; their probabilities
+are compared. Sides take turns, so that a busy moment of the machine hits all of them; the fastest counts.
 """
 
+import dataclasses
+import importlib.metadata
+import importlib.util
 import json
+import os
 import pathlib
-from collections.abc import Callable
+import platform
+import subprocess
+import sys
+import tempfile
+import time
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import torch
-from absl import app, flags
-from flax import nnx
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
+from absl import app, flags, logging
 
+from benchmarks import forward_engines as engines
 from benchmarks.torch_network import TorchLipFD
-from benchmarks.turns import fastest
-from lipfd_jax.checkpoints import tables
-from lipfd_jax.kernels.choice import SETTINGS, bound
-from lipfd_jax.models.forward import forward_prepared
-from lipfd_jax.models.inputs import RELEASED, Prepared, prepare
-from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_weights
+from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert
+from lipfd_jax.exporting.write import export
+from lipfd_jax.models.inputs import RELEASED, prepare
 
-_ENCODER = flags.DEFINE_string("encoder", "vit_l14", "Image encoder.")
-_BACKBONE = flags.DEFINE_string("backbone", "resnet50", "Backbone.")
-_BATCHES = flags.DEFINE_list("batches", ["1", "2", "8"], "Windows per call.")
-_REPEATS = flags.DEFINE_integer("repeats", 5, "Turns of each side.")
-_KERNELS = flags.DEFINE_enum("kernels", "auto", SETTINGS, "How our side computes operations.")
-_OUTPUT = flags.DEFINE_string("output", None, "Where to write the figures as JSON.")
+_LIBRARIES = ("jax", "torch", "onnxruntime", "openvino", "nncf", "numpy")
 
 
-def peak(repeats: int) -> dict[str, float]:
-    """Floating-point operations per second of the best matrix product, per side."""
-    rates = [_product_rates(size, repeats) for size in (1024, 2048, 4096)]
-    return {side: max(rate[side] for rate in rates) for side in rates[0]}
-
-
-def _product_rates(size: int, repeats: int) -> dict[str, float]:
-    a, b = np.random.default_rng(0).standard_normal((2, size, size), np.float32)
-    product, left, right = jax.jit(jnp.matmul), jnp.asarray(a), jnp.asarray(b)
-    x, y = torch.from_numpy(a), torch.from_numpy(b)
-    sides = {"jax": lambda: product(left, right).block_until_ready(), "torch": lambda: x @ y}
-    return {name: 2 * size**3 / seconds for name, seconds in fastest(sides, 2 * repeats).items()}
-
-
-def jax_side(config: ModelConfig, network: TorchLipFD) -> tuple[dict, Callable]:
-    """Parameters converted from the PyTorch network, and the jitted forward pass."""
-    tensors = {key: value.numpy() for key, value in network.state_dict().items()}
-    params = tables.to_params(tensors, tables.RELEASED_LIPFD, abstract_weights(config))
-
-    def forward(params: dict, prepared: Prepared) -> jax.Array:
-        model = nnx.eval_shape(lambda: LipFD(config, rngs=nnx.Rngs(0)))
-        nnx.update(model, params)
-        return forward_prepared(model, prepared).logits
-
-    return jax.tree.map(jnp.asarray, params), jax.jit(bound(forward, _KERNELS.value))
-
-
-def measure(batch: int, network: TorchLipFD, params: dict, forward: Callable, repeats: int) -> dict:
-    """Seconds per window of every side, and the largest difference of the logits."""
-    noise = np.random.default_rng(0).integers(0, 256, (batch, 1000, 2500, 3), np.uint8)
+def prepared_folder(folder: pathlib.Path, encoder: str, backbone: str, windows: int, int8: bool) -> None:
+    """Writes the network for every engine, and what it is given."""
+    torch.manual_seed(0)
+    names = {"encoder": encoder, "backbone": backbone}
+    (folder / engines.CLASSES).write_text(json.dumps(names))
+    torch.save(TorchLipFD(encoder, backbone).state_dict(), folder / engines.TORCH)
+    config = dataclasses.replace(RELEASED_MODEL, **names)
+    convert(folder / engines.TORCH, folder / engines.CHECKPOINT, config=config)
+    export(folder / engines.CHECKPOINT, folder / engines.ONNX, format="onnx", source="prepared")
+    noise = np.random.default_rng(0).integers(0, 256, (windows, 1000, 2500, 3), np.uint8)
     prepared = jax.jit(prepare, static_argnums=1)(noise, RELEASED)
-    pictures = torch.from_numpy(np.array(prepared.image)).permute(0, 3, 1, 2).contiguous()
-    pieces = torch.from_numpy(np.array(prepared.crops)).permute(0, 1, 2, 5, 3, 4).contiguous()
-    sides = {
-        "jax": lambda: np.asarray(forward(params, prepared)),
-        "torch as released": lambda: network(pictures, pieces, separate=True)[0].numpy(),
-        "torch batched": lambda: network(pictures, pieces)[0].numpy(),
+    np.savez(folder / engines.BATCH, image=prepared.image, crops=prepared.crops)
+    if int8:
+        engines.quantise(folder)
+
+
+class Side:
+    """An engine's process."""
+
+    def __init__(self, name: str, folder: pathlib.Path):
+        command = [sys.executable, "-m", "benchmarks.forward_engines", name, str(folder)]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True
+        )
+
+    def turn(self) -> dict:
+        """What the process answers."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def end(self) -> None:
+        """Ends the process."""
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def measure(folder: pathlib.Path, names: list[str], windows: int, turns: int, rounds: int) -> dict[str, dict]:
+    """Of each engine: seconds per window, memory, largest difference from the first's probabilities.
+
+    A process lives for some turns, of which the first does not count: all of them at once would not fit into
+    the memory of a small machine.
+    """
+    answers: dict[str, list[dict]] = {name: [] for name in names}
+    for _ in range(rounds):
+        for name in names:
+            side = Side(name, folder)
+            side.turn()
+            answers[name] += [side.turn() for _ in range(turns)]
+            side.end()
+            time.sleep(0.3)
+    first = np.array(answers[names[0]][0]["probabilities"])
+    return {
+        name: {
+            "seconds_per_window": min(a["seconds"] for a in found) / windows,
+            "peak_gb": max(a["peak_bytes"] for a in found) / 1e9,
+            "difference": float(np.abs(np.array(found[0]["probabilities"]) - first).max()),
+        }
+        for name, found in answers.items()
     }
-    difference = max(np.abs(sides["jax"]() - sides[name]()).max() for name in sides if name != "jax")
-    seconds = {name: value / batch for name, value in fastest(sides, repeats).items()}
-    return {"batch": batch, "seconds per window": seconds, "largest logit difference": float(difference)}
 
 
-def flops(network: TorchLipFD) -> int:
-    """Floating-point operations of one window."""
-    # Attention as two products: the counter knows no flash attention on a CPU.
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        network(torch.zeros(1, 3, 1120, 1120), torch.zeros(1, 5, 3, 3, 224, 224))
-    return counter.get_total_flops()
+def machine() -> dict[str, object]:
+    """What the figures were taken on."""
+    versions = {}
+    for name in _LIBRARIES:
+        if importlib.util.find_spec(name):
+            versions[name] = importlib.metadata.version(name)
+    info = pathlib.Path("/proc/cpuinfo")  # Linux
+    lines = info.read_text().splitlines() if info.exists() else []
+    said = {key.strip(): value.split() for key, _, value in (line.partition(":") for line in lines)}
+    return {
+        "processor": " ".join(said.get("model name", [platform.processor()])),
+        "cores": os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count(),
+        "flags": [flag for flag in said.get("flags", []) if flag.startswith(("avx512", "amx"))],
+        "versions": versions,
+    }
 
 
-@torch.inference_mode()
 def main(_: list[str]) -> None:
     """Measures, prints a table and writes the figures."""
-    torch.manual_seed(0)
-    network = TorchLipFD(_ENCODER.value, _BACKBONE.value).eval()
-    params, forward = jax_side(ModelConfig(_ENCODER.value, _BACKBONE.value, RELEASED), network)
-    work, rates = flops(network), peak(_REPEATS.value)
-    print(
-        f"{work / 1e9:.0f} GFLOP a window; matrix products {rates['jax'] / 1e9:.0f} GFLOP/s in jax, ", end=""
-    )
-    print(f"{rates['torch'] / 1e9:.0f} in torch")
-    print("batch   jax s  released s  batched s  ratio  of peak  logits differ by")
-    rows = []
-    for batch in map(int, _BATCHES.value):
-        row = measure(batch, network, params, forward, _REPEATS.value)
-        ours, *theirs = row["seconds per window"].values()
-        row |= {"ratio": min(theirs) / ours, "share of peak": work / ours / max(rates.values())}
-        rows.append(row)
-        print(f"{batch:5} {ours:7.3f} {theirs[0]:11.3f} {theirs[1]:10.3f} {row['ratio']:6.2f}", end=" ")
-        print(f"{row['share of peak']:8.1%}  {row['largest logit difference']:.1e}", flush=True)
-    if _OUTPUT.value:
-        figures = {"flops": work, "peak": rates, "rows": rows}
-        pathlib.Path(_OUTPUT.value).write_text(json.dumps(figures, indent=2))
+    logging.set_verbosity(logging.WARNING)  # the libraries' own chatter
+    given = flags.FLAGS
+    names = list(engines.ENGINES) if given.engines == ["all"] else given.engines
+    if given.engines == ["all"] and not importlib.util.find_spec("nncf"):
+        names = [name for name in names if "int8" not in name]
+    int8 = any("int8" in name for name in names)
+    figures = {"machine": machine(), "windows": given.windows, "networks": {}}
+    for network in given.networks:
+        with tempfile.TemporaryDirectory(dir=given.folder) as made:
+            folder = pathlib.Path(made)
+            prepared_folder(folder, *network.split("+"), given.windows, int8)
+            rows = measure(folder, names, given.windows, given.turns, given.rounds)
+        figures["networks"][network] = rows
+        print(f"{network}, {given.windows} windows at once\n{'':34} s/window    GB  differs by")
+        for name, row in rows.items():
+            print(
+                f"{name:34} {row['seconds_per_window']:8.3f} {row['peak_gb']:5.1f}  {row['difference']:.1e}"
+            )
+        if given.output:
+            pathlib.Path(given.output).write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":
+    flags.DEFINE_list("engines", ["all"], f"Of {', '.join(engines.ENGINES)}.")
+    defaults = ["vit_l14+resnet50", "vit_b16+resnet18", "vit_b32+resnet18"]
+    flags.DEFINE_list("networks", defaults, "Encoders and backbones.")
+    flags.DEFINE_integer("windows", 2, "Windows per call.")
+    flags.DEFINE_integer("turns", 2, "Turns of an engine's process that count.")
+    flags.DEFINE_integer("rounds", 2, "Processes of each engine.")
+    flags.DEFINE_string("folder", None, "Where to write the networks meanwhile, by default the system's.")
+    flags.DEFINE_string("output", None, "Where to write the figures as JSON.")
     app.run(main)

@@ -17,7 +17,7 @@ def peak_of_tree() -> Iterator[list[int]]:
 
     def watch() -> None:
         while not done.wait(_PERIOD):
-            peak[0] = max([peak[0], *(_bytes(pid) for pid in _below(os.getpid()))])
+            peak[0] = max([peak[0], *(peak_bytes(pid) for pid in _below(os.getpid()))])
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -51,7 +51,8 @@ def _below(root: int) -> list[int]:
     return found
 
 
-def _bytes(pid: int) -> int:
+def peak_bytes(pid: int) -> int:
+    """The most memory a process has held so far (Linux); 0 where that is not known."""
     try:
         found = re.search(r"VmHWM:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text())
     except OSError:

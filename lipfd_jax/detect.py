@@ -5,6 +5,7 @@ and report.html for each video. Exit codes: 0 no evidence found, 10 evidence of 
 videos at least, 11 inconclusive or not judged, 1 error.
 """
 
+import logging
 import sys
 import time
 from pathlib import Path
@@ -12,6 +13,9 @@ from typing import TYPE_CHECKING
 
 from absl import app, flags
 from absl import logging as absl_logging
+
+from lipfd_jax import compilation, precision
+from lipfd_jax.exporting.engines import ENGINES
 
 if TYPE_CHECKING:
     from lipfd_jax.detection.settings import Settings
@@ -34,6 +38,8 @@ def main(argv: list[str]) -> None:
     if not given.checkpoint:
         sys.exit(f"error: {NO_CHECKPOINT}")
     absl_logging.set_verbosity(absl_logging.WARNING)  # the libraries' own chatter
+    logging.getLogger("lipfd_jax").setLevel(logging.INFO)
+    compilation.keep_in(given.compilation_cache)
     from lipfd_jax.detection.run import detect_all, exit_code, videos_in
     from lipfd_jax.detection.settings import Settings
     from lipfd_jax.detector import Detector
@@ -45,7 +51,11 @@ def main(argv: list[str]) -> None:
         if given.sound and len(videos) > 1:
             raise ValueError("--sound goes with one video")
         detector = Detector.open(
-            given.checkpoint, step=given.step, batch_size=given.batch_size, precision=given.precision
+            given.checkpoint,
+            step=given.step,
+            batch_size=given.batch_size,
+            engine=given.engine,
+            precision=given.precision,
         )
         sound = Path(given.sound) if given.sound else None
         with one_line("try a smaller --batch_size"):
@@ -79,12 +89,10 @@ def _expectation(detector: "Detector", videos: list[Path], settings: "Settings")
 
 def define_flags() -> None:
     """Defines the flags of this command."""
-    from lipfd_jax.precision import SETTINGS
-
     flags.DEFINE_string(
         "checkpoint",
         None,
-        "A training run's workdir (its best step), one of its steps, or a converted checkpoint.",
+        "A training run's workdir (its best step), one of its steps, a converted checkpoint, or an export.",
     )
     flags.DEFINE_integer("step", None, "Which step of a run; by default the best by validation AUC.")
     flags.DEFINE_string("output", "detected", "Folder for the results, one folder each.")
@@ -96,13 +104,11 @@ def define_flags() -> None:
     flags.DEFINE_integer("refined", 30, "More windows around suspicions.", lower_bound=0)
     flags.DEFINE_float("stride", 0.0, "Full coverage: a window every so many seconds.", lower_bound=0)
     flags.DEFINE_integer("batch_size", None, "Windows at once, over all devices.")
+    compilation.define_flag()
     flags.DEFINE_enum(
-        "precision",
-        None,
-        SETTINGS,
-        "Of the computation; by default as the checkpoint says. auto: bfloat16 where that is faster, unless "
-        "the checkpoint carries a calibration or has released inputs.",
+        "engine", "auto", ("auto", *ENGINES), "What runs an export; by default the first installed that can."
     )
+    precision.define_flag()
     flags.DEFINE_bool("csv", False, "Write results.csv too.")
 
 

@@ -62,17 +62,15 @@ class Detector:
           batch_size: composites at once, rounded up to a multiple of the devices; by default two for each
             CPU, eight for each accelerator.
           engine: what runs an export, one of exporting.engines.ENGINES; by default the first that can.
-          precision: of the computation, one of precision.SETTINGS; by default the checkpoint's. "auto" is
-            bfloat16 where that is faster, unless the checkpoint carries a calibration or has released inputs.
+          precision: of the computation, a setting of lipfd_jax.precision; by default the checkpoint's. The
+            detector's metadata then say so. "auto" changes nothing where scores are calibrated.
 
         Raises:
           CheckpointError: there is none, it is not one of ours, or it is damaged.
-          ValueError: `batch_size` is below one; an unknown precision, or any for an export.
+          ValueError: `batch_size` is below one; an unknown precision, or one that the engine lacks.
         """
         if is_export(checkpoint):
-            if precision not in (None, "auto"):
-                raise ValueError(f"{checkpoint}: an export's precision is fixed; export it again in another")
-            return _of_export(checkpoint, engine, batch_size)
+            return _of_export(checkpoint, engine, batch_size, precision)
         if engine not in ("auto", "jax"):
             raise ValueError(f"{checkpoint}: {engine} runs no checkpoints; lipfd export it first")
         mesh = make_mesh(devices=jax.local_devices())
@@ -80,13 +78,13 @@ class Detector:
             batch_size = mesh.size * _PER_DEVICE.get(jax.local_devices()[0].platform, _PER_ACCELERATOR)
         batch_size = -(-_at_least_one(batch_size) // mesh.size) * mesh.size
         opened = open_model(checkpoint, step=step, sharding=replicated(mesh))
-        calibrated = opened.metadata.calibration is not None
-        opened, chosen = opened_in(opened, precision, mesh.devices.flatten(), compared=calibrated)
+        calibrated = opened.calibration is not None
+        opened, precision = opened_in(opened, precision, mesh.devices.flatten(), compared=calibrated)
         return cls(
             opened.metadata,
             str(opened.path),
             batch_size,
-            _program(opened, mesh, chosen),
+            _program(opened, mesh, precision),
             opened.fingerprint,
             _maps(opened, mesh),
         )
@@ -138,15 +136,19 @@ class Detector:
         return Scored(*(values[:count] for values in self._run(composites)))
 
 
-def _of_export(path: str | os.PathLike, engine: str, batch_size: int | None) -> Detector:
-    opened = open_export(path, engine)
+def _of_export(
+    path: str | os.PathLike, engine: str, batch_size: int | None, precision: str | None
+) -> Detector:
+    opened = open_export(path, engine, precision)
     if opened.source != "composites":
         raise CheckpointError(f"{path}: takes {opened.source} pictures; export with --inputs=composites")
 
     def run(composites: np.ndarray) -> Scored:
         return Scored(*(np.asarray(values, np.float32) for values in opened.run(composites)))
 
-    return Detector(opened.metadata, str(opened.path), _at_least_one(batch_size or 2), run)
+    told = "" if opened.precision == "float32" else f" in {opened.precision}"
+    batch_size = _at_least_one(batch_size or 2)
+    return Detector(opened.metadata, str(opened.path), batch_size, run, opened.fingerprint + told)
 
 
 def _at_least_one(batch_size: int) -> int:
@@ -170,7 +172,7 @@ def _program(
     opened: Opened, mesh: jax.sharding.Mesh, precision: str | None
 ) -> Callable[[np.ndarray], Scored]:
     graph, state = nnx.split(opened.model)
-    forward, sharding = make_forward(graph, mesh, precision=precision), batch_sharding(mesh)
+    forward, sharding = make_forward(graph, mesh, "auto", precision), batch_sharding(mesh)
 
     def run(composites: np.ndarray) -> Scored:
         results = jax.device_get(forward((state,), jax.device_put(composites, sharding)))

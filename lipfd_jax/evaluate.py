@@ -1,6 +1,7 @@
 """Evaluates a checkpoint: lipfd evaluate --checkpoint=DIR --data=DIR --output=DIR."""
 
 import functools
+import logging
 import os
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from absl import app, flags
 from absl import logging as absl_logging
 
-from lipfd_jax import precision
+from lipfd_jax import compilation, precision
 from lipfd_jax.data.sources import open_source
 from lipfd_jax.detector import Detector
 from lipfd_jax.evaluation import figure_flags, suite_flags
@@ -30,6 +31,8 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
     given = flags.FLAGS
     absl_logging.set_verbosity(absl_logging.WARNING)  # the libraries' own chatter
+    logging.getLogger("lipfd_jax").setLevel(logging.INFO)
+    compilation.keep_in(given.compilation_cache)
     if given.distributed:
         initialise()
     try:
@@ -171,20 +174,14 @@ def _define_how() -> None:
         "One of several processes that share the scoring (TPU pod slice, SLURM, or JAX_COORDINATOR_ADDRESS, "
         "JAX_NUM_PROCESSES and JAX_PROCESS_ID). Also by LIPFD_DISTRIBUTED=1.",
     )
+    compilation.define_flag()
     flags.DEFINE_enum(
         "engine", "auto", ("auto", *ENGINES), "What runs an export; by default the first installed that can."
     )
     flags.DEFINE_enum(
         "kernels", "auto", SETTINGS, "How operations are computed; by default as suits the devices."
     )
-    flags.DEFINE_enum(
-        "precision",
-        None,
-        precision.SETTINGS,
-        "Of the computation; by default as the checkpoint says. bfloat16 takes two thirds of the time on "
-        "CPUs that multiply it, and moves scores a little; auto takes it there, unless scores are compared, "
-        "calibrated, or of released inputs.",
-    )
+    precision.define_flag()
 
 
 if __name__ == "__main__":

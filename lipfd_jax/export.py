@@ -5,6 +5,7 @@ import sys
 import jax
 from absl import app, flags, logging
 
+from lipfd_jax.data.sources import open_source
 from lipfd_jax.exhaustion import one_line
 from lipfd_jax.exporting.package import FORMATS
 from lipfd_jax.exporting.write import export
@@ -25,6 +26,7 @@ def main(argv: list[str]) -> None:
                 format=given.format,
                 source=given.inputs,
                 step=given.step,
+                calibrate=open_source(given.calibrate, split=given.split) if given.calibrate else None,
                 overwrite=given.overwrite,
             )
     except (ValueError, OSError, NotImplementedError) as error:  # ours name the file and what to do
@@ -37,7 +39,11 @@ def main(argv: list[str]) -> None:
 def define_flags() -> None:
     """Defines the flags of this command."""
     flags.DEFINE_enum(
-        "format", "onnx", sorted(FORMATS), "onnx: for ONNX Runtime and OpenVINO; stablehlo: for JAX alone."
+        "format",
+        "onnx",
+        sorted(FORMATS),
+        "onnx: for ONNX Runtime and OpenVINO; stablehlo: for JAX alone; "
+        "int8: for OpenVINO, smaller and faster, calibrated on your own data.",
     )
     flags.DEFINE_enum(
         "inputs",
@@ -45,6 +51,10 @@ def define_flags() -> None:
         ("composites", "prepared"),
         "What it takes: composites, or the picture and crops that models.inputs.prepare makes of them.",
     )
+    flags.DEFINE_string(
+        "calibrate", None, "For int8: TFDS data_dir or folder of composites, which are not to be tested."
+    )
+    flags.DEFINE_string("split", "validation", "Split of a TFDS build to calibrate on.")
     flags.DEFINE_integer("step", None, "Which step of a run; by default the best by validation AUC.")
     flags.DEFINE_bool("overwrite", False, "Replace an export that is already there.")
 

@@ -1,4 +1,4 @@
-"""In which precision a model scores: its checkpoint's, float32, or bfloat16 where that is faster."""
+"""In which precision a model computes: its checkpoint's, float32, or bfloat16 where that is faster."""
 
 import dataclasses
 import functools
@@ -7,15 +7,29 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+from absl import flags
 from flax import nnx
 
 from lipfd_jax.checkpoints.store import Opened
-from lipfd_jax.models.lipfd import LipFD
+from lipfd_jax.kernels.choice import Kernels
+from lipfd_jax.models.lipfd import LipFD, ModelConfig
 
 SETTINGS = ("float32", "bfloat16", "auto")
 # What a CPU that multiplies bfloat16 numbers says of itself: Intel's and AMD's, Arm's.
 _FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 _HEADINGS = ("flags", "features")
+
+
+def define_flag() -> None:
+    """Defines --precision."""
+    flags.DEFINE_enum(
+        "precision",
+        None,
+        SETTINGS,
+        "Of the computation; by default as the checkpoint says. bfloat16 takes two thirds of the time on "
+        "CPUs that multiply it, and moves scores a little; auto takes it there, unless scores are compared, "
+        "calibrated, or of released inputs.",
+    )
 
 
 def resolved(setting: str | None, devices: Sequence[jax.Device], *, exact: bool) -> str | None:
@@ -49,8 +63,10 @@ def opened_in(
     always are.
     """
     exact = compared or opened.metadata.model.inputs.name == "released"
-    precision = resolved(setting, devices, exact=exact)
     config = opened.metadata.model
+    precision = resolved(setting, devices, exact=exact)
+    if precision is None and config.dtype == "bfloat16":  # as these devices compute that
+        precision = config.dtype
     metadata = dataclasses.replace(
         opened.metadata, model=dataclasses.replace(config, dtype=precision or config.dtype)
     )
@@ -67,6 +83,15 @@ def cpu_has_bfloat16(file: str = "/proc/cpuinfo") -> bool:
         return False
     said = (line.partition(":")[2].split() for line in lines if line.lower().startswith(_HEADINGS))
     return any(_FLAGS & set(words) for words in said)
+
+
+def computed(config: ModelConfig, kernels: Kernels) -> ModelConfig:
+    """The configuration that a program is made of: on a CPU a bfloat16 model keeps float32 between products.
+
+    XLA's other operations are no faster in bfloat16 there, and its bfloat16 products slower than float32 ones
+    unless their results are float32; see kernels.dense.
+    """
+    return dataclasses.replace(config, dtype="float32") if kernels.implementation == "cpu" else config
 
 
 def with_precision(model: LipFD, precision: str | None, devices: Sequence[jax.Device]) -> LipFD:

@@ -8,6 +8,7 @@ import jax
 from flax import nnx
 from jax.sharding import Mesh
 
+from lipfd_jax.compilation import announced
 from lipfd_jax.kernels.choice import bound, kernels_for
 from lipfd_jax.mesh import replicated
 from lipfd_jax.models.forward import forward
@@ -30,7 +31,8 @@ def make_forward(graph: Any, mesh: Mesh, kernels: str = "auto", precision: str |
         return jax.nn.sigmoid(output.logits), output.region_weights
 
     chosen = kernels_for(mesh.devices.flat, kernels, precision or "float32")
-    return jax.jit(bound(scored, chosen), out_shardings=replicated(mesh))
+    compiled = jax.jit(bound(scored, chosen), out_shardings=replicated(mesh))
+    return announced(compiled, "the forward pass, from composites to scores")
 
 
 @functools.lru_cache(maxsize=8)
@@ -43,4 +45,5 @@ def make_saliency(graph: Any, mesh: Mesh, kernels: str = "auto") -> Callable[[An
     def mapped(states: tuple, composites: jax.Array) -> jax.Array:
         return saliency(nnx.merge(graph, *states, copy=True), composites)
 
-    return jax.jit(bound(mapped, kernels_for(mesh.devices.flat, kernels)), out_shardings=replicated(mesh))
+    compiled = jax.jit(bound(mapped, kernels_for(mesh.devices.flat, kernels)), out_shardings=replicated(mesh))
+    return announced(compiled, "the saliency of scores")

@@ -1,5 +1,6 @@
 """Trains a detector: lipfd train --config=lipfd --workdir=DIR."""
 
+import dataclasses
 import logging
 import os
 import signal
@@ -9,6 +10,7 @@ import jax
 from absl import app, flags
 from absl import logging as absl_logging
 
+from lipfd_jax import compilation, precision
 from lipfd_jax.checkpoints.pretrained import settings_for
 from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.exhaustion import one_line
@@ -34,10 +36,10 @@ def main(argv: list[str]) -> None:
     logger.setLevel(logging.INFO)
     if given.distributed:
         initialise()
-    if given.compilation_cache:
-        jax.config.update("jax_compilation_cache_dir", given.compilation_cache)
+    compilation.keep_in(given.compilation_cache)
     try:
         experiment = Experiment.from_dict(given.config.to_dict() | settings_for(given["from"].value))
+        experiment = in_precision(experiment, given.precision)
         with one_line("try a smaller batch_size or a larger accumulate; the same command goes on"):
             result = train(
                 experiment,
@@ -59,6 +61,13 @@ def main(argv: list[str]) -> None:
     if not result.finished:
         logger.info("stopped at step %d; the same command goes on", result.step)
         sys.exit(PREEMPTED)
+
+
+def in_precision(experiment: Experiment, setting: str | None) -> Experiment:
+    """The experiment with its model in the precision that a setting of lipfd_jax.precision stands for."""
+    dtype = precision.resolved(setting, jax.devices(), exact=False)
+    model = dataclasses.replace(experiment.model, dtype=dtype or experiment.model.dtype)
+    return dataclasses.replace(experiment, model=model)
 
 
 class Preemption:
@@ -109,10 +118,13 @@ def define_flags() -> None:
         "One of several processes (TPU pod slice, SLURM, or JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and "
         "JAX_PROCESS_ID). Also by LIPFD_DISTRIBUTED=1.",
     )
-    flags.DEFINE_string(
-        "compilation_cache",
-        os.path.expanduser("~/.cache/lipfd_jax/xla"),
-        "Folder that keeps compiled programs for the next start; empty for none.",
+    compilation.define_flag()
+    flags.DEFINE_enum(
+        "precision",
+        None,
+        precision.SETTINGS,
+        "Short for --config.model.dtype; auto is bfloat16 where the device is faster in it, also a CPU, and "
+        "otherwise as the experiment says.",
     )
     flags.DEFINE_enum(
         "kernels", "auto", SETTINGS, "How operations are computed; by default as suits the devices."

@@ -141,7 +141,7 @@ def _opened(
 ) -> tuple[Opened | OpenedExport, Run, Mapped | None]:
     """A checkpoint or an export, what scores records with it, and what maps its saliency (no export does)."""
     if is_export(checkpoint):
-        export = open_export(checkpoint, options.engine)
+        export = open_export(checkpoint, options.engine, options.precision)
         if jax.process_count() > 1 or export.source != "composites":
             raise ValueError(f"{checkpoint}: evaluation takes exports of composites, in a single process")
         run = functools.partial(predict_by, lambda batch: export.run(np.asarray(batch)), mesh=mesh)
@@ -167,7 +167,7 @@ def _refuse_fitted_on(calibration: Calibration | None, held: Identity) -> None:
 def _evaluated(opened: Opened | OpenedExport, held: Identity) -> Evaluated:
     model, inputs = opened.metadata.model, opened.metadata.model.inputs
     antialias = " antialiased" if inputs.released_antialias else ""
-    engine = f", {opened.engine}" if isinstance(opened, OpenedExport) else ""
+    engine = f", {_engine(opened)}" if isinstance(opened, OpenedExport) else ""
     sizes = f"{inputs.picture_size}/{inputs.crop_size} px"
     return Evaluated(
         weights=opened.fingerprint,
@@ -203,10 +203,14 @@ def _notes(opened: Opened | OpenedExport, source: RecordSource, held: Identity) 
         "data": f"{source}, {len(source):,} windows",
         "records": str(held),
         "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
-        **({"engine": opened.engine} if isinstance(opened, OpenedExport) else {}),
+        **({"engine": _engine(opened)} if isinstance(opened, OpenedExport) else {}),
     }
     warning = mismatch(model.inputs, windows)
     return {**notes, "warning": warning} if warning else notes
+
+
+def _engine(export: OpenedExport) -> str:
+    return export.engine if export.precision == "float32" else f"{export.engine} in {export.precision}"
 
 
 def _skipped_notes(folder: Path, scores: Scores) -> Mapping[str, str]:

@@ -15,6 +15,7 @@ from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.exporting import package
 from lipfd_jax.exporting.package import FORMATS
 
+PRECISIONS = ("float32", "bfloat16")
 Run = Callable[..., tuple[np.ndarray, np.ndarray]]  # a batch to probabilities and region weights, float32
 ENGINES = tuple(engine for _, engines in FORMATS.values() for engine in engines)
 
@@ -29,6 +30,7 @@ class OpenedExport:
     metadata: Metadata
     path: Path
     fingerprint: str  # of the weights it was made of
+    precision: str = "float32"  # of its products: one of PRECISIONS, or "int8"
 
     @property
     def calibration(self) -> Calibration | None:
@@ -36,21 +38,31 @@ class OpenedExport:
         return self.metadata.calibration
 
 
-def open_export(path: str | os.PathLike, engine: str = "auto") -> OpenedExport:
+def open_export(path: str | os.PathLike, engine: str = "auto", precision: str | None = None) -> OpenedExport:
     """Opens an export.
 
     Args:
       path: its folder.
       engine: one of ENGINES that runs its format; "auto" for the first of them that is installed.
+      precision: one of PRECISIONS; None and "auto" are float32. Bfloat16 is OpenVINO's alone; what int8
+        leaves of the network is computed in it.
 
     Raises:
       CheckpointError: it is damaged or can't be run by the engine, or that is not installed.
+      ValueError: the engine computes in float32 alone, or there is no such precision.
     """
     folder = Path(path).expanduser().absolute()
     about = package.read(folder)
     engine = _chosen(folder, about.format, engine)
-    run = _OPENERS[engine](folder)
-    return OpenedExport(run, engine, about.source, about.metadata, folder, about.fingerprint)
+    precision = "float32" if precision in (None, "auto") else precision
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision={precision!r} is unknown; use one of {', '.join(PRECISIONS)}")
+    if engine != "openvino" and precision != "float32":
+        raise ValueError(f"{folder}: in {engine} exports are computed in float32; {precision} needs openvino")
+    program = folder / FORMATS[about.format][0]
+    run = openvino_run(program, precision) if engine == "openvino" else _OPENERS[engine](folder)
+    precision = "int8" if about.format == "int8" else precision
+    return OpenedExport(run, engine, about.source, about.metadata, folder, about.fingerprint, precision)
 
 
 def _chosen(folder: Path, format: str, engine: str) -> str:
@@ -74,14 +86,15 @@ def _onnxruntime(folder: Path) -> Run:
     return lambda *batch: tuple(session.run(None, dict(zip(names, batch, strict=True))))
 
 
-def _openvino(folder: Path) -> Run:
+def openvino_run(program: Path, precision: str) -> Run:
+    """What runs a program in OpenVINO, its products in one of PRECISIONS."""
     # It tells its makers of every import, from a forked process, unless its telemetry can't be imported.
     sys.modules.setdefault("openvino_telemetry", None)
     import openvino
 
     # Its default on many CPUs is bfloat16, which changes scores.
-    exact = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = openvino.Core().compile_model(folder / FORMATS["onnx"][0], "CPU", exact)
+    hint = {"INFERENCE_PRECISION_HINT": {"float32": "f32", "bfloat16": "bf16"}[precision]}
+    compiled = openvino.Core().compile_model(program, "CPU", hint)
 
     def run(*batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         results = compiled(list(batch))
@@ -98,6 +111,5 @@ def _jax(folder: Path) -> Run:
 
 _OPENERS: dict[str, Callable[[Path], Run]] = {
     "onnxruntime": _onnxruntime,
-    "openvino": _openvino,
     "jax": _jax,
 }

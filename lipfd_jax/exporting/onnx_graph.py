@@ -25,6 +25,7 @@ class Graph:
         several times over, and it may not grow beyond 2 GB.
         """
         self.nodes: list[onnx.NodeProto] = []
+        self.scope = ""  # of the nodes that are added next: a part of the network
         self.constants: dict[str, onnx.TensorProto] = {}
         self._by_identity: dict[int, tuple[np.ndarray, str]] = {}
         self._weights = weights
@@ -34,7 +35,7 @@ class Graph:
         """Adds a node; returns the name of its output, or a list of names where it has several."""
         made = [self._name() for _ in range(outputs)]
         names = [self.name(value) for value in inputs]
-        self.nodes.append(helper.make_node(operator, names, made, **attributes))
+        self.nodes.append(helper.make_node(operator, names, made, f"{self.scope}/{made[0]}", **attributes))
         return made[0] if outputs == 1 else made
 
     def name(self, value: Any) -> str:
@@ -114,8 +115,11 @@ def trace(
     constants: Sequence[Any],
     values: Sequence[Any],
     operations: dict[str, Operation],
+    scope: str = "",
 ) -> list[Any]:
     """Adds what a jaxpr computes of `values`; returns the values of its outputs.
+
+    Nodes are named after their `jax.named_scope`, in which `scope` stands first.
 
     Raises:
       NotImplementedError: an operation is not in the table; names it.
@@ -128,8 +132,9 @@ def trace(
     for equation in jaxpr.eqns:
         inputs = [read(variable) for variable in equation.invars]
         inner = _inner(equation)
+        graph.scope = "/".join(filter(None, [scope, str(equation.source_info.name_stack)]))
         if inner is not None:
-            results = trace(graph, inner.jaxpr, inner.consts, inputs, operations)
+            results = trace(graph, inner.jaxpr, inner.consts, inputs, operations, graph.scope)
         elif _is_known(equation, inputs):
             results = _computed(equation, inputs)
         elif equation.primitive.name in operations:

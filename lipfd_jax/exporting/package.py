@@ -21,8 +21,9 @@ VERSION = 1
 FORMATS = {  # format: the file with its program, and the engines that run it, the first by default
     "onnx": ("model.onnx", ("onnxruntime", "openvino")),
     "stablehlo": ("program.stablehlo", ("jax",)),
+    "int8": ("model.xml", ("openvino",)),
 }
-_LIBRARIES = ("lipfd-jax", "jax", "jaxlib", "onnx")
+_LIBRARIES = ("lipfd-jax", "jax", "jaxlib", "onnx", "openvino", "nncf")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Description:
     fingerprint: str  # of its weights
     made: str  # YYYY-MM-DD
     versions: Mapping[str, str]  # of the libraries that made it
+    quantised_on: str | None = None  # records that told which ranges of numbers int8 has to hold
 
     @property
     def calibration(self) -> Calibration | None:
@@ -42,7 +44,9 @@ class Description:
         return self.metadata.calibration
 
 
-def describe(format: str, source: str, metadata: Metadata, fingerprint: str) -> Description:
+def describe(
+    format: str, source: str, metadata: Metadata, fingerprint: str, quantised_on: str | None = None
+) -> Description:
     """The description of an export made today with the libraries installed."""
     versions = {}
     for name in _LIBRARIES:
@@ -50,7 +54,8 @@ def describe(format: str, source: str, metadata: Metadata, fingerprint: str) -> 
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:  # run from a checkout, or not needed
             continue
-    return Description(format, source, metadata, fingerprint, datetime.date.today().isoformat(), versions)
+    today = datetime.date.today().isoformat()
+    return Description(format, source, metadata, fingerprint, today, versions, quantised_on)
 
 
 def to_json(description: Description) -> dict[str, Any]:
@@ -108,7 +113,7 @@ def _description(values: Mapping[str, Any], folder: Path) -> Description:
         calibration = Calibration.from_json(values["calibration"], folder / FILE)
         metadata = dataclasses.replace(metadata, calibration=calibration)
     names = [field.name for field in dataclasses.fields(Description)]
-    return Description(**{**{name: values[name] for name in names}, "metadata": metadata})
+    return Description(**{**{name: values.get(name) for name in names}, "metadata": metadata})
 
 
 def _sum(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Writes a checkpoint as an export, which appears only when it is complete."""
 
+import functools
 import importlib.util
 import json
 import os
@@ -9,11 +10,14 @@ from pathlib import Path
 from lipfd_jax.checkpoints.errors import refusal
 from lipfd_jax.checkpoints.publishing import published, recover
 from lipfd_jax.checkpoints.store import open_model
+from lipfd_jax.data.identity import identity
+from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.exporting import package
 from lipfd_jax.exporting.package import Description
 from lipfd_jax.exporting.program import Program, Source, make_program
 
-_NEEDED = {"onnx": "onnx", "stablehlo": "flatbuffers"}
+# Format: the library it is written with, and the extra that brings it.
+_NEEDED = {"onnx": ("onnx", "export"), "stablehlo": ("flatbuffers", "export"), "int8": ("nncf", "int8")}
 
 
 def export(
@@ -23,40 +27,53 @@ def export(
     format: str,
     source: Source = "composites",
     step: int | None = None,
+    calibrate: RecordSource | None = None,
     overwrite: bool = False,
 ) -> Description:
-    """Writes a checkpoint's evaluation pass as a program for other engines, in float32, for any batch size.
+    """Writes a checkpoint's evaluation pass as a program for other engines, for any batch size.
+
+    It is of float32 numbers, but for the format "int8"; see exporting.int8.
 
     Args:
       checkpoint: as `checkpoints.store.open_model` takes it.
       out: folder to make.
       format: a name in package.FORMATS.
       source: whether it takes composites (uint8) or what `models.inputs.prepare` makes of them (float32).
+      calibrate: records that int8 is fitted to, not to be tested; for int8 alone.
       overwrite: replace an export that is there.
 
     Raises:
       CheckpointError: the checkpoint can't be opened, `out` is in the way, or the format needs a library
         that is not installed.
+      ValueError: int8 without records, records without int8, or int8 of prepared pictures.
       OSError: the disk is full, or the folder can't be written to; nothing is left behind.
     """
     out = Path(out).expanduser()
+    if (format == "int8") != (calibrate is not None) or (calibrate is not None and source != "composites"):
+        raise ValueError("int8 takes composites and is calibrated on data; other formats are not")
     recover(out)
-    if not importlib.util.find_spec(_NEEDED[format]):
-        raise refusal(out, f"{format} needs {_NEEDED[format]}: pip install 'lipfd-jax[export]'")
+    library, extra = _NEEDED[format]
+    if not importlib.util.find_spec(library):
+        raise refusal(out, f"{format} needs {library}: pip install 'lipfd-jax[{extra}]'")
     if os.path.lexists(out) and not (overwrite and package.is_export(out)):
         remedy = "it is no export, so it is not overwritten" if overwrite else "overwrite it with --overwrite"
         raise refusal(out, f"it exists already; choose another name ({remedy})")
     opened = open_model(checkpoint, step=step)
-    description = package.describe(format, source, opened.metadata, opened.fingerprint)
+    quantised_on = None if calibrate is None else str(identity(calibrate))
+    description = package.describe(format, source, opened.metadata, opened.fingerprint, quantised_on)
     program = make_program(opened.model, source)
     with published(out, "an export") as folder:
         folder.mkdir()
-        _writer(format)(folder, program, json.dumps(package.to_json(description)))
+        _writer(format, calibrate)(folder, program, json.dumps(package.to_json(description)))
         package.finish(folder, description)
     return description
 
 
-def _writer(format: str) -> Callable[[Path, Program, str], None]:
+def _writer(format: str, calibrate: RecordSource | None) -> Callable[[Path, Program, str], None]:
+    if format == "int8":
+        from lipfd_jax.exporting import int8
+
+        return functools.partial(int8.write, source=calibrate)
     if format == "onnx":
         from lipfd_jax.exporting import onnx_file as module  # imports onnx, which is an extra
     else:

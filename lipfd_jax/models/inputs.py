@@ -116,6 +116,7 @@ class Prepared(NamedTuple):
     crops: jax.Array  # (B, 5, 3, C, C, 3): frame, region (head, face, lip), rows, columns, channels
 
 
+@jax.named_scope("prepare")
 def prepare(composites: jax.Array, inputs: Inputs, *, dtype: jax.typing.DTypeLike = jnp.float32) -> Prepared:
     """Resizes and crops composites (B, 1000, 2500, 3) uint8 RGB. Runs inside jit.
 

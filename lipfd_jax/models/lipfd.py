@@ -76,6 +76,7 @@ class InputConv(nnx.Module):
         self.bias = nnx.Param(jnp.zeros(3))
         self.dtype = dtype
 
+    @jax.named_scope("input_convolution")
     def __call__(self, images: jax.Array) -> jax.Array:
         """Pictures (B, P, P, 3) to (B, P / 5, P / 5, 3)."""
         kernel, bias = (p[...].astype(self.dtype) for p in (self.kernel, self.bias))
@@ -114,6 +115,7 @@ class LipFD(nnx.Module):
         local = self.backbone(crops.reshape(-1, *crops.shape[3:]), train=train)
         return self.fuse(local.reshape(*crops.shape[:3], -1), features)
 
+    @jax.named_scope("fuse")
     def fuse(self, local: jax.Array, features: jax.Array) -> Output:
         """Crop features (B, 5, 3, D) and global features (B, F), float32, to the output."""
         shared = jnp.broadcast_to(features[:, None, None], (*local.shape[:3], features.shape[-1]))

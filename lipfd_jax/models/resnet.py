@@ -177,6 +177,7 @@ class ResNet(nnx.Module):
             x = in_chunks(last, in_chunks(early, pictures, "crops"), "last stage")
         return x.astype(jnp.float32).mean((1, 2))
 
+    @jax.named_scope("stem")
     def stem(self, pictures: jax.Array, *, train: bool) -> jax.Array:
         """Pictures (N, S, S, 3) to (N, S / 4, S / 4, width)."""
         return stem(pictures.astype(self.dtype), self.conv1.kernel[...], self.bn1, train=train)

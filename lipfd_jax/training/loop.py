@@ -13,6 +13,7 @@ import numpy as np
 from etils import epath
 from jax.sharding import Mesh
 
+from lipfd_jax.compilation import announcement
 from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.files import write_json
 from lipfd_jax.kernels.choice import kernels_for
@@ -82,7 +83,7 @@ def train(
     mesh = make_mesh(experiment.fsdp)
     connect(mesh)
     data = open_data(experiment.data)
-    recipe = make_recipe(experiment)
+    recipe = make_recipe(experiment, kernels_for(mesh.devices.flat, kernels, experiment.model.dtype))
     with contextlib.ExitStack() as held:
         by_first(lambda: held.enter_context(locked(workdir, "a training run")))
         data.recall(workdir)
@@ -136,7 +137,7 @@ class _Run:
             write_json(epath.Path(self.workdir) / "config.json", self.experiment.to_dict())
 
     def go(self, state: TrainState, data: Iterator, *, stop: Callable, profile_steps: int) -> RunResult:
-        kernels = kernels_for(self.mesh.devices.flat, self.kernels)
+        kernels = kernels_for(self.mesh.devices.flat, self.kernels, self.recipe.config.dtype)
         step_function = jax.jit(make_step(self.recipe, kernels), donate_argnums=0)
         trace = Trace(os.path.join(self.workdir, "profile"), self.step, profile_steps if self.first else 0)
         stopped, compiled = stop(self.step) or self.step >= self.experiment.steps, False
@@ -169,12 +170,13 @@ class _Run:
     @contextlib.contextmanager
     def _compiling(self) -> Iterator[None]:
         """Says what is compiled before the first step, and how long that took."""
-        config, cache = self.recipe.config, jax.config.jax_compilation_cache_dir
-        logger.info(
-            "compiling the training step (%s + %s, batches of %d) for %d %s device(s)%s",
-            config.encoder, config.backbone, self.experiment.batch_size, self.mesh.size,
-            self.mesh.devices.flat[0].platform, f"; {cache} keeps it for the next start" if cache else "",
-        )  # fmt: skip
+        config, devices = (
+            self.recipe.config,
+            f"{self.mesh.size} {self.mesh.devices.flat[0].platform} device(s)",
+        )
+        batches = f"batches of {self.experiment.batch_size}"
+        what = f"the training step ({config.encoder} + {config.backbone}, {batches}) for {devices}"
+        logger.info("%s", announcement(what))
         started = time.perf_counter()
         yield
         logger.info("compiled in %.0f s; the first steps are under way", time.perf_counter() - started)

@@ -10,9 +10,11 @@ import optax
 from flax import nnx
 from jax.sharding import Mesh
 
+from lipfd_jax.kernels.choice import Kernels
 from lipfd_jax.mesh import state_sharding
 from lipfd_jax.models.encoders import ENCODERS
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
+from lipfd_jax.precision import computed
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.optimizer import make_optimizer, trained
 
@@ -36,6 +38,7 @@ class Recipe:
     graph: Any = flax.struct.field(pytree_node=False)
     optimizer: optax.GradientTransformation = flax.struct.field(pytree_node=False)
     experiment: Experiment = flax.struct.field(pytree_node=False)
+    dtype: str = flax.struct.field(pytree_node=False)  # between products; inside them config.dtype
 
     @property
     def config(self) -> ModelConfig:
@@ -48,13 +51,16 @@ class Recipe:
         return nnx.merge(self.graph, trainable, state.frozen, state.statistics, copy=True)
 
 
-def make_recipe(experiment: Experiment) -> Recipe:
-    """Returns the fixed parts of a run; nothing is allocated."""
-    config = experiment.model
+def make_recipe(experiment: Experiment, kernels: Kernels | None = None) -> Recipe:
+    """Returns the fixed parts of a run; nothing is allocated.
+
+    For the kernels of a CPU a bfloat16 model computes as `precision.computed` says.
+    """
+    config = experiment.model if kernels is None else computed(experiment.model, kernels)
     model = nnx.eval_shape(lambda: LipFD(config, rngs=nnx.Rngs(0)))
     graph, *_ = _split(model, experiment, config)
     optimizer = make_optimizer(experiment.optimizer, experiment.steps)
-    return Recipe(graph, optimizer, experiment)
+    return Recipe(graph, optimizer, experiment, config.dtype)
 
 
 def abstract_state(recipe: Recipe, mesh: Mesh) -> TrainState:

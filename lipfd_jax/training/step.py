@@ -71,7 +71,7 @@ def _gradients(recipe: Recipe, state: TrainState, statistics: Any, batch: dict[s
 
     def objective(trainable: Any) -> tuple[jax.Array, tuple]:
         model = nnx.merge(recipe.graph, trainable, state.frozen, statistics, copy=True)
-        prepared = prepare(batch["composite"], recipe.config.inputs, dtype=jnp.dtype(recipe.config.dtype))
+        prepared = prepare(batch["composite"], recipe.config.inputs, dtype=jnp.dtype(recipe.dtype))
         output = model(prepared.image, prepared.crops, train=True)
         parts = losses.total(
             output, batch["label"], region_weight=loss.region_weight, label_smoothing=loss.label_smoothing

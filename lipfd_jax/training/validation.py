@@ -34,6 +34,7 @@ def validate(recipe: Recipe, state: TrainState, data: RunData, *, mesh: Mesh, ke
         batch_size=recipe.experiment.batch_size,
         threads=recipe.experiment.data.threads,
         kernels=kernels,
+        precision=recipe.config.dtype,
         corrupt=data.corrupt[VALIDATION],
     )
     found = window_metrics(collect(predictions))

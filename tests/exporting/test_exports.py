@@ -78,6 +78,45 @@ def test_scores_are_the_checkpoint_s(checkpoint, exports, some, engine):
     assert dataclasses.replace(detector.metadata, sums=original.metadata.sums) == original.metadata
 
 
+@pytest.fixture(scope="module")
+def int8(checkpoint, composites, tmp_path_factory):
+    needs("nncf", "openvino", "onnx")
+    folder = tmp_path_factory.mktemp("int8") / "int8"
+    export(checkpoint, folder, format="int8", calibrate=PictureFolder(composites))
+    return folder
+
+
+def test_int8_is_smaller_and_near(checkpoint, exports, int8, some):
+    expected = lipfd_jax.Detector.open(checkpoint).predict(some)
+    detector = lipfd_jax.Detector.open(int8)
+    found = detector.predict(some)
+    assert (found.probabilities != expected.probabilities).all()
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=0.05)
+    assert detector.fingerprint == open_model(checkpoint).fingerprint + " in int8"
+    files = int8 / "model.bin", exports / "onnx" / "weights.bin"
+    small, whole = (file.stat().st_size for file in files)
+    assert small < 0.6 * whole  # resizing and heads stay float32
+    assert "records" in json.loads((int8 / "export.json").read_text())["quantised_on"]
+
+
+def test_int8_goes_with_records_and_composites(checkpoint, composites, tmp_path):
+    source = PictureFolder(composites)
+    for choices in ({"format": "int8"}, {"format": "onnx", "calibrate": source}):
+        with pytest.raises(ValueError, match="int8 takes composites and is calibrated on data"):
+            export(checkpoint, tmp_path / "out", **choices)
+
+
+def test_openvino_in_bfloat16_is_near(exports, some):
+    needs("openvino")
+    exact, half = (
+        lipfd_jax.Detector.open(exports / "onnx", engine="openvino", precision=p) for p in (None, "bfloat16")
+    )
+    np.testing.assert_allclose(half.score(some), exact.score(some), atol=0.02)
+    assert half.fingerprint == exact.fingerprint + " in bfloat16"
+    with pytest.raises(ValueError, match="computed in float32; bfloat16 needs openvino"):
+        open_export(exports / "onnx", "onnxruntime", "bfloat16")
+
+
 def test_the_released_inputs_are_exported_too(tmp_path, some):
     needs("onnx", "onnxruntime")
     checkpoint = save(tmp_path / "model", RELEASED, scale=1e-3, activation="gelu")

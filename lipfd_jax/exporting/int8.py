@@ -1,0 +1,96 @@
+"""An export whose products are of 8-bit integers, for OpenVINO, fitted to one's own composites."""
+
+import logging
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from lipfd_jax.data import records
+from lipfd_jax.data.sources import RecordSource
+from lipfd_jax.exporting import onnx_file
+from lipfd_jax.exporting.program import Program
+
+MODEL = "model.xml"
+_CALIBRATING = 100  # windows at most, and as many others that the AUC is measured on
+_DROP = 0.005  # of the AUC, at most; products are put back to float32 until that holds
+# Their inputs are pixels, or their results scores: little work, and the first to suffer.
+_FLOAT = ("prepare", "input_convolution", "stem", "fuse")
+
+
+def write(folder: Path, program: Program, description: str, source: RecordSource) -> None:
+    """Writes the quantised program for composites.
+
+    NNCF's post-training quantisation with smoothing, as for transformers, on up to 100 windows of the source,
+    spread over it. Where these are of both classes, as many others control the AUC.
+
+    Raises:
+      ValueError: a record can't be read.
+    """
+    # They tell their makers of every use, from a forked process, unless their telemetry can't be imported.
+    sys.modules.setdefault("openvino_telemetry", None)
+    import openvino
+
+    with tempfile.TemporaryDirectory(dir=folder) as made:
+        onnx_file.write(Path(made), program, description)
+        model = openvino.Core().read_model(Path(made) / onnx_file.MODEL)
+        small = quantised(model, *chosen(source))
+        small.set_rt_info(description, "lipfd")
+        openvino.save_model(small, folder / MODEL, compress_to_fp16=False)
+
+
+def chosen(source: RecordSource) -> tuple["Windows", "Windows"]:
+    """Windows to calibrate on, and others to measure the AUC on; a lone one is for both."""
+    count = len(source)
+    places = np.unique(np.linspace(0, count - 1, min(count, 2 * _CALIBRATING)).astype(int)).tolist()
+    return Windows(source, places[::2]), Windows(source, places[1::2] or places)
+
+
+class Windows:
+    """Composites (1, 1000, 2500, 3) of a source, by their numbers, decoded one at a time."""
+
+    def __init__(self, source: RecordSource, places: list[int]):
+        self.source, self.places = source, places
+
+    def __iter__(self) -> Iterable[np.ndarray]:
+        for place in self.places:
+            yield records.decode(self.source[place])["composite"][None]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def labels(self) -> list[int]:
+        """Of all windows."""
+        return [int(self.source[place]["label"]) for place in self.places]
+
+
+def quantised(model: Any, calibrating: Any, validating: "Windows | None" = None) -> Any:
+    """An OpenVINO model with its large products in 8-bit integers.
+
+    Args:
+      calibrating: an iterable of a known length, of what the model takes.
+      validating: windows whose AUC is held where they are of both classes; the model takes composites then.
+    """
+    import nncf
+
+    nncf.set_log_level(logging.ERROR)
+    shared = {
+        "calibration_dataset": nncf.Dataset(calibrating),
+        "subset_size": len(calibrating),
+        "model_type": nncf.ModelType.TRANSFORMER,
+        "preset": nncf.QuantizationPreset.MIXED,
+        "ignored_scope": nncf.IgnoredScope(patterns=[f".*{name}/.*" for name in _FLOAT], validate=False),
+    }
+    labels = validating.labels() if validating else []
+    if len(set(labels)) < 2:
+        return nncf.quantize(model, **shared)
+
+    def measured(compiled: Any, windows: Iterable[np.ndarray]) -> tuple[float, None]:
+        return roc_auc_score(labels, [float(compiled(window)[0][0]) for window in windows]), None
+
+    held = {"validation_dataset": nncf.Dataset(validating), "validation_fn": measured, "max_drop": _DROP}
+    return nncf.quantize_with_accuracy_control(model, **held, **shared)

@@ -1,0 +1,25 @@
+"""What is compiled is said once, and where it is kept."""
+
+import logging
+
+import jax
+import pytest
+
+from lipfd_jax.compilation import announced, keep_in
+
+
+@pytest.fixture(autouse=True)
+def own_cache():
+    before = jax.config.jax_compilation_cache_dir
+    yield
+    jax.config.update("jax_compilation_cache_dir", before)
+
+
+def test_the_first_call_is_announced(caplog, tmp_path):
+    keep_in(str(tmp_path))
+    keep_in("")  # changes nothing
+    double = announced(lambda x: 2 * x, "the double")
+    with caplog.at_level(logging.INFO, "lipfd_jax"):
+        assert [double(1), double(2)] == [2, 4]
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [f"compiling the double; {tmp_path} keeps it for the next start", "ready after 0 s"]
