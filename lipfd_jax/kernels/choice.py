@@ -30,7 +30,7 @@ VARIANTS = {
     "convolution": {"cpu": "kernel_products", "cpu bfloat16": "bfloat16"},
     "attention": {"cpu": "head_groups", "cpu bfloat16": "bfloat16"},
     "max_pool": {"cpu": "halves"},
-    "relu": {"cpu": "kept_result", "tpu": "kept_result", "gpu": "kept_result"},
+    "relu": {"cpu": "kept_result", "cpu bfloat16": "half_result", "tpu": "kept_result", "gpu": "kept_result"},
     "batch_statistics": {"cpu": "one_pass", "tpu": "one_pass", "gpu": "one_pass"},
     "normed_product": {"cpu": "moments", "tpu": "moments", "gpu": "moments"},
     "stem": {"cpu": "pool_first", "tpu": "pool_first", "gpu": "pool_first"},

@@ -85,17 +85,17 @@ def _of_shifted(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     x = jnp.pad(x.astype(jnp.bfloat16), ((0, 0), *[(size // 2,) * 2] * 2, (0, 0)))
     together = 1 if inputs >= _WIDE else size  # neighbours in a row whose channels make one product
     total = 0.0
-    for i in range(size):
-        for j in range(0, size, together):
-            shifted = [_shifted(x, i, j + n, rows, columns, stride) for n in range(together)]
-            left = jax.lax.optimization_barrier(jnp.concatenate(shifted, -1))
+    for j in range(0, size, together):
+        columns_of = [_every(x, 2, j + n, columns, stride) for n in range(together)]
+        neighbours = jax.lax.optimization_barrier(jnp.concatenate(columns_of, -1))
+        for i in range(size):
             right = kernel[i, j : j + together].reshape(-1, outputs)
-            total += half_matmul(left.reshape(-1, together * inputs), right)
-    return total.reshape(len(x), rows, columns, outputs)
+            total += half_matmul(_every(neighbours, 1, i, rows, stride), right)
+    return total
 
 
-def _shifted(x: jax.Array, i: int, j: int, rows: int, columns: int, stride: int) -> jax.Array:
-    return x[:, i : i + stride * (rows - 1) + 1 : stride, j : j + stride * (columns - 1) + 1 : stride]
+def _every(x: jax.Array, axis: int, start: int, count: int, stride: int) -> jax.Array:
+    return jax.lax.slice_in_dim(x, start, start + stride * (count - 1) + 1, stride, axis)
 
 
 def _half_forward(x: jax.Array, kernel: jax.Array, stride: int) -> tuple[jax.Array, tuple]:

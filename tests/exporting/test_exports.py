@@ -91,7 +91,7 @@ def test_int8_is_smaller_and_near(checkpoint, exports, int8, some):
     detector = lipfd_jax.Detector.open(int8)
     found = detector.predict(some)
     assert (found.probabilities != expected.probabilities).all()
-    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=0.05)
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=0.1)
     assert detector.fingerprint == open_model(checkpoint).fingerprint + " in int8"
     files = int8 / "model.bin", exports / "onnx" / "weights.bin"
     small, whole = (file.stat().st_size for file in files)
