@@ -10,11 +10,14 @@ import pytest
 from flax import nnx
 
 from lipfd_jax import precision
+from lipfd_jax.kernels.choice import Kernels
 from lipfd_jax.mesh import make_mesh
 from lipfd_jax.models.inputs import PAPER
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
-from lipfd_jax.precision import cpu_has_bfloat16, resolved, with_precision
+from lipfd_jax.precision import computed, cpu_has_bfloat16, resolved, with_precision
 from lipfd_jax.scoring import make_forward
+from lipfd_jax.train import in_precision
+from lipfd_jax.training.config import Experiment
 from tests.drawn import drawn
 
 CPU, TPU = ([types.SimpleNamespace(platform=name)] for name in ("cpu", "tpu"))
@@ -71,6 +74,19 @@ def test_large_matrices_are_stored_in_half_and_nothing_else(backbone):
     assert all(path.endswith("kernel") for path in stored)
     assert with_precision(model, None, CPU) is model
     assert with_precision(model, "bfloat16", TPU).config.dtype == "bfloat16"
+
+
+def test_a_cpu_keeps_float32_between_products():
+    half = ModelConfig("vit_tiny", "resnet_tiny", dtype="bfloat16")
+    assert computed(half, Kernels("cpu", precision="bfloat16")).dtype == "float32"
+    for kernels in (Kernels("plain"), Kernels("tpu")):
+        assert computed(half, kernels) is half
+
+
+@pytest.mark.parametrize("setting", ["float32", "bfloat16"])
+def test_training_takes_the_precision_asked_for(setting):
+    assert in_precision(Experiment(), setting).model.dtype == setting
+    assert in_precision(Experiment(), None) == Experiment()
 
 
 def test_scores_in_bfloat16_are_near():

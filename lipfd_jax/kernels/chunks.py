@@ -8,12 +8,13 @@ import jax
 from lipfd_jax.kernels.choice import variant
 
 # How many go together: composites through the whole network; crops through all of the backbone but its last
-# stage, and through that one: its activations are small and its weights large.
-_CACHED = {"windows": 2, "crops": 3, "last stage": 15}
+# stage, of them through its first one, whose activations are largest, and through the last one: there they are
+# small and the weights large.
+_CACHED = {"windows": 2, "crops": 3, "first stage": 1, "last stage": 15}
 
 
 def in_chunks(
-    function: Callable[[Any], Any], batch: Any, kind: Literal["windows", "crops", "last stage"]
+    function: Callable[[Any], Any], batch: Any, kind: Literal["windows", "crops", "first stage", "last stage"]
 ) -> Any:
     """`function` of a batch (a tree of arrays (N, ...)); where it is called for parts, results don't tell."""
     size = {"plain": None, "cached": _CACHED[kind]}[variant("chunks")]

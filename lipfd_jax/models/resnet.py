@@ -162,11 +162,12 @@ class ResNet(nnx.Module):
     def __call__(self, pictures: jax.Array, *, train: bool) -> jax.Array:
         """Pictures (N, S, S, 3) to features (N, F) float32; `train` as in BatchNorm."""
 
+        def first(pictures: jax.Array) -> jax.Array:
+            return self.stage(1, self.stem(pictures, train=train), train=train)
+
         def early(pictures: jax.Array) -> jax.Array:
-            x = self.stem(pictures, train=train)
-            for number in (1, 2, 3):
-                x = self.stage(number, x, train=train)
-            return x
+            x = first(pictures) if train else in_chunks(first, pictures, "first stage")
+            return self.stage(3, self.stage(2, x, train=train), train=train)
 
         def last(x: jax.Array) -> jax.Array:
             return self.stage(4, x, train=train)
