@@ -1,6 +1,6 @@
 """One engine of `benchmarks.forward` in a process of its own: it takes a turn for every line it reads.
 
-Answers are JSON: seconds, logits, and the most memory the process has held so far.
+Answers are JSON: seconds, those of its threads together, probabilities, and the most memory held so far.
 """
 
 import json
@@ -120,10 +120,11 @@ def main(name: str, folder: str) -> None:
     """Takes turns until there is nothing more to read."""
     run = ENGINES[name](pathlib.Path(folder))
     for _ in sys.stdin:
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         probabilities = run()
         answer = {
             "seconds": time.perf_counter() - start,
+            "cpu_seconds": time.process_time() - busy,
             "probabilities": [float(p) for p in probabilities],
             "peak_bytes": peak_bytes(os.getpid()),
         }
