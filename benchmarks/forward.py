@@ -4,7 +4,8 @@
 
 Needs PyTorch beside the project; ONNX Runtime, OpenVINO and NNCF where their engines are wanted. All sides
 get the same random weights and the same prepared pictures, each in a process of its own; their probabilities
-are compared. Sides take turns, so that a busy moment of the machine hits all of them; the fastest counts.
+are compared. Sides take turns, so that a busy moment of the machine hits all of them; the fastest counts. On a
+machine with other work pin it to one core (`taskset -c 0`) and read the CPU seconds.
 """
 
 import dataclasses
@@ -89,6 +90,7 @@ def measure(folder: pathlib.Path, names: list[str], windows: int, turns: int, ro
     return {
         name: {
             "seconds_per_window": min(a["seconds"] for a in found) / windows,
+            "cpu_seconds_per_window": min(a["cpu_seconds"] for a in found) / windows,
             "peak_gb": max(a["peak_bytes"] for a in found) / 1e9,
             "difference": float(np.abs(np.array(found[0]["probabilities"]) - first).max()),
         }
@@ -123,16 +125,17 @@ def main(_: list[str]) -> None:
     int8 = any("int8" in name for name in names)
     figures = {"machine": machine(), "windows": given.windows, "networks": {}}
     for network in given.networks:
-        with tempfile.TemporaryDirectory(dir=given.folder) as made:
-            folder = pathlib.Path(made)
-            prepared_folder(folder, *network.split("+"), given.windows, int8)
+        with tempfile.TemporaryDirectory() as made:
+            folder = pathlib.Path(given.folder or made) / f"{network}-{given.windows}"
+            if not folder.exists():
+                folder.mkdir(parents=True)
+                prepared_folder(folder, *network.split("+"), given.windows, int8)
             rows = measure(folder, names, given.windows, given.turns, given.rounds)
         figures["networks"][network] = rows
-        print(f"{network}, {given.windows} windows at once\n{'':34} s/window    GB  differs by")
+        print(f"{network}, {given.windows} windows at once\n{'':34} s/window    CPU s    GB  differs by")
         for name, row in rows.items():
-            print(
-                f"{name:34} {row['seconds_per_window']:8.3f} {row['peak_gb']:5.1f}  {row['difference']:.1e}"
-            )
+            print(f"{name:34} {row['seconds_per_window']:8.3f} {row['cpu_seconds_per_window']:8.3f}", end=" ")
+            print(f"{row['peak_gb']:5.1f}  {row['difference']:.1e}")
         if given.output:
             pathlib.Path(given.output).write_text(json.dumps(figures, indent=2) + "\n")
 
@@ -144,6 +147,6 @@ if __name__ == "__main__":
     flags.DEFINE_integer("windows", 2, "Windows per call.")
     flags.DEFINE_integer("turns", 2, "Turns of an engine's process that count.")
     flags.DEFINE_integer("rounds", 2, "Processes of each engine.")
-    flags.DEFINE_string("folder", None, "Where to write the networks meanwhile, by default the system's.")
+    flags.DEFINE_string("folder", None, "Where to keep the networks for the next time.")
     flags.DEFINE_string("output", None, "Where to write the figures as JSON.")
     app.run(main)

@@ -8,8 +8,8 @@ import jax
 from lipfd_jax.kernels.choice import variant
 
 # How many go together: composites through the whole network; crops through all of the backbone but its last
-# stage, of these through the first one, whose activations are largest, and through the last one, where they are
-# small and the weights large.
+# stage, of these through the first one, whose activations are largest, and through the last one, where they
+# are small and the weights large.
 _CACHED = {"windows": 2, "crops": 3, "first stage": 1, "last stage": 15}
 
 
