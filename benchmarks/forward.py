@@ -4,8 +4,8 @@
 
 Needs PyTorch beside the project; ONNX Runtime, OpenVINO and NNCF where their engines are wanted. All sides
 get the same random weights and the same prepared pictures, each in a process of its own; their probabilities
-are compared. Sides take turns, so that a busy moment of the machine hits all of them; the fastest counts. On a
-machine with other work pin it to one core (`taskset -c 0`) and read the CPU seconds.
+are compared. Sides take turns, so that a busy moment of the machine hits all of them; the fastest counts.
+On a machine with other work pin it to one core (`taskset -c 0`) and read the CPU seconds.
 """
 
 import dataclasses
@@ -109,7 +109,7 @@ def machine() -> dict[str, object]:
     said = {key.strip(): value.split() for key, _, value in (line.partition(":") for line in lines)}
     return {
         "processor": " ".join(said.get("model name", [platform.processor()])),
-        "cores": os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "flags": [flag for flag in said.get("flags", []) if flag.startswith(("avx512", "amx"))],
         "versions": versions,
     }
@@ -128,8 +128,9 @@ def main(_: list[str]) -> None:
         with tempfile.TemporaryDirectory() as made:
             folder = pathlib.Path(given.folder or made) / f"{network}-{given.windows}"
             if not folder.exists():
-                folder.mkdir(parents=True)
-                prepared_folder(folder, *network.split("+"), given.windows, int8)
+                unfinished = pathlib.Path(tempfile.mkdtemp(dir=given.folder or made))
+                prepared_folder(unfinished, *network.split("+"), given.windows, int8)
+                unfinished.rename(folder)
             rows = measure(folder, names, given.windows, given.turns, given.rounds)
         figures["networks"][network] = rows
         print(f"{network}, {given.windows} windows at once\n{'':34} s/window    CPU s    GB  differs by")
