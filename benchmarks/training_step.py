@@ -2,14 +2,17 @@
 
     python -m benchmarks.training_step [--batch=8] [--repeats=3] [--output=training_step.json]
 
-Needs PyTorch beside the project. Both sides go from the same uint8 composites to new parameters: resizing
-with antialias, fifteen crops, ViT (frozen, its input convolution trained) and ResNet in training mode, the
-same loss, clipping and AdamW, float32. Sides take turns; the fastest turn of each counts.
+Needs PyTorch beside the project. Both go from the same uint8 composites to new parameters: resizing with
+antialias, fifteen crops, ViT (frozen, its input convolution trained) and ResNet in training mode, the same
+loss, clipping and AdamW; each in float32 and in bfloat16 (PyTorch's by autocast, channels last). Sides take
+turns; the fastest turn of each counts. On a machine with other work pin it to one core (`taskset -c 0`) and
+read the CPU seconds.
 """
 
 import dataclasses
 import json
 import pathlib
+import time
 
 import jax
 import numpy as np
@@ -35,10 +38,11 @@ class JaxStep:
     """Our step, as training compiles it."""
 
     def __init__(self, experiment: Experiment, batch: dict[str, np.ndarray]):
-        mesh, recipe = make_mesh(devices=jax.devices()[:1]), make_recipe(experiment)
+        mesh = make_mesh(devices=jax.devices()[:1])
+        kernels = kernels_for(mesh.devices.flat, flags.FLAGS.kernels, experiment.model.dtype)
+        recipe = make_recipe(experiment, kernels)
         self.state = create_state(recipe, mesh)
         self.batch = to_devices(batch, mesh)
-        kernels = kernels_for(mesh.devices.flat, flags.FLAGS.kernels)
         self.step = jax.jit(make_step(recipe, kernels), donate_argnums=0)
 
     def __call__(self) -> float:
@@ -52,6 +56,9 @@ class TorchStep:
     def __init__(self, experiment: Experiment, batch: dict[str, np.ndarray], device: str = "cpu"):
         self.network = TorchLipFD(experiment.model.encoder, experiment.model.backbone).to(device)
         self.network.train()
+        self.autocast = torch.autocast(device, torch.bfloat16, enabled=experiment.model.dtype == "bfloat16")
+        if experiment.model.dtype == "bfloat16":
+            self.network = self.network.to(memory_format=torch.channels_last)
         self.network.encoder.requires_grad_(False)
         self.trained = [p for p in self.network.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(self.trained, lr=1e-4, weight_decay=1e-3)
@@ -63,7 +70,9 @@ class TorchStep:
         self.optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
             image, crops = prepared(self.composites)
-        logits, weights = self.network(image, crops)
+        with self.autocast:
+            logits, weights = self.network(image, crops)
+        logits, weights = logits.float(), weights.float()
         lead = weights.amax(-1) - weights[..., 0]
         loss = functional.binary_cross_entropy_with_logits(logits, self.labels)
         loss = loss + self.region_weight * (10 * torch.exp(-lead)).mean()
@@ -93,6 +102,10 @@ def _resized(pictures: torch.Tensor, side: int) -> torch.Tensor:
     return functional.interpolate(pictures, (side, side), mode="bilinear", antialias=True)
 
 
+def _in(experiment: Experiment, dtype: str) -> Experiment:
+    return dataclasses.replace(experiment, model=dataclasses.replace(experiment.model, dtype=dtype))
+
+
 def main(_: list[str]) -> None:
     """Measures, prints and writes."""
     count = flags.FLAGS.batch
@@ -107,13 +120,17 @@ def main(_: list[str]) -> None:
         "composite": rng.integers(0, 256, (count, 1000, 2500, 3), np.uint8),
         "label": (np.arange(count) % 2).astype(np.int32),
     }
-    sides = {"jax": JaxStep(experiment, batch), "torch": TorchStep(experiment, batch)}
+    sides = {
+        f"{name} {dtype}": side(_in(experiment, dtype), batch)
+        for dtype in ("float32", "bfloat16")
+        for name, side in (("jax", JaxStep), ("torch", TorchStep))
+    }
     seconds = fastest(sides, flags.FLAGS.repeats)
-    figures = {**seconds, "ratio": seconds["torch"] / seconds["jax"], "batch": count}
-    print(
-        f"step of {count}: jax {seconds['jax']:.2f} s, torch {seconds['torch']:.2f} s; "
-        f"jax is {figures['ratio']:.2f} times as fast"
-    )
+    busy = fastest(sides, flags.FLAGS.repeats, time.process_time)
+    figures = {"batch": count, "seconds": seconds, "cpu_seconds": busy}
+    print(f"step of {count}:")
+    for name in sides:
+        print(f"{name:16} {seconds[name]:6.2f} s, CPU {busy[name]:6.2f} s")
     if flags.FLAGS.output:
         pathlib.Path(flags.FLAGS.output).write_text(json.dumps(figures, indent=2) + "\n")
 
