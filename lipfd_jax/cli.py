@@ -16,7 +16,7 @@ COMMANDS = {  # name: module with define_flags() and main(argv), what it does in
     "build": ("datasets_tfds.build", "Build records (TFDS) from AVLips or from videos of your own"),
     "preprocess": ("lipfd_jax.preprocess", "Write the composites of videos as PNGs"),
     "convert": ("lipfd_jax.convert", "Turn the released weights (.pth) into a checkpoint"),
-    "export": ("lipfd_jax.export", "Write a checkpoint for other engines: ONNX, StableHLO"),
+    "export": ("lipfd_jax.export", "Write a checkpoint for other engines: ONNX, StableHLO, int8"),
     "train": ("lipfd_jax.train", "Train a detector, or go on with a run"),
     "evaluate": ("lipfd_jax.evaluate", "Score records or composites with a checkpoint, write a report"),
     "metrics": ("lipfd_jax.evaluation.__main__", "Compute the metrics of a scores file, without a model"),
