@@ -85,6 +85,7 @@ def measure(folder: pathlib.Path, names: list[str], windows: int, turns: int, ro
             side.turn()
             answers[name] += [side.turn() for _ in range(turns)]
             side.end()
+            print(f"# {name}: {json.dumps(answers[name][-1])}", flush=True)
             time.sleep(0.3)
     first = np.array(answers[names[0]][0]["probabilities"])
     return {
