@@ -2,14 +2,16 @@
 
 import bisect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 
-from lipfd_jax.faces.finders import Face, Finder
+from lipfd_jax.faces.cuts import Cuts
+from lipfd_jax.faces.finders import Finder
+from lipfd_jax.faces.mouths import Mouths
+from lipfd_jax.faces.strip import Strip, Thumbnail
 from lipfd_jax.faces.tracks import Sample
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.containers import Damage, frames_of, opened
@@ -20,28 +22,10 @@ MAX_HOURS = 12.0
 MOST_FRAMES = 3_000_000  # 12 hours at 60 a second are 2.6 million; their notes take up to a gigabyte
 _THREADED_PIXELS = 600 * 400
 _FALLBACK_RATE = 25  # frames per second where a file gives neither timestamps nor a rate
-_THUMBNAIL = (32, 18)  # width, height of the pictures that tell scenes apart
-_COARSE = 72  # pixels of a picture's shorter side that they are made of, about
-_CUT_DIFFERENCE = 22.0  # mean difference of two of them, in 0..255, beyond which the scene has changed ...
-_CUT_LIKENESS = 0.7  # ... where they also correlate less than this ...
-_CUT_ABRUPT = 0.5  # ... and one step between frames makes this part of it: a camera that pans is no cut
-_SHOWN_HEIGHT = 72  # of the pictures that a report shows
-_SHOWN_SECONDS = 0.4 - 0.01  # between them, until there are too many
-_MOST_SHOWN = 96
 _KEPT_BYTES = 64 << 20  # of decoded frames; beyond it none is kept: 8 s of AVLips take 15 MB
-_MOUTH = (0.25, 0.62, 0.75, 0.97)  # of a face's box: left, top, right, bottom
-_MOUTH_SIZE = (32, 24)
 _SPOILT_BEFORE = 0.25  # seconds before a damaged place that may lean on it, as frames do on later ones
 
 Progress = Callable[[float], None]  # told the seconds of video done
-
-
-@dataclass(frozen=True)
-class Thumbnail:
-    """A small picture of the video."""
-
-    time: float  # seconds on the file's clock
-    picture: np.ndarray  # (height, width, 3) uint8 RGB, 72 pixels high
 
 
 @dataclass(frozen=True)
@@ -133,18 +117,11 @@ class _Scanner:
         self.size = (0, 0)
         self._due = -np.inf  # time from which on the next sample is taken
         self._reformatter = av.video.reformatter.VideoReformatter()
-        self._shown: list[Thumbnail] = []
-        self._show_every = _SHOWN_SECONDS
-        self._thumbnail: np.ndarray | None = None
-        self._glances: list[np.ndarray] = []  # brightness of the latest sample and of the latest frame
-        self._leap = 0.0  # the largest change between frames since that sample
-        self._open: Sample | None = None  # the latest sample, whose mouths are being watched
+        self._strip, self._cuts = Strip(), Cuts()
         self._kept: list[av.VideoFrame] = []
         self._room = _KEPT_BYTES  # for more of them
-        self._mouths: list[np.ndarray | None] = []
-        self._places: list[tuple[slice, slice]] = []  # of the mouths ...
-        self._watched: tuple[int, int] | None = None  # ... in pictures of this height and width
-        self._motions: list[list[float]] = []
+        self._open: Sample | None = None  # the latest sample ...
+        self._mouths = Mouths(())  # ... whose mouths are being watched
 
     @property
     def seconds(self) -> float:
@@ -166,14 +143,13 @@ class _Scanner:
         self.times.append(max(time, self.times[-1]) if self.times else time)
         self._keep(frame)
         brightness = _brightness(frame, self._reformatter)
-        self._glance(brightness)
+        self._cuts.glance(brightness)
         if self.times[-1] >= self._due:
             self._due = self.times[-1] + 1 / SAMPLES_PER_SECOND - self.step / 2
             picture = rgb(frame, self._reformatter)
-            self._show(picture)
+            self._strip.take(self.times[-1], picture)
             self._sample(number, picture)
-        if self._open and self._open.faces:
-            self._watch(brightness)
+        self._mouths.watch(brightness)
 
     def damaged_here(self) -> None:
         """Notes damage between the frames where nothing tells its time."""
@@ -198,7 +174,7 @@ class _Scanner:
             self._spoilt(times, damage.times if stamped else []),
             stamped,
             self.bytes,
-            tuple(self._shown),
+            tuple(self._strip.thumbnails),
             promised,
             tuple(self._kept),
         )
@@ -224,78 +200,16 @@ class _Scanner:
 
     def _sample(self, number: int, picture: np.ndarray) -> None:
         self._close()
-        thumbnail = _thumbnail(picture).astype(np.float32)
-        abrupt = self._abrupt()
-        changed = self._thumbnail is not None and abrupt and _differs(self._thumbnail, thumbnail)
+        changed = self._cuts.sample(picture)
         if picture.shape[1::-1] != self.size:
             changed, self.size = number > 0, picture.shape[1::-1]
-        self._thumbnail = thumbnail
         faces = tuple(self.find(picture)) if self.find else ()
         self._open = Sample(number, self.times[number], faces, changed)
-        self._mouths, self._motions, self._watched = [None] * len(faces), [[] for _ in faces], None
-
-    def _show(self, picture: np.ndarray) -> None:
-        """Keeps a small picture now and then; where they become too many, every other one."""
-        if self._shown and self.times[-1] < self._shown[-1].time + self._show_every:
-            return
-        self._shown.append(Thumbnail(self.times[-1], _small(picture)))
-        if len(self._shown) > _MOST_SHOWN:
-            self._shown = self._shown[::2]
-            self._show_every = self._shown[1].time - self._shown[0].time
+        self._mouths = Mouths(faces)
 
     def _close(self) -> None:
         if self._open:
-            motions = tuple(np.array(values, np.float32) for values in self._motions)
-            sample = self._open
-            self.samples.append(Sample(sample.frame, sample.time, sample.faces, sample.cut, motions))
-
-    def _glance(self, brightness: np.ndarray) -> None:
-        """Notes how much the picture changed since the frame before."""
-        self._glances.append(_thumbnail(brightness))
-        if len(self._glances) > 1:
-            self._leap = max(self._leap, cv2.norm(*self._glances[-2:], cv2.NORM_L1))
-            del self._glances[1:-1]  # the sample's and the latest
-
-    def _abrupt(self) -> bool:
-        """Whether most of what changed since the sample before changed between two frames."""
-        whole, leap = cv2.norm(self._glances[0], self._glances[-1], cv2.NORM_L1), self._leap
-        self._glances, self._leap = self._glances[-1:], 0.0
-        return leap >= _CUT_ABRUPT * whole
-
-    def _watch(self, brightness: np.ndarray) -> None:
-        if brightness.shape != self._watched:
-            self._watched = brightness.shape
-            self._places = [_mouth(face, *self._watched) for face in self._open.faces]
-        for index, place in enumerate(self._places):
-            piece = np.ascontiguousarray(brightness[place])
-            mouth = cv2.resize(piece, _MOUTH_SIZE, interpolation=cv2.INTER_AREA)
-            before = self._mouths[index]
-            motion = np.nan if before is None else cv2.norm(mouth, before, cv2.NORM_L1) / mouth.size
-            self._motions[index].append(motion)
-            self._mouths[index] = mouth
-
-
-def _thumbnail(picture: np.ndarray) -> np.ndarray:
-    """A picture (height, width) or (height, width, 3) as one of 32x18 pixels, from every few of its own."""
-    stride = max(1, min(picture.shape[:2]) // _COARSE)
-    coarse = np.ascontiguousarray(picture[::stride, ::stride])
-    return cv2.resize(coarse, _THUMBNAIL, interpolation=cv2.INTER_AREA)
-
-
-def _small(picture: np.ndarray) -> np.ndarray:
-    """The picture as a report shows it: 72 pixels high."""
-    width = max(1, round(_SHOWN_HEIGHT * picture.shape[1] / picture.shape[0]))
-    size = (min(width, 4 * _SHOWN_HEIGHT), _SHOWN_HEIGHT)
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-
-
-def _differs(before: np.ndarray, after: np.ndarray) -> bool:
-    """Whether two thumbnails show different scenes: they differ much, and not just in brightness."""
-    if np.abs(before - after).mean() < _CUT_DIFFERENCE:
-        return False
-    a, b = before - before.mean(), after - after.mean()
-    spread = float(np.sqrt((a * a).sum() * (b * b).sum()))
-    return spread == 0 or float((a * b).sum()) / spread < _CUT_LIKENESS
+            self.samples.append(replace(self._open, motions=self._mouths.motions))
 
 
 def _brightness(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:
@@ -306,15 +220,3 @@ def _brightness(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoRef
     else:
         grey = reformatter.reformat(frame, format="gray").to_ndarray()
     return np.rot90(grey, round(frame.rotation / 90))
-
-
-def _mouth(face: Face, height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns of a face's mouth, two at least."""
-    w, h = face.right - face.left, face.bottom - face.top
-    left, right = (_within(face.left + part * w, width) for part in (_MOUTH[0], _MOUTH[2]))
-    top, bottom = (_within(face.top + part * h, height) for part in (_MOUTH[1], _MOUTH[3]))
-    return slice(top, max(bottom, top + 2)), slice(left, max(right, left + 2))
-
-
-def _within(value: float, length: int) -> int:
-    return int(min(max(value, 0), max(length - 2, 0)))

@@ -1,0 +1,52 @@
+"""How the mouths of a sample's faces move in the frames until the next sample."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from lipfd_jax.faces.finders import Face
+
+_MOUTH = (0.25, 0.62, 0.75, 0.97)  # of a face's box: left, top, right, bottom
+_MOUTH_SIZE = (32, 24)
+
+
+class Mouths:
+    """Watches the mouths of faces that stay where they are."""
+
+    def __init__(self, faces: Sequence[Face]):
+        self._faces = faces
+        self._latest: list[np.ndarray | None] = [None] * len(faces)
+        self._places: list[tuple[slice, slice]] = []  # of the mouths ...
+        self._shape: tuple[int, int] | None = None  # ... in pictures of this height and width
+        self._motions: list[list[float]] = [[] for _ in faces]
+
+    @property
+    def motions(self) -> tuple[np.ndarray, ...]:
+        """For each face (frames,) float32: mean change since the frame before, 0..255; NaN in the first."""
+        return tuple(np.array(values, np.float32) for values in self._motions)
+
+    def watch(self, brightness: np.ndarray) -> None:
+        """Takes the next frame: (height, width) uint8."""
+        if brightness.shape != self._shape:
+            self._shape = brightness.shape
+            self._places = [_mouth(face, *self._shape) for face in self._faces]
+        for index, place in enumerate(self._places):
+            piece = np.ascontiguousarray(brightness[place])
+            mouth = cv2.resize(piece, _MOUTH_SIZE, interpolation=cv2.INTER_AREA)
+            before = self._latest[index]
+            motion = np.nan if before is None else cv2.norm(mouth, before, cv2.NORM_L1) / mouth.size
+            self._motions[index].append(motion)
+            self._latest[index] = mouth
+
+
+def _mouth(face: Face, height: int, width: int) -> tuple[slice, slice]:
+    """Rows and columns of a face's mouth, two at least."""
+    w, h = face.right - face.left, face.bottom - face.top
+    left, right = (_within(face.left + part * w, width) for part in (_MOUTH[0], _MOUTH[2]))
+    top, bottom = (_within(face.top + part * h, height) for part in (_MOUTH[1], _MOUTH[3]))
+    return slice(top, max(bottom, top + 2)), slice(left, max(right, left + 2))
+
+
+def _within(value: float, length: int) -> int:
+    return int(min(max(value, 0), max(length - 2, 0)))

@@ -1,0 +1,42 @@
+"""Small pictures spread evenly over a video of any length, for reports."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+_HEIGHT = 72
+_SECONDS = 0.4 - 0.01  # between pictures, until there are too many
+_MOST = 96
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small picture of the video."""
+
+    time: float  # seconds on the file's clock
+    picture: np.ndarray  # (height, width, 3) uint8 RGB, 72 pixels high
+
+
+class Strip:
+    """Keeps a small picture now and then; where they become too many, every other one."""
+
+    def __init__(self):
+        self.thumbnails: list[Thumbnail] = []
+        self._every = _SECONDS
+
+    def take(self, time: float, picture: np.ndarray) -> None:
+        """Takes a picture, (height, width, 3) uint8, at `time`, in seconds, if one is due."""
+        if self.thumbnails and time < self.thumbnails[-1].time + self._every:
+            return
+        self.thumbnails.append(Thumbnail(time, _small(picture)))
+        if len(self.thumbnails) > _MOST:
+            self.thumbnails = self.thumbnails[::2]
+            self._every = self.thumbnails[1].time - self.thumbnails[0].time
+
+
+def _small(picture: np.ndarray) -> np.ndarray:
+    """The picture as a report shows it: 72 pixels high."""
+    width = max(1, round(_HEIGHT * picture.shape[1] / picture.shape[0]))
+    size = (min(width, 4 * _HEIGHT), _HEIGHT)
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
