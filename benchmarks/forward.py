@@ -121,6 +121,9 @@ def main(_: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)  # the libraries' own chatter
     given = flags.FLAGS
     names = list(engines.ENGINES) if given.engines == ["all"] else given.engines
+    if unknown := set(names) - set(engines.ENGINES):
+        known = ", ".join(engines.ENGINES)
+        raise app.UsageError(f"--engines: no {', '.join(sorted(unknown))}; there are {known}")
     if given.engines == ["all"] and not importlib.util.find_spec("nncf"):
         names = [name for name in names if "int8" not in name]
     int8 = any("int8" in name for name in names)

@@ -104,15 +104,15 @@ def batch(folder: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
 
 ENGINES: dict[str, Callable[[pathlib.Path], Run]] = {
     "jax float32": lambda folder: jax_engine(folder, "float32"),
-    "torch float32, 15 backbone calls": lambda folder: torch_engine(folder, "released"),
-    "torch float32, one backbone call": lambda folder: torch_engine(folder, "batched"),
+    "torch float32 15 backbone calls": lambda folder: torch_engine(folder, "released"),
+    "torch float32 one backbone call": lambda folder: torch_engine(folder, "batched"),
     "onnxruntime float32": lambda folder: export_engine(folder, "onnxruntime"),
     "openvino float32": lambda folder: export_engine(folder, "openvino"),
     "jax bfloat16": lambda folder: jax_engine(folder, "bfloat16"),
-    "torch bfloat16, channels last": lambda folder: torch_engine(folder, "bfloat16"),
+    "torch bfloat16 channels last": lambda folder: torch_engine(folder, "bfloat16"),
     "openvino bfloat16": lambda folder: export_engine(folder, "openvino", precision="bfloat16"),
     "openvino int8": lambda folder: int8_engine(folder, "float32"),
-    "openvino int8, rest bfloat16": lambda folder: int8_engine(folder, "bfloat16"),
+    "openvino int8 rest bfloat16": lambda folder: int8_engine(folder, "bfloat16"),
 }
 
 

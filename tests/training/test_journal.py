@@ -1,5 +1,7 @@
 """The log of a run: lines, cutting back, half-written lines, the picture."""
 
+import errno
+
 import pytest
 
 from lipfd_jax import files
@@ -58,7 +60,7 @@ def test_what_stood_there_stays_where_writing_fails(workdir, monkeypatch):
     before = {name: (workdir / name).read_bytes() for name in (journal.FILE, journal.draw(workdir).name)}
 
     def full(*_):
-        raise OSError("No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(files.os, "fsync", full)
     for write in (lambda: Journal(workdir, step=1), lambda: journal.draw(workdir)):
