@@ -1,6 +1,7 @@
 """The suites of an evaluation, robustness and controls: run, kept beside its report, and shown in it."""
 
 import contextlib
+import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -79,11 +80,12 @@ def _check_same(subject: Subject, stored: Subject) -> None:
         [(window.index, window.start_frame, window.frames.shape) for window in one.windows(CLEAN)]
         for one in (subject, stored)
     )
-    if ours != theirs:
+    pairs = itertools.zip_longest(ours, theirs)
+    if odd := next((pair for pair in pairs if pair[0] != pair[1]), None):
         raise ValueError(
-            f"{subject.video}: --clips gives other windows than the records hold ({len(ours)} and "
-            f"{len(theirs)}, the first {ours[0]} and {theirs[0]}: number, first frame, shape of its frames); "
-            "give the clips that the records were built from"
+            f"{subject.video}: --clips gives other windows than the records hold ({odd[0]}, not {odd[1]}: "
+            "number, first frame, shape of its frames); build the records again, or give the clips that they "
+            "were built from"
         )
 
 
