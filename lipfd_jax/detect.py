@@ -9,25 +9,13 @@ import logging
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from absl import app, flags
 from absl import logging as absl_logging
 
-from lipfd_jax import compilation, precision
-from lipfd_jax.exporting.engines import ENGINES
-
-if TYPE_CHECKING:
-    from lipfd_jax.detection.settings import Settings
-    from lipfd_jax.detector import Detector
-
-NO_CHECKPOINT = """no checkpoint given. The authors publish their weights (ckpt.pth, about 1.8 GB) through
-their repository, https://github.com/AaronComo/LipFD, in the section Validation of its README. Convert them
-once (about 4 GB of memory, a few minutes):
-
-    lipfd convert ckpt.pth released
-
-and give --checkpoint=released. A run of `lipfd train`, or of `lipfd demo`, serves as well."""
+from lipfd_jax import judging_flags
+from lipfd_jax.detection.settings import Settings
+from lipfd_jax.detector import Detector
 
 
 def main(argv: list[str]) -> None:
@@ -35,28 +23,18 @@ def main(argv: list[str]) -> None:
     given = flags.FLAGS
     if len(argv) < 2:
         raise app.UsageError("name a video or a folder of videos")
-    if not given.checkpoint:
-        sys.exit(f"error: {NO_CHECKPOINT}")
+    judging_flags.check_checkpoint()
     absl_logging.set_verbosity(absl_logging.WARNING)  # the libraries' own chatter
     logging.getLogger("lipfd_jax").setLevel(logging.INFO)
-    compilation.keep_in(given.compilation_cache)
     from lipfd_jax.detection.run import detect_all, exit_code, videos_in
-    from lipfd_jax.detection.settings import Settings
-    from lipfd_jax.detector import Detector
     from lipfd_jax.exhaustion import one_line
 
     try:
-        settings = Settings(given.crop, given.windows, given.refined, given.stride)
+        settings = judging_flags.settings()
         videos = videos_in([Path(name) for name in argv[1:]])
         if given.sound and len(videos) > 1:
             raise ValueError("--sound goes with one video")
-        detector = Detector.open(
-            given.checkpoint,
-            step=given.step,
-            batch_size=given.batch_size,
-            engine=given.engine,
-            precision=given.precision,
-        )
+        detector = judging_flags.opened()
         sound = Path(given.sound) if given.sound else None
         with one_line("try a smaller --batch_size"):
             print(_expectation(detector, videos, settings), flush=True)
@@ -71,7 +49,7 @@ def main(argv: list[str]) -> None:
     sys.exit(exit_code(lines))
 
 
-def _expectation(detector: "Detector", videos: list[Path], settings: "Settings") -> str:
+def _expectation(detector: Detector, videos: list[Path], settings: Settings) -> str:
     """How long it will take, by a trial of the model on this machine."""
     import numpy as np
 
@@ -89,26 +67,9 @@ def _expectation(detector: "Detector", videos: list[Path], settings: "Settings")
 
 def define_flags() -> None:
     """Defines the flags of this command."""
-    flags.DEFINE_string(
-        "checkpoint",
-        None,
-        "A training run's workdir (its best step), one of its steps, a converted checkpoint, or an export.",
-    )
-    flags.DEFINE_integer("step", None, "Which step of a run; by default the best by validation AUC.")
+    judging_flags.define_flags()
     flags.DEFINE_string("output", "detected", "Folder for the results, one folder each.")
     flags.DEFINE_string("sound", None, "Take the sound from this file instead of the video.")
-    flags.DEFINE_enum(
-        "crop", "auto", ["auto", "none"], "auto: find and cut faces; none: the pictures are cut already."
-    )
-    flags.DEFINE_integer("windows", 60, "Windows scored at first, spread over the faces.", lower_bound=1)
-    flags.DEFINE_integer("refined", 30, "More windows around suspicions.", lower_bound=0)
-    flags.DEFINE_float("stride", 0.0, "Full coverage: a window every so many seconds.", lower_bound=0)
-    flags.DEFINE_integer("batch_size", None, "Windows at once, over all devices.")
-    compilation.define_flag()
-    flags.DEFINE_enum(
-        "engine", "auto", ("auto", *ENGINES), "What runs an export; by default the first installed that can."
-    )
-    precision.define_flag()
     flags.DEFINE_bool("csv", False, "Write results.csv too.")
 
 

@@ -24,13 +24,10 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
     check_installed()
-    from lipfd_jax.detect import NO_CHECKPOINT
+    from lipfd_jax import judging_flags  # the processes that read videos import this module, but not JAX
 
-    if not given.checkpoint:
-        sys.exit(f"error: {NO_CHECKPOINT}")
+    judging_flags.check_checkpoint()
     absl_logging.set_verbosity(absl_logging.WARNING)  # the libraries' own chatter
-    from lipfd_jax.detection.settings import Settings
-    from lipfd_jax.detector import Detector
     from lipfd_jax.faces.finders import default_finder
     from lipfd_jax.serving.limits import Limits
     from lipfd_jax.serving.server import Address, serve
@@ -39,14 +36,12 @@ def main(argv: list[str]) -> None:
         limits = Limits(
             given.megabytes, given.minutes, given.work_minutes, given.queue, given.kept, given.kept_minutes
         )
-        settings = Settings(given.crop, given.windows, given.refined, given.stride)
+        settings = judging_flags.settings()
         address = Address(given.host, given.port, tuple(given.names))
         if settings.crop == "auto":
             default_finder()  # says at once what is missing
         print(warning(given.host), end="", file=sys.stderr, flush=True)
-        detector = Detector.open(
-            given.checkpoint, step=given.step, batch_size=given.batch_size, precision=given.precision
-        )
+        detector = judging_flags.opened()
         _warm(detector)
         serve(detector, settings, limits, address)
     except (ValueError, OSError) as error:  # ours name the file and what to do
@@ -79,30 +74,12 @@ def _warm(detector) -> None:  # noqa: ANN001
 
 def define_flags() -> None:
     """Defines the flags of this command."""
-    from lipfd_jax.precision import SETTINGS
+    from lipfd_jax import judging_flags
 
-    flags.DEFINE_string(
-        "checkpoint",
-        None,
-        "A training run's workdir (its best step), one of its steps, a converted checkpoint, or an export.",
-    )
-    flags.DEFINE_integer("step", None, "Which step of a run; by default the best by validation AUC.")
+    judging_flags.define_flags()
     flags.DEFINE_string("host", "127.0.0.1", "Address to listen at; any but this machine's own opens it.")
     flags.DEFINE_integer("port", 8000, "Port; 0 takes a free one.", lower_bound=0, upper_bound=65535)
     flags.DEFINE_list("names", [], "Names besides localhost under which browsers may ask for it.")
-    flags.DEFINE_enum(
-        "crop", "auto", ["auto", "none"], "auto: find and cut faces; none: the pictures are cut already."
-    )
-    flags.DEFINE_integer("windows", 60, "Windows scored at first, spread over the faces.", lower_bound=1)
-    flags.DEFINE_integer("refined", 30, "More windows around suspicions.", lower_bound=0)
-    flags.DEFINE_float("stride", 0.0, "Full coverage: a window every so many seconds.", lower_bound=0)
-    flags.DEFINE_integer("batch_size", None, "Windows at once, over all devices.")
-    flags.DEFINE_enum(
-        "precision",
-        None,
-        SETTINGS,
-        "Of the computation; by default as the checkpoint says; see lipfd detect.",
-    )
     flags.DEFINE_float("megabytes", 500.0, "Largest file taken.")
     flags.DEFINE_float("minutes", 10.0, "Longest video taken.")
     flags.DEFINE_float("work_minutes", 60.0, "Work on one video; what takes longer is given up.")
