@@ -58,7 +58,7 @@ def run(command: str, *arguments: str) -> None:
 
     sys.argv = [f"lipfd {command}", *arguments]  # where absl and ml_collections look
     module.define_flags()
-    if {"--help", "-h"} & set(arguments):
+    if {"--help", "-h", "--helpshort", "--helpfull"} & set(arguments):
         print(help_text(module, flags.FLAGS))
         return
     app.run(module.main, argv=sys.argv, flags_parser=_parse)

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 from absl import flags
 
+flags.disclaim_key_flags()  # it is the command's own, also in its --help
 logger = logging.getLogger(__name__)
 
 

@@ -146,9 +146,8 @@ def _of_export(
     def run(composites: np.ndarray) -> Scored:
         return Scored(*(np.asarray(values, np.float32) for values in opened.run(composites)))
 
-    told = "" if opened.precision == "float32" else f" in {opened.precision}"
     batch_size = _at_least_one(batch_size or 2)
-    return Detector(opened.metadata, str(opened.path), batch_size, run, opened.fingerprint + told)
+    return Detector(opened.metadata, str(opened.path), batch_size, run, opened.fingerprint)
 
 
 def _at_least_one(batch_size: int) -> int:

@@ -82,9 +82,10 @@ def _run(given: flags.FlagValues, options: Options) -> None:
                 checkpoints[0].path,
                 step=given.step,
                 batch_size=suite_flags.batch_size(options.batch_size),
+                engine=options.engine,
                 precision=options.precision,
             )
-            suite_flags.run(given, checkpoints[0].path, detector, source, options)
+            suite_flags.run(given, detector, source, options)
         evaluate(checkpoints[0].path, source, given.output, step=given.step, options=options)
 
 

@@ -9,6 +9,8 @@ from lipfd_jax.detection.settings import Settings
 from lipfd_jax.detector import Detector
 from lipfd_jax.exporting.engines import ENGINES
 
+flags.disclaim_key_flags()  # they are the command's own, also in its --help
+
 _NO_CHECKPOINT = """no checkpoint given. The authors publish their weights (ckpt.pth, about 1.8 GB) through
 their repository, https://github.com/AaronComo/LipFD, in the section Validation of its README. Convert them
 once (about 4 GB of memory, a few minutes):

@@ -14,6 +14,8 @@ from lipfd_jax.checkpoints.store import Opened
 from lipfd_jax.kernels.choice import Kernels
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
 
+flags.disclaim_key_flags()  # it is the command's own, also in its --help
+
 SETTINGS = ("float32", "bfloat16", "auto")
 # What a CPU that multiplies bfloat16 numbers says of itself: Intel's and AMD's, Arm's.
 _FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}

@@ -44,9 +44,9 @@ def test_every_module_is_there(name):
 
 
 def test_a_command_shows_its_flags():
-    shown = _lipfd("build", "--help")
+    shown = _lipfd("evaluate", "--help")
     assert shown.returncode == 0
-    for name in ("--data_dir", "--manual_dir", "--config", "--splits_csv"):  # its own and the shared ones
+    for name in ("--data", "--suite", "--threshold", "--precision"):  # its own and the shared ones
         assert f"\n  {name}" in shown.stdout
     assert "--logtostderr" not in shown.stdout
 

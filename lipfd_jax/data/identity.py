@@ -12,6 +12,7 @@ from etils import epath
 from lipfd_jax.data.sources import PictureFolder, Records, RecordSource
 from lipfd_jax.vocabulary import BUILD_REPORT
 
+_NAMING = 4  # parts of a build's path: data_dir, dataset, config, version
 _THREADS = 32  # a bucket takes some time to say what it knows of a file
 
 
@@ -20,7 +21,7 @@ class Identity:
     """What a source was, for results and checkpoints; compare `sum`, show `words`."""
 
     sum: str  # 16 hexadecimal digits; other records have another one, wherever they lie
-    words: str  # what was summed, and where it lies
+    words: str  # what was summed, and the name of its folder: others read it too, so no path of this machine
 
     def __str__(self) -> str:
         return f"{self.words} (sum {self.sum})"
@@ -42,7 +43,7 @@ def identity(source: RecordSource) -> Identity:
         files = zip((f"{p.parent.name}/{p.name}" for p in source.pictures), source.pictures, strict=True)
         return Identity(
             _digest({"windows": source.windows, "files": _stats(files)}),
-            f"{len(source)} pictures in {source.folder}, by name, size and time",
+            f"{len(source)} pictures in {source.folder.name}, by name, size and time",
         )
     if isinstance(source, Records):
         return _of_build(source)
@@ -54,11 +55,12 @@ def _of_build(source: Records) -> Identity:
     sums = _reported(source.folder)
     known = paths.keys() <= sums.keys()
     shards = {name: sums[name] for name in paths} if known else _stats(sorted(paths.items()))
+    place = "/".join(source.folder.parts[-_NAMING:])
     ranges = sorted([epath.Path(path).name, skipped, taken] for path, skipped, taken in source.parts)
     how = "sums in its report" if known else "name, size and time of its shards"
     return Identity(
         _digest({"shards": shards, "ranges": ranges}),
-        f"split {source.split} ({len(source)} records) of {source.folder}, by the {how}",
+        f"split {source.split} ({len(source)} records) of {place}, by the {how}",
     )
 
 

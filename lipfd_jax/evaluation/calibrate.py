@@ -9,6 +9,7 @@ from lipfd_jax.evaluation.bootstrap import FEW
 from lipfd_jax.evaluation.fitting import Fit, fit_calibration
 from lipfd_jax.evaluation.folder import read_evaluated
 from lipfd_jax.evaluation.run import DEFAULTS, Options, evaluate
+from lipfd_jax.exporting.package import is_export
 from lipfd_jax.processes import by_first
 
 
@@ -26,13 +27,19 @@ def calibrate(
     Returns it; None on processes other than the first.
 
     Raises:
-      ValueError: a test split, a threshold asked for, or scores that can't be calibrated; and as `evaluate`.
+      ValueError: an export, a test split, a threshold asked for, or scores that can't be calibrated; and as
+        `evaluate`.
     """
     split = getattr(source, "split", "").split("[")[0]
     if split == "test":
         raise ValueError(
             f"{source}: a calibration fitted on the test split would be tested on itself; "
             "fit it on others, such as --split=validation"
+        )
+    if is_export(checkpoint):
+        raise ValueError(
+            f"{checkpoint}: an export keeps the calibration of the checkpoint it was made of; fit that one, "
+            "then export it again"
         )
     if options.threshold is not None:
         raise ValueError(f"threshold={options.threshold}: fitting chooses it; give target_fpr instead")

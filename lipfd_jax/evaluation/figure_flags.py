@@ -5,6 +5,8 @@ from absl import flags
 from lipfd_jax.evaluation.bootstrap import DRAWING, Drawing
 from lipfd_jax.evaluation.pooling import Pooling
 
+flags.disclaim_key_flags()  # they are the command's own, also in its --help
+
 
 def define_flags() -> None:
     """Defines them."""

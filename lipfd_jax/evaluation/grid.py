@@ -16,6 +16,7 @@ from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.evaluation.bootstrap import DRAWING, Drawing, difference_intervals
 from lipfd_jax.evaluation.pooling import VideoScores, video_scores
 from lipfd_jax.evaluation.run import DEFAULTS, Evaluation, Options, evaluate
+from lipfd_jax.exporting.package import is_export
 
 _SEPARATORS = ("/", "\\", "\0")
 
@@ -75,7 +76,8 @@ def evaluate_grid(
     if options.against:
         raise ValueError(f"{options.against}: somebody's scores compare with one checkpoint on one data set")
     for one in checkpoints:
-        find_checkpoint(one.path, step)
+        if not is_export(one.path):
+            find_checkpoint(one.path, step)
     sources = {one.name: open_data(one.path) for one in datasets}
     cells = {}
     for checkpoint in checkpoints:

@@ -13,6 +13,7 @@ from flax import nnx
 from jax.sharding import Mesh
 
 from lipfd_jax.checkpoints.calibration import Calibration
+from lipfd_jax.checkpoints.store import FOLDER as RUN_FOLDER
 from lipfd_jax.checkpoints.store import Opened, open_model
 from lipfd_jax.data import records
 from lipfd_jax.data.identity import Identity, identity
@@ -195,7 +196,7 @@ def _notes(opened: Opened | OpenedExport, source: RecordSource, held: Identity) 
     metadata, windows = opened.metadata, windows_mode(source)
     model = metadata.model
     notes = {
-        "checkpoint": f"{opened.path} (step {metadata.step}, {metadata.origin})",
+        "checkpoint": f"{_named(opened.path)} (step {metadata.step}, {metadata.origin})",
         "weights": opened.fingerprint,
         "model": f"{model.encoder} + {model.backbone}, {model.dtype}",
         "inputs": f"{model.inputs.name}{' (antialias)' if model.inputs.released_antialias else ''}",
@@ -207,6 +208,12 @@ def _notes(opened: Opened | OpenedExport, source: RecordSource, held: Identity) 
     }
     warning = mismatch(model.inputs, windows)
     return {**notes, "warning": warning} if warning else notes
+
+
+def _named(path: os.PathLike) -> str:
+    """A checkpoint's name, for readers elsewhere: a run's workdir and its step, a folder; no whole path."""
+    parts = Path(path).parts
+    return "/".join(parts[-3:] if parts[-2:-1] == (RUN_FOLDER,) else parts[-1:])
 
 
 def _engine(export: OpenedExport) -> str:

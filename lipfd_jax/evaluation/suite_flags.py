@@ -4,14 +4,16 @@ import os
 
 from absl import flags
 
-from lipfd_jax.checkpoints.store import open_model
 from lipfd_jax.data.identity import identity
 from lipfd_jax.data.sources import RecordSource
+from lipfd_jax.detector import Detector
 from lipfd_jax.evaluation.run import Options
-from lipfd_jax.evaluation.suites import Scorer, run_suite, suite_data
+from lipfd_jax.evaluation.suites import run_suite, suite_data
 from lipfd_jax.listing.clips import Clip
 from lipfd_jax.listing.layouts import find
 from lipfd_jax.vocabulary import WINDOWS_PER_CLIP
+
+flags.disclaim_key_flags()  # they are the command's own, also in its --help
 
 
 def define_flags() -> None:
@@ -32,23 +34,20 @@ def define_flags() -> None:
     flags.DEFINE_string("clips_csv", None, "The CSV that describes --clips, inside that folder.")
 
 
-def run(
-    given: flags.FlagValues, checkpoint: str, scorer: Scorer, source: RecordSource, options: Options
-) -> None:
-    """Runs the suites that were asked for on the videos of the data; `scorer` is the opened checkpoint.
+def run(given: flags.FlagValues, detector: Detector, source: RecordSource, options: Options) -> None:
+    """Runs the suites that were asked for on the videos of the data.
 
     Raises ValueError, CheckpointError and OSError as `run_suite` does.
     """
     data = suite_data(source, identity(source).sum, _clips(given) if given.clips else None)
-    opened = open_model(checkpoint, step=given.step)
     for name in dict.fromkeys(given.suite):
         run_suite(
             name,
-            scorer,
+            detector,
             data,
             given.output,
-            weights=opened.fingerprint,
-            calibration=opened.calibration if options.calibrated else None,
+            weights=detector.fingerprint,
+            calibration=detector.metadata.calibration if options.calibrated else None,
             pooling=options.pooling,
             threshold=options.threshold,
             drawing=options.drawing,

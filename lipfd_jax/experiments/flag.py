@@ -5,6 +5,8 @@ import pathlib
 from absl import flags
 from ml_collections import config_flags
 
+flags.disclaim_key_flags()  # it is the command's own, also in its --help
+
 _FOLDER = pathlib.Path(__file__).parent
 _HELP = (
     "Experiment: one that ships, by name (lipfd, lipfd:tiny, demo), or a file by path "

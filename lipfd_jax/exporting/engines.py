@@ -17,7 +17,7 @@ from lipfd_jax.exporting.package import FORMATS
 
 PRECISIONS = ("float32", "bfloat16")
 Run = Callable[..., tuple[np.ndarray, np.ndarray]]  # a batch to probabilities and region weights, float32
-ENGINES = tuple(engine for _, engines in FORMATS.values() for engine in engines)
+ENGINES = tuple(dict.fromkeys(engine for _, engines in FORMATS.values() for engine in engines))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +29,7 @@ class OpenedExport:
     source: str  # what `run` takes: "composites", or "prepared" pictures and crops
     metadata: Metadata
     path: Path
-    fingerprint: str  # of the weights it was made of
+    fingerprint: str  # of the weights it was made of, and what became of them: 'abc in int8'
     precision: str = "float32"  # of its products: one of PRECISIONS, or "int8"
 
     @property
@@ -62,7 +62,8 @@ def open_export(path: str | os.PathLike, engine: str = "auto", precision: str | 
     program = folder / FORMATS[about.format][0]
     run = openvino_run(program, precision) if engine == "openvino" else _OPENERS[engine](folder)
     precision = "int8" if about.format == "int8" else precision
-    return OpenedExport(run, engine, about.source, about.metadata, folder, about.fingerprint, precision)
+    fingerprint = about.fingerprint + ("" if precision == "float32" else f" in {precision}")
+    return OpenedExport(run, engine, about.source, about.metadata, folder, fingerprint, precision)
 
 
 def _chosen(folder: Path, format: str, engine: str) -> str:

@@ -302,6 +302,8 @@ def test_a_calibration_is_fitted_stored_applied_and_not_tested_on_itself(composi
     found = calibrate(str(checkpoint), source, tmp_path / "fit", fit=Fit(), options=Options())
     assert "stored in" in capsys.readouterr().out
     assert open_model(checkpoint).calibration == found
+    assert "pictures in validation" in found.data  # pages show it: the name, and no path of this machine
+    assert str(tmp_path) not in found.data
     with pytest.raises(ValueError, match="fitted on these very records"):
         evaluate(checkpoint, PictureFolder(validation), tmp_path / "self")
     evaluate(checkpoint, PictureFolder(composites), tmp_path / "test")

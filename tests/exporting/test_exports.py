@@ -14,10 +14,12 @@ from lipfd_jax.checkpoints.calibration import write_calibration
 from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.store import open_model, save_model
-from lipfd_jax.data.records import decode
 from lipfd_jax.data.sources import PictureFolder
 from lipfd_jax.evaluation.bootstrap import Drawing
-from lipfd_jax.evaluation.run import Options, evaluate
+from lipfd_jax.evaluation.calibrate import calibrate
+from lipfd_jax.evaluation.fitting import Fit
+from lipfd_jax.evaluation.grid import Named, evaluate_grid
+from lipfd_jax.evaluation.run import Options
 from lipfd_jax.exporting.engines import open_export
 from lipfd_jax.exporting.write import export
 from lipfd_jax.models.inputs import PAPER, RELEASED, prepare
@@ -182,9 +184,16 @@ def test_engines_and_folders_that_do_not_fit_are_refused(checkpoint, exports, tm
 
 def test_an_export_is_evaluated_like_its_checkpoint(checkpoint, exports, composites, tmp_path):
     needs("onnxruntime")
-    source, options = PictureFolder(composites), Options(examples=1, drawing=Drawing(draws=20))
-    found = evaluate(str(exports / "onnx"), source, tmp_path / "out", options=options).scores
-    shown = np.stack([decode(source[i])["composite"] for i in range(3)])
-    np.testing.assert_allclose(found.score[:3], lipfd_jax.Detector.open(checkpoint).score(shown), atol=1e-4)
-    assert len(found) == len(source)
-    assert "onnxruntime" in (tmp_path / "out" / "evaluated.json").read_text()
+    sides = [Named("ours", str(checkpoint)), Named("export", str(exports / "onnx"))]
+    options = Options(examples=0, drawing=Drawing(draws=20))
+    data = [Named("drawn", str(composites))]
+    cells = evaluate_grid(sides, data, tmp_path, open_data=PictureFolder, options=options).cells
+    ours, export_s = (cells[side.name, "drawn"].scores for side in sides)
+    np.testing.assert_allclose(export_s.score, ours.score, atol=1e-4)
+    assert "onnxruntime" in (tmp_path / "export" / "drawn" / "evaluated.json").read_text()
+
+
+def test_an_export_keeps_the_calibration_of_its_checkpoint(exports, composites, tmp_path):
+    assert open_export(exports / "onnx").calibration.data == PLATT.data
+    with pytest.raises(ValueError, match="fit that one, then export it again"):
+        calibrate(str(exports / "onnx"), PictureFolder(composites), tmp_path, fit=Fit())
