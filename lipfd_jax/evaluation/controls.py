@@ -10,9 +10,10 @@ from lipfd_jax.data import sound_perturbations
 from lipfd_jax.evaluation import effects
 from lipfd_jax.evaluation.effects import Effect, steady
 from lipfd_jax.evaluation.suite import Cell, by_reason
+from lipfd_jax.evaluation.suite_tables import auc, auc_moved, figure
 from lipfd_jax.pages.axes import unit
 from lipfd_jax.pages.bars import Bar, BarChart, bars_html
-from lipfd_jax.pages.formats import decimal, interval, percent, signed
+from lipfd_jax.pages.formats import interval, percent
 from lipfd_jax.pages.rendering import Section, render
 from lipfd_jax.preprocessing import sound_changes
 
@@ -89,8 +90,8 @@ def controls_section(result: dict[str, Any]) -> Section:
     meanings = {control.effect.name: control.meaning for control in controls()}
     rows = [_row(cell, meanings.get(_name(cell), "As it is.")) for cell in made]
     for one in result["model_free"]:
-        figure = _with_ends(decimal(one["auc"], 3), interval(*(one["auc_interval"] or (None, None))))
-        rows.append([_with_ends(f"no model: {one['name']}", one["meaning"]), figure, "", "", ""])
+        name = figure(f"no model: {one['name']}", one["meaning"])
+        rows.append([name, auc(one["auc"], one["auc_interval"]), "", "", ""])
     body = render(
         "lipfd_jax.evaluation",
         "controls.html",
@@ -168,24 +169,13 @@ def _chart(result: dict[str, Any], made: list[Cell]) -> Markup:
     bars = [Bar(_name(cell), cell.auc, *(cell.auc_interval or (None, None))) for cell in made]
     for one in result["model_free"]:
         ends = one["auc_interval"] or (None, None)
-        bars.append(Bar(f"no model: {one['name']}", one["auc"], *ends, colour="second"))
+        lacking = one.get("lacking", "")
+        bars.append(Bar(f"no model: {one['name']}", one["auc"], *ends, colour="second", lacking=lacking))
     guides = (0.5,) if made[0].auc is None else (0.5, made[0].auc)
     caption = "Dotted: guessing, and the untouched videos. Bars of the second colour need no model at all."
     return bars_html(BarChart("AUC under each control", unit("AUC of videos"), bars, caption, guides))
 
 
 def _row(cell: Cell, meaning: str) -> list[str | Markup]:
-    ends = cell.auc_difference_interval
-    return [
-        _with_ends(_name(cell), meaning),
-        _with_ends(decimal(cell.auc, 3), interval(*(cell.auc_interval or (None, None)))),
-        _with_ends(
-            signed(cell.auc_difference), "" if ends is None else f"{signed(ends[0])} to {signed(ends[1])}"
-        ),
-        percent(cell.fpr, 1),
-        percent(cell.fnr, 1),
-    ]
-
-
-def _with_ends(text: str, ends: str) -> Markup:
-    return Markup("{}<small>{}</small>").format(text, ends)
+    figures = [auc(cell.auc, cell.auc_interval), auc_moved(cell), percent(cell.fpr, 1), percent(cell.fnr, 1)]
+    return [figure(_name(cell), meaning), *figures]

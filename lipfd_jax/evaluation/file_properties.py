@@ -20,7 +20,10 @@ from lipfd_jax.preprocessing.containers import best_stream, opened
 
 _FOLDS = 5
 _MEANING = "Reached here by {what} alone: a detector must do better to show anything."
-_UNKNOWN = "Not known here: a class has fewer than two sources to learn from and to judge."
+_LACKING = {  # in a few words: the same in a sentence
+    "too few sources": "Not known here: a class has fewer than two sources to learn from and judge.",
+    "needs the clips": "Not known here: the files have to be at hand (--clips).",
+}
 
 
 def measured(subject: Subject, windows: Sequence[Window]) -> dict[str, Any]:
@@ -36,18 +39,19 @@ def measured(subject: Subject, windows: Sequence[Window]) -> dict[str, Any]:
 def model_free(rows: Sequence[dict[str, Any]], drawing: Drawing) -> list[dict[str, Any]]:
     """AUCs of videos by logistic regression on what needs no model, each video judged by a fit to others.
 
-    Args:
-      rows: of `measured`, one a video. Without a row of files, only mouth sharpness is judged.
+    Folds keep sources together. Where a class has fewer than two sources, or files are not at hand, the AUC
+    is None and `lacking` says why.
 
-    Folds keep sources together; None where a class has fewer than two sources.
+    Args:
+      rows: of `measured`, one a video.
     """
-    found = []
-    if rows and all(row["file"] for row in rows):
-        columns = one_hot([row["file"] for row in rows])
-        found.append(_fitted("file properties", columns, rows, drawing))
+    files = [row["file"] for row in rows]
+    columns = one_hot(files) if all(files) else None
     sharpness = np.array([[row["sharpness"]] for row in rows])
-    found.append(_fitted("mouth sharpness", sharpness, rows, drawing))
-    return found
+    return [
+        _fitted("file properties", columns, rows, drawing),
+        _fitted("mouth sharpness", sharpness, rows, drawing),
+    ]
 
 
 def file_columns(subject: ClipSubject) -> dict[str, float | str]:
@@ -95,18 +99,18 @@ def one_hot(rows: Sequence[dict[str, float | str]]) -> np.ndarray:
 
 
 def _fitted(
-    what: str, columns: np.ndarray, rows: Sequence[dict[str, Any]], drawing: Drawing
+    what: str, columns: np.ndarray | None, rows: Sequence[dict[str, Any]], drawing: Drawing
 ) -> dict[str, Any]:
     labels = np.array([row["label"] for row in rows])
     sources = np.array([row["source"] for row in rows], object)
     folds = min(_FOLDS, *(len(set(sources[labels == label])) for label in (0, 1)))
-    row = {"name": what, "auc": None, "auc_interval": None, "meaning": _UNKNOWN}
-    if folds < 2:
-        return row
+    row = {"name": what, "auc": None, "auc_interval": None}
+    if lacking := "needs the clips" if columns is None else "too few sources" if folds < 2 else "":
+        return row | {"lacking": lacking, "meaning": _LACKING[lacking]}
     _, groups = np.unique(sources, return_inverse=True)
     split = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
     fit = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, class_weight="balanced"))
     scores = cross_val_predict(fit, columns, labels, groups=groups, cv=split, method="predict_proba")[:, 1]
     ends = intervals(labels, scores, sources, 0.5, drawing)["auc"]
-    meaning = _MEANING.format(what=what)
-    return {**row, "auc": compute_metrics(labels, scores).auc, "auc_interval": ends, "meaning": meaning}
+    told = {"lacking": "", "meaning": _MEANING.format(what=what)}
+    return row | {"auc": compute_metrics(labels, scores).auc, "auc_interval": ends} | told

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from lipfd_jax.evaluation.decision import Decision
@@ -12,6 +13,9 @@ from lipfd_jax.evaluation.pooling import video_scores
 from lipfd_jax.evaluation.scores import Scores
 from lipfd_jax.evaluation.summary import Level, Summary
 from lipfd_jax.vocabulary import LABELS
+
+Suites = Mapping[str, Mapping[str, Any]]  # the content of each suite's NAME.json, by name
+NO_SUITES: Suites = MappingProxyType({})
 
 VERSION = 2  # of the keys of metrics.json; rises when one changes its meaning or goes
 NAME, TABLE, VIDEOS = "metrics.json", "metrics.csv", "videos.csv"
@@ -26,10 +30,13 @@ VIDEO_COLUMNS = (
     "called",
     "log10_lr",
 )
+_OF_CELLS = ("auc", "fpr", "fnr", "auc_difference", "fnr_difference")  # in the table; all of them in the JSON
 COLUMNS = ("part", "name", "level", "figure", "value", "low", "high")
 
 
-def metrics_json(summary: Summary, released: ReleasedFigures, notes: Mapping[str, str]) -> dict[str, Any]:
+def metrics_json(
+    summary: Summary, released: ReleasedFigures, notes: Mapping[str, str], suites: Suites = NO_SUITES
+) -> dict[str, Any]:
     """The content of metrics.json: numbers, strings, lists and None only (no NaN); rates as fractions."""
     drawing = summary.windows.intervals.drawing
     return {
@@ -43,17 +50,20 @@ def metrics_json(summary: Summary, released: ReleasedFigures, notes: Mapping[str
             for kind, parts in summary.parts.items()
         },
         "as_released": dataclasses.asdict(released),
+        **({"suites": {name: dict(result) for name, result in suites.items()}} if suites else {}),
     }
 
 
-def metrics_csv(summary: Summary) -> str:
-    """One line a figure: part (all, generator, ...), name, level, figure, value, low and high end."""
+def metrics_csv(summary: Summary, suites: Suites = NO_SUITES) -> str:
+    """One line a figure: part (all, generator, a suite ...), name, level, figure, value, low and high end."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(["all", "", *row] for row in _rows(summary))
     for kind, parts in summary.parts.items():
         writer.writerows([kind, name, *row] for name, part in parts.items() for row in _rows(part))
+    for suite, result in suites.items():
+        writer.writerows([suite, *row] for row in _suite_rows(result))
     return text.getvalue()
 
 
@@ -99,6 +109,16 @@ def _level(level: Level) -> dict[str, Any]:
         "fake_sources": intervals.fake_sources,
         "warning": intervals.warning,
     }
+
+
+def _suite_rows(result: Mapping[str, Any]) -> Iterator[list[Any]]:
+    for cell in (*result["cells"], *result["means"]):
+        for field in _OF_CELLS:
+            name, ends = f"{cell['kind']} {cell['level']}".strip(), cell.get(f"{field}_interval") or ("", "")
+            yield [name, "videos", field, "" if cell[field] is None else cell[field], *ends]
+    for row in result.get("model_free", ()):
+        ends = row["auc_interval"] or ("", "")
+        yield [f"no model: {row['name']}", "videos", "auc", "" if row["auc"] is None else row["auc"], *ends]
 
 
 def _rows(summary: Summary) -> Iterator[list[Any]]:

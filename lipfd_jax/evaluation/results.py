@@ -57,7 +57,8 @@ def write_results(
     """
     summary, released, sections = summarise(scores, decision, drawing), released_figures(scores), []
     print(summary_table(summary, released))
-    figures = metrics_json(summary, released, notes)
+    suites = suite_results(output, notes.get("weights", "")) if output is not None else {}
+    figures = metrics_json(summary, released, notes, suites)
     if others is not None:
         comparison = compare(scores, others, decision.window_threshold, decision.pooling, drawing)
         print(f"\nCompared with {others_name}\n{comparison_text(comparison)}")
@@ -68,26 +69,8 @@ def write_results(
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
     files.write_json(output / metrics_file.NAME, figures)
-    files.write_text(output / metrics_file.TABLE, metrics_csv(summary))
+    files.write_text(output / metrics_file.TABLE, metrics_csv(summary, suites))
     files.write_text(output / metrics_file.VIDEOS, videos_csv(scores, decision))
-    _write_pages(
-        scores, output, summary, notes=notes, sections=sections, pictures=pictures, metadata=metadata
-    )
-    return summary
-
-
-def _write_pages(
-    scores: Scores,
-    output: Path,
-    summary: Summary,
-    *,
-    notes: Mapping[str, str],
-    sections: Sequence[Section],
-    pictures: Sequence[ReportPicture],
-    metadata: Metadata | None,
-) -> None:
-    """The report and the model card, with what suites left in the folder; prints where they are."""
-    suites = suite_results(output, notes.get("weights", ""))
     report = write_report(
         scores,
         output / REPORT,
@@ -102,6 +85,7 @@ def _write_pages(
         lines = suite_lines(suites)
         card = write_model_card(output, notes=notes, metadata=metadata, summary=summary, suites=lines)
         print(f"card: {card}")
+    return summary
 
 
 def _section(comparison: Comparison, name: str) -> Section:

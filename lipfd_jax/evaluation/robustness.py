@@ -7,10 +7,11 @@ import numpy as np
 from markupsafe import Markup
 
 from lipfd_jax.evaluation.suite import Cell, by_reason
+from lipfd_jax.evaluation.suite_tables import auc, auc_moved, misses, misses_moved
 from lipfd_jax.pages.axes import Axis, unit
 from lipfd_jax.pages.bars import Bar, BarChart, bars_html
 from lipfd_jax.pages.charts import Chart, Guide, Line, chart_html
-from lipfd_jax.pages.formats import decimal, interval, percent, signed
+from lipfd_jax.pages.formats import percent
 from lipfd_jax.pages.rendering import Section, render
 
 TITLE = "Robustness"
@@ -30,7 +31,7 @@ def robustness_section(result: dict[str, Any]) -> Section:
         missing=by_reason(result["missing"]),
         bars=_bars(means, clean) if means else "",
         charts=[chart_html(chart) for chart in charts if chart],
-        head=["", "level", "AUC", "FPR", "FNR", "AUC against clean"],
+        head=["", "level", "AUC", "against clean", "FNR", "against clean, points", "FPR"],
         means=[_row(cell) for cell in (clean, *means)],
         rows=[_row(cell) for cell in made],
     )
@@ -84,19 +85,5 @@ def _bars(means: Sequence[Cell], clean: Cell) -> Markup:
 
 
 def _row(cell: Cell) -> list[str | Markup]:
-    return [
-        cell.kind,
-        cell.level,
-        _with_ends(decimal(cell.auc, 3), interval(*(cell.auc_interval or (None, None)))),
-        percent(cell.fpr, 1),
-        percent(cell.fnr, 1),
-        _with_ends(signed(cell.auc_difference), _signed_ends(cell.auc_difference_interval)),
-    ]
-
-
-def _signed_ends(ends: tuple[float, float] | None) -> str:
-    return "" if ends is None else f"{signed(ends[0])} to {signed(ends[1])}"
-
-
-def _with_ends(text: str, ends: str) -> Markup:
-    return Markup("{}<small>{}</small>").format(text, ends)
+    figures = [auc(cell.auc, cell.auc_interval), auc_moved(cell), misses(cell), misses_moved(cell)]
+    return [cell.kind, cell.level, *figures, percent(cell.fpr, 1)]

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy.special import ndtri
 
-from lipfd_jax.pages.formats import short
+from lipfd_jax.pages.formats import decimal, short
 
 Scale = Callable[[np.ndarray], np.ndarray]
 _LOWEST = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)  # where an axis of errors may begin
@@ -22,8 +23,13 @@ class Axis:
     low: float
     high: float
     ticks: tuple[float, ...]
-    text: Callable[[float], str] = short  # how a value is written, beside a tick or in a reading
+    text: Callable[[float], str] = short  # how a value is written beside a tick
     scale: Scale = np.asarray
+    exact: Callable[[float], str] | None = None  # in a reading, where that is more than beside a tick
+
+    def read(self, value: float) -> str:
+        """A value as readings and tables have it."""
+        return (self.exact or self.text)(value)
 
     def place(self, values: np.ndarray | float) -> np.ndarray:
         """Where values lie, 0 at the low end and 1 at the high one; values beyond an end lie on it."""
@@ -40,8 +46,8 @@ def shares(
 
 
 def unit(label: str) -> Axis:
-    """From 0 to 1, written as decimals, as scores and AUCs are."""
-    return Axis(label, 0.0, 1.0, (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), unit_text)
+    """From 0 to 1, written as decimals, as scores and AUCs are: with three digits after the point."""
+    return Axis(label, 0.0, 1.0, (0.0, 0.2, 0.4, 0.6, 0.8, 1.0), exact=partial(decimal, digits=3))
 
 
 def small_shares(label: str) -> Axis:
@@ -79,11 +85,6 @@ def numbers(
 def share_text(value: float) -> str:
     """A fraction as per cent, with as many digits as tell something."""
     return f"{short(round(100 * float(value), 6))}\u00a0%"
-
-
-def unit_text(value: float) -> str:
-    """A score or an AUC, with three digits after the point at most."""
-    return f"{float(value):.3f}".rstrip("0").rstrip(".")
 
 
 def _round_step(about: float) -> float:

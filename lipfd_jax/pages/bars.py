@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from lipfd_jax.pages.axes import Axis
 from lipfd_jax.pages.charts import RIGHT, WIDTH
+from lipfd_jax.pages.formats import NONE
 from lipfd_jax.pages.rendering import render
 
 _LEFT, _ROW, _FOOT = 8, 34, 34  # the name stands above its bar, so that long ones fit on a phone
@@ -22,6 +23,7 @@ class Bar:
     high: float | None = None
     colour: str = "accent"
     note: str = ""
+    lacking: str = ""  # why there is no value, in a few words
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,8 @@ def bars_html(chart: BarChart) -> Markup:
 
 
 def _row(chart: BarChart, bar: Bar, place: int) -> dict:
-    text, has_interval = chart.axis.text, bar.low is not None and bar.high is not None
-    value = "\u2013" if bar.value is None else text(bar.value)
+    text, has_interval = chart.axis.read, bar.low is not None and bar.high is not None
+    value = (bar.lacking or NONE) if bar.value is None else text(bar.value)
     interval = f"{text(bar.low)} to {text(bar.high)}" if has_interval else ""
     start = chart.axis.low if chart.start is None else chart.start
     ends = sorted(_across(chart, end) for end in (start, start if bar.value is None else bar.value))

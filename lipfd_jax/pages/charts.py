@@ -113,12 +113,12 @@ def _drawn(chart: Chart, line: Line, place: int) -> dict:
 
 def _point(chart: Chart, line: Line, x: np.ndarray, index: int) -> dict:
     if line.steps:
-        across = f"{chart.x.text(line.x[index])} to {chart.x.text(line.x[index + 1])}"
+        across = f"{chart.x.read(line.x[index])} to {chart.x.read(line.x[index + 1])}"
     else:
-        across = chart.x.text(x[index])
-    up = chart.y.text(line.y[index])
+        across = chart.x.read(x[index])
+    up = chart.y.read(line.y[index])
     if line.low is not None:
-        up += f" ({chart.y.text(line.low[index])} to {chart.y.text(line.high[index])})"
+        up += f" ({chart.y.read(line.low[index])} to {chart.y.read(line.high[index])})"
     note = line.notes[index] if line.notes else ""
     says = f"{line.name}: {chart.x.label} {across}, {chart.y.label} {up}"
     noted = f", {chart.note_head} {note}" if note else ""

@@ -2,16 +2,20 @@
 
 import json
 
+import jsonschema
 import pytest
 
 from lipfd_jax.evaluation.bootstrap import Drawing
 from lipfd_jax.evaluation.controls import controls
 from lipfd_jax.evaluation.folder import Evaluated, claim, finish
-from lipfd_jax.evaluation.metrics_file import NAME
+from lipfd_jax.evaluation.metrics import released_figures
+from lipfd_jax.evaluation.metrics_file import NAME, metrics_csv, metrics_json
 from lipfd_jax.evaluation.pooled import pool_suites, pooled_notes, read_pooled
 from lipfd_jax.evaluation.scores import ScoreRow, ScoresError, ScoresWriter, read_scores
 from lipfd_jax.evaluation.suite_folder import SuiteFolder
 from lipfd_jax.evaluation.suites import suite_results
+from lipfd_jax.evaluation.summary import summarise
+from tests.evaluation.test_metrics_file import SCHEMA
 
 
 def _rows(fold: int, lift: float) -> list[ScoreRow]:
@@ -76,7 +80,12 @@ def test_suites_are_pooled_cell_by_cell(folds, tmp_path):
     assert result["cells"][0]["auc"] == 12 / 16
     assert len(result["missing"]) == len(controls()) - 2
     assert result["records"] == "records0, records1"
-    assert [row["name"] for row in result["model_free"]] == ["mouth sharpness"]
+    assert [row["name"] for row in result["model_free"]] == ["file properties", "mouth sharpness"]
+    scores = read_pooled(folds)
+    summary = summarise(scores, drawing=Drawing(5))
+    content = metrics_json(summary, released_figures(scores), {}, {"controls": result})
+    jsonschema.validate(json.loads(json.dumps(content, allow_nan=False)), SCHEMA)
+    assert "controls,clean,videos,auc,0.75," in metrics_csv(summary, {"controls": result})
     note = folds[1] / "controls" / "suite.json"
     note.write_text(json.dumps(json.loads(note.read_text()) | {"on": "records"}))
     with pytest.raises(ValueError, match="can't be pooled"):

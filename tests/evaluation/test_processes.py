@@ -37,17 +37,17 @@ def checkpoint(tmp_path_factory):
     return path
 
 
-def test_two_processes_share_the_work(checkpoint, composites, tmp_path):
-    found = _both(checkpoint, composites, tmp_path / "shared", flags=["--suite=controls"])
+def test_two_processes_share_the_work(checkpoint, validation, tmp_path):
+    found = _both(checkpoint, validation, tmp_path / "shared", flags=["--suite=controls"])
     assert [code for _, code in found] == [0, 0], found
     assert "report:" in found[0][0]
     assert "report:" not in found[1][0]
-    alone = _start(checkpoint, composites, tmp_path / "alone")
+    alone = _start(checkpoint, validation, tmp_path / "alone")
     alone.communicate(timeout=240)
     assert alone.returncode == 0
     rows = [(tmp_path / name / "scores.csv").read_text().splitlines() for name in ("shared", "alone")]
-    assert len(rows[0]) == len(rows[1]) == 13
-    for ours, theirs in zip(*(map(str.split, side, [","] * 13) for side in rows), strict=True):
+    assert len(rows[0]) == len(rows[1]) == 7
+    for ours, theirs in zip(*(map(str.split, side, [","] * 7) for side in rows), strict=True):
         assert ours[:2] + ours[3:] == theirs[:2] + theirs[3:]
         if ours[2] != "score":
             assert float(ours[2]) == pytest.approx(float(theirs[2]), abs=1e-5)

@@ -106,7 +106,7 @@ def test_scores_of_another_checkpoint_are_not_mixed_in(checkpoint, composites, t
     other = _save(tmp_path / "other", seed=1)
     with pytest.raises(ValueError, match="holds scores of") as refused:
         evaluate(str(other), PictureFolder(composites), tmp_path / "out")
-    for side in (checkpoint, str(other), str(composites)):
+    for side in (checkpoint, str(other), composites.name):
         assert side in str(refused.value)
     evaluate(str(other), PictureFolder(composites), tmp_path / "out", options=Options(overwrite=True))
     fresh = evaluate(str(other), PictureFolder(composites), tmp_path / "fresh")

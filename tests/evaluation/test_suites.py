@@ -269,10 +269,12 @@ def test_sharpness_of_a_constant_and_of_an_edge():
 
 def test_model_free_rows(subjects):
     known = [measured(subject, subject.windows(CLEAN)) for subject in subjects]
-    (sharpness,) = model_free(known, _DRAWING)
+    properties, sharpness = model_free(known, _DRAWING)
+    assert (properties["auc"], properties["lacking"]) == (None, "needs the clips")
     assert sharpness["name"] == "mouth sharpness"
     assert sharpness["auc"] == 1.0  # darker noise has smaller edges
-    assert model_free(known[:3], _DRAWING)[0]["auc"] is None  # one source of fakes
+    few = model_free(known[:3], _DRAWING)[1]  # one source of fakes
+    assert (few["auc"], few["lacking"]) == (None, "too few sources")
     rows = [{"a": 1.0, "b": "x"}, {"a": 2.0, "b": "y"}]
     assert one_hot(rows).tolist() == [[1, 1, 0], [2, 0, 1]]
 

@@ -47,16 +47,16 @@ def test_points_lie_where_their_values_say():
     assert middle == pytest.approx(((left + right) / 2, bottom + 0.25 * (top - bottom)))
     assert top < bottom
     assert left < right
-    assert drawing.points[1]["text"] == "one: score 0.5, share 25\u00a0%"
-    assert drawing.cells[-6:] == ["one", "0.5", "25\u00a0%", "one", "1", "100\u00a0%"]
+    assert drawing.points[1]["text"] == "one: score 0.500, share 25\u00a0%"
+    assert drawing.cells[-6:] == ["one", "0.500", "25\u00a0%", "one", "1.000", "100\u00a0%"]
 
 
 def test_steps_name_their_edges_and_intervals_stand_beside():
     steps = Line("one", np.array([0, 0.5, 1]), np.array([0.2, 0.8]), steps=True, notes=("2 of 10", "8 of 10"))
     drawing = _Drawing(chart_html(_chart(steps, note_head="count")))
     assert [point["text"] for point in drawing.points] == [
-        "one: score 0 to 0.5, share 20\u00a0%, count 2 of 10",
-        "one: score 0.5 to 1, share 80\u00a0%, count 8 of 10",
+        "one: score 0.000 to 0.500, share 20\u00a0%, count 2 of 10",
+        "one: score 0.500 to 1.000, share 80\u00a0%, count 8 of 10",
     ]
     whiskers = Line("one", np.array([0.5]), np.array([0.5]), low=np.array([0.25]), high=np.array([0.75]))
     text = chart_html(_chart(whiskers))
@@ -93,10 +93,23 @@ def test_names_are_escaped():
 
 
 def test_bars_and_their_table():
-    bars = [Bar("first", 0.75, 0.5, 1.0), Bar("second", 0.5), Bar("none", None)]
+    bars = [Bar("first", 0.75, 0.5, 1.0), Bar("second", 0.5), Bar("none", None, lacking="no clips")]
     drawing = _Drawing(bars_html(BarChart("Some", unit("AUC"), bars, guides=(0.5,))))
-    assert [point["text"] for point in drawing.points] == ["first: AUC 0.75 (0.5 to 1)", "second: AUC 0.5"]
-    assert drawing.cells[-9:] == ["first", "0.75", "0.5 to 1", "second", "0.5", "", "none", "\u2013", ""]
+    assert [point["text"] for point in drawing.points] == [
+        "first: AUC 0.750 (0.500 to 1.000)",
+        "second: AUC 0.500",
+    ]
+    assert drawing.cells[-9:] == [
+        "first",
+        "0.750",
+        "0.500 to 1.000",
+        "second",
+        "0.500",
+        "",
+        "none",
+        "no clips",
+        "",
+    ]
     first, second = (float(point["cx"]) for point in drawing.points)
     widths = [
         float(width)
