@@ -19,6 +19,9 @@ MAX_SECONDS = 1800.0  # of a clip; half an hour of sound is 160 MB, and its mel 
 _FORMATS = "mov,matroska,webm,avi,mpeg,mpegvideo,mpegts,flv,asf,ogg,wav,w64,aiff,flac,mp3,aac"
 _BUFFER = 1 << 16  # bytes read at once
 _MACHINE = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # what is no fault of a file
+# ffmpeg looks for other codecs inside of PCM, through megabytes of it, which takes longer than decoding all;
+# the first few packets (64 kB) tell as well.
+_WAV_PROBES = {"max_probe_packets": "4"}
 # Tags that are not UTF-8 must not keep a clip from being read; PyAV 19 has no such argument any more.
 _METADATA = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
@@ -75,11 +78,11 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
     options["max_pixels"] = str(MAX_PIXELS)  # of those decoded to find out what is in it
     try:
         # We read, not ffmpeg: it takes an I/O error for the end of the file, and names for addresses.
-        with (
-            open(path, "rb", buffering=0) as file,
-            av.open(_Named(file, path), options=options, buffer_size=_BUFFER, **_METADATA) as container,
-        ):
-            yield container
+        with open(path, "rb", buffering=0) as file:
+            named = _Named(file, path)
+            options |= _WAV_PROBES if _is_wav(named) else {}
+            with av.open(named, options=options, buffer_size=_BUFFER, **_METADATA) as container:
+                yield container
     except av.FFmpegError as error:
         if error.errno == errno.ENOMEM:
             raise MemoryError(f"{path}: the decoder got no memory") from error
@@ -90,6 +93,12 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
         ) from error
     except IndexError as error:  # PyAV's, at a stream that was not there when it opened the file
         raise ClipError(f"{path}: streams appear on the way; damaged") from error
+
+
+def _is_wav(file: _Named) -> bool:
+    head = file.read(12)
+    file.seek(0)
+    return head[:4] == b"RIFF" and head[8:] == b"WAVE"
 
 
 def decoded(

@@ -11,6 +11,7 @@ from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing import audio, memory
 from lipfd_jax.preprocessing.attempt import attempt
 from lipfd_jax.preprocessing.audio import mel_picture, read_sound
+from lipfd_jax.preprocessing.containers import opened
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,23 @@ def test_samples_equal_librosas(tmp_path, studio, rate, channels, subtype):
     path = studio.write_wav(tmp_path / "a.wav", noise, rate, subtype)
     expected, _ = librosa.load(path, sr=22050)
     np.testing.assert_array_equal(read_sound(path).samples, expected)
+
+
+def test_a_codec_hidden_in_a_wav_is_heard_by_its_first_64_kilobytes(tmp_path, studio):
+    """As DTS and AC-3 are on discs; looking further would take longer than decoding."""
+    raw = tmp_path / "a.ac3"
+    with av.open(str(raw), "w") as container:
+        stream = container.add_stream("ac3", rate=48000, layout="stereo")
+        noise = np.random.default_rng(0).normal(0, 0.1, (2, 1536)).astype(np.float32)
+        for _ in range(60):
+            frame = av.AudioFrame.from_ndarray(noise, "fltp", "stereo")
+            frame.sample_rate = 48000
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    hidden = np.frombuffer(raw.read_bytes(), "<i2").reshape(-1, 2)
+    path = studio.write_wav(tmp_path / "a.wav", hidden, 48000, "PCM_16")
+    with opened(path) as container:
+        assert container.streams.best("audio").codec_context.name == "ac3"
 
 
 def test_track_in_a_video_starts_when_its_timestamps_say(tmp_path, studio):
