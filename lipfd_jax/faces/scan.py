@@ -83,7 +83,8 @@ def scan(
                 told = scanner.seconds
                 progress(told)
     if not scanner.times:
-        raise ClipError(f"{path}: no video frames; cut off or empty")
+        why = "none could be decoded; damaged" if damage.places else "cut off or empty"
+        raise ClipError(f"{path}: no video frames; {why}")
     return scanner.finished(damage, _promised(stream))
 
 

@@ -153,10 +153,13 @@ def small(picture: np.ndarray) -> np.ndarray:
 def video_stream(path: Path, container: av.container.InputContainer) -> av.VideoStream:
     """The stream a player would show, its decoder held to pictures and threads that memory has room for.
 
-    Raises ClipError where there is none or its pictures are too large.
+    Raises ClipError where there is none, or its pictures are too large or of no size at all.
     """
     stream = best_stream(path, container, "video")
     context = stream.codec_context
+    if not context.width * context.height:  # what ffmpeg makes of sizes beyond `MAX_PIXELS`, too
+        most = MAX_PIXELS // 10**6
+        raise ClipError(f"{path}: the size of its pictures is over {most} million pixels, or can't be read")
     check_picture(path, context)
     # Pictures may become larger on the way, or of another format: the decoder then refuses them itself.
     most = max(context.width * context.height, MAX_BYTES * 8 // _MOST_BITS)
