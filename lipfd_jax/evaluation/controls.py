@@ -96,6 +96,7 @@ def controls_section(result: dict[str, Any]) -> Section:
         "lipfd_jax.evaluation",
         "controls.html",
         on=result["on"],
+        decision=result["decision"],
         conclusion=conclusion(result),
         chart=_chart(result, made),
         head=["", "AUC", "against clean", "FPR", "FNR"],

@@ -27,6 +27,7 @@ def robustness_section(result: dict[str, Any]) -> Section:
         "lipfd_jax.evaluation",
         "robustness.html",
         on=result["on"],
+        decision=result["decision"],
         clean=clean,
         missing=by_reason(result["missing"]),
         bars=_bars(means, clean) if means else "",

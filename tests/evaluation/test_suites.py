@@ -238,7 +238,8 @@ def _result(clean: float, parted: float, alone: float, plain: float | None) -> d
         cell("sound delayed", parted, "0.5 s"),
     ]
     free = [{"name": "file properties", "auc": plain, "auc_interval": None, "meaning": "m"}]
-    return {"cells": found, "model_free": free, "missing": [], "on": "on drawn ones"}
+    about = {"on": "on drawn ones", "decision": "mean of a video's windows; fake from 0.5 on (default)"}
+    return {"cells": found, "model_free": free, "missing": [], **about}
 
 
 @pytest.mark.parametrize(
