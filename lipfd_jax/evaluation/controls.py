@@ -97,6 +97,7 @@ def controls_section(result: dict[str, Any]) -> Section:
         "controls.html",
         on=result["on"],
         decision=result["decision"],
+        warning=result.get("warning", ""),  # of an older version: none
         conclusion=conclusion(result),
         chart=_chart(result, made),
         head=["", "AUC", "against clean", "FPR", "FNR"],

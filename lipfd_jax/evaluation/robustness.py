@@ -28,6 +28,7 @@ def robustness_section(result: dict[str, Any]) -> Section:
         "robustness.html",
         on=result["on"],
         decision=result["decision"],
+        warning=result.get("warning", ""),  # of an older version: none
         clean=clean,
         missing=by_reason(result["missing"]),
         bars=_bars(means, clean) if means else "",

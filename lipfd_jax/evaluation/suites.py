@@ -23,7 +23,7 @@ from lipfd_jax.evaluation.file_properties import measured, model_free
 from lipfd_jax.evaluation.pooling import Pooling
 from lipfd_jax.evaluation.robustness import robustness_section, robustness_summary
 from lipfd_jax.evaluation.subjects import Subject, clip_subjects, record_subjects
-from lipfd_jax.evaluation.suite import cells, mean_cells
+from lipfd_jax.evaluation.suite import cells, few_sources, mean_cells
 from lipfd_jax.evaluation.suite_run import Cells, run_cells
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.locks import locked
@@ -172,6 +172,7 @@ def suite_result(name: Name, ran: Cells, decision: Decision, drawing: Drawing) -
         "version": VERSION,
         "suite": name,
         "decision": str(decision),
+        "warning": few_sources(ran.scores, drawing),
         "cells": [asdict(cell) for cell in made],
         "means": [asdict(cell) for cell in mean_cells(made, ran.scores, decision, drawing)],
         "missing": list(ran.missing.items()),
