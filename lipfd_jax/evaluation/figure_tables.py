@@ -122,12 +122,11 @@ def explained(name: str, meaning: str) -> Markup:
 def figure_rows(summary: Summary, *, further: bool = False) -> list[list[Markup | str]]:
     """Rows of figures for videos and windows: the first ones, or the further ones."""
     levels = (summary.videos, summary.windows)
-    decision = summary.decision
-    at = f"{decision.threshold:.4g}"
-    if decision.calibration:  # windows' scores are not calibrated
-        at += f" (windows: {decision.window_threshold:.4g})"
     return [
-        [explained(name, meaning.format(at=at)), *(_figure(level, field) for level in levels)]
+        [
+            explained(name, meaning.format(at=summary.decision.at)),
+            *(_figure(level, field) for level in levels),
+        ]
         for field, name, meaning in (_FURTHER if further else _FIRST)
     ]
 
