@@ -31,6 +31,7 @@ def write_report(
     notes: Mapping[str, str],
     pictures: Sequence[ReportPicture] = (),
     sections: Sequence[Section] = (),
+    findings: Sequence[str] = (),
     summary: Summary | None = None,
 ) -> Path:
     """Writes the report of `scores` as one HTML file, whole or not at all, and returns its path.
@@ -42,6 +43,7 @@ def write_report(
       notes: what the reader has to know, in this order: input convention, windows mode, checkpoint, ...
       pictures: examples, grouped by truth and verdict (`example_windows` names the ones worth showing).
       sections: further ones, which stand before the list of videos.
+      findings: sentences for the head of the page, what the sections come to.
       summary: the figures, where they are known already, and the decision they rest on.
 
     Raises:
@@ -69,6 +71,7 @@ def write_report(
         charts=[chart_html(chart) for chart in _charts(scores, videos, decision)],
         parts=part_tables(summary),
         sections=sections,
+        findings=findings,
         videos=_videos(videos, decision),
         examples=examples,
         weighted=any(window.weights for _, group in examples for window in group),

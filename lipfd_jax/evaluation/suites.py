@@ -16,7 +16,7 @@ from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.data.sources import RecordSource, built_crop, windows_mode
 from lipfd_jax.evaluation.bootstrap import DRAWING, Drawing
-from lipfd_jax.evaluation.controls import conclusion, controls, controls_section
+from lipfd_jax.evaluation.controls import TITLE, conclusion, controls, controls_section
 from lipfd_jax.evaluation.decision import Decision, decide
 from lipfd_jax.evaluation.effects import CLEAN, Effect, perturbations
 from lipfd_jax.evaluation.file_properties import measured, model_free
@@ -157,6 +157,16 @@ def suite_sections(results: Mapping[str, dict[str, Any]]) -> list[Section]:
 def suite_lines(results: Mapping[str, dict[str, Any]]) -> dict[str, str]:
     """What each suite says, in a sentence or few, for a summary."""
     return {name: _SUMMARIES[name](result) for name, result in results.items()}
+
+
+def suite_findings(results: Mapping[str, dict[str, Any]]) -> list[str]:
+    """A sentence of each suite for the head of a report, what costs most, and whether lips are read."""
+    found = []
+    for name, result in results.items():
+        line = robustness_summary(result) if name == "robustness" else f"{TITLE} {conclusion(result)[0]}"
+        warning = result.get("warning", "")
+        found.append(f"{line} Warning: {warning}." if warning else line)
+    return found
 
 
 def suite_effects(name: Name) -> list[Effect]:
