@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lipfd_jax.detection.agreement import Agreement
 from lipfd_jax.detection.hearing import Heard
+from lipfd_jax.detection.music import music_share
 from lipfd_jax.detection.result import Caution
 from lipfd_jax.detection.settings import Settings
-from lipfd_jax.detection.stretches import Agreement
 from lipfd_jax.detection.words import WARNINGS, clock, number
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.scan import Scan
@@ -16,9 +17,8 @@ SMALL_SQUARE = 160  # pixels; AVLips' clips have 224
 LOW_RATE = 20.0  # frames a second
 LOW_BITS = 0.03  # per pixel and frame
 SHORT_SECONDS = 2.0
-QUIET_SHARE = 0.005  # of 30 ms steps far below the loudest: speech has such between sounds, steady music none
-QUIET = 0.1  # of the loudness that a tenth of the sound exceeds
-OFFSET_SECONDS, OFFSET_CORRELATION, OFFSET_GAIN = 0.2, 0.3, 0.15
+MUSIC_SHARE = 0.5  # of what is taken for speech
+OFFSET_SECONDS, OFFSET_PROMINENCE = 0.2, 3.0
 CUT_OFF_SECONDS, CUT_OFF_SHARE = 1.0, 0.02  # missing at the end; both, to be said
 EMPTY_BAND = 1e-7  # of the strongest mel band's mean power
 EMPTY_FROM = 0.93  # of the bands; below that share being used, the sound is called narrow
@@ -74,10 +74,9 @@ def sound_cautions(heard: Heard | None, agreements: Sequence[Agreement]) -> list
     found = [caution("damaged_sound", str(len(heard.damaged)))] if heard.damaged else []
     if not heard.voice.any():
         return found
-    spoken = heard.loudness[heard.voice]
-    quiet = float((spoken < QUIET * np.quantile(spoken, 0.9)).mean())
-    if quiet < QUIET_SHARE and heard.voice.mean() > 0.9:
-        found.append(caution("music", f"{100 * quiet:.0f} %"))
+    music = music_share(heard)
+    if music >= MUSIC_SHARE:
+        found.append(caution("music", f"{100 * music:.0f} %"))
     shifted = [a for a in agreements if _shifted(a)]
     if shifted and len(shifted) * 2 > len(agreements):
         found.append(caution("offset", number(abs(shifted[0].offset))))
@@ -87,10 +86,8 @@ def sound_cautions(heard: Heard | None, agreements: Sequence[Agreement]) -> list
     return found
 
 
-def _shifted(agreement: Agreement) -> bool:
-    best = agreement.correlation + agreement.gain
-    far = abs(agreement.offset) >= OFFSET_SECONDS
-    return far and best >= OFFSET_CORRELATION and agreement.gain >= OFFSET_GAIN
+def _shifted(found: Agreement) -> bool:
+    return abs(found.offset) >= OFFSET_SECONDS and found.prominence >= OFFSET_PROMINENCE
 
 
 def _used_bands(heard: Heard) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.detection import cautions, stretches, verdict
+from lipfd_jax.detection.agreement import Agreement, agreement
 from lipfd_jax.detection.batches import Predict
 from lipfd_jax.detection.hearing import Heard, listen, runs
 from lipfd_jax.detection.result import Caution, FaceResult, NotJudged, WindowScore, not_judged
@@ -101,27 +102,25 @@ def _listened(video: Path, sound: Path | None, seen: Scan) -> Heard | None:
         raise
 
 
-def _tracks(
-    seen: Scan, heard: Heard | None, *, with_faces: bool
-) -> tuple[list[FaceTrack], list[stretches.Agreement]]:
+def _tracks(seen: Scan, heard: Heard | None, *, with_faces: bool) -> tuple[list[FaceTrack], list[Agreement]]:
     """What is to be judged, the likeliest speaker first, and how each mouth follows the sound."""
     found = [stretches.whole_picture(seen)]
     if with_faces:
         found = follow(seen.samples, seen.times, seen.width, seen.height)
     found = stretches.without_damage(found, seen)
     tracks = [t for t in stretches.with_sound(found, seen, heard) if len(t.frames) >= FRAMES_PER_WINDOW]
-    agreements = [stretches.agreement(track, seen, heard) for track in tracks]
+    agreements = [agreement(track, seen, heard) for track in tracks]
     order = sorted(range(len(tracks)), key=lambda i: _rank(tracks[i], agreements[i]))
     return [tracks[i] for i in order], [agreements[i] for i in order]
 
 
-def _rank(track: FaceTrack, agreement: stretches.Agreement) -> tuple:
+def _rank(track: FaceTrack, found: Agreement) -> tuple:
     """The face whose mouth moves with the sound comes first, unmeasured ones last."""
-    known = not np.isnan(agreement.correlation)
+    known = not np.isnan(found.correlation)
     return (
         not len(fit_windows(track)),
         not known,
-        -round(agreement.correlation, 2) if known else 0,
+        -round(found.correlation, 2) if known else 0,
         -len(track.frames),
     )
 

@@ -90,7 +90,7 @@ WARNINGS = {
         True,
     ),
     "music": WarningText(
-        "The sound has no pauses, as music has none ({} of it is quiet).",
+        "{} of the sound are like music: tones that are held, or a steady beat.",
         "Lips do not follow music: if it is music, the scores say little.",
         False,
     ),

@@ -1,4 +1,4 @@
-"""How the mouths of a sample's faces move in the frames until the next sample."""
+"""What the mouths of a sample's faces do in the frames until the next sample."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,9 @@ from lipfd_jax.faces.finders import Face
 
 _MOUTH = (0.25, 0.62, 0.75, 0.97)  # of a face's box: left, top, right, bottom
 _MOUTH_SIZE = (32, 24)
+_LIPS = (slice(6, 20), slice(8, 24))  # rows and columns of that, without chin and cheeks
+MOTION, CONTRAST, DARKNESS = range(3)  # the columns of what is measured
+MEASURES = 3
 
 
 class Mouths:
@@ -19,12 +22,16 @@ class Mouths:
         self._latest: list[np.ndarray | None] = [None] * len(faces)
         self._places: list[tuple[slice, slice]] = []  # of the mouths ...
         self._shape: tuple[int, int] | None = None  # ... in pictures of this height and width
-        self._motions: list[list[float]] = [[] for _ in faces]
+        self._measured: list[list[tuple[float, float, float]]] = [[] for _ in faces]
 
     @property
-    def motions(self) -> tuple[np.ndarray, ...]:
-        """For each face (frames,) float32: mean change since the frame before, 0..255; NaN in the first."""
-        return tuple(np.array(values, np.float32) for values in self._motions)
+    def measured(self) -> tuple[np.ndarray, ...]:
+        """For each face (frames, 3) float32, all in brightness 0..255.
+
+        MOTION: mean change since the frame before, NaN in the first. CONTRAST: standard deviation over the
+        lips, which teeth, tongue and a dark mouth raise. DARKNESS: how much darker the lips are than all.
+        """
+        return tuple(np.array(values, np.float32).reshape(-1, MEASURES) for values in self._measured)
 
     def watch(self, brightness: np.ndarray) -> None:
         """Takes the next frame: (height, width) uint8."""
@@ -36,7 +43,9 @@ class Mouths:
             mouth = cv2.resize(piece, _MOUTH_SIZE, interpolation=cv2.INTER_AREA)
             before = self._latest[index]
             motion = np.nan if before is None else cv2.norm(mouth, before, cv2.NORM_L1) / mouth.size
-            self._motions[index].append(motion)
+            (level,), (contrast,) = cv2.meanStdDev(mouth[_LIPS])
+            darkness = cv2.mean(mouth)[0] - level[0]
+            self._measured[index].append((motion, contrast[0], darkness))
             self._latest[index] = mouth
 
 

@@ -210,7 +210,7 @@ class _Scanner:
 
     def _close(self) -> None:
         if self._open:
-            self.samples.append(replace(self._open, motions=self._mouths.motions))
+            self.samples.append(replace(self._open, mouths=self._mouths.measured))
 
 
 def _brightness(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:

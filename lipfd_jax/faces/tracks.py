@@ -8,6 +8,7 @@ from scipy.ndimage import median_filter
 
 from lipfd_jax.faces.finders import Face
 from lipfd_jax.faces.framing import SMALLEST_SIDE, Square, fills, leaves, moved_inside, square_around
+from lipfd_jax.faces.mouths import MEASURES
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
 
 OVERLAP = 0.5  # intersection over union of one face in successive samples, at least
@@ -25,9 +26,7 @@ class Sample:
     time: float  # seconds on the file's clock
     faces: tuple[Face, ...]
     cut: bool  # the scene changed between the sample before and this one
-    motions: tuple[
-        np.ndarray, ...
-    ] = ()  # per face: (frames until the next sample,) float32, its mouth's motion
+    mouths: tuple[np.ndarray, ...] = ()  # per face: (frames until the next sample, 3), see faces.mouths
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class FaceTrack:
     unfit: np.ndarray  # (n,) of a key of REASONS, or "": why this frame can't be judged
     whole: bool  # the picture is already cut like the training clips: no square is cut
     finder: str
-    motion: np.ndarray  # (n,) float32: how much the mouth changed since the frame before; NaN if not measured
+    mouth: np.ndarray  # (n, 3) float32: what the mouth does, see faces.mouths; NaN where not measured
 
     def square(self, frame: int, width: int, height: int) -> Square | None:
         """The square to cut from this frame and its four neighbours; None for the whole picture."""
@@ -119,17 +118,17 @@ def _track(chain: Chain, times: np.ndarray, width: int, height: int, last: int) 
     whole = fills(square_around(np.median(boxes, axis=0), finder), width, height)
     frontal = _frontal(seen, np.array([_face(sighting).frontal for sighting in chain]), times[frames])
     unfit = np.array([_unfit(box, finder, ok, width, height) for box, ok in zip(boxes, frontal, strict=True)])
-    return FaceTrack(frames, boxes, unfit, whole, finder, _motion(chain, frames))
+    return FaceTrack(frames, boxes, unfit, whole, finder, _mouth(chain, frames))
 
 
-def _motion(chain: Chain, frames: np.ndarray) -> np.ndarray:
-    motion = np.full(len(frames), np.nan, np.float32)
+def _mouth(chain: Chain, frames: np.ndarray) -> np.ndarray:
+    mouth = np.full((len(frames), MEASURES), np.nan, np.float32)
     for sample, index in chain:
-        if sample.motions:
+        if sample.mouths:
             first = sample.frame - frames[0]
-            measured = sample.motions[index][: len(frames) - first]
-            motion[first : first + len(measured)] = measured
-    return motion
+            measured = sample.mouths[index][: len(frames) - first]
+            mouth[first : first + len(measured)] = measured
+    return mouth
 
 
 def _frontal(seen: np.ndarray, frontal: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from lipfd_jax.detection import cautions
+from lipfd_jax.detection.agreement import Agreement, agreement
 from lipfd_jax.detection.hearing import STEP, Heard
 from lipfd_jax.detection.settings import Settings
-from lipfd_jax.detection.stretches import Agreement, agreement
 from lipfd_jax.detection.words import WARNINGS
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack
+from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND
 
 RNG = np.random.default_rng(0)
 USUAL = Scan(640, 480, np.arange(250) / 25, 10.0, (), 0, np.zeros(250, bool), True, 2_000_000, ())
@@ -24,9 +25,12 @@ def _keys(found):
 
 
 def _heard(loudness, blocks=None):
-    """A sound of steps of 30 ms of this loudness, all of it taken for speech."""
+    """A sound of steps of 30 ms of this loudness, all of it taken for speech; its spectrum is noise."""
     loudness = np.float32(loudness)
-    blocks = blocks or (np.ones((128, 430), np.float32),)
+    columns = np.interp(
+        np.arange(430) / COLUMNS_PER_SECOND, (np.arange(len(loudness)) + 0.5) * STEP, loudness
+    )
+    blocks = blocks or (np.float32(RNG.exponential(size=(128, 430)) * columns**2),)
     return Heard(0.0, blocks, loudness, 2 * loudness, np.ones(len(loudness), bool))
 
 
@@ -41,7 +45,7 @@ def _syllables(seconds=10.0):
 
 def test_a_usual_video_has_no_warnings():
     assert cautions.picture_cautions(USUAL, [SQUARE] * 5) == []
-    assert cautions.sound_cautions(_heard(_syllables()), [Agreement(0.4, 0.0, 0.0)]) == []
+    assert cautions.sound_cautions(_heard(_syllables()), [Agreement(0.4, 0.0, 9.0)]) == []
     assert cautions.choice_cautions(Settings(), 0, 8.0) == []
     assert cautions.checkpoint_cautions("paper") == []
 
@@ -64,29 +68,44 @@ def test_odd_pictures_are_warned_of(change, square, key):
     assert "{" not in found[0].text
 
 
-def test_sound_without_pauses_is_warned_of():
-    steady = 0.1 * (1 + 0.2 * np.sin(np.arange(333)))
-    assert _keys(cautions.sound_cautions(_heard(steady), [])) == ["music"]
+def _chords():
+    """Mel power of three tones, others every half second."""
+    power = np.full((128, 430), 1e-6, np.float32)
+    for start in range(0, 430, 22):
+        power[RNG.integers(20, 70, 3), start : start + 20] = 1
+    return power
+
+
+def _drums():
+    """Mel power of a beat every 0.3 s that dies away at once."""
+    return np.float32(RNG.exponential(size=(128, 430)) * np.exp(-(np.arange(430) % 13)) + 1e-6)
+
+
+@pytest.mark.parametrize("power", [_chords(), _drums()])
+def test_music_is_warned_of(power):
+    found = cautions.sound_cautions(_heard(np.full(333, 0.1), (power,)), [])
+    assert _keys(found) == ["music"]
+    assert "100 %" in found[0].text
 
 
 def test_a_sound_with_an_empty_upper_range_is_warned_of():
-    low = np.ones((128, 430), np.float32)
+    (low,) = _heard(_syllables()).blocks
     low[90:] = 0
     assert _keys(cautions.sound_cautions(_heard(_syllables(), (low,)), [])) == ["narrow_sound"]
 
 
-@pytest.mark.parametrize(("shift", "expected"), [(0.0, []), (0.32, ["offset"]), (-0.32, ["offset"])])
+@pytest.mark.parametrize(("shift", "expected"), [(0.0, []), (0.32, ["offset"]), (-1.0, ["offset"])])
 def test_sound_and_lips_shifted_against_each_other_are_warned_of(shift, expected):
-    """The mouth moves as loud as the sound is, earlier or later."""
+    """The mouth is as open as the sound is loud, earlier or later."""
     heard = _heard(_syllables())
     middles = (np.arange(len(heard.loudness)) + 0.5) * STEP
-    motion = np.interp(USUAL.times + shift, middles, np.log10(heard.loudness + 1e-4))
-    motion = np.float32(motion + RNG.normal(0, 0.2, 250))
-    track = FaceTrack(np.arange(250), np.zeros((250, 4)), np.full(250, ""), False, "dlib", motion)
+    opening = np.interp(USUAL.times + shift, middles, np.log10(heard.loudness + 1e-4))
+    mouth = np.stack([np.abs(np.gradient(opening)), opening, opening], axis=1)
+    mouth = np.float32(mouth + RNG.normal(0, [0.05, 0.2, 0.2], (250, 3)))
+    track = FaceTrack(np.arange(250), np.zeros((250, 4)), np.full(250, ""), False, "dlib", mouth)
     measured = agreement(track, USUAL, heard)
     assert _keys(cautions.sound_cautions(heard, [measured])) == expected
-    if expected:
-        assert abs(measured.offset) == pytest.approx(abs(shift), abs=0.05)
+    assert measured.offset == pytest.approx(-shift, abs=0.1)
 
 
 def test_what_was_chosen_is_warned_of():

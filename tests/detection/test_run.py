@@ -2,10 +2,12 @@
 
 import csv
 import json
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
 
+from lipfd_jax import judging_flags
 from lipfd_jax.detection.result import schema
 from lipfd_jax.detection.run import detect_all, exit_code, folder_name, videos_in
 from lipfd_jax.detection.settings import Settings
@@ -85,16 +87,7 @@ def test_paths_that_are_not_there_are_named(tmp_path):
         videos_in([tmp_path])
 
 
-def test_where_there_is_no_checkpoint_the_way_to_one_is_said(capfd):
-    import subprocess
-    import sys
-
-    done = subprocess.run(
-        [sys.executable, "-m", "lipfd_jax.cli", "detect", "a.mp4"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "AaronComo/LipFD" in done.stderr
-    assert "lipfd convert" in done.stderr
+def test_where_there_is_no_checkpoint_the_way_to_one_is_said(monkeypatch):
+    monkeypatch.setattr(judging_flags.flags, "FLAGS", SimpleNamespace(checkpoint=None))
+    with pytest.raises(SystemExit, match=r"AaronComo/LipFD(.|\n)*lipfd convert"):
+        judging_flags.check_checkpoint()

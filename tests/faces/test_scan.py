@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lipfd_jax.faces.finders import Face
+from lipfd_jax.faces.mouths import MOTION
 from lipfd_jax.faces.scan import _Scanner, scan
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.containers import Damage, opened
@@ -49,7 +50,7 @@ def test_a_camera_that_pans_is_no_cut(film, tmp_path):
 
 def test_motion_is_that_of_the_mouth(video):
     still, moving = (
-        np.concatenate([s.motions[0][1:] for s in part]) for part in _halves(scan(video, _found))
+        np.concatenate([s.mouths[0][1:, MOTION] for s in part]) for part in _halves(scan(video, _found))
     )
     assert still.max() < 2
     assert moving.min() > 50
