@@ -96,6 +96,8 @@ def controls_section(result: dict[str, Any]) -> Section:
         "lipfd_jax.evaluation",
         "controls.html",
         on=result["on"],
+        decision=result["decision"],
+        warning=result.get("warning", ""),  # of an older version: none
         conclusion=conclusion(result),
         chart=_chart(result, made),
         head=["", "AUC", "against clean", "FPR", "FNR"],
@@ -111,16 +113,18 @@ def conclusion(result: dict[str, Any]) -> list[str]:
     clean = made[0]
     if clean.auc is None:
         return ["Nothing can be said: the videos are of one class."]
+    known = [one for one in result["model_free"] if one["auc"] is not None]
+    plain = [one for one in known if one["auc"] > clean.auc - _NOTABLE]
+    beside = [_beside(one, clean.auc, one in plain) for one in known]
     if clean.auc_interval is None or clean.auc_interval[0] <= 0.5:
         return [
             "Nothing can be said: even untouched, the detector may not tell these videos apart "
-            f"(AUC {_figure(clean)})."
+            f"(AUC {_figure(clean)}).",
+            *beside,
         ]
     parted = [cell for cell in made if cell.kind in _PARTED]
     deaf = [cell for cell in parted if not _fell(cell)]
     alone = [cell for cell in made if cell.kind in _ALONE and _above(cell)]
-    known = [one for one in result["model_free"] if one["auc"] is not None]
-    plain = [one for one in known if one["auc"] > clean.auc - _NOTABLE]
     return [
         _answer(len(parted), len(deaf), bool(alone or plain)),
         *(
@@ -128,12 +132,17 @@ def conclusion(result: dict[str, Any]) -> list[str]:
             for cell in deaf
         ),
         *(f"The {_name(cell)} gives {_figure(cell)}: no comparison is needed for that." for cell in alone),
-        *(
-            f"Without any model, {one['name']} alone: {one['auc']:.3f}, the detector {clean.auc:.3f}. "
-            "On these data a good figure does not show that forgery was seen."
-            for one in plain
-        ),
+        *beside,
     ]
+
+
+def _beside(one: dict[str, Any], clean: float, near: bool) -> str:
+    """What is reached without a model, and what that means where it comes near."""
+    ends = f", {interval(*one['auc_interval'])}" if one["auc_interval"] else ""
+    warning = " On these data a good figure does not show that forgery was seen." if near else ""
+    return (
+        f"Without any model, {one['name']} alone: {one['auc']:.3f}{ends}; the detector: {clean:.3f}.{warning}"
+    )
 
 
 def _answer(parted: int, deaf: int, shortcuts: bool) -> str:

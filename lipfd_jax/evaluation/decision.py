@@ -28,6 +28,13 @@ class Decision:
         line = self.calibration
         return float(1 / (1 + np.exp(-(logit(self.threshold) - line.intercept) / line.slope)))
 
+    @property
+    def at(self) -> str:
+        """The threshold in words; with a calibration, that of windows too."""
+        if self.calibration is None:
+            return f"{self.threshold:.4g}"
+        return f"{self.threshold:.4g} (windows: {self.window_threshold:.4g})"
+
     def __str__(self) -> str:
         """One line for a reader."""
         kind = f", calibrated ({self.calibration.kind})" if self.calibration else ""

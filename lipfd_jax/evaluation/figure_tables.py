@@ -92,10 +92,10 @@ _FURTHER = (
 )
 _PERCENT = ("acc", "balanced_acc", "eer", "fpr", "fnr", "tpr_at_fpr_1", "tpr_at_fpr_5", "best_acc")
 _RELEASED = (
-    ("acc", "acc", "As above, at threshold 0.5."),
+    ("acc", "acc", "At threshold 0.5, whatever stands above."),
     ("ap", "ap", "Computed on verdicts of 0 or 1, so lower than the AP above."),
-    ("fpr", "fpr", "In truth the misses (FNR above): the two are swapped."),
-    ("fnr", "fnr", "In truth the false alarms (FPR above)."),
+    ("fpr", "fpr", "In truth the misses, FNR: the two are swapped."),
+    ("fnr", "fnr", "In truth the false alarms, FPR."),
 )
 _PARTS = {
     "generator": (
@@ -108,7 +108,7 @@ _PARTS = {
     "source": (
         "By source",
         "source",
-        "Videos that share footage or a person, real and fake. Without intervals.",
+        "Videos that share footage or a person; an AUC needs real and fake ones. Without intervals.",
     ),
 }
 _BARS = 40  # more parts than these are listed and not drawn
@@ -122,9 +122,11 @@ def explained(name: str, meaning: str) -> Markup:
 def figure_rows(summary: Summary, *, further: bool = False) -> list[list[Markup | str]]:
     """Rows of figures for videos and windows: the first ones, or the further ones."""
     levels = (summary.videos, summary.windows)
-    at = f"{summary.decision.threshold:.4g}"
     return [
-        [explained(name, meaning.format(at=at)), *(_figure(level, field) for level in levels)]
+        [
+            explained(name, meaning.format(at=summary.decision.at)),
+            *(_figure(level, field) for level in levels),
+        ]
         for field, name, meaning in (_FURTHER if further else _FIRST)
     ]
 

@@ -24,7 +24,7 @@ class Evaluated:
     records: str  # sum that tells the records
     settings: str  # whatever else changes scores: inputs, number format
     checkpoint: str  # in words, with its path
-    data: str  # in words, with its path
+    data: str  # in words
 
     def is_same(self, other: "Evaluated") -> bool:
         """Whether scores of one are scores of the other, wherever both lie."""

@@ -18,6 +18,7 @@ from lipfd_jax.pages.rendering import render
 
 NAME = "model_card.md"
 _LEFT_OUT = ("name", "model")  # of the training settings: the card has them already
+_PATHS = ("data.path", "data.validation_path", "start", "start_encoder", "start_backbone")
 
 
 def write_model_card(
@@ -42,7 +43,7 @@ def write_model_card(
         notes=[(name, _line(value)) for name, value in notes.items()],
         metadata=metadata,
         records=[(use, _held(held)) for use, held in metadata.records.items()],
-        training=[(name, _line(value)) for name, value in _training(metadata.experiment)],
+        training=[(name, _setting(name, value)) for name, value in _training(metadata.experiment)],
         decision=_line(summary.decision),
         calibration=_calibration(metadata),
         metrics=_metrics(summary),
@@ -68,21 +69,32 @@ def _training(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, 
 def _calibration(metadata: Metadata) -> list[tuple[str, str]]:
     if metadata.calibration is None:
         return []
-    return [(name, _line(value)) for name, value in dataclasses.asdict(metadata.calibration).items()]
+    values = dataclasses.asdict(metadata.calibration).items()
+    return [(name, _setting(name, value)) for name, value in values if value is not None]
+
+
+def _setting(name: str, value: Any) -> Markup:
+    """A value to read; of a path its end, as the card is for others than who trained."""
+    if name in _PATHS:
+        value = "/".join(Path(value).parts[-2:])
+    return _line(f"{value:.6g}" if isinstance(value, float) else value if value != "" else "none")
 
 
 def _metrics(summary: Summary) -> list[tuple[str, str, str]]:
-    at = f"{summary.decision.threshold:.4g}"
-    return [
-        (title.strip().format(at=at), _figure(summary.videos, field), _figure(summary.windows, field))
-        for title, field, _ in ROWS
-    ]
+    """Rows of title, videos and windows; what stands indented in the terminal's table names its figure."""
+    rows, above = [], ""
+    for title, field, digits in ROWS:
+        name = title.format(at=summary.decision.at)
+        above, name = (above, f"{above}, {name.strip()}") if name.startswith(" ") else (name, name)
+        rows.append((name, *(_figure(level, field, digits) for level in (summary.videos, summary.windows))))
+    return rows
 
 
-def _figure(level: Level, field: str) -> str:
-    ends = interval(level.intervals[field], 4)
-    value = number(getattr(level.metrics, field), 4)
-    return f"{value} {ends}".strip()
+def _figure(level: Level, field: str, digits: int) -> str:
+    digits = min(digits, 4)
+    return (
+        f"{number(getattr(level.metrics, field), digits)} {interval(level.intervals[field], digits)}".strip()
+    )
 
 
 def _held(held: Mapping[str, Any]) -> str:

@@ -31,6 +31,7 @@ def write_report(
     notes: Mapping[str, str],
     pictures: Sequence[ReportPicture] = (),
     sections: Sequence[Section] = (),
+    findings: Sequence[str] = (),
     summary: Summary | None = None,
 ) -> Path:
     """Writes the report of `scores` as one HTML file, whole or not at all, and returns its path.
@@ -42,6 +43,7 @@ def write_report(
       notes: what the reader has to know, in this order: input convention, windows mode, checkpoint, ...
       pictures: examples, grouped by truth and verdict (`example_windows` names the ones worth showing).
       sections: further ones, which stand before the list of videos.
+      findings: sentences for the head of the page, what the sections come to.
       summary: the figures, where they are known already, and the decision they rest on.
 
     Raises:
@@ -69,7 +71,8 @@ def write_report(
         charts=[chart_html(chart) for chart in _charts(scores, videos, decision)],
         parts=part_tables(summary),
         sections=sections,
-        videos=_videos(videos, decision.threshold),
+        findings=findings,
+        videos=_videos(videos, decision),
         examples=examples,
         weighted=any(window.weights for _, group in examples for window in group),
         mapped=any(window.overlay for _, group in examples for window in group),
@@ -99,20 +102,22 @@ def _charts(scores: Scores, videos: VideoScores, decision: Decision) -> list[sco
     return charts
 
 
-def _videos(videos: VideoScores, threshold: float) -> dict[str, Any]:
+def _videos(videos: VideoScores, decision: Decision) -> dict[str, Any]:
     error = np.abs(videos.score - videos.label)
     order = np.argsort(-error, kind="stable")[:_LISTED]
-    rows = [_video(videos, place, threshold) for place in order]
+    rows = [_video(videos, place, decision) for place in order]
     return {"rows": rows, "open": _LISTED_OPEN, "total": len(videos.video)}
 
 
-def _video(videos: VideoScores, place: int, threshold: float) -> dict[str, Any]:
-    low, high = 100 * videos.lowest[place], 100 * videos.highest[place]
+def _video(videos: VideoScores, place: int, decision: Decision) -> dict[str, Any]:
+    """A row of the table; windows' scores go through the calibration too, as the video's does."""
+    ends = np.array([videos.lowest[place], videos.highest[place]])
+    low, high = 100 * (decision.calibration.probability(ends) if decision.calibration else ends)
     return {
         "name": videos.video[place],
         "generator": videos.generator[place],
         "truth": LABELS[videos.label[place]],
-        "called": LABELS[int(videos.score[place] >= threshold)],
+        "called": LABELS[int(videos.score[place] >= decision.threshold)],
         "score": videos.score[place],
         "left": f"{low:.1f}",
         "width": f"{high - low:.1f}",

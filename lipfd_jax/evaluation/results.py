@@ -16,7 +16,7 @@ from lipfd_jax.evaluation.metrics_file import metrics_csv, metrics_json, videos_
 from lipfd_jax.evaluation.model_card import write_model_card
 from lipfd_jax.evaluation.report import write_report
 from lipfd_jax.evaluation.scores import Scores
-from lipfd_jax.evaluation.suites import suite_lines, suite_results, suite_sections
+from lipfd_jax.evaluation.suites import suite_findings, suite_lines, suite_results, suite_sections
 from lipfd_jax.evaluation.summary import Summary, summarise
 from lipfd_jax.evaluation.table import summary_table
 from lipfd_jax.pages.rendering import Section
@@ -78,6 +78,7 @@ def write_results(
         notes=notes,
         pictures=pictures,
         sections=[*sections, *suite_sections(suites)],
+        findings=suite_findings(suites),
         summary=summary,
     )
     print(f"\nreport: {report}")

@@ -15,6 +15,7 @@ from lipfd_jax.pages.formats import percent
 from lipfd_jax.pages.rendering import Section, render
 
 TITLE = "Robustness"
+_FIGURES = ("AUC", "against clean", "FNR", "against clean, points", "FPR")
 
 
 def robustness_section(result: dict[str, Any]) -> Section:
@@ -27,13 +28,16 @@ def robustness_section(result: dict[str, Any]) -> Section:
         "lipfd_jax.evaluation",
         "robustness.html",
         on=result["on"],
+        decision=result["decision"],
+        warning=result.get("warning", ""),  # of an older version: none
         clean=clean,
         missing=by_reason(result["missing"]),
         bars=_bars(means, clean) if means else "",
         charts=[chart_html(chart) for chart in charts if chart],
-        head=["", "level", "AUC", "against clean", "FNR", "against clean, points", "FPR"],
-        means=[_row(cell) for cell in (clean, *means)],
-        rows=[_row(cell) for cell in made],
+        means_head=["", *_FIGURES],
+        means=[[cell.kind, *_row(cell)] for cell in (clean, *means)],
+        head=["", "level", *_FIGURES],
+        rows=[[cell.kind, cell.level, *_row(cell)] for cell in made],
     )
     return Section(TITLE, body)
 
@@ -58,9 +62,8 @@ def _chart(kind: str, cells: Sequence[Cell], clean: Cell) -> Chart | None:
         return None
     x = np.arange(len(known), dtype=np.float64)
     names = [cell.level for cell in known]
-    axis = Axis(
-        "level", -0.3, max(len(known) - 0.7, 0.3), tuple(x), lambda value: _short(names[round(value)])
-    )
+    unit_, shown = _levels(names)
+    axis = Axis(unit_, -0.3, max(len(known) - 0.7, 0.3), tuple(x), lambda value: shown[round(value)])
     ends = [cell.auc_interval or (cell.auc, cell.auc) for cell in known]
     low, high = np.array(ends, np.float64).T
     line = Line(
@@ -70,9 +73,11 @@ def _chart(kind: str, cells: Sequence[Cell], clean: Cell) -> Chart | None:
     return Chart(kind, axis, unit("AUC of videos"), [line], guides=guides, note_head="at", height=210)
 
 
-def _short(text: str) -> str:
-    """A level without its unit, where the axis is narrow."""
-    return text.split(" ")[0]
+def _levels(names: Sequence[str]) -> tuple[str, list[str]]:
+    """What an axis of levels is called, and each level on it: without their unit, where they share one."""
+    first, units = zip(*((name.partition(" ")[0], name.partition(" ")[2]) for name in names), strict=True)
+    shared = len(set(units)) == 1 and units[0] and " to " not in names[0]
+    return (units[0], list(first)) if shared else ("level", list(names))
 
 
 def _bars(means: Sequence[Cell], clean: Cell) -> Markup:
@@ -86,4 +91,4 @@ def _bars(means: Sequence[Cell], clean: Cell) -> Markup:
 
 def _row(cell: Cell) -> list[str | Markup]:
     figures = [auc(cell.auc, cell.auc_interval), auc_moved(cell), misses(cell), misses_moved(cell)]
-    return [cell.kind, cell.level, *figures, percent(cell.fpr, 1)]
+    return [*figures, percent(cell.fpr, 1)]

@@ -201,8 +201,7 @@ def _notes(opened: Opened | OpenedExport, source: RecordSource, held: Identity) 
         "model": f"{model.encoder} + {model.backbone}, {model.dtype}",
         "inputs": f"{model.inputs.name}{' (antialias)' if model.inputs.released_antialias else ''}",
         "windows": f"{windows} (trained on {metadata.windows})",
-        "data": f"{source}, {len(source):,} windows",
-        "records": str(held),
+        "data": str(held),
         "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
         **({"engine": _engine(opened)} if isinstance(opened, OpenedExport) else {}),
     }

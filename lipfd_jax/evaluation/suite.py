@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lipfd_jax.evaluation.bootstrap import Drawing, draw_sources
+from lipfd_jax.evaluation.bootstrap import Drawing, Intervals, draw_sources
 from lipfd_jax.evaluation.decision import Decision
 from lipfd_jax.evaluation.effects import CLEAN, Effect
 from lipfd_jax.evaluation.metrics import compute_metrics
@@ -41,6 +41,13 @@ def cells(
     return [
         _cell(effect, _pooled(scores[effect.name], decision), clean, decision, drawing) for effect in known
     ]
+
+
+def few_sources(scores: Mapping[str, Scores], drawing: Drawing) -> str:
+    """Says that all intervals are too narrow, and why; "" where there are sources enough."""
+    clean = scores[CLEAN.name]
+    _, _, counts = draw_sources(clean.label, clean.source, drawing)
+    return Intervals({}, *counts, drawing).warning
 
 
 def mean_cells(

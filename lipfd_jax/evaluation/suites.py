@@ -16,14 +16,14 @@ from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.data.sources import RecordSource, built_crop, windows_mode
 from lipfd_jax.evaluation.bootstrap import DRAWING, Drawing
-from lipfd_jax.evaluation.controls import conclusion, controls, controls_section
+from lipfd_jax.evaluation.controls import TITLE, conclusion, controls, controls_section
 from lipfd_jax.evaluation.decision import Decision, decide
 from lipfd_jax.evaluation.effects import CLEAN, Effect, perturbations
 from lipfd_jax.evaluation.file_properties import measured, model_free
 from lipfd_jax.evaluation.pooling import Pooling
 from lipfd_jax.evaluation.robustness import robustness_section, robustness_summary
 from lipfd_jax.evaluation.subjects import Subject, clip_subjects, record_subjects
-from lipfd_jax.evaluation.suite import cells, mean_cells
+from lipfd_jax.evaluation.suite import cells, few_sources, mean_cells
 from lipfd_jax.evaluation.suite_run import Cells, run_cells
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.locks import locked
@@ -159,6 +159,16 @@ def suite_lines(results: Mapping[str, dict[str, Any]]) -> dict[str, str]:
     return {name: _SUMMARIES[name](result) for name, result in results.items()}
 
 
+def suite_findings(results: Mapping[str, dict[str, Any]]) -> list[str]:
+    """A sentence of each suite for the head of a report, what costs most, and whether lips are read."""
+    found = []
+    for name, result in results.items():
+        line = robustness_summary(result) if name == "robustness" else f"{TITLE} {conclusion(result)[0]}"
+        warning = result.get("warning", "")
+        found.append(f"{line} Warning: {warning}." if warning else line)
+    return found
+
+
 def suite_effects(name: Name) -> list[Effect]:
     """The effects of a suite, in the order of its page."""
     return perturbations() if name == "robustness" else [control.effect for control in controls()]
@@ -172,6 +182,7 @@ def suite_result(name: Name, ran: Cells, decision: Decision, drawing: Drawing) -
         "version": VERSION,
         "suite": name,
         "decision": str(decision),
+        "warning": few_sources(ran.scores, drawing),
         "cells": [asdict(cell) for cell in made],
         "means": [asdict(cell) for cell in mean_cells(made, ran.scores, decision, drawing)],
         "missing": list(ran.missing.items()),

@@ -25,7 +25,7 @@ ROWS = (
     ("ECE, 15 equal bins", "ece", 5),
     ("Cllr, bits", "cllr", 5),
     ("minCllr", "min_cllr", 5),
-    ("  difference", "calibration_loss", 5),
+    ("  difference to Cllr", "calibration_loss", 5),
     ("best ACC (in hindsight)", "best_acc", 5),
     ("  threshold there", "best_threshold", 4),
     ("TP", "tp", 0),

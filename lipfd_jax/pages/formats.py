@@ -16,8 +16,11 @@ def decimal(value: float | None, digits: int = 4) -> str:
 
 
 def signed(value: float | None, digits: int = 3) -> str:
-    """A difference with its sign; a dash for None."""
-    return NONE if value is None else f"{value:+.{digits}f}".replace("-", "\u2212")
+    """A difference with its sign, none where it rounds to 0; a dash for None."""
+    if value is None:
+        return NONE
+    rounded = round(value, digits)
+    return f"{rounded:+.{digits}f}".replace("-", "\u2212") if rounded else f"{0:.{digits}f}"
 
 
 def count(value: int) -> str:

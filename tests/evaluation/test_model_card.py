@@ -25,7 +25,12 @@ def test_card(tmp_path):
         "paper",
         step=7,
         origin="trained here",
-        experiment={"seed": 3, "model": {"encoder": "vit_tiny"}, "loss": {"region_weight": 0.5}},
+        experiment={
+            "seed": 3,
+            "data": {"path": "/home/somebody/data/records"},
+            "model": {"encoder": "vit_tiny"},
+            "loss": {"region_weight": 0.5},
+        },
         records={"training": {"sum": "abc", "words": "split 'train' of <b>"}},
     )
     notes = {"data": "evil | <script>\n# heading", "weights": "f00d"}
@@ -39,11 +44,14 @@ def test_card(tmp_path):
         "| weights | f00d |",
         "| seed | 3 |",
         "| loss.region_weight | 0.5 |",
+        "| data.path | data/records |",
+        "| TP | 6 | 6 |",
         "* controls: Nothing can be said.",
     ):
         assert line in lines
     assert not [line for line in lines if line.startswith("| encoder")]
     assert any(line.startswith("| AUC | 1.0000 [1.0000") for line in lines)
+    assert any(line.startswith("| EER, threshold there | 0.") for line in lines)
     assert any(line.startswith("Warning: intervals are too narrow") for line in lines)
     assert "| records of training | split 'train' of &lt;b&gt; (sum abc) |" in lines
     assert "mean of a video's windows; fake from 0.5 on (default)." in lines

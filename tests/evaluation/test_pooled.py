@@ -1,6 +1,7 @@
 """Pooled folds: all windows once, suites cell by cell, and each part's own AUC beside the pooled one."""
 
 import json
+import re
 
 import jsonschema
 import pytest
@@ -8,13 +9,12 @@ import pytest
 from lipfd_jax.evaluation.bootstrap import Drawing
 from lipfd_jax.evaluation.controls import controls
 from lipfd_jax.evaluation.folder import Evaluated, claim, finish
-from lipfd_jax.evaluation.metrics import released_figures
-from lipfd_jax.evaluation.metrics_file import NAME, metrics_csv, metrics_json
+from lipfd_jax.evaluation.metrics_file import NAME, TABLE
 from lipfd_jax.evaluation.pooled import pool_suites, pooled_notes, read_pooled
+from lipfd_jax.evaluation.results import write_results
 from lipfd_jax.evaluation.scores import ScoreRow, ScoresError, ScoresWriter, read_scores
 from lipfd_jax.evaluation.suite_folder import SuiteFolder
 from lipfd_jax.evaluation.suites import suite_results
-from lipfd_jax.evaluation.summary import summarise
 from tests.evaluation.test_metrics_file import SCHEMA
 
 
@@ -81,11 +81,11 @@ def test_suites_are_pooled_cell_by_cell(folds, tmp_path):
     assert len(result["missing"]) == len(controls()) - 2
     assert result["records"] == "records0, records1"
     assert [row["name"] for row in result["model_free"]] == ["file properties", "mouth sharpness"]
-    scores = read_pooled(folds)
-    summary = summarise(scores, drawing=Drawing(5))
-    content = metrics_json(summary, released_figures(scores), {}, {"controls": result})
-    jsonschema.validate(json.loads(json.dumps(content, allow_nan=False)), SCHEMA)
-    assert "controls,clean,videos,auc,0.75," in metrics_csv(summary, {"controls": result})
+    write_results(read_pooled(folds), output, notes={"weights": "both"}, drawing=Drawing(5))
+    jsonschema.validate(json.loads((output / NAME).read_text()), SCHEMA)
+    assert "controls,clean,videos,auc,0.75," in (output / TABLE).read_text()
+    head = (output / "report.html").read_text().partition("<section>")[0]
+    assert re.search(r"sound and lips disagree\? .*Warning: intervals are too narrow: fewer than 20", head)
     note = folds[1] / "controls" / "suite.json"
     note.write_text(json.dumps(json.loads(note.read_text()) | {"on": "records"}))
     with pytest.raises(ValueError, match="can't be pooled"):

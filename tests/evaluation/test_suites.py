@@ -13,16 +13,16 @@ import pytest
 from lipfd_jax.evaluation.bootstrap import Drawing
 from lipfd_jax.evaluation.controls import conclusion, controls, controls_section
 from lipfd_jax.evaluation.decision import PLAIN
-from lipfd_jax.evaluation.effects import CLEAN, Effect, perturbations
+from lipfd_jax.evaluation.effects import CLEAN, Effect, perturbations, shuffled_frames
 from lipfd_jax.evaluation.file_properties import measured, model_free, mouth_sharpness, one_hot
 from lipfd_jax.evaluation.robustness import robustness_section, robustness_summary
 from lipfd_jax.evaluation.subjects import RecordSubject, clip_subjects, partner, record_subjects
 from lipfd_jax.evaluation.suite import cells, mean_cells
 from lipfd_jax.evaluation.suite_run import run_cells
-from lipfd_jax.evaluation.suites import suite_data
+from lipfd_jax.evaluation.suites import suite_data, suite_result
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing import encoding
-from lipfd_jax.preprocessing.composite import Window
+from lipfd_jax.preprocessing.composite import Window, tile
 
 _DRAWING = Drawing(draws=50)
 
@@ -131,6 +131,15 @@ def test_controls_do_what_they_say(subjects):
         partner(subjects[:1], 0)
 
 
+def test_frames_are_shuffled_among_windows_of_any_size():
+    sizes = [(60, 60), (64, 60)]  # a face that comes nearer
+    frames = [np.full((5, *size, 3), 10 * place, np.uint8) for place, size in enumerate(sizes, start=1)]
+    windows = [Window(place, 0, 25.0, one[0], one) for place, one in enumerate(frames)]
+    found = shuffled_frames(windows, np.random.default_rng(0))
+    values = np.concatenate([tile(frame)[:1, 0, 0] for window in found for frame in window.frames])
+    assert sorted(values) == [10] * 5 + [20] * 5
+
+
 def test_a_suite_goes_on_where_it_stopped(subjects, tmp_path):
     effects = [one for one in perturbations() if one.name in ("contrast 1", "contrast 3")]
     subjects = subjects[:4]
@@ -185,8 +194,7 @@ def test_levels_become_figures(subjects, tmp_path):
     (mean,) = mean_cells(made, scores, PLAIN, _DRAWING)
     assert mean.auc == pytest.approx(np.mean([cell.auc for cell in made[1:]]))
     assert mean.fnr_difference == pytest.approx(np.mean([cell.fnr for cell in made[1:]]) - made[0].fnr)
-    result = {"cells": [dataclasses.asdict(cell) for cell in made], "means": [dataclasses.asdict(mean)]}
-    result |= {"missing": list(missing.items()), "on": "on drawn ones"}
+    result = suite_result("robustness", ran, PLAIN, _DRAWING) | {"on": "on drawn ones"}
     json.dumps(result)
     section = robustness_section(result)
     assert section.body.count("<figure") == 2
@@ -238,7 +246,8 @@ def _result(clean: float, parted: float, alone: float, plain: float | None) -> d
         cell("sound delayed", parted, "0.5 s"),
     ]
     free = [{"name": "file properties", "auc": plain, "auc_interval": None, "meaning": "m"}]
-    return {"cells": found, "model_free": free, "missing": [], "on": "on drawn ones"}
+    about = {"on": "on drawn ones", "decision": "mean of a video's windows; fake from 0.5 on (default)"}
+    return {"cells": found, "model_free": free, "missing": [], **about}
 
 
 @pytest.mark.parametrize(
