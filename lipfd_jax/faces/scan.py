@@ -23,6 +23,7 @@ MOST_FRAMES = 3_000_000  # 12 hours at 60 a second are 2.6 million; their notes 
 _THREADED_PIXELS = 600 * 400
 _FALLBACK_RATE = 25  # frames per second where a file gives neither timestamps nor a rate
 _KEPT_BYTES = 64 << 20  # of decoded frames; beyond it none is kept: 8 s of AVLips take 15 MB
+_WAITING_PIXELS = 600 * 400  # of frames that are looked at together
 _SPOILT_BEFORE = 0.25  # seconds before a damaged place that may lean on it, as frames do on later ones
 
 Progress = Callable[[float], None]  # told the seconds of video done
@@ -121,6 +122,7 @@ class _Scanner:
         self._strip, self._cuts = Strip(), Cuts()
         self._kept: list[av.VideoFrame] = []
         self._room = _KEPT_BYTES  # for more of them
+        self._waiting: list[av.VideoFrame] = []  # to be looked at
         self._open: Sample | None = None  # the latest sample ...
         self._mouths = Mouths(())  # ... whose mouths are being watched
 
@@ -130,7 +132,7 @@ class _Scanner:
         return self.times[-1] - self.times[0] if self.times else 0.0
 
     def take(self, frame: av.VideoFrame) -> None:
-        """Notes a frame's time; looks for faces where a sample is due; watches the mouths otherwise."""
+        """Notes a frame's time; looks for faces where a sample is due; watches the mouths of all."""
         number = len(self.times)
         if frame.is_corrupt:
             self._corrupt.append(number)
@@ -143,14 +145,25 @@ class _Scanner:
             time = number * self.step
         self.times.append(max(time, self.times[-1]) if self.times else time)
         self._keep(frame)
-        brightness = _brightness(frame, self._reformatter)
-        self._cuts.glance(brightness)
-        if self.times[-1] >= self._due:
+        self._waiting.append(frame)
+        due = self.times[-1] >= self._due
+        if due or len(self._waiting) * frame.width * frame.height >= _WAITING_PIXELS:
+            self._look(due)
+
+    def _look(self, due: bool) -> None:
+        """Looks at the frames that wait: all at once, as one at a time between decoding takes longer."""
+        waiting = [_brightness(frame, self._reformatter) for frame in self._waiting]
+        for brightness in waiting:
+            self._cuts.glance(brightness)
+        for brightness in waiting[:-1] if due else waiting:
+            self._mouths.watch(brightness)
+        if due:
             self._due = self.times[-1] + 1 / SAMPLES_PER_SECOND - self.step / 2
-            picture = rgb(frame, self._reformatter)
+            picture = rgb(self._waiting[-1], self._reformatter)
             self._strip.take(self.times[-1], picture)
-            self._sample(number, picture)
-        self._mouths.watch(brightness)
+            self._sample(len(self.times) - 1, picture)
+            self._mouths.watch(waiting[-1])
+        self._waiting.clear()
 
     def damaged_here(self) -> None:
         """Notes damage between the frames where nothing tells its time."""
@@ -158,6 +171,7 @@ class _Scanner:
 
     def finished(self, damage: Damage, promised: float | None = None) -> Scan:
         """What was seen, and where it was damaged; `promised`: seconds by the header."""
+        self._look(due=False)
         self._close()
         times, stamped = np.asarray(self.times), self.stamped
         if len(times) > 1 and times[-1] <= times[0]:  # one time stamped on all
