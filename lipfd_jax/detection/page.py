@@ -77,8 +77,8 @@ def strength(result: Result) -> list[str]:
         f"Were {100 * rates.prior:.0f} % of such videos forged, this one would be with a probability of "
         f"{100 * found.probability:.0f} %; where forgeries are rarer, the probability is lower.",
         f"At its threshold the detector called {100 * rates.false_positive_rate:.1f} % of real videos forged "
-        f"and missed {100 * rates.false_negative_rate:.1f} % of forgeries ({rates.data}, {rates.videos} "
-        "videos); on other material it errs more.",
+        f"and missed {100 * rates.false_negative_rate:.1f} % of forgeries; on other material it errs more. "
+        f"That was measured on {rates.videos} videos: {rates.data}.",
     ]
 
 
