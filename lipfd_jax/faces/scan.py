@@ -23,7 +23,7 @@ MOST_FRAMES = 3_000_000  # 12 hours at 60 a second are 2.6 million; their notes 
 _THREADED_PIXELS = 600 * 400
 _FALLBACK_RATE = 25  # frames per second where a file gives neither timestamps nor a rate
 _KEPT_BYTES = 64 << 20  # of decoded frames; beyond it none is kept: 8 s of AVLips take 15 MB
-_WAITING_PIXELS = 600 * 400  # of frames that are looked at together
+_WAITING_PIXELS = 4_000_000  # of frames that are looked at together
 _SPOILT_BEFORE = 0.25  # seconds before a damaged place that may lean on it, as frames do on later ones
 
 Progress = Callable[[float], None]  # told the seconds of video done
@@ -122,7 +122,7 @@ class _Scanner:
         self._strip, self._cuts = Strip(), Cuts()
         self._kept: list[av.VideoFrame] = []
         self._room = _KEPT_BYTES  # for more of them
-        self._waiting: list[av.VideoFrame] = []  # to be looked at
+        self._waiting: list[tuple[int, av.VideoFrame, bool]] = []  # number, frame, whether a sample is due
         self._open: Sample | None = None  # the latest sample ...
         self._mouths = Mouths(())  # ... whose mouths are being watched
 
@@ -145,24 +145,34 @@ class _Scanner:
             time = number * self.step
         self.times.append(max(time, self.times[-1]) if self.times else time)
         self._keep(frame)
-        self._waiting.append(frame)
         due = self.times[-1] >= self._due
-        if due or len(self._waiting) * frame.width * frame.height >= _WAITING_PIXELS:
-            self._look(due)
-
-    def _look(self, due: bool) -> None:
-        """Looks at the frames that wait: all at once, as one at a time between decoding takes longer."""
-        waiting = [_brightness(frame, self._reformatter) for frame in self._waiting]
-        for brightness in waiting:
-            self._cuts.glance(brightness)
-        for brightness in waiting[:-1] if due else waiting:
-            self._mouths.watch(brightness)
         if due:
             self._due = self.times[-1] + 1 / SAMPLES_PER_SECOND - self.step / 2
-            picture = rgb(self._waiting[-1], self._reformatter)
-            self._strip.take(self.times[-1], picture)
-            self._sample(len(self.times) - 1, picture)
-            self._mouths.watch(waiting[-1])
+        self._waiting.append((number, frame, due))
+        if len(self._waiting) * frame.width * frame.height >= _WAITING_PIXELS:
+            self._look()
+
+    def _look(self) -> None:
+        """Looks at the frames that wait, one thing after the other: taking turns with decoding costs more."""
+        glances = [(number, _brightness(frame, self._reformatter)) for number, frame, _ in self._waiting]
+        samples = {}
+        for (number, brightness), (_, frame, due) in zip(glances, self._waiting, strict=True):
+            self._cuts.glance(brightness)
+            if due:
+                picture = rgb(frame, self._reformatter)
+                self._strip.take(self.times[number], picture)
+                samples[number] = picture, self._changed(number, picture)
+        found = {
+            number: Sample(
+                number, self.times[number], tuple(self.find(picture)) if self.find else (), changed
+            )
+            for number, (picture, changed) in samples.items()
+        }
+        for number, brightness in glances:
+            if number in found:
+                self._close()
+                self._open, self._mouths = found[number], Mouths(found[number].faces)
+            self._mouths.watch(brightness)
         self._waiting.clear()
 
     def damaged_here(self) -> None:
@@ -171,7 +181,7 @@ class _Scanner:
 
     def finished(self, damage: Damage, promised: float | None = None) -> Scan:
         """What was seen, and where it was damaged; `promised`: seconds by the header."""
-        self._look(due=False)
+        self._look()
         self._close()
         times, stamped = np.asarray(self.times), self.stamped
         if len(times) > 1 and times[-1] <= times[0]:  # one time stamped on all
@@ -213,14 +223,12 @@ class _Scanner:
             spoilt[first : self._keys[key] if key < len(self._keys) else None] = True
         return spoilt
 
-    def _sample(self, number: int, picture: np.ndarray) -> None:
-        self._close()
+    def _changed(self, number: int, picture: np.ndarray) -> bool:
+        """Whether the scene is another than in the sample before."""
         changed = self._cuts.sample(picture)
         if picture.shape[1::-1] != self.size:
             changed, self.size = number > 0, picture.shape[1::-1]
-        faces = tuple(self.find(picture)) if self.find else ()
-        self._open = Sample(number, self.times[number], faces, changed)
-        self._mouths = Mouths(faces)
+        return changed
 
     def _close(self) -> None:
         if self._open:
