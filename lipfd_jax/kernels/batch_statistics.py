@@ -5,6 +5,7 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 
+from lipfd_jax.kernels.channel_sums import channel_sums
 from lipfd_jax.kernels.choice import variant
 
 
@@ -38,5 +39,6 @@ def plain(x: jax.Array, near: jax.Array) -> tuple[jax.Array, jax.Array]:
 def one_pass(x: jax.Array, near: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Both sums in one pass over x; shifting by the guess keeps their difference exact enough."""
     shifted = x.astype(jnp.float32) - near
-    first = shifted.mean((0, 1, 2))
-    return first + near, jnp.maximum(jnp.square(shifted).mean((0, 1, 2)) - jnp.square(first), 0)
+    count = x.size // x.shape[-1]
+    first, second = channel_sums(shifted) / count, channel_sums(jnp.square(shifted)) / count
+    return first + near, jnp.maximum(second - jnp.square(first), 0)

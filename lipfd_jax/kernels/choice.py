@@ -26,17 +26,24 @@ VARIANTS = {
     "resize_picture": {"tpu": "squares", "gpu": "squares"},
     "input_convolution": {"tpu": "squares", "gpu": "squares"},
     "dense": {"cpu bfloat16": "bfloat16"},
-    "product": {"cpu bfloat16": "bfloat16", "tpu": "convolution", "gpu": "convolution"},
+    "product": {"cpu bfloat16": "in_parts", "tpu": "convolution", "gpu": "convolution"},
     "convolution": {"cpu": "kernel_products", "cpu bfloat16": "bfloat16"},
     "attention": {"cpu": "head_groups", "cpu bfloat16": "bfloat16"},
     "max_pool": {"cpu": "halves"},
     "relu": {"cpu": "kept_result", "cpu bfloat16": "half_result", "tpu": "kept_result", "gpu": "kept_result"},
+    "channel_sums": {"cpu": "halves"},
     "batch_statistics": {"cpu": "one_pass", "tpu": "one_pass", "gpu": "one_pass"},
     "normed_product": {"cpu": "moments", "tpu": "moments", "gpu": "moments"},
     "stem": {"cpu": "pool_first", "tpu": "pool_first", "gpu": "pool_first"},
 }
 # They cut the batch. One that is spread over devices stays whole: each of them would have to do all of it.
-_CUTTING = {("chunks", "cached"), ("convolution", "kernel_products"), ("convolution", "bfloat16")}
+_CUTTING = {
+    ("chunks", "cached"),
+    ("convolution", "kernel_products"),
+    ("convolution", "bfloat16"),
+    ("product", "in_parts"),
+    ("channel_sums", "halves"),
+}
 
 
 @dataclasses.dataclass(frozen=True)

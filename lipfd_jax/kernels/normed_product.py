@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from lipfd_jax.kernels.batch_statistics import Norm
+from lipfd_jax.kernels.channel_sums import affine, channel_sums
 from lipfd_jax.kernels.choice import variant
 from lipfd_jax.kernels.product import product
 
@@ -32,14 +33,14 @@ def by_moments(x: jax.Array, kernel: jax.Array, norm: Norm, *, train: bool) -> j
     covariance = second - first[:, None] * first
     var = jnp.maximum(jnp.sum(kernel * (covariance @ kernel), axis=0), 0)
     scale, offset = norm.record(first @ kernel, var, count)
-    return (product(x, (kernel * scale).astype(x.dtype)).astype(jnp.float32) + offset).astype(x.dtype)
+    return affine(product(x, (kernel * scale).astype(x.dtype)), jnp.ones_like(offset), offset)
 
 
 @jax.custom_vjp
 def moments(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Sums over x (N, H, W, C) of its vectors (C,) and of their outer products (C, C), float32."""
     second = jnp.einsum("nhwc,nhwd->cd", x, x, preferred_element_type=jnp.float32)
-    return x.astype(jnp.float32).sum((0, 1, 2)), second
+    return channel_sums(x.astype(jnp.float32)), second
 
 
 def _moments_forward(x: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from lipfd_jax.kernels.batch_statistics import Norm, batch_statistics
+from lipfd_jax.kernels.channel_sums import affine
 from lipfd_jax.kernels.choice import variant
 from lipfd_jax.kernels.convolution import convolution
 from lipfd_jax.kernels.max_pool import max_pool
@@ -33,5 +34,4 @@ def pool_first(pictures: jax.Array, kernel: jax.Array, norm: Norm, *, train: boo
         scale, offset = norm.record(mean * signs, var, x.size // x.shape[-1])
     else:
         scale, offset = norm.coefficients()
-    x = max_pool(x).astype(jnp.float32)
-    return relu((x * (scale * signs) + offset).astype(pictures.dtype))
+    return relu(affine(max_pool(x), scale * signs, offset))

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from lipfd_jax.kernels.batch_statistics import batch_statistics
+from lipfd_jax.kernels.channel_sums import affine
 
 _EPSILON = 1e-5
 
@@ -29,7 +30,7 @@ class BatchNorm(nnx.Module):
             scale, offset = self.record(mean, var, x.size // x.shape[-1])
         else:
             scale, offset = self.coefficients()
-        return (x.astype(jnp.float32) * scale + offset).astype(x.dtype)
+        return affine(x, scale, offset)
 
     def coefficients(self) -> tuple[jax.Array, jax.Array]:
         """What x is multiplied by and what is added then, (channels,) float32, by the running statistics."""
