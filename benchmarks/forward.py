@@ -149,7 +149,7 @@ if __name__ == "__main__":
     flags.DEFINE_list("engines", ["all"], f"Of {', '.join(engines.ENGINES)}.")
     defaults = ["vit_l14+resnet50", "vit_b16+resnet18", "vit_b32+resnet18"]
     flags.DEFINE_list("networks", defaults, "Encoders and backbones.")
-    flags.DEFINE_integer("windows", 2, "Windows per call.")
+    flags.DEFINE_integer("windows", 4, "Windows per call.")
     flags.DEFINE_integer("turns", 2, "Turns of an engine's process that count.")
     flags.DEFINE_integer("rounds", 2, "Processes of each engine.")
     flags.DEFINE_string("folder", None, "Where to keep the networks for the next time.")

@@ -2,9 +2,11 @@
 
 import functools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 from jax.sharding import Mesh
 
@@ -32,7 +34,8 @@ def make_forward(graph: Any, mesh: Mesh, kernels: str = "auto", precision: str |
 
     chosen = kernels_for(mesh.devices.flat, kernels, precision or "float32")
     compiled = jax.jit(bound(scored, chosen), out_shardings=replicated(mesh))
-    return announced(compiled, "the forward pass, from composites to scores")
+    program = announced(compiled, "the forward pass, from composites to scores")
+    return in_halves(program) if mesh.size == 1 and mesh.devices.flat[0].platform == "cpu" else program
 
 
 @functools.lru_cache(maxsize=8)
@@ -47,3 +50,28 @@ def make_saliency(graph: Any, mesh: Mesh, kernels: str = "auto") -> Callable[[An
 
     compiled = jax.jit(bound(mapped, kernels_for(mesh.devices.flat, kernels)), out_shardings=replicated(mesh))
     return announced(compiled, "the saliency of scores")
+
+
+def in_halves(program: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The same function, which computes the halves of an even batch at once, in a thread each.
+
+    XLA keeps one and a half of two cores busy with one program, as many of its operations are too small to
+    share; two programs fill them. They are the same program, so the number of cores doesn't tell.
+
+    Args:
+      program: jitted; a state and a batch (a tree of arrays (B, ...)) to a tree of arrays (B, ...).
+    """
+    threads, compiled = ThreadPoolExecutor(2, "scoring"), set()
+
+    def run(state: Any, batch: Any) -> Any:
+        count = len(jax.tree.leaves(batch)[0])
+        if count % 2 or not count:
+            return program(state, batch)
+        each = threads.map if count in compiled else map  # both threads would compile it
+        compiled.add(count)
+        cuts = slice(None, count // 2), slice(count // 2, None)
+        parts = [jax.tree.map(lambda a, cut=cut: a[cut], batch) for cut in cuts]
+        found = list(each(lambda part: jax.block_until_ready(program(state, part)), parts))
+        return jax.tree.map(lambda *values: jnp.concatenate(values), *found)
+
+    return run

@@ -43,6 +43,6 @@ kernel_products.defvjp(_forward, _backward)
 
 
 def bfloat16(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-    """Of numbers rounded to bfloat16, with float32 sums, but for the stem's three channels: as products those
-    would take longer."""
-    return kernel_products(x, kernel, stride) if x.shape[-1] == 3 else half_convolution.bfloat16(x, kernel, stride)
+    """Of numbers rounded to bfloat16, with float32 sums; but for the stem, where it is slower."""
+    chosen = kernel_products if x.shape[-1] == 3 else half_convolution.bfloat16
+    return chosen(x, kernel, stride)

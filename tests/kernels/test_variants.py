@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from lipfd_jax.kernels import half_convolution, kernel_gradient
 from lipfd_jax.kernels.attention import attention
 from lipfd_jax.kernels.batch_statistics import batch_statistics
+from lipfd_jax.kernels.channel_sums import affine, channel_sums
 from lipfd_jax.kernels.choice import VARIANTS, Kernels, use
 from lipfd_jax.kernels.chunks import in_chunks
 from lipfd_jax.kernels.convolution import convolution
@@ -90,6 +92,11 @@ CASES = {
     ],
     "max_pool": [Case(max_pool, (shape,)) for shape in ((2, 8, 12, 3), (2, 7, 12, 3), (2, 8, 5, 3))],
     "relu": [Case(relu, ((3, 5),)), Case(partial(relu, readers=2), ((3, 5),))],
+    "channel_sums": [
+        Case(channel_sums, ((3, 4, 6, 5),)),
+        Case(channel_sums, ((1, 3, 1, 5),)),
+        Case(affine, ((3, 4, 6, 5), (5,), (5,))),
+    ],
     "batch_statistics": [Case(lambda x: batch_statistics(x, jnp.full(3, 0.3)), ((4, 5, 5, 3),))],
     "normed_product": [
         Case(partial(normed, normed_product, train=train), ((8, 7, 7, 12), (12, 20), (3, 20)), 5e-5)
@@ -124,6 +131,19 @@ def test_variant_is_the_operation(operation, implementation):
             ours, theirs = (np.asarray(a, np.float32) for a in (ours, theirs))
             tolerance = max(case.tolerance, 2e-2 if "bfloat16" in implementation else 0)
             np.testing.assert_allclose(ours, theirs, atol=tolerance * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize(("size", "stride"), [(1, 1), (3, 1), (3, 2)])
+def test_many_pictures_are_convolved_a_few_at_a_time(size, stride, monkeypatch):
+    rng = np.random.default_rng(0)
+    shapes = (6, 8, 10, 4), (size, size, 4, 5)
+    given = [jnp.asarray(rng.standard_normal(shape), jnp.float32) for shape in shapes]
+    function = partial(convolution, stride=stride)
+    whole = values_and_gradients(function, given, "cpu bfloat16")
+    for module in (half_convolution, kernel_gradient):
+        monkeypatch.setattr(module, "_CACHED", 2 * 8 * 10 * 4)
+    for found, expected in zip(values_and_gradients(function, given, "cpu bfloat16"), whole, strict=True):
+        np.testing.assert_allclose(found, expected, atol=4e-3 * np.abs(expected).max())  # stored in bfloat16
 
 
 def kernels(column):

@@ -1,0 +1,38 @@
+"""Scoring programs: a batch's halves at once."""
+
+import threading
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lipfd_jax.scoring import in_halves
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 6])
+def test_halves_give_what_the_whole_gives(count):
+    batch = {"a": jnp.arange(count), "b": jnp.arange(2.0 * count).reshape(count, 2)}
+
+    def program(state, batch):
+        return batch["a"] + state, batch["b"].sum(1)
+
+    run = in_halves(jax.jit(program))
+    for _ in range(2):  # compiled, and by both threads
+        for found, expected in zip(run(1, batch), program(1, batch), strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_a_batch_s_halves_are_computed_at_once_but_compiled_one_after_the_other():
+    calls, together = [], threading.Barrier(2, timeout=10)
+
+    def program(state, batch):
+        calls.append(len(batch))
+        if len(calls) > 2:
+            together.wait()  # breaks unless both halves are in here
+        return batch
+
+    run = in_halves(program)
+    run(None, jnp.zeros(4))
+    run(None, jnp.zeros(4))
+    assert calls == [2, 2, 2, 2]
