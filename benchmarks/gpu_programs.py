@@ -16,7 +16,7 @@ from jax.experimental import topologies
 from lipfd_jax.kernels.choice import VARIANTS, Kernels, bound
 from lipfd_jax.mesh import make_mesh, to_devices
 from lipfd_jax.models.forward import forward as forward_pass
-from lipfd_jax.models.lipfd import LipFD, ModelConfig
+from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_model
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.state import abstract_state, create_state, make_recipe
 from lipfd_jax.training.step import make_step
@@ -97,7 +97,7 @@ def lowered(config: ModelConfig, batch: int = 8, device: object = None) -> dict[
     recipe = make_recipe(_experiment(config, batch))
     state = abstract_state(recipe, make_mesh(devices=jax.devices()[:1]))
     data = jax.eval_shape(lambda: jax.tree.map(jnp.asarray, batch_of(batch)))
-    graph, weights = nnx.split(nnx.eval_shape(lambda: LipFD(config, rngs=nnx.Rngs(0))))
+    graph, weights = nnx.split(abstract_model(config))
 
     def logits(weights: nnx.State, composites: jax.Array) -> jax.Array:
         return forward_pass(nnx.merge(graph, weights, copy=True), composites).logits

@@ -12,6 +12,7 @@ from flax import nnx
 from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.store import Opened, open_model
+from lipfd_jax.exhaustion import give_back_freed
 from lipfd_jax.exporting.engines import open_export
 from lipfd_jax.exporting.package import is_export
 from lipfd_jax.mesh import batch_sharding, make_mesh, replicated
@@ -80,6 +81,7 @@ class Detector:
         opened = open_model(checkpoint, step=step, sharding=replicated(mesh))
         calibrated = opened.calibration is not None
         opened, precision = opened_in(opened, precision, mesh.devices.flatten(), compared=calibrated)
+        give_back_freed()
         return cls(
             opened.metadata,
             str(opened.path),

@@ -12,7 +12,7 @@ from flax import nnx
 
 from lipfd_jax.checkpoints.store import Opened
 from lipfd_jax.kernels.choice import Kernels
-from lipfd_jax.models.lipfd import LipFD, ModelConfig
+from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_model
 
 flags.disclaim_key_flags()  # it is the command's own, also in its --help
 
@@ -107,7 +107,7 @@ def with_precision(model: LipFD, precision: str | None, devices: Sequence[jax.De
         return model
     on_cpu = devices[0].platform == "cpu"
     config = dataclasses.replace(model.config, dtype="float32" if on_cpu else precision)
-    changed = nnx.eval_shape(lambda: LipFD(config, rngs=nnx.Rngs(0)))
+    changed = abstract_model(config)
     state = nnx.state(model)
     nnx.update(changed, _stored(state) if on_cpu and precision == "bfloat16" else state)
     return changed

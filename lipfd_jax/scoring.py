@@ -26,6 +26,9 @@ def make_forward(graph: Any, mesh: Mesh, kernels: str = "auto", precision: str |
     Scores (B,) are the probabilities of a fake, region weights are (B, 5, 3); both are float32 and whole on
     every device. `kernels` is a setting of kernels.choice, `precision` what the model was given in
     `precision.with_precision`.
+
+    Raises:
+      ValueError: these kernels do not compute in that precision.
     """
 
     def scored(states: tuple, composites: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -33,9 +36,14 @@ def make_forward(graph: Any, mesh: Mesh, kernels: str = "auto", precision: str |
         return jax.nn.sigmoid(output.logits), output.region_weights
 
     chosen = kernels_for(mesh.devices.flat, kernels, precision or "float32")
+    on_cpu = mesh.devices.flat[0].platform == "cpu"
+    if on_cpu and precision == "bfloat16" and chosen.implementation != "cpu":
+        raise ValueError(
+            f"kernels={kernels!r} compute in float32 on a CPU; leave it out or take precision float32"
+        )
     compiled = jax.jit(bound(scored, chosen), out_shardings=replicated(mesh))
     program = announced(compiled, "the forward pass, from composites to scores")
-    return in_halves(program) if mesh.size == 1 and mesh.devices.flat[0].platform == "cpu" else program
+    return in_halves(program) if mesh.size == 1 and on_cpu else program
 
 
 @functools.lru_cache(maxsize=8)

@@ -5,12 +5,12 @@ import functools
 import jax
 from flax import nnx
 
-from lipfd_jax.models.lipfd import LipFD, ModelConfig
+from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_model
 
 
 def drawn(config: ModelConfig, seed: int = 0) -> LipFD:
     """The model that LipFD(config, rngs=nnx.Rngs(seed)) is, in a third of the time."""
-    graph, _ = nnx.split(nnx.eval_shape(lambda: LipFD(config, rngs=nnx.Rngs(0))))
+    graph, _ = nnx.split(abstract_model(config))
     return nnx.merge(graph, _state(config)(jax.random.key(seed)))
 
 

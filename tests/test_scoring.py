@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lipfd_jax.scoring import in_halves
+from lipfd_jax.mesh import make_mesh
+from lipfd_jax.scoring import in_halves, make_forward
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 6])
@@ -36,3 +37,8 @@ def test_a_batch_s_halves_are_computed_at_once_but_compiled_one_after_the_other(
     run(None, jnp.zeros(4))
     run(None, jnp.zeros(4))
     assert calls == [2, 2, 2, 2]
+
+
+def test_kernels_that_lack_the_precision_are_refused():
+    with pytest.raises(ValueError, match="kernels='plain' compute in float32"):
+        make_forward(None, make_mesh(devices=jax.devices()[:1]), "plain", "bfloat16")

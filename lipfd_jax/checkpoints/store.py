@@ -19,7 +19,7 @@ from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.stray_errors import one_error
 from lipfd_jax.checkpoints.sums import array_sums, differences
 from lipfd_jax.checkpoints.sums import fingerprint as fingerprint_of
-from lipfd_jax.models.lipfd import LipFD, ModelConfig
+from lipfd_jax.models.lipfd import LipFD, abstract_model
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +41,6 @@ class Opened:
     def calibration(self) -> Calibration | None:
         """What the model's scores mean in probability, where that was fitted."""
         return self.metadata.calibration
-
-
-def abstract_model(config: ModelConfig) -> LipFD:
-    """Returns the model with shapes and types in place of arrays."""
-    return nnx.eval_shape(lambda: LipFD(config, rngs=nnx.Rngs(0)))
 
 
 def open_model(path: str | pathlib.Path, *, step: int | None = None, sharding: Any = None) -> Opened:

@@ -29,6 +29,7 @@ from lipfd_jax.evaluation.score import Run, score_source
 from lipfd_jax.evaluation.scores import Scores, read_scores
 from lipfd_jax.evaluation.skipped import read_skipped, unscored_videos
 from lipfd_jax.evaluation.summary import Summary
+from lipfd_jax.exhaustion import give_back_freed
 from lipfd_jax.exporting.engines import OpenedExport, open_export
 from lipfd_jax.exporting.package import is_export
 from lipfd_jax.locks import locked
@@ -152,6 +153,7 @@ def _opened(
     opened = open_model(checkpoint, step=step, sharding=replicated(mesh))
     compared = bool(options.against or (opened.calibration and options.calibrated))
     opened, precision = opened_in(opened, options.precision, mesh.devices.flatten(), compared=compared)
+    give_back_freed()
     graph, state = nnx.split(opened.model)
     run = functools.partial(predict, graph, (state,), mesh=mesh, kernels=options.kernels, precision=precision)
     return opened, run, functools.partial(make_saliency(graph, mesh, options.kernels), (state,))

@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 from lipfd_jax.kernels.choice import Kernels
 from lipfd_jax.mesh import state_sharding
 from lipfd_jax.models.encoders import ENCODERS
-from lipfd_jax.models.lipfd import LipFD, ModelConfig
+from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_model
 from lipfd_jax.precision import computed
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.optimizer import make_optimizer, trained
@@ -57,7 +57,7 @@ def make_recipe(experiment: Experiment, kernels: Kernels | None = None) -> Recip
     For the kernels of a CPU a bfloat16 model computes as `precision.computed` says.
     """
     config = experiment.model if kernels is None else computed(experiment.model, kernels)
-    model = nnx.eval_shape(lambda: LipFD(config, rngs=nnx.Rngs(0)))
+    model = abstract_model(config)
     graph, *_ = _split(model, experiment, config)
     optimizer = make_optimizer(experiment.optimizer, experiment.steps)
     return Recipe(graph, optimizer, experiment, config.dtype)

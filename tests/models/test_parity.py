@@ -18,7 +18,7 @@ from flax import nnx
 from lipfd_jax.checkpoints import tables
 from lipfd_jax.models.forward import forward_prepared
 from lipfd_jax.models.inputs import RELEASED, prepare
-from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_weights
+from lipfd_jax.models.lipfd import ModelConfig, abstract_model, abstract_weights
 from tests.reference import pictures, weights
 
 SEEDS = (7, 8)
@@ -61,7 +61,7 @@ def prepared(composites, antialias):
 
 
 def model_of(params):
-    model = nnx.eval_shape(lambda: LipFD(CONFIG, rngs=nnx.Rngs(0)))
+    model = abstract_model(CONFIG)
     nnx.update(model, params)
     return model
 
