@@ -6,9 +6,8 @@ from absl import flags
 
 from lipfd_jax.data.identity import identity
 from lipfd_jax.data.sources import RecordSource
-from lipfd_jax.detector import Detector
 from lipfd_jax.evaluation.run import Options
-from lipfd_jax.evaluation.suites import run_suite, suite_data
+from lipfd_jax.evaluation.suites import Scorer, run_suite, suite_data
 from lipfd_jax.listing.clips import Clip
 from lipfd_jax.listing.layouts import find
 from lipfd_jax.vocabulary import WINDOWS_PER_CLIP
@@ -34,8 +33,8 @@ def define_flags() -> None:
     flags.DEFINE_string("clips_csv", None, "The CSV that describes --clips, inside that folder.")
 
 
-def run(given: flags.FlagValues, detector: Detector, source: RecordSource, options: Options) -> None:
-    """Runs the suites that were asked for on the videos of the data.
+def run(given: flags.FlagValues, scorer: Scorer, source: RecordSource, options: Options) -> None:
+    """Runs the suites that were asked for on the videos of the data; `scorer` is the opened checkpoint.
 
     Raises ValueError, CheckpointError and OSError as `run_suite` does.
     """
@@ -43,11 +42,11 @@ def run(given: flags.FlagValues, detector: Detector, source: RecordSource, optio
     for name in dict.fromkeys(given.suite):
         run_suite(
             name,
-            detector,
+            scorer,
             data,
             given.output,
-            weights=detector.fingerprint,
-            calibration=detector.metadata.calibration if options.calibrated else None,
+            weights=scorer.fingerprint,
+            calibration=scorer.metadata.calibration if options.calibrated else None,
             pooling=options.pooling,
             threshold=options.threshold,
             drawing=options.drawing,

@@ -41,6 +41,7 @@ class Scorer(Protocol):
     """An opened checkpoint, as `lipfd_jax.Detector` is."""
 
     metadata: Metadata
+    fingerprint: str  # of the weights
 
     def score(self, composites: np.ndarray) -> np.ndarray:
         """Probabilities of a fake, (B,), of composites (B, 1000, 2500, 3) uint8."""
