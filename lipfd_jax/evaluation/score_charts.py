@@ -137,9 +137,7 @@ def tippett_chart(labels: np.ndarray, scores: np.ndarray, calibration: Calibrati
     """Share of real and of fake videos whose likelihood ratio is above a value."""
     if calibration is None:
         ratios = logit(scores) / np.log(10)
-        source = (
-            "No calibration is stored with the checkpoint: scores are taken for probabilities at even odds."
-        )
+        source = "No calibration was applied: scores are taken for probabilities at even odds."
     else:
         ratios = calibration.log10_likelihood_ratio(scores)
         source = "From the calibration stored with the checkpoint, capped at what its data can support."
