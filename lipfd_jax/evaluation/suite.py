@@ -103,7 +103,7 @@ def _compared(
     at = decision.threshold
     figures = [compute_metrics(labels, values, at) for values in scores]
     draws, place, _ = draw_sources(labels, sources, drawing)
-    drawn = [weighted_metrics(labels, values, draws, place, at) for values in scores]
+    drawn = [weighted_metrics(labels, values, draws, place, at, ranks_only=True) for values in scores]
     means = {name: _mean([getattr(one, name) for one in figures[1:]]) for name in ("auc", "fpr", "fnr")}
     swings = {name: np.mean([one[name] for one in drawn[1:]], axis=0) for name in ("auc", "fnr")}
     found = {}

@@ -164,9 +164,11 @@ def suite_findings(results: Mapping[str, dict[str, Any]]) -> list[str]:
     """A sentence of each suite for the head of a report, what costs most, and whether lips are read."""
     found = []
     for name, result in results.items():
-        line = robustness_summary(result) if name == "robustness" else f"{TITLE} {conclusion(result)[0]}"
-        warning = result.get("warning", "")
-        found.append(f"{line} Warning: {warning}." if warning else line)
+        if name == "robustness":
+            found.append(robustness_summary(result))
+        else:
+            warning = f" Warning: {result['warning']}." if result.get("warning") else ""
+            found.append(f"{TITLE} {conclusion(result)[0]}{warning}")
     return found
 
 

@@ -13,7 +13,13 @@ _CELLS = 2**21  # weights in hand at once, however many scores: some 200 MB with
 
 
 def weighted_metrics(
-    labels: np.ndarray, scores: np.ndarray, draws: np.ndarray, place: np.ndarray, threshold: float
+    labels: np.ndarray,
+    scores: np.ndarray,
+    draws: np.ndarray,
+    place: np.ndarray,
+    threshold: float,
+    *,
+    ranks_only: bool = False,
 ) -> dict[str, np.ndarray]:
     """Figures of `Metrics` by name, each (d,) float64, for d draws.
 
@@ -23,6 +29,7 @@ def weighted_metrics(
       draws: (d, m) whole numbers: how often each source was drawn.
       place: (n,) source of each score, 0..m-1.
       threshold: a score of at least this is called fake.
+      ranks_only: leave out what takes scores for probabilities (Brier to Cllr), which is most of the work.
 
     NaN stands where a draw lacks what a figure needs.
     """
@@ -30,7 +37,7 @@ def weighted_metrics(
     ranked = _Ranked(labels, scores, place, threshold)
     rows = max(1, _CELLS // max(1, len(scores)))
     with np.errstate(divide="ignore", invalid="ignore"):
-        parts = [ranked.figures(draws[i : i + rows]) for i in range(0, len(draws), rows)]
+        parts = [ranked.figures(draws[i : i + rows], ranks_only) for i in range(0, len(draws), rows)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -49,7 +56,7 @@ class _Ranked:
         self.bins = bin_of(scores)
         self.gap = scores - labels
 
-    def figures(self, draws: np.ndarray) -> dict[str, np.ndarray]:
+    def figures(self, draws: np.ndarray, ranks_only: bool) -> dict[str, np.ndarray]:
         weights = draws[:, self.place].astype(np.float64)
         rising = np.zeros((2, len(draws), weights.shape[1] + 1))  # fakes and all called fake so far
         np.cumsum(weights * self.fake, 1, out=rising[0, :, 1:])
@@ -60,7 +67,7 @@ class _Ranked:
         return {
             **_at_threshold(*called, tp[:, -1], fp[:, -1]),
             **_of_curve(tp, fp, self.thresholds),
-            **self._of_probabilities(weights, tp, fp),
+            **({} if ranks_only else self._of_probabilities(weights, tp, fp)),
         }
 
     def _of_probabilities(self, weights: np.ndarray, tp: np.ndarray, fp: np.ndarray) -> dict[str, np.ndarray]:
