@@ -217,7 +217,7 @@ def _mel(heard: Heard | None, scan: Scan) -> str:
 
 def _facts(result: Result) -> list[tuple[str, str]]:
     file, checkpoint = result.file, result.checkpoint
-    step = "" if checkpoint["step"] is None else f", step {checkpoint['step']}"
+    step = f", step {checkpoint['step']}" if checkpoint["step"] else ""  # a converted one has none
     model = f"{checkpoint['encoder']} + {checkpoint['backbone']}"
     sound = "none"
     if file.sound:

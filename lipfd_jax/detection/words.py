@@ -141,7 +141,7 @@ WARNINGS = {
     ),
     "released_windows": WarningText(
         "The checkpoint was made with windows cut in the {} way; here they are cut in the paper way.",
-        "A window may begin a frame later than in the data its error rates were measured on.",
+        "A window may begin a frame later than in the data it was trained and measured on.",
         False,
     ),
 }

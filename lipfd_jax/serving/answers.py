@@ -24,7 +24,9 @@ class Video(BaseModel):
     bytes: int
     state: State
     before: int = Field(description="how many videos are judged before this one starts")
-    part: str = Field(description="under way while running: looking (in seconds), scoring (in windows)")
+    part: str = Field(
+        description="under way while running: looking (in seconds), scoring (in windows), writing"
+    )
     done: float
     of: float = Field(description="how much there is to do; 0 where it is not known")
     verdict: Verdict | None = Field(description="when done")

@@ -27,7 +27,7 @@ class Job:
     name: str  # of the file as its owner calls it; only ever shown
     state: State = "uploading"
     bytes: int = 0
-    part: str = ""  # what is under way: looking, scoring
+    part: str = ""  # what is under way: looking, scoring, writing
     done: float = 0.0  # seconds looked at, windows scored
     of: float = 0.0  # how many there are; 0: not known
     outcome: Outcome | None = None

@@ -104,6 +104,7 @@ def _judged(model: FarModel, task: Task) -> Outcome:
     file = replace(found.result.file, name=task.name)
     found = replace(found, result=replace(found.result, file=file, command=("lipfd", "serve")))
     folder = task.video.parent
+    told("writing", 0.0)  # which takes minutes where the first map of saliency compiles a large model
     write_page(folder / PAGE, found, model, task.video)
     files.write_json(folder / RESULT, found.result.to_json())
     return found.result.outcome

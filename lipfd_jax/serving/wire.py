@@ -14,7 +14,7 @@ import numpy as np
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
 Kind = Literal["predict", "saliency", "progress", "done", "failed", "machine"]
-PARTS = ("looking", "scoring")  # of the work, as progress tells them
+PARTS = ("looking", "scoring", "writing")  # of the work, as progress tells them
 _LONGEST = 1 << 16  # bytes of a message without its composites
 _COMPOSITE = int(np.prod(COMPOSITE_SHAPE))
 

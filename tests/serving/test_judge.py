@@ -85,7 +85,7 @@ def test_a_video_is_judged_under_its_owner_s_name(video):
     assert NAME not in page
     assert str(video.parent) not in page
     assert 'src="video"' in page  # where the server has it
-    assert {part for part, _, _ in told} == {"looking", "scoring"}
+    assert {part for part, _, _ in told} == {"looking", "scoring", "writing"}
 
 
 @pytest.mark.parametrize("content", [b"", b"a text", b"half"])
