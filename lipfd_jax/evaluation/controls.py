@@ -10,7 +10,7 @@ from lipfd_jax.data import sound_perturbations
 from lipfd_jax.evaluation import effects
 from lipfd_jax.evaluation.effects import Effect, steady
 from lipfd_jax.evaluation.suite import Cell, by_reason
-from lipfd_jax.evaluation.suite_tables import auc, auc_moved, figure
+from lipfd_jax.evaluation.suite_tables import auc, auc_moved, fewer, figure
 from lipfd_jax.pages.axes import unit
 from lipfd_jax.pages.bars import Bar, BarChart, bars_html
 from lipfd_jax.pages.formats import interval, percent
@@ -88,7 +88,7 @@ def controls_section(result: dict[str, Any]) -> Section:
     """The section of a suite's result, as `suites` writes and reads it."""
     made = [Cell(**cell) for cell in result["cells"]]
     meanings = {control.effect.name: control.meaning for control in controls()}
-    rows = [_row(cell, meanings.get(_name(cell), "As it is.")) for cell in made]
+    rows = [_row(cell, made[0], meanings.get(_name(cell), "As it is.")) for cell in made]
     for one in result["model_free"]:
         name = figure(f"no model: {one['name']}", one["meaning"])
         rows.append([name, auc(one["auc"], one["auc_interval"]), "", "", ""])
@@ -175,7 +175,11 @@ def _name(cell: Cell) -> str:
 
 
 def _chart(result: dict[str, Any], made: list[Cell]) -> Markup:
-    bars = [Bar(_name(cell), cell.auc, *(cell.auc_interval or (None, None))) for cell in made]
+    names = [", ".join(filter(None, (_name(cell), fewer(cell, made[0])))) for cell in made]
+    bars = [
+        Bar(name, cell.auc, *(cell.auc_interval or (None, None)))
+        for name, cell in zip(names, made, strict=True)
+    ]
     for one in result["model_free"]:
         ends = one["auc_interval"] or (None, None)
         lacking = one.get("lacking", "")
@@ -185,6 +189,7 @@ def _chart(result: dict[str, Any], made: list[Cell]) -> Markup:
     return bars_html(BarChart("AUC under each control", unit("AUC of videos"), bars, caption, guides))
 
 
-def _row(cell: Cell, meaning: str) -> list[str | Markup]:
+def _row(cell: Cell, clean: Cell, meaning: str) -> list[str | Markup]:
     figures = [auc(cell.auc, cell.auc_interval), auc_moved(cell), percent(cell.fpr, 1), percent(cell.fnr, 1)]
-    return [figure(_name(cell), meaning), *figures]
+    counted = fewer(cell, clean)
+    return [figure(_name(cell), f"{meaning} Only {counted}." if counted else meaning), *figures]

@@ -7,7 +7,7 @@ import numpy as np
 from markupsafe import Markup
 
 from lipfd_jax.evaluation.suite import Cell, by_reason
-from lipfd_jax.evaluation.suite_tables import auc, auc_moved, misses, misses_moved
+from lipfd_jax.evaluation.suite_tables import auc, auc_moved, fewer, figure, misses, misses_moved
 from lipfd_jax.pages.axes import Axis, unit
 from lipfd_jax.pages.bars import Bar, BarChart, bars_html
 from lipfd_jax.pages.charts import Chart, Guide, Line, chart_html
@@ -35,9 +35,9 @@ def robustness_section(result: dict[str, Any]) -> Section:
         bars=_bars(means, clean) if means else "",
         charts=[chart_html(chart) for chart in charts if chart],
         means_head=["", *_FIGURES],
-        means=[[cell.kind, *_row(cell)] for cell in (clean, *means)],
+        means=[[_name(cell, clean), *_row(cell)] for cell in (clean, *means)],
         head=["", "level", *_FIGURES],
-        rows=[[cell.kind, cell.level, *_row(cell)] for cell in made],
+        rows=[[_name(cell, clean), cell.level, *_row(cell)] for cell in made],
     )
     return Section(TITLE, body)
 
@@ -87,6 +87,11 @@ def _bars(means: Sequence[Cell], clean: Cell) -> Markup:
     return bars_html(
         BarChart("AUC under each kind of perturbation", unit("AUC of videos"), bars, caption, guides)
     )
+
+
+def _name(cell: Cell, clean: Cell) -> str | Markup:
+    counted = fewer(cell, clean)
+    return figure(cell.kind, counted) if counted else cell.kind
 
 
 def _row(cell: Cell) -> list[str | Markup]:

@@ -12,6 +12,11 @@ def figure(text: str, below: str) -> Markup:
     return Markup("{}<small>{}</small>").format(text, below)
 
 
+def fewer(cell: Cell, clean: Cell) -> str:
+    """How many of the untouched videos a cell holds, where it could not be made of all."""
+    return "" if cell.videos == clean.videos else f"{cell.videos:,} of {clean.videos:,} videos"
+
+
 def auc(value: float | None, ends: tuple[float, float] | None) -> Markup:
     """An AUC with its interval."""
     return figure(decimal(value, 3), interval(*(ends or (None, None))))
