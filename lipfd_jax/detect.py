@@ -7,7 +7,6 @@ videos at least, 11 inconclusive or not judged, 1 error.
 
 import logging
 import sys
-import time
 from pathlib import Path
 
 from absl import app, flags
@@ -51,17 +50,9 @@ def main(argv: list[str]) -> None:
 
 def _expectation(detector: Detector, videos: list[Path], settings: Settings) -> str:
     """How long it will take, by a trial of the model on this machine."""
-    import numpy as np
-
     from lipfd_jax.detection.estimate import expected_seconds, readable
-    from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
-    blank = np.zeros((detector.batch_size, *COMPOSITE_SHAPE), np.uint8)
-    detector.predict(blank)  # compiles
-    begin = time.perf_counter()
-    detector.predict(blank)
-    per_window = (time.perf_counter() - begin) / len(blank)
-    seconds, length = expected_seconds(videos, settings, per_window)
+    seconds, length = expected_seconds(videos, settings, detector.trial())
     return f"{len(videos)} videos of {readable(length)} in all: expected to take about {readable(seconds)}"
 
 

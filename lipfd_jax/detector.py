@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +18,7 @@ from lipfd_jax.exporting.engines import open_export
 from lipfd_jax.exporting.package import is_export
 from lipfd_jax.mesh import batch_sharding, make_mesh, replicated
 from lipfd_jax.precision import opened_in
-from lipfd_jax.scoring import make_forward, make_saliency
+from lipfd_jax.scoring import half_of, make_forward, make_saliency, takes_halves
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
 if TYPE_CHECKING:
@@ -41,9 +42,10 @@ class Detector:
     metadata: Metadata  # architecture, input convention, windows mode and origin of the weights
     path: str  # where the checkpoint lies
     batch_size: int  # composites that go through the network together
-    _run: Callable[[np.ndarray], Scored] = dataclasses.field(repr=False)  # exactly batch_size at once
+    _run: Callable[[np.ndarray], Scored] = dataclasses.field(repr=False)  # batch_size at once, or _together
     fingerprint: str = ""  # of the weights
     _map: Callable[[np.ndarray], np.ndarray] | None = dataclasses.field(default=None, repr=False)
+    _together: int = 0  # how many of them one program takes; 0 for all
 
     @classmethod
     def open(
@@ -89,6 +91,7 @@ class Detector:
             _program(opened, mesh, precision),
             opened.fingerprint,
             _maps(opened, mesh),
+            half_of(batch_size) if takes_halves(mesh) else 0,
         )
 
     def __call__(self, video: str | os.PathLike, **options: Any) -> "Result":
@@ -128,6 +131,14 @@ class Detector:
         `models.saliency` has it; None where this form of the checkpoint can't tell.
         """
         return None if self._map is None else self._map(_checked(composite[None]))[0]
+
+    def trial(self) -> float:
+        """Seconds that a window takes on this machine, by blank ones; the first call of all compiles."""
+        blank = np.zeros((self._together or self.batch_size, *COMPOSITE_SHAPE), np.uint8)
+        self._run(blank)
+        begin = time.perf_counter()
+        self._run(blank)
+        return (time.perf_counter() - begin) / len(blank)
 
     def _padded(self, composites: np.ndarray) -> Scored:
         """Scores up to `batch_size` composites; blank ones fill the batch, so that one program serves all."""

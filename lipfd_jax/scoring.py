@@ -43,7 +43,7 @@ def make_forward(graph: Any, mesh: Mesh, kernels: str = "auto", precision: str |
         )
     compiled = jax.jit(bound(scored, chosen), out_shardings=replicated(mesh))
     program = announced(compiled, "the forward pass, from composites to scores")
-    return in_halves(program) if mesh.size == 1 and on_cpu else program
+    return in_halves(program) if takes_halves(mesh) else program
 
 
 @functools.lru_cache(maxsize=8)
@@ -60,8 +60,18 @@ def make_saliency(graph: Any, mesh: Mesh, kernels: str = "auto") -> Callable[[An
     return announced(compiled, "the saliency of scores")
 
 
+def takes_halves(mesh: Mesh) -> bool:
+    """Whether the forward pass of this mesh computes a batch's halves at once."""
+    return mesh.size == 1 and mesh.devices.flat[0].platform == "cpu"
+
+
+def half_of(count: int) -> int:
+    """How many of a batch are computed together then: half of an even number from four on, else all."""
+    return count // 2 if count >= 4 and count % 2 == 0 else count
+
+
 def in_halves(program: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """The same function, which computes the halves of an even batch at once, in a thread each.
+    """The same function, which computes a batch's halves at once, in a thread each, where `half_of` cuts it.
 
     XLA keeps one and a half of two cores busy with one program, as many of its operations are too small to
     share; two programs fill them. They are the same program, so the number of cores doesn't tell.
@@ -73,11 +83,12 @@ def in_halves(program: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
     def run(state: Any, batch: Any) -> Any:
         count = len(jax.tree.leaves(batch)[0])
-        if count % 2 or not count:
+        half = half_of(count)
+        if half == count:
             return program(state, batch)
         each = threads.map if count in compiled else map  # both threads would compile it
         compiled.add(count)
-        cuts = slice(None, count // 2), slice(count // 2, None)
+        cuts = slice(None, half), slice(half, None)
         parts = [jax.tree.map(lambda a, cut=cut: a[cut], batch) for cut in cuts]
         found = list(each(lambda part: jax.block_until_ready(program(state, part)), parts))
         return jax.tree.map(lambda *values: jnp.concatenate(values), *found)

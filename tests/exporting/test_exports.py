@@ -99,7 +99,7 @@ def test_int8_is_smaller_and_near(checkpoint, exports, int8, composites, some):
     small, whole = (file.stat().st_size for file in files)
     assert small < 0.6 * whole  # resizing and heads stay float32
     on = json.loads((int8 / "export.json").read_text())["quantised_on"]
-    assert on.startswith(f"{len(PictureFolder(composites))} pictures in {composites}")
+    assert on.startswith(f"{len(PictureFolder(composites))} pictures in {composites.name}")
 
 
 def test_int8_goes_with_records_and_composites(checkpoint, composites, tmp_path):
