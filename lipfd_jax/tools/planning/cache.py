@@ -21,6 +21,7 @@ _SOURCES = (
     "tools/planning/compilation.py",
     "tools/planning/hlo_text.py",
     "tools/planning/traffic.py",
+    "tools/planning/windows.py",
 )
 
 

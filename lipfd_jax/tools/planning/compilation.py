@@ -14,6 +14,7 @@ from lipfd_jax.kernels.choice import kernels_for
 from lipfd_jax.mesh import batch_sharding, make_mesh
 from lipfd_jax.tools.planning.chips import Topology
 from lipfd_jax.tools.planning.traffic import collective_bytes, memory_bytes
+from lipfd_jax.tools.planning.windows import estimated_cycles, refetched_bytes
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.state import abstract_state, make_recipe
 from lipfd_jax.training.step import make_step
@@ -44,7 +45,9 @@ class Compiled:
     temporaries: int = 0  # bytes of everything else in it
     flops: float = 0.0
     bytes_accessed: float = 0.0  # by the compiler's count, accesses on the chip included
-    memory_bytes: int = 0  # of them to and from HBM, read from the program
+    memory_bytes: int = 0  # to and from HBM, each array once, read from the program
+    refetched_bytes: int = 0  # from HBM beyond that, at most
+    cycles: int = 0  # of all kernels, by the compiler's own estimate
     collectives: dict[str, int] = dataclasses.field(default_factory=dict)  # bytes by kind
     hosts: int = 1
 
@@ -123,6 +126,8 @@ def _measured(compiled: Any, hosts: int) -> Compiled:
         flops=cost["flops"],
         bytes_accessed=cost["bytes accessed"],
         memory_bytes=memory_bytes(program),
+        refetched_bytes=refetched_bytes(program),
+        cycles=estimated_cycles(program),
         collectives=collective_bytes(program),
         hosts=hosts,
     )

@@ -19,6 +19,7 @@ class Instruction:
     opcode: str
     shape: str  # of the result, as written
     operands: tuple[str, ...]  # shapes of the operands, as written
+    inputs: tuple[str, ...]  # their names
     text: str  # all that follows the opcode
     computation: str
     runs: int  # how often it runs: more than once inside a loop of known length
@@ -50,23 +51,26 @@ def size(shape: str, *, hbm_only: bool = False) -> int:
     for kind, bits, sides, layout in _SHAPE.findall(shape):
         if kind in ("token", "opaque") or (hbm_only and _ON_CHIP.search(layout)):
             continue
-        total += math.prod(_padded([int(side) for side in sides.split(",") if side], layout)) * (
-            max(int(bits or 8), 8) // 8
-        )
+        total += math.prod(n * step for n, step in _tiled(sides, layout)) * (max(int(bits or 8), 8) // 8)
     return total
 
 
-def _padded(sides: list[int], layout: str) -> list[int]:
-    """Sides as they lie in memory, the outermost first: the last ones rounded up to a tile, T(8,128)."""
+def tiles(shape: str) -> list[int]:
+    """How many tiles a shape (the first of a tuple) has along each side, the outermost in memory first."""
+    _, _, sides, layout = _SHAPE.findall(shape)[0]
+    return [n for n, _ in _tiled(sides, layout)]
+
+
+def _tiled(written: str, layout: str) -> list[tuple[int, int]]:
+    """Tiles and their length along each side as they lie in memory: only the last are cut, by T(8,128)."""
+    sides = [int(side) for side in written.split(",") if side]
     order, _, rest = layout.partition(":")
     tile = re.match(r"T\(([\d,]+)\)", rest)
     if order:
         sides = [sides[int(axis)] for axis in reversed(order.split(","))]
-    if tile and sides:
-        steps = [int(step) for step in tile[1].split(",")][-len(sides) :]
-        for axis, step in enumerate(steps, len(sides) - len(steps)):
-            sides[axis] = -(-sides[axis] // step) * step
-    return sides
+    steps = [int(step) for step in tile[1].split(",")][-len(sides) :] if tile and sides else []
+    steps = [1] * (len(sides) - len(steps)) + steps
+    return [(-(-side // step), step) for side, step in zip(sides, steps, strict=True)]
 
 
 def _run(computations: dict[str, list], name: str, runs: int) -> Iterator[Instruction]:
@@ -87,7 +91,7 @@ def _parsed(computation: str, lines: list[tuple[str, str]], runs: int) -> Iterat
         opcode, _, tail = call.partition("(")
         operands = re.findall(r"%[\w.\-]+", tail[: _closing(tail)])
         known = tuple(shapes.get(operand, "") for operand in operands)
-        yield Instruction(name, opcode, shape, known, tail, computation, runs)
+        yield Instruction(name, opcode, shape, known, tuple(operands), tail, computation, runs)
 
 
 def _computations(program: str) -> tuple[dict[str, list[tuple[str, str]]], str]:

@@ -13,9 +13,10 @@ _FREE = ("parameter", "constant", "tuple", "get-tuple-element", "bitcast", "afte
 def memory_bytes(program: str) -> int:
     """Bytes one run reads from and writes to a chip's memory (HBM).
 
-    The compiler keeps what it can on the chip and brings other arrays there ahead of their use. Its own
-    figure, "bytes accessed", counts all operands and results wherever they live, and what it brings
-    ahead up to five times; here only what crosses to or from HBM counts, once.
+    The compiler keeps what it can on the chip and brings other arrays there ahead of their use; every shape
+    says where it lives. Its own figure, "bytes accessed", counts all operands and results wherever they
+    live, and for a part brought ahead the whole array that it comes from; here only what crosses to or from
+    HBM counts, once. What kernels fetch again is apart, in `windows.refetched_bytes`.
     """
     return sum(_moved(found) * found.runs for found in instructions(program))
 

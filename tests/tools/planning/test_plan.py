@@ -31,14 +31,16 @@ FITS = Compiled(
     flops=4 * 197e9,
     bytes_accessed=10e9,
     memory_bytes=4_095_000_000,
+    refetched_bytes=4_095_000_000,
+    cycles=15_000_000,
     collectives={"all-reduce": 50_000_000},
     hosts=2,
 )
 
 
 def test_table_shows_what_follows():
-    rows = dict(line.rsplit("  ", 1) for line in plan_table([Plan(FOUR, 4, 0.1e12, FITS)]).splitlines()[1:])
-    rows = {name.strip(): value.strip() for name, value in rows.items()}
+    lines = plan_table([Plan(FOUR, 4, 0.1e12, FITS)]).splitlines()[1:]
+    rows = {name.strip(): value.strip() for name, value in (line.rsplit("  ", 1) for line in lines)}
     assert rows["fits"] == "yes"
     assert rows["memory per chip, GB"] == "8.0 of 16.0"
     assert rows["GFLOP per sample"] == "197"
@@ -46,7 +48,11 @@ def test_table_shows_what_follows():
     assert rows["memory"] == "5.0"
     assert rows["interconnect"] == "0.5"
     assert rows["bound by"] == "memory"
+    assert rows["GB per sample, HBM"] == "1.02"
     assert rows["MFU at most"] == "40.6%"  # 4 x 0.1 T in 5 ms of 197 T/s
+    assert rows["if every window is fetched"] == "20.3%"  # the lower of the two rows of that name
+    assert rows["all memories, compiler's count"] == "2.50"
+    assert rows["Mcycles, compiler's estimate"] == "15"
     assert rows["samples/s at most"] == "3,200"
     assert rows["each host feeds, samples/s"] == "1,600"
     assert rows["cores, compact records"] == "8.6"  # 5.4 ms each
@@ -124,6 +130,8 @@ def test_the_real_step_compiles_for_four_chips(tmp_path):
     assert found.hosts == 1
     assert found.flops > made.model_flops * 2
     assert 0 < found.memory_bytes < found.bytes_accessed
+    assert found.refetched_bytes > 0
+    assert found.cycles > 0
     assert found.arguments > 2 * 1000 * 2500 * 3
     assert found.collectives["all-reduce"] > 0
     assert json.loads(next(tmp_path.glob("*.json")).read_text())["fits"]
