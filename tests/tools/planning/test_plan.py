@@ -130,7 +130,6 @@ def test_the_real_step_compiles_for_four_chips(tmp_path):
     assert found.hosts == 1
     assert found.flops > made.model_flops * 2
     assert 0 < found.memory_bytes < found.bytes_accessed
-    assert found.refetched_bytes > 0
     assert found.cycles > 0
     assert found.arguments > 2 * 1000 * 2500 * 3
     assert found.collectives["all-reduce"] > 0
