@@ -83,10 +83,11 @@ def scan(
             if progress and scanner.seconds >= told + 1:
                 told = scanner.seconds
                 progress(told)
+        promised = _promised(stream)  # newer PyAV says nothing of a stream whose file is closed
     if not scanner.times:
         why = "none could be decoded; damaged" if damage.places else "cut off or empty"
         raise ClipError(f"{path}: no video frames; {why}")
-    return scanner.finished(damage, _promised(stream))
+    return scanner.finished(damage, promised)
 
 
 def thread(stream: av.VideoStream) -> None:
