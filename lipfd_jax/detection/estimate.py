@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lipfd_jax.detection.choice import CLIP_SECONDS
+from lipfd_jax.detection.scorer import SHOWN
 from lipfd_jax.detection.settings import Settings
 from lipfd_jax.faces.scan import MAX_HOURS, SAMPLES_PER_SECOND
 from lipfd_jax.listing.clips import ClipError
@@ -14,6 +15,7 @@ from lipfd_jax.vocabulary import WINDOWS_PER_CLIP
 _PER_FRAME, _PER_PIXEL = 0.0005, 4e-9
 _PER_SAMPLE = 0.025  # looking for faces
 _PER_WINDOW = 0.01  # cutting frames and putting the composite together
+_SALIENCY = 4.5  # windows' time for a saliency map, of which the report of one face shows SHOWN
 
 
 def expected_seconds(
@@ -26,6 +28,7 @@ def expected_seconds(
         rate = 30.0
         looking = rate * (_PER_FRAME + pixels * _PER_PIXEL) + SAMPLES_PER_SECOND * _PER_SAMPLE
         total += seconds * looking + _windows(seconds, settings) * (seconds_per_window + _PER_WINDOW)
+        total += SHOWN * _SALIENCY * seconds_per_window * (seconds > 0)
         length += seconds
     return total, length
 
