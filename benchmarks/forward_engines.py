@@ -25,6 +25,7 @@ def jax_engine(folder: pathlib.Path, precision: str) -> Run:
     from flax import nnx
 
     from lipfd_jax.checkpoints.store import open_model
+    from lipfd_jax.exhaustion import give_back_freed
     from lipfd_jax.kernels.choice import bound, kernels_for
     from lipfd_jax.models.forward import forward_prepared
     from lipfd_jax.models.inputs import Prepared
@@ -33,6 +34,7 @@ def jax_engine(folder: pathlib.Path, precision: str) -> Run:
     from lipfd_jax.scoring import in_halves
 
     model = with_precision(open_model(folder / CHECKPOINT).model, precision, jax.devices())
+    give_back_freed()
     graph, state = nnx.split(model)
     prepared = Prepared(*map(jax.numpy.asarray, batch(folder)))
 
