@@ -40,17 +40,23 @@ def _backward(like: jax.Array, gradient: jax.Array) -> tuple[jax.Array]:
 halves.defvjp(_forward, _backward)
 
 
-@jax.custom_vjp
 def affine(x: jax.Array, scale: jax.Array, offset: jax.Array) -> jax.Array:
-    """x (N, H, W, C) times scale (C,) plus offset (C,), computed in float32, in the dtype of x.
+    """x (N, H, W, C) times scale (C,) plus offset (C,), computed in float32, in the dtype of x."""
+    return {"plain": _affine, "halves": summed_affine}[variant("channel_sums")](x, scale, offset)
 
-    The gradients of scale and offset are sums over pixels, which JAX would not make of `channel_sums`.
-    """
+
+def _affine(x: jax.Array, scale: jax.Array, offset: jax.Array) -> jax.Array:
     return (x.astype(jnp.float32) * scale + offset).astype(x.dtype)
 
 
+@jax.custom_vjp
+def summed_affine(x: jax.Array, scale: jax.Array, offset: jax.Array) -> jax.Array:
+    """The gradients of scale and offset are sums over pixels, which JAX would not make of `channel_sums`."""
+    return _affine(x, scale, offset)
+
+
 def _affine_forward(x: jax.Array, scale: jax.Array, offset: jax.Array) -> tuple[jax.Array, tuple]:
-    return affine(x, scale, offset), (x, scale)
+    return _affine(x, scale, offset), (x, scale)
 
 
 def _affine_backward(kept: tuple, gradient: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -60,4 +66,4 @@ def _affine_backward(kept: tuple, gradient: jax.Array) -> tuple[jax.Array, jax.A
     return (wide * scale).astype(x.dtype), of_scale, channel_sums(wide)
 
 
-affine.defvjp(_affine_forward, _affine_backward)
+summed_affine.defvjp(_affine_forward, _affine_backward)

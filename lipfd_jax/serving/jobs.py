@@ -102,9 +102,10 @@ class Jobs:
         """A running job is done, or failed where there is no outcome; one that was removed is gone."""
         with self._turn:
             job = self._jobs.get(key)
-            if job is None:
-                return
-            self._set(job, state="done" if outcome else "failed", outcome=outcome, reason=reason)
+            if job is not None:
+                self._set(job, state="done" if outcome else "failed", outcome=outcome, reason=reason)
+        if job is None:  # who worked on it may have written while its folder was being removed
+            shutil.rmtree(self._folder / key, ignore_errors=True)
         self.expire()
 
     def find(self, key: str) -> tuple[Job, int]:
