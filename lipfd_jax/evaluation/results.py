@@ -3,12 +3,13 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from lipfd_jax import files
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.evaluation import metrics_file
 from lipfd_jax.evaluation.bootstrap import DRAWING, Drawing
-from lipfd_jax.evaluation.compare import Comparison, compare, comparison_json, comparison_text
+from lipfd_jax.evaluation.compare import compare, comparison_json, comparison_text
 from lipfd_jax.evaluation.decision import PLAIN, Decision
 from lipfd_jax.evaluation.examples import ReportPicture
 from lipfd_jax.evaluation.metrics import released_figures
@@ -61,16 +62,13 @@ def write_results(
     figures = metrics_json(summary, released, notes, suites)
     if others is not None:
         comparison = compare(scores, others, decision.window_threshold, decision.pooling, drawing)
-        print(f"\nCompared with {others_name}\n{comparison_text(comparison)}")
+        told = comparison_text(comparison)
+        print(f"\nCompared with {others_name}\n{told}")
         figures["comparison"] = comparison_json(comparison)
-        sections = [_section(comparison, others_name)]
+        sections = [Section(f"Beside {others_name}", told)]
     if output is None:
         return summary
-    output = Path(output)
-    output.mkdir(parents=True, exist_ok=True)
-    files.write_json(output / metrics_file.NAME, figures)
-    files.write_text(output / metrics_file.TABLE, metrics_csv(summary, suites))
-    files.write_text(output / metrics_file.VIDEOS, videos_csv(scores, decision))
+    output = _write_figures(output, figures, metrics_csv(summary, suites), videos_csv(scores, decision))
     report = write_report(
         scores,
         output / REPORT,
@@ -89,5 +87,11 @@ def write_results(
     return summary
 
 
-def _section(comparison: Comparison, name: str) -> Section:
-    return Section(f"Beside {name}", comparison_text(comparison))
+def _write_figures(folder: str | os.PathLike, figures: Mapping[str, Any], metrics: str, videos: str) -> Path:
+    """Makes the folder if need be, and returns it."""
+    output = Path(folder)
+    output.mkdir(parents=True, exist_ok=True)
+    files.write_json(output / metrics_file.NAME, figures)
+    files.write_text(output / metrics_file.TABLE, metrics)
+    files.write_text(output / metrics_file.VIDEOS, videos)
+    return output

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from lipfd_jax.kernels.bits import bits, numbers
-from lipfd_jax.kernels.chunks import largest_divisor
+from lipfd_jax.kernels.chunks import cached
 from lipfd_jax.kernels.dense import as_wide, half_matmul
 from lipfd_jax.kernels.kernel_gradient import kernel_gradient
 
@@ -56,12 +56,12 @@ def _in_parts(function: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.A
     """`function` of pictures x as bfloat16; called for a few at a time, with bfloat16 results, where all
     would leave the cache."""
     x = x.astype(jnp.bfloat16)
-    if x.size <= _CACHED:
+    pictures = max(1, _CACHED // x[0].size)
+    if len(x) <= pictures:
         return function(x)
-    pictures = largest_divisor(len(x), max(1, _CACHED // x[0].size))
-    parts = bits(x).reshape(-1, pictures, *x.shape[1:])
-    found = jax.lax.map(lambda part: bits(as_wide(function(numbers(part)), jnp.bfloat16)), parts)
-    return numbers(found).reshape(len(x), *found.shape[2:])
+    return numbers(
+        cached(lambda part: bits(as_wide(function(numbers(part)), jnp.bfloat16)), bits(x), pictures)
+    )
 
 
 def _of_shifted(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
