@@ -53,7 +53,8 @@ def _expectation(detector: Detector, videos: list[Path], settings: Settings) -> 
     from lipfd_jax.detection.estimate import expected_seconds, readable
 
     seconds, length = expected_seconds(videos, settings, detector.trial())
-    return f"{len(videos)} videos of {readable(length)} in all: expected to take about {readable(seconds)}"
+    count = f"{len(videos)} video{'s' * (len(videos) != 1)}"
+    return f"{count} of {readable(length)} in all: expected to take about {readable(seconds)}"
 
 
 def define_flags() -> None:
