@@ -9,10 +9,10 @@ much and every clip with a pause in it or an empty band uses all of it.
 import functools
 
 import cv2
-import librosa
 import numpy as np
 
-from lipfd_jax.preprocessing.audio import BANDS, COLUMNS_PER_SECOND, FFT_SIZE, SAMPLE_RATE
+from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND
+from lipfd_jax.preprocessing.mel import BANDS, FFT_SIZE, SAMPLE_RATE, mel_frequencies
 from lipfd_jax.vocabulary import COLOUR_WEIGHTS, FRAMES_PER_WINDOW, colours
 
 RANGE = 80.0  # decibels from loudness 0 to 1
@@ -90,7 +90,7 @@ def trim(values: np.ndarray, decibels: float = 60.0) -> np.ndarray:
 @functools.cache
 def centres() -> np.ndarray:
     """Centre frequencies (128,) of the mel bands in hertz, rising."""
-    return librosa.mel_frequencies(BANDS + 2, fmin=0, fmax=SAMPLE_RATE / 2)[1:-1]
+    return mel_frequencies(BANDS + 2)[1:-1]
 
 
 _DIP = 16.0  # decibels by which the quietest value of the noise in a clip lies below its mean
@@ -99,7 +99,7 @@ _DIP = 16.0  # decibels by which the quietest value of the noise in a clip lies 
 @functools.cache
 def _independent_bins() -> np.ndarray:
     """How many independent values each band averages: half its width (a triangle), by the window's width."""
-    edges = librosa.mel_frequencies(BANDS + 2, fmin=0, fmax=SAMPLE_RATE / 2)
+    edges = mel_frequencies(BANDS + 2)
     bins = (edges[2:] - edges[:-2]) / 2 / (1.2 * SAMPLE_RATE / FFT_SIZE)
     return np.maximum(bins, 2).astype(np.float32)
 

@@ -12,6 +12,7 @@ from lipfd_jax.detection.settings import Settings
 from lipfd_jax.detection.words import WARNINGS, clock, number
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.scan import Scan
+from lipfd_jax.preprocessing.mel import mel_frequencies
 
 SMALL_SQUARE = 160  # pixels; AVLips' clips have 224
 LOW_RATE = 20.0  # frames a second
@@ -98,10 +99,8 @@ def _used_bands(heard: Heard) -> float:
 
 
 def _frequency(share: float) -> float:
-    """The frequency at a share of the mel bands (Slaney's scale, as librosa's)."""
-    import librosa
-
-    return float(librosa.mel_frequencies(128, fmax=_HIGHEST)[min(round(share * 128), 127)])
+    """The frequency at a share of the mel bands (Slaney's scale)."""
+    return float(mel_frequencies(128, _HIGHEST)[min(round(share * 128), 127)])
 
 
 def choice_cautions(settings: Settings, left_out: int, judged_seconds: float) -> list[Caution]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
-import librosa
 import numpy as np
 import soxr
 from matplotlib import colormaps
@@ -13,12 +12,9 @@ from matplotlib.colors import Normalize
 
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.containers import Damage, best_stream, check_seconds, decoded, opened
+from lipfd_jax.preprocessing.mel import FFT_SIZE, HOP, SAMPLE_RATE, decibels, mel_power
 from lipfd_jax.vocabulary import COLOUR_MAP
 
-SAMPLE_RATE = 22050
-FFT_SIZE = 2048
-HOP = 512
-BANDS = 128
 COLUMNS_PER_SECOND = SAMPLE_RATE / HOP
 LOUDEST = 1e6  # full scale is 1; beyond 1e16 the power overflows and the mel picture is black
 SILENCE = 1e-4  # a sound whose samples all stay below this (-80 dBFS) is called silent
@@ -92,7 +88,8 @@ def sound_pieces(
             yield float(start), piece
         length = int(np.ceil(count * (SAMPLE_RATE / rate)))  # librosa's rounding
         last = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-        yield float(start), librosa.util.fix_length(last, size=max(length - given, 0))
+        last = last[: max(length - given, 0)]
+        yield float(start), np.pad(last, (0, max(length - given - len(last), 0)))
 
 
 def _check_samples(path: Path, mono: np.ndarray) -> None:
@@ -153,8 +150,7 @@ def mel_picture(samples: np.ndarray) -> np.ndarray:
 
 def coloured(power: np.ndarray) -> np.ndarray:
     """The mel picture (128, columns, 3) uint8 RGB of mel power (128, columns); its scale is its own."""
-    decibels = librosa.power_to_db(power, ref=np.min)
-    return np.ascontiguousarray(colormaps[COLOUR_MAP](Normalize()(decibels), bytes=True)[..., :3])
+    return np.ascontiguousarray(colormaps[COLOUR_MAP](Normalize()(decibels(power)), bytes=True)[..., :3])
 
 
 def mel_blocks(pieces: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -171,15 +167,9 @@ def mel_blocks(pieces: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
             continue
         held, waiting = np.concatenate([held, *waiting]), []
         while len(held) >= whole_block + FFT_SIZE:  # the last block may be the shorter one
-            yield _mel(held[:whole_block])
+            yield mel_power(held[:whole_block])
             held = held[_BLOCK * HOP :]
     held = np.concatenate([held, *waiting, np.zeros(FFT_SIZE // 2, np.float32)])
     columns = 1 + (len(held) - FFT_SIZE) // HOP
     for first in range(0, columns, _BLOCK):
-        yield _mel(held[first * HOP : (min(first + _BLOCK, columns) - 1) * HOP + FFT_SIZE])
-
-
-def _mel(samples: np.ndarray) -> np.ndarray:
-    return librosa.feature.melspectrogram(
-        y=samples, sr=SAMPLE_RATE, n_fft=FFT_SIZE, hop_length=HOP, n_mels=BANDS, center=False
-    )
+        yield mel_power(held[first * HOP : (min(first + _BLOCK, columns) - 1) * HOP + FFT_SIZE])

@@ -24,7 +24,6 @@ _SCARCE = 512 << 20  # bytes: with less memory free than this, a worker that die
 _PRELOADED = [
     "lipfd_jax.preprocessing.extraction",
     "lipfd_jax.preprocessing.encoding",
-    "librosa.feature.spectral",
 ]
 
 

@@ -21,7 +21,7 @@ from lipfd_jax.serving.limits import Limits
 
 Told = Callable[[str, float, float], None]  # the part under way, how much of it is done, how much there is
 _LOG = logging.getLogger(__name__)
-_PRELOADED = ["lipfd_jax.serving.reader", "librosa.feature.spectral"]
+_PRELOADED = ["lipfd_jax.serving.reader"]
 
 
 class Judge:

@@ -1,0 +1,33 @@
+"""Mel power and decibels are librosa's to the bit."""
+
+import librosa
+import numpy as np
+import pytest
+
+from lipfd_jax.preprocessing.mel import BANDS, decibels, mel_frequencies, mel_power
+
+
+@pytest.mark.parametrize("length", [2048, 2049, 20000, 99_999])
+@pytest.mark.parametrize("level", [0.0, 1e-6, 0.1, 1e6])
+def test_power_and_decibels_are_librosas(length, level):
+    samples = np.random.default_rng(length).normal(0, level, length).astype(np.float32)
+    expected = librosa.feature.melspectrogram(
+        y=samples, sr=22050, n_fft=2048, hop_length=512, n_mels=128, center=False
+    )
+    found = mel_power(samples)
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(decibels(found), librosa.power_to_db(expected, ref=np.min))
+
+
+@pytest.mark.parametrize("samples", [np.zeros(4096, np.int16), np.full(4096, np.nan, np.float32)])
+def test_what_is_no_sound_is_refused(samples):
+    with pytest.raises(ValueError, match="expected float32"):
+        mel_power(samples)
+
+
+def test_frequencies_are_librosas():
+    for count, highest in ((BANDS, 11025.0), (BANDS + 2, 11025.0), (40, 8000.0)):
+        np.testing.assert_array_equal(
+            mel_frequencies(count, highest), librosa.mel_frequencies(count, fmin=0, fmax=highest)
+        )
