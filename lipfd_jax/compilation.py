@@ -1,10 +1,10 @@
 """Compiled programs: kept on disk for the next start, and announced, as they take up to a minute to make."""
 
-import functools
+import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -35,19 +35,31 @@ def announcement(what: str) -> str:
     return f"compiling {what}" + (f"; {cache} keeps it for the next start" if cache else "")
 
 
-def announced(function: Callable[..., Any], what: str) -> Callable[..., Any]:
-    """A jitted function whose first call is logged: it compiles, or takes the program from the cache."""
-    waiting = [True]
+class Announced:
+    """A jitted function whose making is logged once: it compiles, or takes the program from the cache.
 
-    @functools.wraps(function)
-    def call(*args: Any) -> Any:
-        if not waiting:
-            return function(*args)
-        waiting.clear()
-        logger.info("%s", announcement(what))
+    That happens at its first call, or before it in `prepare`.
+    """
+
+    def __init__(self, function: Callable[..., Any], what: str):
+        self._function, self._what, self._said = function, what, False
+
+    def __call__(self, *args: Any) -> Any:
+        """The function's value."""
+        if self._said:
+            return self._function(*args)
+        with self._announced():
+            return self._function(*args)
+
+    def prepare(self, *shapes: Any) -> None:
+        """Compiles for arguments of these shapes (`jax.ShapeDtypeStruct` with their shardings)."""
+        with contextlib.nullcontext() if self._said else self._announced():
+            self._function.lower(*shapes).compile()  # the next call finds it
+
+    @contextlib.contextmanager
+    def _announced(self) -> Iterator[None]:
+        self._said = True
+        logger.info("%s", announcement(self._what))
         started = time.perf_counter()
-        result = function(*args)
+        yield
         logger.info("ready after %.0f s", time.perf_counter() - started)
-        return result
-
-    return call

@@ -1,9 +1,11 @@
 """The public face of a checkpoint: composites in, probabilities of a forgery out."""
 
 import dataclasses
+import functools
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -12,13 +14,13 @@ from flax import nnx
 
 from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.checkpoints.store import Opened, open_model
+from lipfd_jax.checkpoints.store import Found, Opened, find_model, read_weights
 from lipfd_jax.exhaustion import give_back_freed
 from lipfd_jax.exporting.engines import open_export
 from lipfd_jax.exporting.package import is_export
 from lipfd_jax.mesh import batch_sharding, make_mesh, replicated
 from lipfd_jax.precision import opened_in
-from lipfd_jax.scoring import half_of, make_forward, make_saliency, takes_halves
+from lipfd_jax.scoring import half_of, make_forward, make_saliency, prepare_forward, takes_halves
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ class Detector:
     ) -> "Detector":
         """Opens a converted checkpoint, a training run or one of its steps, on this process's devices.
 
+        The program that scores is compiled, or taken from the cache, while the weights are read.
+
         Args:
           checkpoint: as `checkpoints.store.open_model` takes it, or an export of composites.
           step: which step of a run; by default the best by validation AUC, without validation the latest.
@@ -80,10 +84,7 @@ class Detector:
         if batch_size is None:
             batch_size = mesh.size * _PER_DEVICE.get(jax.local_devices()[0].platform, _PER_ACCELERATOR)
         batch_size = -(-_at_least_one(batch_size) // mesh.size) * mesh.size
-        opened = open_model(checkpoint, step=step, sharding=replicated(mesh))
-        calibrated = opened.calibration is not None
-        opened, precision = opened_in(opened, precision, mesh.devices.flatten(), compared=calibrated)
-        give_back_freed()
+        opened, precision = _opened(find_model(checkpoint, step=step), mesh, batch_size, precision)
         return cls(
             opened.metadata,
             str(opened.path),
@@ -111,7 +112,7 @@ class Detector:
     def score(self, composites: np.ndarray) -> np.ndarray:
         """Probabilities of a fake, (B,) float32, for composites (B, 1000, 2500, 3) uint8 RGB.
 
-        Any B, also none. The first call compiles, which takes a while; later ones don't, whatever their B.
+        Any B, also none: one program, made in `open`, serves them all.
 
         Raises:
           ValueError: another shape or type of values.
@@ -133,18 +134,18 @@ class Detector:
         return None if self._map is None else self._map(_checked(composite[None]))[0]
 
     def trial(self) -> float:
-        """Seconds that a window takes on this machine, by blank ones; the first call of all compiles."""
+        """Seconds that a window takes on this machine, by blank ones."""
         blank = np.zeros((self._together or self.batch_size, *COMPOSITE_SHAPE), np.uint8)
-        self._run(blank)
         begin = time.perf_counter()
         self._run(blank)
         return (time.perf_counter() - begin) / len(blank)
 
     def _padded(self, composites: np.ndarray) -> Scored:
-        """Scores up to `batch_size` composites; blank ones fill the batch, so that one program serves all."""
+        """Scores up to `batch_size` composites; blank ones fill what the program takes."""
         count = len(composites)
-        if count < self.batch_size:
-            blank = np.zeros((self.batch_size - count, *COMPOSITE_SHAPE), np.uint8)
+        size = self._together if count <= self._together else self.batch_size
+        if count < size:
+            blank = np.zeros((size - count, *COMPOSITE_SHAPE), np.uint8)
             composites = np.concatenate([composites, blank])
         return Scored(*(values[:count] for values in self._run(composites)))
 
@@ -161,6 +162,25 @@ def _of_export(
 
     batch_size = _at_least_one(batch_size or 2)
     return Detector(opened.metadata, str(opened.path), batch_size, run, opened.fingerprint)
+
+
+def _opened(
+    found: Found, mesh: jax.sharding.Mesh, batch_size: int, precision: str | None
+) -> tuple[Opened, str | None]:
+    """The weights, read while the program is made that takes them; and the precision it computes in."""
+    settled = functools.partial(
+        opened_in,
+        setting=precision,
+        devices=mesh.devices.flatten(),
+        compared=found.metadata.calibration is not None,
+    )
+    ahead, precision = settled(found)
+    with ThreadPoolExecutor(1, "program") as threads:
+        made = threads.submit(prepare_forward, ahead.model, batch_size, mesh, "auto", precision)
+        opened, _ = settled(read_weights(found, replicated(mesh)))
+        give_back_freed()
+        made.result()
+    return opened, precision
 
 
 def _at_least_one(batch_size: int) -> int:

@@ -2,18 +2,17 @@
 
 import dataclasses
 import functools
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 from absl import flags
 from flax import nnx
 
-from lipfd_jax.checkpoints.store import Opened
+from lipfd_jax.checkpoints.store import Found, Opened
 from lipfd_jax.kernels.choice import Kernels
-from lipfd_jax.kernels.dense import half_matmul
 from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_model
 
 flags.disclaim_key_flags()  # it is the command's own, also in its --help
@@ -22,9 +21,7 @@ SETTINGS = ("float32", "bfloat16", "auto")
 # What a CPU that multiplies bfloat16 numbers says of itself: Intel's and AMD's, Arm's.
 _FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 _HEADINGS = ("flags", "features")
-# So many times as fast must a bfloat16 product be to be taken. AMD's Zen 4 is 1.8 times as fast, Intel's
-# Xeons without AMX half as fast, with the same flags.
-_FASTER = 1.2
+_Checkpoint = TypeVar("_Checkpoint", Found, Opened)
 
 
 def define_flag() -> None:
@@ -34,8 +31,8 @@ def define_flag() -> None:
         None,
         SETTINGS,
         "Of the computation; by default as the checkpoint says. bfloat16 takes two thirds of the time on "
-        "CPUs that multiply it fast, and moves scores a little; auto tries that and takes the faster one, "
-        "unless scores are compared, calibrated, or of released inputs.",
+        "CPUs that multiply it, and moves scores a little; auto takes it there, unless scores are compared, "
+        "calibrated, or of released inputs.",
     )
 
 
@@ -48,7 +45,7 @@ def resolved(setting: str | None, devices: Sequence[jax.Device], *, exact: bool)
       exact: scores will be held against others (a calibration, the released ones), so "auto" changes nothing.
 
     Returns:
-      "float32", "bfloat16", or None for the checkpoint's own: also of "auto", where scores must be exact.
+      "float32", "bfloat16", or None for the checkpoint's own: also of "auto", where bfloat16 is not faster.
 
     Raises:
       ValueError: there is no such setting.
@@ -57,18 +54,17 @@ def resolved(setting: str | None, devices: Sequence[jax.Device], *, exact: bool)
         raise ValueError(f"precision={setting!r} is unknown; use one of {', '.join(SETTINGS)}")
     if setting != "auto":
         return setting
-    if exact:
-        return None
-    return "bfloat16" if devices[0].platform != "cpu" or bfloat16_is_faster() else "float32"
+    faster = devices[0].platform != "cpu" or cpu_has_bfloat16()
+    return "bfloat16" if faster and not exact else None
 
 
 def opened_in(
-    opened: Opened, setting: str | None, devices: Sequence[jax.Device], *, compared: bool
-) -> tuple[Opened, str | None]:
+    opened: _Checkpoint, setting: str | None, devices: Sequence[jax.Device], *, compared: bool
+) -> tuple[_Checkpoint, str | None]:
     """The checkpoint with its model in the precision that a setting stands for, and which one that is.
 
-    Its metadata then says so too. `compared`: scores will be held against others; those of released inputs
-    always are.
+    Its metadata then says so too. Where the weights are not yet read, the model has the types that they will
+    have. `compared`: scores will be held against others; those of released inputs always are.
     """
     exact = compared or opened.metadata.model.inputs.name == "released"
     config = opened.metadata.model
@@ -80,28 +76,6 @@ def opened_in(
     )
     model = with_precision(opened.model, precision, devices)
     return dataclasses.replace(opened, model=model, metadata=metadata), precision
-
-
-@functools.cache
-def bfloat16_is_faster() -> bool:
-    """Whether this machine's processor multiplies bfloat16 numbers faster; tried, in a quarter second."""
-    if not cpu_has_bfloat16():
-        return False
-    half, full = _seconds((half_matmul, jnp.matmul))
-    return half * _FASTER < full
-
-
-def _seconds(products: Sequence[Callable[[jax.Array, jax.Array], jax.Array]]) -> list[float]:
-    """The least that each takes for 257 tokens of an encoder; in turns, so that other work hits all."""
-    sides = jnp.ones((257, 1024)), jnp.ones((1024, 1024))
-    compiled = [jax.jit(product) for product in products]
-    taken = [[] for _ in products]
-    for _ in range(6):
-        for run, seconds in zip(compiled, taken, strict=True):
-            started = time.perf_counter()
-            run(*sides).block_until_ready()
-            seconds.append(time.perf_counter() - started)
-    return [min(seconds) for seconds in taken]
 
 
 @functools.cache
@@ -148,5 +122,8 @@ def _stored(state: nnx.State) -> nnx.State:
     for path, variable in flat.items():
         in_encoder = path[0] == "encoder" and "blocks" in path
         if path[-1] == "kernel" and (in_encoder or (path[0] == "backbone" and path[1] != "conv1")):
-            flat[path] = variable.replace(variable[...].astype(jnp.bfloat16))
+            value = variable.get_value()
+            shape = isinstance(value, jax.ShapeDtypeStruct)
+            rounded = value.update(dtype=jnp.bfloat16) if shape else value.astype(jnp.bfloat16)
+            flat[path] = variable.replace(rounded)
     return nnx.from_flat_state(flat)

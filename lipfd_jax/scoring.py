@@ -3,20 +3,31 @@
 import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
 
-from lipfd_jax.compilation import announced
+from lipfd_jax.compilation import Announced
 from lipfd_jax.kernels.choice import bound, kernels_for
-from lipfd_jax.mesh import replicated
+from lipfd_jax.mesh import batch_sharding, replicated
 from lipfd_jax.models.forward import forward
+from lipfd_jax.models.lipfd import LipFD
 from lipfd_jax.models.saliency import saliency
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
-Forward = Callable[[Any, jax.Array], tuple[jax.Array, jax.Array]]
+
+class Forward(Protocol):
+    """A compiled program, from (states, composites) to scores and region weights."""
+
+    def __call__(self, states: tuple, composites: jax.Array, /) -> tuple[jax.Array, jax.Array]:
+        """Scores (B,) and region weights (B, 5, 3)."""
+
+    def prepare(self, states: Any, composites: jax.ShapeDtypeStruct, /) -> None:
+        """Compiles ahead of the first call, for arguments of these shapes and shardings."""
 
 
 @functools.lru_cache(maxsize=8)  # one compiled program per structure and mesh, however often it is asked for
@@ -42,8 +53,8 @@ def make_forward(graph: Any, mesh: Mesh, kernels: str = "auto", precision: str |
             f"kernels={kernels!r} compute in float32 on a CPU; leave it out or take precision float32"
         )
     compiled = jax.jit(bound(scored, chosen), out_shardings=replicated(mesh))
-    program = announced(compiled, "the forward pass, from composites to scores")
-    return in_halves(program) if takes_halves(mesh) else program
+    program = Announced(compiled, "the forward pass, from composites to scores")
+    return InHalves(program) if takes_halves(mesh) else program
 
 
 @functools.lru_cache(maxsize=8)
@@ -57,7 +68,7 @@ def make_saliency(graph: Any, mesh: Mesh, kernels: str = "auto") -> Callable[[An
         return saliency(nnx.merge(graph, *states, copy=True), composites)
 
     compiled = jax.jit(bound(mapped, kernels_for(mesh.devices.flat, kernels)), out_shardings=replicated(mesh))
-    return announced(compiled, "the saliency of scores")
+    return Announced(compiled, "the saliency of scores")
 
 
 def takes_halves(mesh: Mesh) -> bool:
@@ -70,27 +81,44 @@ def half_of(count: int) -> int:
     return count // 2 if count >= 4 and count % 2 == 0 else count
 
 
-def in_halves(program: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """The same function, which computes a batch's halves at once, in a thread each, where `half_of` cuts it.
+class InHalves:
+    """A program that computes a batch's halves at once, in a thread each, where `half_of` cuts it.
 
     XLA keeps one and a half of two cores busy with one program, as many of its operations are too small to
     share; two programs fill them. They are the same program, so the number of cores doesn't tell.
-
-    Args:
-      program: jitted; a state and a batch (a tree of arrays (B, ...)) to a tree of arrays (B, ...).
     """
-    threads, compiled = ThreadPoolExecutor(2, "scoring"), set()
 
-    def run(state: Any, batch: Any) -> Any:
+    def __init__(self, program: Callable[[Any, Any], Any]):
+        """`program`: jitted; a state and a batch (a tree of arrays (B, ...)) to a tree of arrays (B, ...)."""
+        self._program, self._threads = program, ThreadPoolExecutor(2, "scoring")
+        self._made: set[int] = set()  # how many it is compiled for: two threads would both compile it
+
+    def __call__(self, state: Any, batch: Any) -> Any:
+        """What the program gives for the whole batch."""
         count = len(jax.tree.leaves(batch)[0])
         half = half_of(count)
+        each = self._threads.map if half in self._made else map
+        self._made.add(half)
         if half == count:
-            return program(state, batch)
-        each = threads.map if count in compiled else map  # both threads would compile it
-        compiled.add(count)
+            return self._program(state, batch)
         cuts = slice(None, half), slice(half, None)
         parts = [jax.tree.map(lambda a, cut=cut: a[cut], batch) for cut in cuts]
-        found = list(each(lambda part: jax.block_until_ready(program(state, part)), parts))
+        found = list(each(lambda part: jax.block_until_ready(self._program(state, part)), parts))
         return jax.tree.map(lambda *values: jnp.concatenate(values), *found)
 
-    return run
+    def prepare(self, state: Any, batch: Any) -> None:
+        """Has the program, an `Announced`, compile for a state and a batch of these shapes."""
+        half = half_of(jax.tree.leaves(batch)[0].shape[0])
+        self._program.prepare(state, jax.tree.map(lambda a: a.update(shape=(half, *a.shape[1:])), batch))
+        self._made.add(half)
+
+
+def prepare_forward(
+    model: LipFD, count: int, mesh: Mesh, kernels: str = "auto", precision: str | None = None
+) -> None:
+    """Compiles the forward pass of a model, of which shapes are enough, for `count` composites at once."""
+    graph, state = nnx.split(model)
+    placed = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=replicated(mesh)), state)
+    shape = (count, *COMPOSITE_SHAPE)
+    batch = jax.ShapeDtypeStruct(shape, np.uint8, sharding=batch_sharding(mesh))
+    make_forward(graph, mesh, kernels, precision).prepare((placed,), batch)

@@ -5,7 +5,7 @@ import logging
 import jax
 import pytest
 
-from lipfd_jax.compilation import announced, keep_in
+from lipfd_jax.compilation import Announced, keep_in
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def own_cache():
 def test_the_first_call_is_announced(caplog, tmp_path):
     keep_in(str(tmp_path))
     keep_in("")  # changes nothing
-    double = announced(lambda x: 2 * x, "the double")
+    double = Announced(lambda x: 2 * x, "the double")
     with caplog.at_level(logging.INFO, "lipfd_jax"):
         assert [double(1), double(2)] == [2, 4]
     said = [record.getMessage() for record in caplog.records]

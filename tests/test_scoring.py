@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from lipfd_jax.compilation import Announced
 from lipfd_jax.mesh import make_mesh
-from lipfd_jax.scoring import in_halves, make_forward
+from lipfd_jax.scoring import InHalves, make_forward
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 10])
@@ -18,7 +19,7 @@ def test_halves_give_what_the_whole_gives(count):
     def program(state, batch):
         return batch["a"] + state, batch["b"].sum(1)
 
-    run = in_halves(jax.jit(program))
+    run = InHalves(jax.jit(program))
     for _ in range(2):  # compiled, and by both threads
         for found, expected in zip(run(1, batch), program(1, batch), strict=True):
             np.testing.assert_array_equal(found, expected)
@@ -33,7 +34,7 @@ def test_a_batch_s_halves_are_computed_at_once_but_compiled_one_after_the_other(
             together.wait()  # breaks unless both halves are in here
         return batch
 
-    run = in_halves(program)
+    run = InHalves(program)
     run(None, jnp.zeros(4))
     run(None, jnp.zeros(4))
     assert calls == [2, 2, 2, 2]
@@ -42,3 +43,19 @@ def test_a_batch_s_halves_are_computed_at_once_but_compiled_one_after_the_other(
 def test_kernels_that_lack_the_precision_are_refused():
     with pytest.raises(ValueError, match="kernels='plain' compute in float32"):
         make_forward(None, make_mesh(devices=jax.devices()[:1]), "plain", "bfloat16")
+
+
+def test_what_was_made_ahead_is_what_runs():
+    """For a whole batch and for half of one, by both threads from the first call on."""
+    traced = []
+
+    def program(state, batch):
+        traced.append(batch.shape)
+        return batch + state
+
+    run = InHalves(Announced(jax.jit(program), "a sum"))
+    run.prepare(*(jax.ShapeDtypeStruct(shape, np.float32) for shape in ((), (4, 3))))
+    for count in (4, 2, 4):
+        batch = np.arange(3.0 * count, dtype=np.float32).reshape(count, 3)
+        np.testing.assert_array_equal(run(np.float32(1), batch), batch + 1)
+    assert traced == [(2, 3)]

@@ -19,7 +19,20 @@ def array_sums(tree: Any) -> dict[str, str]:
     taken one at a time; where several processes hold parts of them, all of them must call this.
     """
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): _sum(leaf) for path, leaf in leaves}
+    return {array_name(path): array_sum(leaf) for path, leaf in leaves}
+
+
+def array_name(path: jax.tree_util.KeyPath) -> str:
+    """An array's name, by its path in a tree: "encoder/ln_pre/scale"."""
+    return jax.tree_util.keystr(path, simple=True, separator="/")
+
+
+def array_sum(array: Any) -> str:
+    """The sum of one array: of its type, shape and values."""
+    values = np.ascontiguousarray(_whole(array))
+    digest = hashlib.sha256(f"{values.dtype} {values.shape}".encode())
+    digest.update(values.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()[:_DIGITS]
 
 
 def text_sum(values: Any) -> str:
@@ -35,13 +48,6 @@ def fingerprint(sums: Mapping[str, str]) -> str:
 def differences(found: Mapping[str, str], expected: Mapping[str, str]) -> list[str]:
     """Names of the arrays whose sums are not those expected, are missing, or are too many, in order."""
     return sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
-
-
-def _sum(array: Any) -> str:
-    values = np.ascontiguousarray(_whole(array))
-    digest = hashlib.sha256(f"{values.dtype} {values.shape}".encode())
-    digest.update(values.reshape(-1).view(np.uint8).data)
-    return digest.hexdigest()[:_DIGITS]
 
 
 def _whole(array: Any) -> np.ndarray:
