@@ -7,14 +7,25 @@ videos at least, 11 inconclusive or not judged, 1 error.
 
 import logging
 import sys
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import app, flags
 from absl import logging as absl_logging
+from tqdm import tqdm
 
 from lipfd_jax import judging_flags
+from lipfd_jax.detection.opening import Opening
 from lipfd_jax.detection.settings import Settings
-from lipfd_jax.detector import Detector
+from lipfd_jax.exhaustion import one_line
+from lipfd_jax.listing.videos import videos_in
+
+if TYPE_CHECKING:
+    from lipfd_jax.detection.run import Line
+
+_LONG_READING = 20  # seconds of looking for faces from which on the expected time does not wait for a score
 
 
 def main(argv: list[str]) -> None:
@@ -25,36 +36,46 @@ def main(argv: list[str]) -> None:
     judging_flags.check_checkpoint()
     absl_logging.set_verbosity(absl_logging.WARNING)  # the libraries' own chatter
     logging.getLogger("lipfd_jax").setLevel(logging.INFO)
-    from lipfd_jax.detection.run import detect_all, exit_code, videos_in
-    from lipfd_jax.exhaustion import one_line
-
     try:
         settings = judging_flags.settings()
         videos = videos_in([Path(name) for name in argv[1:]])
         if given.sound and len(videos) > 1:
             raise ValueError("--sound goes with one video")
-        detector = judging_flags.opened()
-        sound = Path(given.sound) if given.sound else None
-        with one_line("try a smaller --batch_size"):
-            print(_expectation(detector, videos, settings), flush=True)
-            lines = detect_all(
-                detector, videos, Path(given.output), sound=sound, settings=settings, table=given.csv
-            )
+        with one_line("try a smaller --batch_size"), closing(judging_flags.opening()) as opening:
+            lines = _judged(opening, videos, settings)
     except (ValueError, OSError) as error:  # ours name the file and what to do
         sys.exit(f"error: {error}")
+    from lipfd_jax.detection.run import exit_code
+
     for line in lines:
         if line.folder:
             print(f"report: {line.folder / 'report.html'}")
     sys.exit(exit_code(lines))
 
 
-def _expectation(detector: Detector, videos: list[Path], settings: Settings) -> str:
-    """How long it will take, by a trial of the model on this machine."""
-    from lipfd_jax.detection.estimate import expected_seconds, readable
+def _judged(opening: Opening, videos: Sequence[Path], settings: Settings) -> "Sequence[Line]":
+    """Judges, once what decodes videos is imported: after the opening has begun."""
+    from lipfd_jax.detection.estimate import expectation, reading_seconds
+    from lipfd_jax.detection.run import detect_all
 
-    seconds, length = expected_seconds(videos, settings, detector.trial())
-    count = f"{len(videos)} video{'s' * (len(videos) != 1)}"
-    return f"{count} of {readable(length)} in all: expected to take about {readable(seconds)}"
+    given = flags.FLAGS
+
+    def tell(seconds: float) -> None:
+        tqdm.write(expectation(videos, settings, seconds))
+        sys.stdout.flush()
+
+    opening.time(tell, trial=reading_seconds(videos[0]) > _LONG_READING)
+    lines = detect_all(
+        opening,
+        videos,
+        Path(given.output),
+        sound=Path(given.sound) if given.sound else None,
+        settings=settings,
+        table=given.csv,
+        check=opening.check,
+    )
+    opening.ready()  # and if no video could be read: a checkpoint that can't is told as well
+    return lines
 
 
 def define_flags() -> None:

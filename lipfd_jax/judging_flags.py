@@ -5,9 +5,12 @@ import sys
 from absl import flags
 
 from lipfd_jax import compilation, precision
+from lipfd_jax.checkpoints.store import find_checkpoint, read_metadata
+from lipfd_jax.detection.opening import Opening
 from lipfd_jax.detection.settings import Settings
 from lipfd_jax.detector import Detector
 from lipfd_jax.exporting.engines import ENGINES
+from lipfd_jax.exporting.package import is_export
 
 flags.disclaim_key_flags()  # they are the command's own, also in its --help
 
@@ -65,3 +68,11 @@ def opened() -> Detector:
         engine=given.engine,
         precision=given.precision,
     )
+
+
+def opening() -> Opening:
+    """The same while it is opened; what is no checkpoint at all is refused at once."""
+    given = flags.FLAGS
+    if not is_export(given.checkpoint):
+        read_metadata(find_checkpoint(given.checkpoint, given.step))
+    return Opening(opened)

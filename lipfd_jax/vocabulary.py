@@ -12,6 +12,7 @@ import numpy as np
 # Labels: 0 real, 1 fake. The folder of a label is CLASSES[label], its word LABELS[label].
 CLASSES = ("0_real", "1_fake")
 LABELS = ("real", "fake")
+THRESHOLD = 0.5  # where nothing else is asked for; a score of at least this is called fake
 LABEL_OF = {"0": 0, "real": 0, "0_real": 0, "1": 1, "fake": 1, "1_fake": 1}  # as CSVs may spell them
 
 # How a clip's windows are cut; travels with the records. `released`: as the released code, index wrap and

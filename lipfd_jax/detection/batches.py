@@ -27,7 +27,8 @@ class _Request:
 class Batches:
     """Takes composites from several threads, one of which scores them when a batch is full or all wait."""
 
-    def __init__(self, predict: Predict, size: int):
+    def __init__(self, predict: Predict, size: Callable[[], int]):
+        """`size` of a full batch is asked for when there are windows: before, the model may not be open."""
         self._predict, self._size = predict, size
         self._turn = threading.Condition()
         self._clients, self._running = 0, False
@@ -46,11 +47,11 @@ class Batches:
                 self._turn.notify_all()
 
     def _score(self, composites: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        request = _Request(composites)
+        request, size = _Request(composites), self._size()
         with self._turn:
             self._pending.append(request)
             self._turn.notify_all()
-            self._turn.wait_for(lambda: request.done or self._ready(), timeout=_PATIENCE)
+            self._turn.wait_for(lambda: request.done or self._ready(size), timeout=_PATIENCE)
             self._turn.wait_for(lambda: request.done or not self._running)
             taken = [] if request.done else self._take()
         if taken:
@@ -62,8 +63,8 @@ class Batches:
             raise request.error
         return request.scored
 
-    def _ready(self) -> bool:
-        full = sum(len(request.composites) for request in self._pending) >= self._size
+    def _ready(self, size: int) -> bool:
+        full = sum(len(request.composites) for request in self._pending) >= size
         return bool(self._pending) and not self._running and (full or len(self._pending) >= self._clients)
 
     def _take(self) -> list[_Request]:

@@ -18,6 +18,11 @@ _PER_WINDOW = 0.01  # cutting frames and putting the composite together
 _SALIENCY = 4.5  # windows' time for a saliency map, of which the report of one face shows SHOWN
 
 
+def reading_seconds(path: Path) -> float:
+    """Seconds that looking at a video takes; none of an unreadable file."""
+    return _looking(*header_facts(path))
+
+
 def expected_seconds(
     videos: Sequence[Path], settings: Settings, seconds_per_window: float
 ) -> tuple[float, float]:
@@ -25,12 +30,22 @@ def expected_seconds(
     total = length = 0.0
     for path in videos:
         seconds, pixels = header_facts(path)
-        rate = 30.0
-        looking = rate * (_PER_FRAME + pixels * _PER_PIXEL) + SAMPLES_PER_SECOND * _PER_SAMPLE
-        total += seconds * looking + _windows(seconds, settings) * (seconds_per_window + _PER_WINDOW)
+        total += _looking(seconds, pixels) + _windows(seconds, settings) * (seconds_per_window + _PER_WINDOW)
         total += SHOWN * _SALIENCY * seconds_per_window * (seconds > 0)
         length += seconds
     return total, length
+
+
+def expectation(videos: Sequence[Path], settings: Settings, seconds_per_window: float) -> str:
+    """The line that says how long it will take."""
+    seconds, length = expected_seconds(videos, settings, seconds_per_window)
+    count = f"{len(videos)} video{'s' * (len(videos) != 1)}"
+    return f"{count} of {readable(length)} in all: expected to take about {readable(seconds)}"
+
+
+def _looking(seconds: float, pixels: int) -> float:
+    rate = 30.0
+    return seconds * (rate * (_PER_FRAME + pixels * _PER_PIXEL) + SAMPLES_PER_SECOND * _PER_SAMPLE)
 
 
 def _windows(seconds: float, settings: Settings) -> float:

@@ -35,26 +35,25 @@ class Judgement:
     timing: dict[str, float]  # seconds by part
 
 
-def judge(
-    video: Path,
-    predict: Predict,
-    *,
-    settings: Settings,
-    finder: Finder | None,
-    sound: Path | None = None,
-    calibration: Calibration | None = None,
-    batch_size: int = 8,
-    report: Report | None = None,
-) -> Judgement:
-    """Judges a video of any length, holding little of it at a time.
+@dataclass(frozen=True)
+class Looked:
+    """What is known of a video before a model is asked."""
+
+    material: Material
+    agreements: tuple[Agreement, ...]  # of the tracks, how each mouth follows the sound
+    clock: Clock
+
+
+def look(
+    video: Path, *, finder: Finder | None, sound: Path | None = None, report: Report | None = None
+) -> Looked:
+    """Looks at a video of any length and listens to it, holding little of it at a time.
 
     Where a decoder reports damage, picture or sound are not judged; the rest is, with a warning.
 
     Args:
-      predict: composites (B, 1000, 2500, 3) uint8 to scores (B,) and region weights (B, 5, 3).
       finder: of faces; None with crop none.
       sound: a file whose sound goes with the picture from its first frame on; by default the video's own.
-      batch_size: windows handed to `predict` at once.
 
     Raises:
       ClipError: the file can't be read, as a whole.
@@ -66,7 +65,27 @@ def judge(
         heard = _listened(video, sound, seen)
     tracks, agreements = _tracks(seen, heard, with_faces=finder is not None)
     material = Material(video, seen, heard, tuple(tracks))
-    scorer = Scorer(material, predict, settings, batch_size=batch_size, clock=clock, report=told)
+    return Looked(material, tuple(agreements), clock)
+
+
+def judge(
+    looked: Looked,
+    predict: Predict,
+    *,
+    settings: Settings,
+    calibration: Calibration | None = None,
+    batch_size: int = 8,
+    report: Report | None = None,
+) -> Judgement:
+    """Scores windows of a video that was looked at, and puts together what they say.
+
+    Args:
+      predict: composites (B, 1000, 2500, 3) uint8 to scores (B,) and region weights (B, 5, 3).
+      batch_size: windows handed to `predict` at once.
+    """
+    told, clock, agreements = report or (lambda part, done: None), looked.clock, looked.agreements
+    seen, heard, tracks = looked.material.seen, looked.material.heard, looked.material.tracks
+    scorer = Scorer(looked.material, predict, settings, batch_size=batch_size, clock=clock, report=told)
     left_out = scorer.run(calibration)
     faces = [
         _face(number, track, seen, windows, calibration, agreements[number].correlation)

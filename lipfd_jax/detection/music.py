@@ -5,7 +5,6 @@ The figures behind the limits are in docs/detection.md.
 """
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
 from lipfd_jax.detection.hearing import STEP, Heard
 from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND
@@ -37,6 +36,8 @@ def music_share(heard: Heard) -> float:
 
 def held(power: np.ndarray) -> float:
     """The share of mel power (128, n) that lasts for 0.16 s."""
+    from scipy.ndimage import maximum_filter1d, minimum_filter1d  # takes a third of a second
+
     power = power[_BANDS]
     lasting = maximum_filter1d(minimum_filter1d(power, _HOLD, axis=1), _HOLD, axis=1)
     return float(lasting.sum() / max(power.sum(), 1e-20))

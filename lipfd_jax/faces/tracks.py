@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import median_filter
 
 from lipfd_jax.faces.finders import Face
 from lipfd_jax.faces.framing import SMALLEST_SIDE, Square, fills, leaves, moved_inside, square_around
@@ -109,6 +108,8 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _track(chain: Chain, times: np.ndarray, width: int, height: int, last: int) -> FaceTrack:
+    from scipy.ndimage import median_filter  # takes a third of a second, and settings import this module
+
     seen = np.array([sample.time for sample, _ in chain])
     frames = np.arange(chain[0][0].frame, last + 1)
     sighted = np.array([_face(sighting).box for sighting in chain])

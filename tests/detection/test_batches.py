@@ -15,7 +15,7 @@ def test_every_thread_gets_the_scores_of_its_own_windows():
         sizes.append(len(composites))
         return composites * 2.0, composites * 3.0
 
-    batches = Batches(predict, size=4)
+    batches = Batches(predict, size=lambda: 4)
 
     def work(number):
         with batches.client() as score:
@@ -35,5 +35,8 @@ def test_what_goes_wrong_reaches_the_thread_that_asked():
     def predict(composites):
         raise RuntimeError("out of memory")
 
-    with Batches(predict, size=1).client() as score, pytest.raises(RuntimeError, match="out of memory"):
+    with (
+        Batches(predict, size=lambda: 1).client() as score,
+        pytest.raises(RuntimeError, match="out of memory"),
+    ):
         score(np.zeros(1))

@@ -9,9 +9,10 @@ import pytest
 
 from lipfd_jax import judging_flags
 from lipfd_jax.detection.result import schema
-from lipfd_jax.detection.run import detect_all, exit_code, folder_name, videos_in
+from lipfd_jax.detection.run import detect_all, exit_code, folder_name
 from lipfd_jax.detection.settings import Settings
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.listing.videos import videos_in
 
 HOSTILE = "<script>alert(1)</script>"
 
