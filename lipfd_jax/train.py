@@ -123,8 +123,8 @@ def define_flags() -> None:
         "precision",
         None,
         precision.SETTINGS,
-        "Short for --config.model.dtype; auto is bfloat16 where the device is faster in it, also a CPU, and "
-        "otherwise as the experiment says.",
+        "Short for --config.model.dtype; auto is bfloat16 where the device is faster in it, also a CPU that "
+        "is tried, and otherwise float32.",
     )
     flags.DEFINE_enum(
         "kernels", "auto", SETTINGS, "How operations are computed; by default as suits the devices."

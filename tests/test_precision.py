@@ -2,6 +2,7 @@
 
 import dataclasses
 import types
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,7 @@ from lipfd_jax.kernels.choice import Kernels
 from lipfd_jax.mesh import make_mesh
 from lipfd_jax.models.inputs import PAPER
 from lipfd_jax.models.lipfd import ModelConfig, abstract_model
-from lipfd_jax.precision import computed, cpu_has_bfloat16, resolved, with_precision
+from lipfd_jax.precision import bfloat16_is_faster, computed, cpu_has_bfloat16, resolved, with_precision
 from lipfd_jax.scoring import make_forward
 from lipfd_jax.train import in_precision
 from lipfd_jax.training.config import Experiment
@@ -30,7 +31,8 @@ CPU, TPU = ([types.SimpleNamespace(platform=name)] for name in ("cpu", "tpu"))
         ("float32", TPU, True, False, "float32"),
         ("bfloat16", CPU, False, True, "bfloat16"),
         ("auto", CPU, True, False, "bfloat16"),
-        ("auto", CPU, False, False, None),
+        ("auto", CPU, False, False, "float32"),
+        ("auto", CPU, False, True, None),
         ("auto", CPU, True, True, None),
         ("auto", TPU, False, False, "bfloat16"),
     ],
@@ -38,8 +40,29 @@ CPU, TPU = ([types.SimpleNamespace(platform=name)] for name in ("cpu", "tpu"))
 def test_auto_is_bfloat16_where_it_is_faster_and_nothing_is_compared(
     monkeypatch, setting, devices, able, exact, expected
 ):
-    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: able)
+    monkeypatch.setattr(precision, "bfloat16_is_faster", lambda: able)
     assert resolved(setting, devices, exact=exact) == expected
+
+
+@pytest.mark.parametrize(
+    ("able", "half", "expected"),
+    [(True, 0.5, True), (True, 0.9, False), (True, 2.0, False), (False, 0.5, False)],
+)
+def test_a_processor_that_multiplies_bfloat16_is_tried_as_well(monkeypatch, able, half, expected):
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: able)
+    monkeypatch.setattr(precision, "_seconds", lambda products: [half, 1.0])
+    assert bfloat16_is_faster.__wrapped__() == expected
+
+
+def test_the_trial_runs_each_product():
+    called = []
+
+    def product(name, x, kernel):
+        called.append(name)
+        return x @ kernel
+
+    assert all(seconds > 0 for seconds in precision._seconds([partial(product, name) for name in "ab"]))
+    assert called == ["a", "b"]
 
 
 def test_other_precisions_are_refused():
