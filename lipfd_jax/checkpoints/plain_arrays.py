@@ -4,13 +4,14 @@ Each lands in memory that JAX takes as it is, so that nothing is held twice, and
 others are read.
 """
 
+import io
+import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorstore
 
 from lipfd_jax.checkpoints.sums import array_sum
 
@@ -53,13 +54,44 @@ def read_plain_arrays(folder: Path, wanted: Mapping[str, Any]) -> dict[str, tupl
 
 
 def _read(folder: Path, wanted: Any) -> np.ndarray:
+    array = _empty(wanted.shape, wanted.dtype)
+    if _is_one_piece(json.loads((folder / ".zarray").read_bytes()), array):
+        with open(folder / ".".join("0" * max(array.ndim, 1)), "rb", buffering=0) as file:
+            _fill(array.reshape(-1).view(np.uint8), file)
+        return array
+    import tensorstore
+
     spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": f"{folder}/"}}
     stored = tensorstore.open(spec, open=True, read=True).result()
     if stored.shape != wanted.shape or stored.dtype.numpy_dtype != wanted.dtype:
         raise ValueError(f"{folder}: {stored.dtype.name} {stored.shape}, not {wanted.dtype} {wanted.shape}")
-    array = _empty(wanted.shape, wanted.dtype)
     tensorstore.array(array).write(stored).result()
     return array
+
+
+def _is_one_piece(about: Mapping[str, Any], array: np.ndarray) -> bool:
+    """Whether an array's file holds its values and nothing else, one after the other."""
+    shape = list(array.shape)
+    return about == {
+        "chunks": [max(n, 1) for n in shape],
+        "compressor": None,
+        "dimension_separator": ".",
+        "dtype": array.dtype.str,
+        "fill_value": None,
+        "filters": None,
+        "order": "C",
+        "shape": shape,
+        "zarr_format": 2,
+    }
+
+
+def _fill(room: np.ndarray, file: io.RawIOBase) -> None:
+    """Reads exactly as many bytes as there is room for. Raises ValueError where the file has others."""
+    done = 0
+    while done < len(room) and (count := file.readinto(room[done:])):
+        done += count
+    if done < len(room) or file.read(1):
+        raise ValueError(f"{file.name}: {len(room)} bytes expected")
 
 
 def _empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
