@@ -31,7 +31,7 @@ def jax_engine(folder: pathlib.Path, precision: str) -> Run:
     from lipfd_jax.models.inputs import Prepared
     from lipfd_jax.models.lipfd import LipFD
     from lipfd_jax.precision import with_precision
-    from lipfd_jax.scoring import InHalves
+    from lipfd_jax.scoring import InPairs
 
     model = with_precision(open_model(folder / CHECKPOINT).model, precision, jax.devices())
     give_back_freed()
@@ -42,7 +42,7 @@ def jax_engine(folder: pathlib.Path, precision: str) -> Run:
         merged: LipFD = nnx.merge(graph, state)
         return jax.nn.sigmoid(forward_prepared(merged, prepared).logits)
 
-    compiled = InHalves(jax.jit(bound(forward, kernels_for(jax.devices(), "auto", precision))))
+    compiled = InPairs(jax.jit(bound(forward, kernels_for(jax.devices(), "auto", precision))))
     return lambda: np.asarray(compiled(state, prepared))
 
 

@@ -1,11 +1,9 @@
 """The public face of a checkpoint: composites in, probabilities of a forgery out."""
 
 import dataclasses
-import functools
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -14,19 +12,18 @@ from flax import nnx
 
 from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.checkpoints.store import Found, Opened, find_model, read_weights
-from lipfd_jax.exhaustion import give_back_freed
+from lipfd_jax.checkpoints.store import Opened, find_model
 from lipfd_jax.exporting.engines import open_export
 from lipfd_jax.exporting.package import is_export
-from lipfd_jax.mesh import batch_sharding, make_mesh, replicated
-from lipfd_jax.precision import opened_in
-from lipfd_jax.scoring import half_of, make_forward, make_saliency, prepare_forward, takes_halves
+from lipfd_jax.loading import opened_with_program
+from lipfd_jax.mesh import batch_sharding, make_mesh
+from lipfd_jax.scoring import make_forward, make_saliency, part_of, takes_parts
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
 if TYPE_CHECKING:
     from lipfd_jax.detection.result import Result
 
-_PER_DEVICE = {"cpu": 4}  # windows at once: a CPU takes two halves of two, and gains nothing from more
+_PER_DEVICE = {"cpu": 4}  # windows at once: a CPU takes two pairs, and gains nothing from more
 _PER_ACCELERATOR = 8
 
 
@@ -84,7 +81,11 @@ class Detector:
         if batch_size is None:
             batch_size = mesh.size * _PER_DEVICE.get(jax.local_devices()[0].platform, _PER_ACCELERATOR)
         batch_size = -(-_at_least_one(batch_size) // mesh.size) * mesh.size
-        opened, precision = _opened(find_model(checkpoint, step=step), mesh, batch_size, precision)
+        found = find_model(checkpoint, step=step)
+        calibrated = found.metadata.calibration is not None
+        opened, precision = opened_with_program(
+            found, mesh, batch_size, precision=precision, compared=calibrated
+        )
         return cls(
             opened.metadata,
             str(opened.path),
@@ -92,7 +93,7 @@ class Detector:
             _program(opened, mesh, precision),
             opened.fingerprint,
             _maps(opened, mesh),
-            half_of(batch_size) if takes_halves(mesh) else 0,
+            part_of(batch_size) if takes_parts(mesh) else 0,
         )
 
     def __call__(self, video: str | os.PathLike, **options: Any) -> "Result":
@@ -162,25 +163,6 @@ def _of_export(
 
     batch_size = _at_least_one(batch_size or 2)
     return Detector(opened.metadata, str(opened.path), batch_size, run, opened.fingerprint)
-
-
-def _opened(
-    found: Found, mesh: jax.sharding.Mesh, batch_size: int, precision: str | None
-) -> tuple[Opened, str | None]:
-    """The weights, read while the program is made that takes them; and the precision it computes in."""
-    settled = functools.partial(
-        opened_in,
-        setting=precision,
-        devices=mesh.devices.flatten(),
-        compared=found.metadata.calibration is not None,
-    )
-    ahead, precision = settled(found)
-    with ThreadPoolExecutor(1, "program") as threads:
-        made = threads.submit(prepare_forward, ahead.model, batch_size, mesh, "auto", precision)
-        opened, _ = settled(read_weights(found, replicated(mesh)))
-        give_back_freed()
-        made.result()
-    return opened, precision
 
 
 def _at_least_one(batch_size: int) -> int:

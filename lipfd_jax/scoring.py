@@ -19,6 +19,8 @@ from lipfd_jax.models.lipfd import LipFD
 from lipfd_jax.models.saliency import saliency
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
+_PAIR = 2  # windows that a CPU computes together: its cache holds no more
+
 
 class Forward(Protocol):
     """A compiled program, from (states, composites) to scores and region weights."""
@@ -54,7 +56,7 @@ def make_forward(graph: Any, mesh: Mesh, kernels: str = "auto", precision: str |
         )
     compiled = jax.jit(bound(scored, chosen), out_shardings=replicated(mesh))
     program = Announced(compiled, "the forward pass, from composites to scores")
-    return InHalves(program) if takes_halves(mesh) else program
+    return InPairs(program) if takes_parts(mesh) else program
 
 
 @functools.lru_cache(maxsize=8)
@@ -71,21 +73,22 @@ def make_saliency(graph: Any, mesh: Mesh, kernels: str = "auto") -> Callable[[An
     return Announced(compiled, "the saliency of scores")
 
 
-def takes_halves(mesh: Mesh) -> bool:
-    """Whether the forward pass of this mesh computes a batch's halves at once."""
+def takes_parts(mesh: Mesh) -> bool:
+    """Whether the forward pass of this mesh computes a batch in pairs, two of them at once."""
     return mesh.size == 1 and mesh.devices.flat[0].platform == "cpu"
 
 
-def half_of(count: int) -> int:
-    """How many of a batch are computed together then: half of an even number from four on, else all."""
-    return count // 2 if count >= 4 and count % 2 == 0 else count
+def part_of(count: int) -> int:
+    """How many of a batch are computed together then: two of an even number, else all."""
+    return _PAIR if count > _PAIR and count % _PAIR == 0 else count
 
 
-class InHalves:
-    """A program that computes a batch's halves at once, in a thread each, where `half_of` cuts it.
+class InPairs:
+    """A program that computes a batch's pairs, two at once, in a thread each, where `part_of` cuts it.
 
     XLA keeps one and a half of two cores busy with one program, as many of its operations are too small to
-    share; two programs fill them. They are the same program, so the number of cores doesn't tell.
+    share; two programs fill them. They are the same program, so the number of cores doesn't tell, and one
+    program serves batches of any even size.
     """
 
     def __init__(self, program: Callable[[Any, Any], Any]):
@@ -94,23 +97,24 @@ class InHalves:
         self._made: set[int] = set()  # how many it is compiled for: two threads would both compile it
 
     def __call__(self, state: Any, batch: Any) -> Any:
-        """What the program gives for the whole batch."""
+        """What the program gives for the whole batch, computed when this returns."""
         count = len(jax.tree.leaves(batch)[0])
-        half = half_of(count)
-        each = self._threads.map if half in self._made else map
-        self._made.add(half)
-        if half == count:
-            return self._program(state, batch)
-        cuts = slice(None, half), slice(half, None)
-        parts = [jax.tree.map(lambda a, cut=cut: a[cut], batch) for cut in cuts]
+        part = part_of(count)
+        each = self._threads.map if part in self._made else map
+        self._made.add(part)
+        if part == count:
+            return jax.block_until_ready(self._program(state, batch))
+        leaves, structure = jax.tree.flatten(batch)
+        cut = zip(*(jnp.split(leaf, count // part) for leaf in leaves), strict=True)
+        parts = [structure.unflatten(few) for few in cut]
         found = list(each(lambda part: jax.block_until_ready(self._program(state, part)), parts))
         return jax.tree.map(lambda *values: jnp.concatenate(values), *found)
 
     def prepare(self, state: Any, batch: Any) -> None:
         """Has the program, an `Announced`, compile for a state and a batch of these shapes."""
-        half = half_of(jax.tree.leaves(batch)[0].shape[0])
-        self._program.prepare(state, jax.tree.map(lambda a: a.update(shape=(half, *a.shape[1:])), batch))
-        self._made.add(half)
+        part = part_of(jax.tree.leaves(batch)[0].shape[0])
+        self._program.prepare(state, jax.tree.map(lambda a: a.update(shape=(part, *a.shape[1:])), batch))
+        self._made.add(part)
 
 
 def prepare_forward(

@@ -1,4 +1,4 @@
-"""Scoring programs: a batch's halves at once."""
+"""Scoring programs: a batch's pairs at once, made before they are needed."""
 
 import threading
 
@@ -9,32 +9,32 @@ import pytest
 
 from lipfd_jax.compilation import Announced
 from lipfd_jax.mesh import make_mesh
-from lipfd_jax.scoring import InHalves, make_forward
+from lipfd_jax.scoring import InPairs, make_forward
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 10])
-def test_halves_give_what_the_whole_gives(count):
+def test_pairs_give_what_the_whole_gives(count):
     batch = {"a": jnp.arange(count), "b": jnp.arange(2.0 * count).reshape(count, 2)}
 
     def program(state, batch):
         return batch["a"] + state, batch["b"].sum(1)
 
-    run = InHalves(jax.jit(program))
+    run = InPairs(jax.jit(program))
     for _ in range(2):  # compiled, and by both threads
         for found, expected in zip(run(1, batch), program(1, batch), strict=True):
             np.testing.assert_array_equal(found, expected)
 
 
-def test_a_batch_s_halves_are_computed_at_once_but_compiled_one_after_the_other():
+def test_a_batch_s_pairs_are_computed_at_once_but_compiled_one_after_the_other():
     calls, together = [], threading.Barrier(2, timeout=10)
 
     def program(state, batch):
         calls.append(len(batch))
         if len(calls) > 2:
-            together.wait()  # breaks unless both halves are in here
+            together.wait()  # breaks unless both pairs are in here
         return batch
 
-    run = InHalves(program)
+    run = InPairs(program)
     run(None, jnp.zeros(4))
     run(None, jnp.zeros(4))
     assert calls == [2, 2, 2, 2]
@@ -46,16 +46,16 @@ def test_kernels_that_lack_the_precision_are_refused():
 
 
 def test_what_was_made_ahead_is_what_runs():
-    """For a whole batch and for half of one, by both threads from the first call on."""
+    """For batches of any even size, by both threads from the first call on."""
     traced = []
 
     def program(state, batch):
         traced.append(batch.shape)
         return batch + state
 
-    run = InHalves(Announced(jax.jit(program), "a sum"))
+    run = InPairs(Announced(jax.jit(program), "a sum"))
     run.prepare(*(jax.ShapeDtypeStruct(shape, np.float32) for shape in ((), (4, 3))))
-    for count in (4, 2, 4):
+    for count in (4, 2, 6):
         batch = np.arange(3.0 * count, dtype=np.float32).reshape(count, 3)
         np.testing.assert_array_equal(run(np.float32(1), batch), batch + 1)
     assert traced == [(2, 3)]

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import re
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,19 +81,30 @@ def detect_all(
     """
     settings = settings or Settings()
     output.mkdir(parents=True, exist_ok=True)
-    batches = Batches(model.predict, lambda: model.batch_size)
+    batches, ended = Batches(model.predict, lambda: model.batch_size), threading.Event()
+
+    def go_on() -> None:
+        if ended.is_set():
+            raise concurrent.futures.CancelledError
+        if check:
+            check()
+
     with locked(output, "a detection"), tqdm(total=len(videos), unit="video", disable=None) as bar:
 
         def one(path: Path) -> Line:
             with batches.client() as predict:
-                return _one(model, path, output, sound, settings, predict, _told(bar, len(videos), check))
+                return _one(model, path, output, sound, settings, predict, _told(bar, len(videos), go_on))
 
         lines = []
         with concurrent.futures.ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-            for line in pool.map(one, videos):
-                lines.append(line)
-                tqdm.write(line.text()) if say is print else say(line.text())
-                bar.update()
+            try:
+                for line in pool.map(one, videos):
+                    lines.append(line)
+                    tqdm.write(line.text()) if say is print else say(line.text())
+                    bar.update()
+            except BaseException:  # Ctrl-C too: the videos in work are given up, not waited for
+                ended.set()
+                raise
     if table:
         _write_table(output / TABLE, lines)
     return lines
@@ -108,10 +120,9 @@ def exit_code(lines: Sequence[Line]) -> int:
     return EXIT_OPEN if outcomes & {"inconclusive", "not_judged"} else EXIT_NONE
 
 
-def _told(bar: tqdm, videos: int, check: Callable[[], None] | None) -> Callable[[str, float], None]:
+def _told(bar: tqdm, videos: int, go_on: Callable[[], None]) -> Callable[[str, float], None]:
     def told(part: str, done: float) -> None:
-        if check:
-            check()
+        go_on()
         unit = "s looked at" if part == "looking" else "windows scored"
         if videos == 1:
             bar.set_postfix_str(f"{done:.0f} {unit}")

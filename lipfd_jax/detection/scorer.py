@@ -21,7 +21,7 @@ from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack
 from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND
 from lipfd_jax.preprocessing.composite import assembled
-from lipfd_jax.scoring import half_of
+from lipfd_jax.scoring import part_of
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW
 
 SHOWN = 3  # windows of each face whose pictures are kept for the report
@@ -129,8 +129,8 @@ class Scorer:
                 entry = next(reading, None)
             if entry is not None:
                 batch.append(self._picture(*entry, refined))
-            # The first batch is half a one: scores come sooner, and where halves are computed none is blank.
-            full = self._batch_size if self._done else half_of(self._batch_size)
+            # The first batch is a pair, as CPUs compute them: a score comes sooner.
+            full = self._batch_size if self._done else part_of(self._batch_size)
             if batch and (entry is None or len(batch) >= full):
                 self._score_batch(batch)
                 batch = []

@@ -5,8 +5,6 @@ equally likely beforehand.
 """
 
 import numpy as np
-from sklearn.isotonic import isotonic_regression
-from sklearn.metrics import brier_score_loss, log_loss
 
 from lipfd_jax.checkpoints.calibration import logit
 
@@ -15,11 +13,15 @@ BINS = 15  # of equal width over 0..1, for the expected calibration error
 
 def brier(labels: np.ndarray, scores: np.ndarray) -> float:
     """Mean squared distance of score and label; 0 is perfect, 0.25 is always saying 0.5."""
+    from sklearn.metrics import brier_score_loss  # takes a second, and no score needs it
+
     return float(brier_score_loss(labels, scores, pos_label=1, labels=[0, 1], scale_by_half=True))
 
 
 def logarithmic_loss(labels: np.ndarray, scores: np.ndarray) -> float:
     """Mean negative logarithm (natural) of the probability given to the truth; see `logit` on 0 and 1."""
+    from sklearn.metrics import log_loss
+
     return float(log_loss(labels, 1 / (1 + np.exp(-logit(scores))), labels=[0, 1]))
 
 
@@ -66,6 +68,8 @@ def min_cllr_of_counts(fakes: np.ndarray, real: np.ndarray) -> float:
     The isotonic fit (pool adjacent violators) gives each score the share of fakes in its pool; against the
     share of fakes in all that is a likelihood ratio, 0 or infinite in pools of one class, which cost nothing.
     """
+    from sklearn.isotonic import isotonic_regression
+
     total = fakes + real
     present = total > 0
     fakes, real, total = fakes[present], real[present], total[present]

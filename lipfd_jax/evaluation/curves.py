@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import confusion_matrix_at_thresholds
 
 PARTIAL_FPR = 0.1  # up to which the partial area under the ROC curve counts
 
@@ -32,6 +31,8 @@ def curve(labels: np.ndarray, scores: np.ndarray) -> Curve:
     labels, scores = checked(labels, scores)
     if not len(labels):
         return Curve(np.array([np.inf]), np.zeros(1, np.int64), np.zeros(1, np.int64))
+    from sklearn.metrics import confusion_matrix_at_thresholds  # takes a second, and no score needs it
+
     _, fp, _, tp, thresholds = confusion_matrix_at_thresholds(labels, scores, pos_label=1)
     return Curve(
         np.concatenate([[np.inf], thresholds]),

@@ -6,10 +6,6 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from lipfd_jax.evaluation.bootstrap import Drawing, intervals
 from lipfd_jax.evaluation.effects import mouth
@@ -101,6 +97,11 @@ def one_hot(rows: Sequence[dict[str, float | str]]) -> np.ndarray:
 def _fitted(
     what: str, columns: np.ndarray | None, rows: Sequence[dict[str, Any]], drawing: Drawing
 ) -> dict[str, Any]:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     labels = np.array([row["label"] for row in rows])
     sources = np.array([row["source"] for row in rows], object)
     folds = min(_FOLDS, *(len(set(sources[labels == label])) for label in (0, 1)))

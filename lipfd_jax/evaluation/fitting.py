@@ -8,7 +8,6 @@ import dataclasses
 import datetime
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from lipfd_jax.checkpoints.calibration import Calibration, Kind, logit
 from lipfd_jax.evaluation.curves import curve, equal_error_rate
@@ -83,6 +82,8 @@ def fit_calibration(
 
 def _line(videos: VideoScores, kind: Kind) -> tuple[float, float]:
     """Slope and intercept of least logarithmic loss."""
+    from sklearn.linear_model import LogisticRegression
+
     x = logit(videos.pooled)[:, None]
     counts = np.bincount(videos.label, minlength=2)
     softened = np.where(videos.label == 1, (counts[1] + 1) / (counts[1] + 2), 1 / (counts[0] + 2))

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import average_precision_score, confusion_matrix, roc_auc_score
 
 from lipfd_jax.evaluation import calibration_metrics
 from lipfd_jax.evaluation.curves import (
@@ -143,6 +142,8 @@ _COMPARING = (
 
 
 def _of_both_classes(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    from sklearn.metrics import average_precision_score, roc_auc_score  # takes a second; no score needs it
+
     points = curve(labels, scores)
     eer, eer_threshold = equal_error_rate(points)
     cllr, least = calibration_metrics.cllr(labels, scores), calibration_metrics.min_cllr(labels, scores)
@@ -178,6 +179,8 @@ def _in_hindsight(labels: np.ndarray, scores: np.ndarray) -> dict[str, float | N
 def _confusion(labels: np.ndarray, called: np.ndarray) -> tuple[int, int, int, int]:
     if not len(labels):  # scikit-learn refuses an empty one
         return 0, 0, 0, 0
+    from sklearn.metrics import confusion_matrix
+
     return tuple(int(count) for count in confusion_matrix(labels, called, labels=[0, 1]).ravel())
 
 

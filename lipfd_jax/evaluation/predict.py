@@ -15,7 +15,7 @@ from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.evaluation.scores import ScoreRow, Scores
 from lipfd_jax.mesh import to_devices
 from lipfd_jax.processes import gather
-from lipfd_jax.scoring import make_forward
+from lipfd_jax.scoring import make_forward, part_of, takes_parts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +63,14 @@ def predict(
     """
     forward = functools.partial(make_forward(graph, mesh, kernels, precision), states)
     yield from predict_by(
-        forward, source, mesh=mesh, batch_size=batch_size, start=start, threads=threads, corrupt=corrupt
+        forward,
+        source,
+        mesh=mesh,
+        batch_size=batch_size,
+        start=start,
+        threads=threads,
+        corrupt=corrupt,
+        first=part_of(batch_size) if takes_parts(mesh) else None,
     )
 
 
@@ -76,8 +83,12 @@ def predict_by(
     start: int = 0,
     threads: int = 2,
     corrupt: CorruptRecords | None = None,
+    first: int | None = None,
 ) -> Iterator[Prediction]:
-    """As `predict`, with any function from composites on the mesh to scores (B,) and region weights."""
+    """As `predict`, with any function from composites on the mesh to scores (B,) and region weights.
+
+    So many of the `first` batch go before the rest of it, for a score to come soon.
+    """
     batches = pipeline.evaluation_batches(
         source,
         batch_size=batch_size,
@@ -87,15 +98,29 @@ def predict_by(
         threads=threads,
         corrupt=corrupt,
     )
-    waiting = None  # results of the batch before, computed while the next one is read
-    for batch in batches:
+    # Several processes meet for each prediction, so that all must do so at the same place.
+    alone = jax.process_count() == 1
+    waiting = None  # results of the batch before, where they are computed while the next one is read
+    for batch in _first_cut(batches, first):
         composites = to_devices({"composite": batch["composite"]}, mesh)["composite"]
         running = batch, forward(composites)
         if waiting:
             yield _prediction(*waiting)
         waiting = running
+        if alone and all(getattr(part, "is_ready", lambda: True)() for part in running[1]):
+            yield _prediction(*waiting)
+            waiting = None
     if waiting:
         yield _prediction(*waiting)
+
+
+def _first_cut(
+    batches: Iterator[Mapping[str, np.ndarray]], first: int | None
+) -> Iterator[Mapping[str, np.ndarray]]:
+    for number, batch in enumerate(batches):
+        whole = number or first is None or first == len(batch["mask"])
+        for cut in (slice(None),) if whole else (slice(first), slice(first, None)):
+            yield {name: values[cut] for name, values in batch.items()}
 
 
 def collect(predictions: Iterator[Prediction]) -> Scores:

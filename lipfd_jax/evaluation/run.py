@@ -14,7 +14,7 @@ from jax.sharding import Mesh
 
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.store import FOLDER as RUN_FOLDER
-from lipfd_jax.checkpoints.store import Opened, open_model
+from lipfd_jax.checkpoints.store import Opened, find_model
 from lipfd_jax.data import records
 from lipfd_jax.data.identity import Identity, identity
 from lipfd_jax.data.sources import RecordSource, windows_mode
@@ -29,13 +29,12 @@ from lipfd_jax.evaluation.score import Run, score_source
 from lipfd_jax.evaluation.scores import Scores, read_scores
 from lipfd_jax.evaluation.skipped import read_skipped, unscored_videos
 from lipfd_jax.evaluation.summary import Summary
-from lipfd_jax.exhaustion import give_back_freed
 from lipfd_jax.exporting.engines import OpenedExport, open_export
 from lipfd_jax.exporting.package import is_export
+from lipfd_jax.loading import opened_with_program
 from lipfd_jax.locks import locked
-from lipfd_jax.mesh import connect, make_mesh, replicated
+from lipfd_jax.mesh import connect, make_mesh
 from lipfd_jax.models.inputs import mismatch
-from lipfd_jax.precision import opened_in
 from lipfd_jax.processes import by_first, from_first, is_first
 from lipfd_jax.scoring import make_saliency
 
@@ -109,7 +108,7 @@ def evaluate(
     with _claimed(output, _evaluated(opened, held), options.overwrite) as folder:
         if is_first():
             print("\n".join(f"{name + ':':14s} {text}" for name, text in notes.items()))
-        size = -(-options.batch_size // mesh.size) * mesh.size
+        size = _global(options.batch_size, mesh)
         counted = functools.partial(run, batch_size=size, threads=options.threads)
         score_source(counted, source, folder, skip_corrupt=options.skip_corrupt)
         scores = read_scores(folder / SCORES) if is_first() else None
@@ -150,13 +149,23 @@ def _opened(
         return export, run, None
     if options.engine not in ("auto", "jax"):
         raise ValueError(f"{checkpoint}: {options.engine} runs no checkpoints; lipfd export it first")
-    opened = open_model(checkpoint, step=step, sharding=replicated(mesh))
-    compared = bool(options.against or (opened.calibration and options.calibrated))
-    opened, precision = opened_in(opened, options.precision, mesh.devices.flatten(), compared=compared)
-    give_back_freed()
+    found = find_model(checkpoint, step=step)
+    opened, precision = opened_with_program(
+        found,
+        mesh,
+        _global(options.batch_size, mesh),
+        precision=options.precision,
+        compared=bool(options.against or (found.metadata.calibration and options.calibrated)),
+        kernels=options.kernels,
+    )
     graph, state = nnx.split(opened.model)
     run = functools.partial(predict, graph, (state,), mesh=mesh, kernels=options.kernels, precision=precision)
     return opened, run, functools.partial(make_saliency(graph, mesh, options.kernels), (state,))
+
+
+def _global(batch_size: int, mesh: Mesh) -> int:
+    """A multiple of the number of devices."""
+    return -(-batch_size // mesh.size) * mesh.size
 
 
 def _refuse_fitted_on(calibration: Calibration | None, held: Identity) -> None:

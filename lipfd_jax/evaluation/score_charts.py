@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import numpy as np
-from sklearn.metrics import det_curve, precision_recall_curve, roc_curve
 
 from lipfd_jax.checkpoints.calibration import Calibration, logit
 from lipfd_jax.evaluation.calibration_metrics import BINS, bin_of
@@ -25,6 +24,8 @@ def curve_charts(columns: Columns) -> list[Chart]:
 
 def roc_chart(columns: Columns) -> Chart:
     """Share of the fakes found against share of false alarms, the threshold marked on each line."""
+    from sklearn.metrics import roc_curve  # takes a second, and no score needs it
+
     lines = []
     for place, (name, (labels, scores, threshold)) in enumerate(columns.items()):
         fpr, tpr, thresholds = roc_curve(labels, scores, drop_intermediate=False)
@@ -44,6 +45,8 @@ def roc_chart(columns: Columns) -> Chart:
 
 def det_chart(columns: Columns) -> Chart:
     """Misses against false alarms on axes of normal deviates, which spread out the small rates."""
+    from sklearn.metrics import det_curve
+
     lines, smallest = [], 0.5
     for place, (name, (labels, scores, threshold)) in enumerate(columns.items()):
         fpr, fnr, thresholds = det_curve(labels, scores)
@@ -64,6 +67,8 @@ def det_chart(columns: Columns) -> Chart:
 
 def precision_recall_chart(columns: Columns) -> Chart:
     """Share of fakes among what is called fake against share of the fakes found."""
+    from sklearn.metrics import precision_recall_curve
+
     lines, guides = [], []
     for place, (name, (labels, scores, threshold)) in enumerate(columns.items()):
         precision, recall, thresholds = precision_recall_curve(labels, scores)
