@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from lipfd_jax.kernels.bits import bits, numbers
 from lipfd_jax.kernels.chunks import cached
 from lipfd_jax.kernels.dense import as_wide, half_matmul
-from lipfd_jax.kernels.kernel_gradient import kernel_gradient
+from lipfd_jax.kernels.half_kernel_gradient import half_kernel_gradient
 
 _WIDE = 256  # input channels from which on a product for each pixel of the kernel is fastest
 _CACHED = 376_320  # numbers in the pictures that are worked on at a time: fifteen of 7x7x512, one of 56x56x64
@@ -40,7 +40,7 @@ def _forward(x: jax.Array, kernel: jax.Array, stride: int) -> tuple[jax.Array, t
 def _backward(stride: int, kept: tuple, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
     x, kernel, x_like, kernel_like = kept
     gradient = gradient.astype(jnp.bfloat16)
-    of_kernel = kernel_gradient(x, gradient, len(kernel), stride).astype(kernel_like.dtype)
+    of_kernel = half_kernel_gradient(x, gradient, len(kernel), stride).astype(kernel_like.dtype)
     of_x = _in_parts(lambda part: _transposed(part, kernel, stride, *x.shape[1:3]), gradient)
     return _wide(of_x, x_like.dtype), of_kernel
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from lipfd_jax.kernels import half_convolution, kernel_gradient
+from lipfd_jax.kernels import half_convolution, half_kernel_gradient, kernel_gradient
 from lipfd_jax.kernels.attention import attention
 from lipfd_jax.kernels.batch_statistics import batch_statistics
 from lipfd_jax.kernels.channel_sums import affine, channel_sums
 from lipfd_jax.kernels.choice import VARIANTS, Kernels, use
 from lipfd_jax.kernels.chunks import in_chunks
-from lipfd_jax.kernels.convolution import convolution
+from lipfd_jax.kernels.convolution import convolution, plain
 from lipfd_jax.kernels.dense import dense
 from lipfd_jax.kernels.input_convolution import input_convolution
 from lipfd_jax.kernels.max_pool import max_pool
@@ -140,10 +140,23 @@ def test_many_pictures_are_convolved_a_few_at_a_time(size, stride, monkeypatch):
     given = [jnp.asarray(rng.standard_normal(shape), jnp.float32) for shape in shapes]
     function = partial(convolution, stride=stride)
     whole = values_and_gradients(function, given, "cpu bfloat16")
-    for module in (half_convolution, kernel_gradient):
+    for module in (half_convolution, half_kernel_gradient):
         monkeypatch.setattr(module, "_CACHED", 2 * 8 * 10 * 4)
     for found, expected in zip(values_and_gradients(function, given, "cpu bfloat16"), whole, strict=True):
         np.testing.assert_allclose(found, expected, atol=4e-3 * np.abs(expected).max())  # stored in bfloat16
+
+
+@pytest.mark.parametrize("pixels", [1, 10, 20, 45, 120])
+@pytest.mark.parametrize(("size", "stride", "inputs"), [(3, 1, 4), (3, 2, 4), (3, 2, 20), (7, 2, 20)])
+def test_the_kernels_gradient_is_summed_by_rows_and_pictures(size, stride, inputs, pixels, monkeypatch):
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.standard_normal((6, 9, 10, inputs)), jnp.float32)
+    kernel = jnp.asarray(rng.standard_normal((size, size, inputs, 5)), jnp.float32)
+    result, back = jax.vjp(lambda kernel: plain(x, kernel, stride), kernel)
+    above = jnp.asarray(rng.standard_normal(result.shape), jnp.float32)
+    monkeypatch.setattr(kernel_gradient, "_PIXELS", pixels)
+    found = kernel_gradient.kernel_gradient(x, above, size, stride)
+    np.testing.assert_allclose(found, back(above)[0], atol=1e-4)
 
 
 def kernels(column):
