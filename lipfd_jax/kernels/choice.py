@@ -26,7 +26,12 @@ VARIANTS = {
     "resize_picture": {"tpu": "squares", "gpu": "squares"},
     "input_convolution": {"tpu": "squares", "gpu": "squares"},
     "dense": {"cpu bfloat16": "bfloat16"},
-    "product": {"cpu bfloat16": "in_parts", "tpu": "convolution", "gpu": "convolution"},
+    "product": {
+        "cpu": "kernel_products",
+        "cpu bfloat16": "in_parts",
+        "tpu": "convolution",
+        "gpu": "convolution",
+    },
     "convolution": {"cpu": "kernel_products", "cpu bfloat16": "bfloat16"},
     "attention": {"cpu": "head_groups", "cpu bfloat16": "bfloat16"},
     "max_pool": {"cpu": "halves"},
@@ -41,6 +46,7 @@ _CUTTING = {
     ("chunks", "cached"),
     ("convolution", "kernel_products"),
     ("convolution", "bfloat16"),
+    ("product", "kernel_products"),
     ("product", "in_parts"),
     ("channel_sums", "halves"),
 }

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from lipfd_jax.kernels.batch_statistics import Norm
 from lipfd_jax.kernels.channel_sums import affine, channel_sums
 from lipfd_jax.kernels.choice import variant
-from lipfd_jax.kernels.product import product
+from lipfd_jax.kernels.product import outer_products, product
 
 
 def normed_product(x: jax.Array, kernel: jax.Array, norm: Norm, *, train: bool) -> jax.Array:
@@ -39,8 +39,7 @@ def by_moments(x: jax.Array, kernel: jax.Array, norm: Norm, *, train: bool) -> j
 @jax.custom_vjp
 def moments(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Sums over x (N, H, W, C) of its vectors (C,) and of their outer products (C, C), float32."""
-    second = jnp.einsum("nhwc,nhwd->cd", x, x, preferred_element_type=jnp.float32)
-    return channel_sums(x.astype(jnp.float32)), second
+    return channel_sums(x.astype(jnp.float32)), outer_products(x, x)
 
 
 def _moments_forward(x: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:

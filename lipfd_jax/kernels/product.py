@@ -5,12 +5,25 @@ import jax.numpy as jnp
 
 from lipfd_jax.kernels import convolution, half_convolution
 from lipfd_jax.kernels.choice import variant
+from lipfd_jax.kernels.kernel_gradient import kernel_gradient
 
 
 def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """x (N, H, W, inputs) times kernel (inputs, channels) of one dtype."""
-    variants = {"plain": jnp.matmul, "in_parts": in_parts, "convolution": as_convolution}
+    variants = {
+        "plain": jnp.matmul,
+        "kernel_products": kernel_products,
+        "in_parts": in_parts,
+        "convolution": as_convolution,
+    }
     return variants[variant("product")](x, kernel)
+
+
+def outer_products(x: jax.Array, y: jax.Array) -> jax.Array:
+    """The sum over pixels of x (N, H, W, C) times y (N, H, W, D): (C, D) float32."""
+    if variant("product") == "kernel_products":
+        return kernel_gradient(x, y, 1, 1)[0, 0]
+    return jnp.einsum("nhwc,nhwd->cd", x, y, preferred_element_type=jnp.float32)
 
 
 def as_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -21,3 +34,21 @@ def as_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
 def in_parts(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """As a convolution of bfloat16 numbers, which takes many pictures a few at a time."""
     return half_convolution.bfloat16(x, kernel[None, None], 1)
+
+
+@jax.custom_vjp
+def kernel_products(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """For the kernel's gradient XLA's CPU code turns all pixels of a batch before it multiplies."""
+    return jnp.matmul(x, kernel)
+
+
+def _forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple]:
+    return kernel_products(x, kernel), (x, kernel)
+
+
+def _backward(kept: tuple, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
+    x, kernel = kept
+    return jnp.matmul(gradient, kernel.T), kernel_gradient(x, gradient, 1, 1)[0, 0].astype(kernel.dtype)
+
+
+kernel_products.defvjp(_forward, _backward)
