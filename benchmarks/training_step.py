@@ -1,18 +1,22 @@
 """Seconds of one training step on this machine's CPU, against PyTorch, in one run.
 
-    python -m benchmarks.training_step [--batch=8] [--repeats=3] [--output=training_step.json]
+    python -m benchmarks.training_step [--batch=8] [--turns=2] [--rounds=2] [--output=training_step.json]
 
 Needs PyTorch beside the project. Both go from the same uint8 composites to new parameters: resizing with
 antialias, fifteen crops, ViT (frozen, its input convolution trained) and ResNet in training mode, the same
-loss, clipping and AdamW; each in float32 and in bfloat16 (PyTorch's by autocast, channels last). Sides take
-turns; the fastest turn of each counts. On a machine with other work pin it to one core (`taskset -c 0`) and
-read the CPU seconds.
+loss, clipping and AdamW; each in float32 and in bfloat16 (PyTorch's by autocast, channels last). Each side
+has a process of its own; sides take turns, and the fastest turn of each counts. Our command keeps the memory
+that steps free (`exhaustion.keep_freed`), so PyTorch is measured as it comes and with that as well. On a
+machine with other work pin it to one core (`taskset -c 0`) and read the CPU seconds.
 """
 
 import dataclasses
 import json
+import multiprocessing
+import os
 import pathlib
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 import jax
 import numpy as np
@@ -20,9 +24,10 @@ import torch
 from absl import app, flags
 from torch.nn import functional
 
+from benchmarks.processes import peak_bytes
 from benchmarks.torch_network import TorchLipFD
-from benchmarks.turns import fastest
-from lipfd_jax.kernels.choice import SETTINGS, kernels_for
+from lipfd_jax.exhaustion import keep_freed
+from lipfd_jax.kernels.choice import kernels_for
 from lipfd_jax.mesh import make_mesh, to_devices
 from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.training.config import Experiment, OptimizerSettings
@@ -39,7 +44,7 @@ class JaxStep:
 
     def __init__(self, experiment: Experiment, batch: dict[str, np.ndarray]):
         mesh = make_mesh(devices=jax.devices()[:1])
-        kernels = kernels_for(mesh.devices.flat, flags.FLAGS.kernels, experiment.model.dtype)
+        kernels = kernels_for(mesh.devices.flat, precision=experiment.model.dtype)
         recipe = make_recipe(experiment, kernels)
         self.state = create_state(recipe, mesh)
         self.batch = to_devices(batch, mesh)
@@ -102,42 +107,63 @@ def _resized(pictures: torch.Tensor, side: int) -> torch.Tensor:
     return functional.interpolate(pictures, (side, side), mode="bilinear", antialias=True)
 
 
-def _in(experiment: Experiment, dtype: str) -> Experiment:
-    return dataclasses.replace(experiment, model=dataclasses.replace(experiment.model, dtype=dtype))
+SIDES = {  # name: which, its precision, whether the memory that a step frees is kept
+    "jax float32": (JaxStep, "float32", True),
+    "torch float32": (TorchStep, "float32", False),
+    "torch float32, memory kept": (TorchStep, "float32", True),
+    "jax bfloat16": (JaxStep, "bfloat16", True),
+    "torch bfloat16": (TorchStep, "bfloat16", False),
+    "torch bfloat16, memory kept": (TorchStep, "bfloat16", True),
+}
+
+
+def turns(name: str, count: int, repeats: int) -> list[dict[str, float]]:
+    """Seconds, CPU seconds and memory of a side's steps, in a process of its own; two before do not count."""
+    side, dtype, kept = SIDES[name]
+    if kept:
+        keep_freed()
+    experiment = Experiment(
+        steps=1000,
+        batch_size=count,
+        model=ModelConfig("vit_b32", "resnet18", dtype=dtype),
+        optimizer=dataclasses.replace(OptimizerSettings(), warmup_steps=0),
+    )
+    composites = np.random.default_rng(0).integers(0, 256, (count, 1000, 2500, 3), np.uint8)
+    step = side(experiment, {"composite": composites, "label": (np.arange(count) % 2).astype(np.int32)})
+    answers = []
+    for _ in range(2 + repeats):
+        start, busy = time.perf_counter(), time.process_time()
+        step()
+        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - busy
+        peak = peak_bytes(os.getpid()) / 1e9
+        answers.append({"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_gb": peak})
+    return answers[2:]
 
 
 def main(_: list[str]) -> None:
     """Measures, prints and writes."""
-    count = flags.FLAGS.batch
-    experiment = Experiment(
-        steps=1000,
-        batch_size=count,
-        model=ModelConfig("vit_b32", "resnet18", dtype="float32"),
-        optimizer=dataclasses.replace(OptimizerSettings(), warmup_steps=0),
-    )
-    rng = np.random.default_rng(0)
-    batch = {
-        "composite": rng.integers(0, 256, (count, 1000, 2500, 3), np.uint8),
-        "label": (np.arange(count) % 2).astype(np.int32),
-    }
-    sides = {
-        f"{name} {dtype}": side(_in(experiment, dtype), batch)
-        for dtype in ("float32", "bfloat16")
-        for name, side in (("jax", JaxStep), ("torch", TorchStep))
-    }
-    seconds = fastest(sides, flags.FLAGS.repeats)
-    busy = fastest(sides, flags.FLAGS.repeats, time.process_time)
-    figures = {"batch": count, "seconds": seconds, "cpu_seconds": busy}
-    print(f"step of {count}:")
-    for name in sides:
-        print(f"{name:16} {seconds[name]:6.2f} s, CPU {busy[name]:6.2f} s")
-    if flags.FLAGS.output:
-        pathlib.Path(flags.FLAGS.output).write_text(json.dumps(figures, indent=2) + "\n")
+    given, context = flags.FLAGS, multiprocessing.get_context("spawn")
+    answers: dict[str, list[dict[str, float]]] = {name: [] for name in SIDES}
+    for _ in range(given.rounds):
+        for name in SIDES:
+            with ProcessPoolExecutor(1, context) as process:
+                answers[name] += process.submit(turns, name, given.batch, given.turns).result()
+            print(f"# {name}: {json.dumps(answers[name][-1])}", flush=True)
+    rows = {}
+    print(f"step of {given.batch}:{'s':>26}    CPU s     GB")
+    for name, found in answers.items():
+        rows[name] = row = {key: min(answer[key] for answer in found) for key in found[0]}
+        row["peak_gb"] = max(answer["peak_gb"] for answer in found)
+        print(f"{name:28} {row['seconds']:8.2f} {row['cpu_seconds']:8.2f} {row['peak_gb']:6.1f}")
+    if given.output:
+        pathlib.Path(given.output).write_text(
+            json.dumps({"batch": given.batch, "sides": rows}, indent=2) + "\n"
+        )
 
 
 if __name__ == "__main__":
     flags.DEFINE_integer("batch", 8, "Samples per step.")
-    flags.DEFINE_integer("repeats", 3, "Turns of each side.")
-    flags.DEFINE_enum("kernels", "auto", SETTINGS, "How our side computes operations.")
+    flags.DEFINE_integer("turns", 2, "Turns of a side's process that count.")
+    flags.DEFINE_integer("rounds", 2, "Processes of each side.")
     flags.DEFINE_string("output", None, "Where to write the figures as JSON.")
     app.run(main)

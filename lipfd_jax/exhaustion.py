@@ -1,4 +1,4 @@
-"""Memory, the machine's or a device's: given back, and where it is not enough said in a line."""
+"""Memory, the machine's or a device's: given back or kept, and where it is not enough said in a line."""
 
 import contextlib
 import ctypes
@@ -6,6 +6,10 @@ import sys
 from collections.abc import Iterator
 
 import jax
+
+# glibc's options: no blocks of their own for large ones, one heap for all threads (only the first grows
+# beyond 64 MiB), and none of it given back.
+_KEEPING = {-4: 0, -8: 1, -1: -1}
 
 
 @contextlib.contextmanager
@@ -31,3 +35,16 @@ def give_back_freed() -> None:
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def keep_freed() -> None:
+    """Keeps what is freed for what is asked for next, as in a training step that takes gigabytes each time.
+
+    Linux's allocator (glibc) gives large blocks back at once, and gets them back page by page, filled with
+    zeros: a sixth of a CPU step, in which one core works. The price is a twentieth more memory (ViT-B/32 +
+    ResNet-18, batch 8: 4.97 instead of 4.72 GB). Other allocators, and other systems, stay as they are.
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        set_option = ctypes.CDLL(None).mallopt
+        for option, value in _KEEPING.items():
+            set_option(option, value)

@@ -13,7 +13,7 @@ from absl import logging as absl_logging
 from lipfd_jax import compilation, precision
 from lipfd_jax.checkpoints.pretrained import settings_for
 from lipfd_jax.data.corrupt import CorruptRecord
-from lipfd_jax.exhaustion import one_line
+from lipfd_jax.exhaustion import keep_freed, one_line
 from lipfd_jax.experiments import flag as experiment_flag
 from lipfd_jax.kernels.choice import SETTINGS
 from lipfd_jax.processes import initialise
@@ -37,6 +37,8 @@ def main(argv: list[str]) -> None:
     if given.distributed:
         initialise()
     compilation.keep_in(given.compilation_cache)
+    if jax.devices()[0].platform == "cpu":
+        keep_freed()
     try:
         experiment = Experiment.from_dict(given.config.to_dict() | settings_for(given["from"].value))
         experiment = in_precision(experiment, given.precision)

@@ -1,5 +1,9 @@
 """Want of memory is an error of one line, other errors stay what they are."""
 
+import os
+import subprocess
+import sys
+
 import jax
 import pytest
 
@@ -30,3 +34,26 @@ def test_what_xla_says_of_too_much_is_understood():
 def test_other_errors_pass():
     with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"), one_line("try less"):
         raise jax.errors.JaxRuntimeError("INTERNAL: something else")
+
+
+# Pages that the system hands out for a block of 200 MB, taken for the third time.
+TAKE_AGAIN = """
+import resource, numpy as np
+from lipfd_jax.exhaustion import keep_freed
+{first}
+for _ in range(3):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.ones(200_000_000, np.uint8)
+    pages = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+print(pages * resource.getpagesize())
+"""
+
+
+@pytest.mark.skipif("CS_GNU_LIBC_VERSION" not in getattr(os, "confstr_names", {}), reason="not glibc")
+def test_what_is_freed_is_kept_where_asked():
+    given, kept = (
+        int(subprocess.check_output([sys.executable, "-c", TAKE_AGAIN.format(first=first)], text=True))
+        for first in ("", "keep_freed()")
+    )
+    assert kept < 20_000_000
+    assert given > kept  # by its size where the system has small pages only

@@ -8,14 +8,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from etils import epath
 from flax import nnx
 
 from lipfd_jax import precision
+from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.checkpoints.store import Opened
 from lipfd_jax.kernels.choice import Kernels
 from lipfd_jax.mesh import make_mesh
 from lipfd_jax.models.inputs import PAPER
 from lipfd_jax.models.lipfd import ModelConfig, abstract_model
-from lipfd_jax.precision import bfloat16_is_faster, computed, cpu_has_bfloat16, resolved, with_precision
+from lipfd_jax.precision import (
+    bfloat16_is_faster,
+    computed,
+    cpu_has_bfloat16,
+    opened_in,
+    resolved,
+    with_precision,
+)
 from lipfd_jax.scoring import make_forward
 from lipfd_jax.train import in_precision
 from lipfd_jax.training.config import Experiment
@@ -97,6 +107,30 @@ def test_large_matrices_are_stored_in_half_and_nothing_else(backbone):
     assert all(path.endswith("kernel") for path in stored)
     assert with_precision(model, None, CPU) is model
     assert with_precision(model, "bfloat16", TPU).config.dtype == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "setting", "able", "compared", "said"),
+    [
+        ("bfloat16", None, False, False, True),
+        ("bfloat16", None, True, False, False),
+        ("bfloat16", None, False, True, False),
+        ("bfloat16", "float32", False, False, False),
+        ("float32", None, False, False, False),
+    ],
+)
+def test_a_cpu_that_is_slow_in_a_checkpoints_precision_is_named(
+    monkeypatch, caplog, dtype, setting, able, compared, said
+):
+    monkeypatch.setattr(precision, "bfloat16_is_faster", lambda: able)
+    caplog.set_level("INFO", precision.__name__)
+    config = ModelConfig("vit_tiny", "resnet_tiny", PAPER, dtype=dtype)
+    model = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), abstract_model(config))
+    opened = Opened(model, Metadata(config, "paper"), epath.Path("model"), "")
+    found, taken = opened_in(opened, setting, CPU, compared=compared)
+    assert found.metadata.model.dtype == (setting or dtype)
+    assert taken == (setting or ("bfloat16" if dtype == "bfloat16" else None))
+    assert (precision.SLOW in caplog.messages) == said
 
 
 def test_a_cpu_keeps_float32_between_products():
