@@ -24,9 +24,18 @@ def define_flag() -> None:
 
 
 def keep_in(folder: str) -> None:
-    """From now on compiled programs are taken from this folder and kept there; "" changes nothing."""
+    """From now on compiled programs are taken from this folder and kept there; "" changes nothing.
+
+    Those of a machine with so many cores, that is: a CPU's program is made for the cores that the process may
+    use, but JAX would also take one that was made with fewer, where each operation then runs on one core.
+    """
     if folder:
-        jax.config.update("jax_compilation_cache_dir", folder)
+        jax.config.update("jax_compilation_cache_dir", os.path.join(folder, f"{_cores()}_cores"))
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def announcement(what: str) -> str:

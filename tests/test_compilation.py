@@ -1,6 +1,7 @@
 """What is compiled is said once, and where it is kept."""
 
 import logging
+import os
 
 import jax
 import pytest
@@ -22,4 +23,14 @@ def test_the_first_call_is_announced(caplog, tmp_path):
     with caplog.at_level(logging.INFO, "lipfd_jax"):
         assert [double(1), double(2)] == [2, 4]
     said = [record.getMessage() for record in caplog.records]
-    assert said == [f"compiling the double; {tmp_path} keeps it for the next start", "ready after 0 s"]
+    folder = jax.config.jax_compilation_cache_dir
+    assert said == [f"compiling the double; {folder} keeps it for the next start", "ready after 0 s"]
+
+
+def test_each_number_of_cores_has_programs_of_its_own(monkeypatch, tmp_path):
+    folders = set()
+    for cores in ({0}, {0, 1}, {2, 3}):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process, cores=cores: cores, raising=False)
+        keep_in(str(tmp_path))
+        folders.add(jax.config.jax_compilation_cache_dir)
+    assert folders == {str(tmp_path / "1_cores"), str(tmp_path / "2_cores")}
