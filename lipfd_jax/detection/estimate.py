@@ -25,22 +25,33 @@ def reading_seconds(path: Path) -> float:
 
 def expected_seconds(
     videos: Sequence[Path], settings: Settings, seconds_per_window: float
-) -> tuple[float, float]:
-    """Seconds that judging these videos takes, and how long they last; unreadable files count none."""
-    total = length = 0.0
+) -> tuple[float, float, float]:
+    """Seconds that judging these videos takes, those that suspicions add, and how long the videos last.
+
+    Suspicions are followed up with more windows: `settings.refined` of a video at most. Unreadable files
+    count none.
+    """
+    total = more = length = 0.0
     for path in videos:
         seconds, pixels = header_facts(path)
+        if seconds == 0:
+            continue
         total += _looking(seconds, pixels) + _windows(seconds, settings) * (seconds_per_window + _PER_WINDOW)
-        total += SHOWN * _SALIENCY * seconds_per_window * (seconds > 0)
+        total += SHOWN * _SALIENCY * seconds_per_window
+        refined = settings.refined if settings.stride == 0 else 0
+        more += refined * (seconds_per_window + _PER_WINDOW)
         length += seconds
-    return total, length
+    return total, more, length
 
 
 def expectation(videos: Sequence[Path], settings: Settings, seconds_per_window: float) -> str:
     """The line that says how long it will take."""
-    seconds, length = expected_seconds(videos, settings, seconds_per_window)
+    seconds, more, length = expected_seconds(videos, settings, seconds_per_window)
     count = f"{len(videos)} video{'s' * (len(videos) != 1)}"
-    return f"{count} of {readable(length)} in all: expected to take about {readable(seconds)}"
+    taken = readable(seconds)
+    if readable(seconds + more) != taken:
+        taken += f", up to {readable(seconds + more)} where forgeries are suspected"
+    return f"{count} of {readable(length)} in all: expected to take about {taken}"
 
 
 def _looking(seconds: float, pixels: int) -> float:
