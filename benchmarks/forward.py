@@ -12,7 +12,6 @@ import dataclasses
 import importlib.metadata
 import importlib.util
 import json
-import os
 import pathlib
 import platform
 import subprocess
@@ -28,6 +27,7 @@ from absl import app, flags, logging
 from benchmarks import forward_engines as engines
 from benchmarks.torch_network import TorchLipFD
 from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert
+from lipfd_jax.compilation import usable_cores
 from lipfd_jax.exporting.write import export
 from lipfd_jax.models.inputs import RELEASED, prepare
 
@@ -110,7 +110,7 @@ def machine() -> dict[str, object]:
     said = {key.strip(): value.split() for key, _, value in (line.partition(":") for line in lines)}
     return {
         "processor": " ".join(said.get("model name", [platform.processor()])),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": usable_cores(),
         "flags": [flag for flag in said.get("flags", []) if flag.startswith(("avx512", "amx"))],
         "versions": versions,
     }

@@ -30,10 +30,10 @@ def keep_in(folder: str) -> None:
     use, but JAX would also take one that was made with fewer, where each operation then runs on one core.
     """
     if folder:
-        jax.config.update("jax_compilation_cache_dir", os.path.join(folder, f"{_cores()}_cores"))
+        jax.config.update("jax_compilation_cache_dir", os.path.join(folder, f"{usable_cores()}_cores"))
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

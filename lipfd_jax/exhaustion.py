@@ -41,8 +41,9 @@ def keep_freed() -> None:
     """Keeps what is freed for what is asked for next, as in a training step that takes gigabytes each time.
 
     Linux's allocator (glibc) gives large blocks back at once, and gets them back page by page, filled with
-    zeros: a sixth of a CPU step, in which one core works. The price is a twentieth more memory (ViT-B/32 +
-    ResNet-18, batch 8: 4.97 instead of 4.72 GB). Other allocators, and other systems, stay as they are.
+    zeros, while one core works. On two cores that was a tenth of a step, and keeping it takes a tenth more
+    memory (ViT-B/32 + ResNet-18, batch 8: 5.1 to 5.4 instead of 4.7 GB). Other allocators and systems stay as
+    they are.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         set_option = ctypes.CDLL(None).mallopt
