@@ -27,13 +27,11 @@ def opened_with_program(
       CheckpointError: as from `read_weights`.
       ValueError: there is no such precision, or these kernels lack it.
     """
-    in_precision = functools.partial(
-        opened_in, setting=precision, devices=mesh.devices.flatten(), compared=compared
-    )
-    ahead, precision = in_precision(found)
+    in_precision = functools.partial(opened_in, devices=mesh.devices.flatten(), compared=compared)
+    ahead, precision = in_precision(found, setting=precision)
     with ThreadPoolExecutor(1, "program") as threads:
         made = threads.submit(prepare_forward, ahead.model, batch_size, mesh, kernels, precision)
-        opened, _ = in_precision(read_weights(found, replicated(mesh)))
+        opened, _ = in_precision(read_weights(found, replicated(mesh)), setting=precision)
         give_back_freed()
         made.result()
     return opened, precision
