@@ -1,6 +1,5 @@
 """Real and forged clips in the AVLips layout; both leave through the same encoder in the same formats."""
 
-import platform
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import av
 import numpy as np
 import soundfile
 
+from lipfd_jax.preprocessing.recoding import REPEATABLE
 from lipfd_jax.tools.synthetic.canvas import FRAME
 from lipfd_jax.tools.synthetic.difficulty import Difficulty
 from lipfd_jax.tools.synthetic.footage import Footage, clean_frame, draw_footage, in_frame, pose, sensor_noise
@@ -18,10 +18,7 @@ from lipfd_jax.tools.synthetic.speech import RATE, Speech, speak
 
 REAL, FAKE = "0_real", "1_fake"
 FRAMES = (54, 86)  # shortest and longest clip: 2.2 to 3.4 s, room for ten windows of five frames
-_X264 = {"crf": "20", "preset": "veryfast"}
-if platform.machine().lower() in ("x86_64", "amd64"):
-    # with its AVX-512 code, x264 (core 165) gives other bytes from run to run, on one thread too
-    _X264["x264-params"] = "asm=sse2"
+_X264 = {"crf": "20", "preset": "veryfast"} | REPEATABLE
 _AAC_BITS = 64_000
 
 
@@ -60,12 +57,12 @@ def write_take(take: Take, output: Path, name: str) -> None:
 def write_video(path: Path, frames: np.ndarray, sound: np.ndarray) -> None:
     """An mp4 as AVLips has them: H.264 at 25 frames a second with a 16 kHz AAC track.
 
-    frames: (F, 224, 224, 3) uint8 RGB; sound: (n,) float32 at 16 kHz. One encoder thread and code
-    without AVX-512, so that equal frames give equal bytes.
+    frames: (F, 224, 224, 3) uint8 RGB; sound: (n,) float32 at 16 kHz. Equal frames give
+    equal bytes.
     """
     with av.open(str(path), "w", format="mp4") as container:
         video = container.add_stream("libx264", rate=FPS, options=_X264)
-        video.width, video.height, video.pix_fmt, video.thread_count = FRAME, FRAME, "yuv420p", 1
+        video.width, video.height, video.pix_fmt = FRAME, FRAME, "yuv420p"
         audio = container.add_stream("aac", rate=RATE, layout="mono", bit_rate=_AAC_BITS)
         for picture in frames:
             container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
