@@ -29,6 +29,10 @@ from lipfd_jax.training.state import Recipe, TrainState
 
 logger = logging.getLogger(__name__)
 
+# Orbax has each device that holds a copy of an array write a part of it, cut out by a program that has to be
+# compiled for every shape: for large arrays it is worth it.
+_PARTED = 1 << 20  # bytes of a part
+
 
 class RunCheckpointer:
     """The checkpoints of one workdir: the latest few and the best by validation AUC.
@@ -80,7 +84,8 @@ class RunCheckpointer:
         if state.ema is not None:
             parts["ema"] = nnx.to_pure_dict(state.ema)
         metadata = with_sums(self._metadata(step, state, metrics), parts)
-        with self._writing():
+        parted = ocp.options.ArrayOptions.Saving(min_slice_bytes_for_replica_parallel=_PARTED)
+        with self._writing(), ocp.Context(array_options=ocp.options.ArrayOptions(saving=parted)):
             self._checkpointer.save_checkpointables_async(
                 step,
                 parts,

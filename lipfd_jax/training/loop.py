@@ -30,7 +30,7 @@ from lipfd_jax.training.position import Position
 from lipfd_jax.training.progress import Progress
 from lipfd_jax.training.run_data import TRAINING, VALIDATION, RunData, open_data
 from lipfd_jax.training.state import Recipe, TrainState, make_recipe
-from lipfd_jax.training.step import make_step
+from lipfd_jax.training.step import jitted_step
 from lipfd_jax.training.trace import Trace
 from lipfd_jax.training.validation import validate
 
@@ -138,7 +138,7 @@ class _Run:
 
     def go(self, state: TrainState, data: Iterator, *, stop: Callable, profile_steps: int) -> RunResult:
         kernels = kernels_for(self.mesh.devices.flat, self.kernels, self.recipe.config.dtype)
-        step_function = jax.jit(make_step(self.recipe, kernels), donate_argnums=0)
+        step_function = jitted_step(self.recipe, kernels, state)
         trace = Trace(os.path.join(self.workdir, "profile"), self.step, profile_steps if self.first else 0)
         stopped, compiled = stop(self.step) or self.step >= self.experiment.steps, False
         batch, names = (None, []) if stopped else self._next(data)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lipfd_jax.training import loop, state
+from lipfd_jax.training import state, step
 
 
 def share_programs(patch: pytest.MonkeyPatch) -> dict:
@@ -26,6 +26,6 @@ def share_programs(patch: pytest.MonkeyPatch) -> dict:
 
         patch.setattr(module, name, made)
 
-    memo(loop, "make_step")
+    memo(step, "make_step")
     memo(state, "_creator")
     return shared

@@ -17,7 +17,7 @@ from lipfd_jax.tools.planning.traffic import collective_bytes, memory_bytes
 from lipfd_jax.tools.planning.windows import estimated_cycles, refetched_bytes
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.state import abstract_state, make_recipe
-from lipfd_jax.training.step import make_step
+from lipfd_jax.training.step import jitted_step
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
 # Read by libtpu when it loads. It is only asked to compile: nothing to find, to lock or to report.
@@ -94,9 +94,10 @@ def compile_step(experiment: Experiment, topology: Topology, batch_per_chip: int
         "composite": jax.ShapeDtypeStruct((size, *COMPOSITE_SHAPE), jnp.uint8, sharding=split),
         "label": jax.ShapeDtypeStruct((size,), jnp.int32, sharding=split),
     }
-    step = jax.jit(make_step(recipe, kernels_for(chips, "tpu")), donate_argnums=0)
+    state = abstract_state(recipe, mesh)
+    step = jitted_step(recipe, kernels_for(chips, "tpu"), state)
     try:
-        compiled = step.lower(abstract_state(recipe, mesh), batch).compile()
+        compiled = step.lower(state, batch).compile()
     except jax.errors.JaxRuntimeError as error:
         return _refused(str(error), hosts)
     return _measured(compiled, hosts)
