@@ -48,9 +48,8 @@ def make_step(recipe: Recipe, kernels: Kernels | str = "auto") -> Step:
 def jitted_step(recipe: Recipe, kernels: Kernels | str, state: TrainState) -> Step:
     """The step, compiled for a state that lies as this one (or its shapes) does, which it takes over.
 
-    The next state lies in the same way. Left to XLA some of it would come out spread otherwise than it was
-    drawn or restored: the second step would be compiled anew, and a run that goes on from a checkpoint have
-    another program than one that was not stopped.
+    The next state lies in the same way. Left to XLA, some of it would come out spread over several devices
+    otherwise than it was drawn or restored, and the second step be compiled anew for that.
     """
     places = jax.tree.map(lambda x: x.sharding, state)
     return jax.jit(make_step(recipe, kernels), donate_argnums=0, out_shardings=(places, None))
