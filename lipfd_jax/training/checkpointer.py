@@ -31,7 +31,9 @@ logger = logging.getLogger(__name__)
 
 # Orbax has each device that holds a copy of an array write a part of it, cut out by a program that has to be
 # compiled for every shape: for large arrays it is worth it.
-_PARTED = 1 << 20  # bytes of a part
+_ARRAYS = ocp.options.ArrayOptions(
+    saving=ocp.options.ArrayOptions.Saving(min_slice_bytes_for_replica_parallel=1 << 20)  # bytes of a part
+)
 
 
 class RunCheckpointer:
@@ -84,8 +86,7 @@ class RunCheckpointer:
         if state.ema is not None:
             parts["ema"] = nnx.to_pure_dict(state.ema)
         metadata = with_sums(self._metadata(step, state, metrics), parts)
-        parted = ocp.options.ArrayOptions.Saving(min_slice_bytes_for_replica_parallel=_PARTED)
-        with self._writing(), ocp.Context(array_options=ocp.options.ArrayOptions(saving=parted)):
+        with self._writing(), ocp.Context(array_options=_ARRAYS):
             self._checkpointer.save_checkpointables_async(
                 step,
                 parts,

@@ -18,7 +18,7 @@ Step = Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, dict[str, 
 
 
 def make_step(recipe: Recipe, kernels: Kernels | str = "auto") -> Step:
-    """Returns the step, to be jitted with the state donated.
+    """Returns the step, as a function to be traced (`jitted_step` compiles it).
 
     The step takes a state and a global batch (composite (B, 1000, 2500, 3) uint8 RGB, label (B,) int32) and
     returns the next state with loss, classification, region, accuracy, gradient_norm and learning_rate,
@@ -46,10 +46,15 @@ def make_step(recipe: Recipe, kernels: Kernels | str = "auto") -> Step:
 
 
 def jitted_step(recipe: Recipe, kernels: Kernels | str, state: TrainState) -> Step:
-    """The step, compiled for a state that lies as this one (or its shapes) does, which it takes over.
+    """The step of `make_step`, jitted with the state donated; the next state lies on the devices as it did.
 
-    The next state lies in the same way. Left to XLA, some of it would come out spread over several devices
-    otherwise than it was drawn or restored, and the second step be compiled anew for that.
+    Left to XLA, some of the next state would be spread over several devices otherwise than it was drawn or
+    restored, and the second step be compiled anew for that.
+
+    Args:
+      recipe: of the run.
+      kernels: what the step's operations are chosen by.
+      state: arrays, or `jax.ShapeDtypeStruct`, of which only the shardings are read.
     """
     places = jax.tree.map(lambda x: x.sharding, state)
     return jax.jit(make_step(recipe, kernels), donate_argnums=0, out_shardings=(places, None))

@@ -57,8 +57,8 @@ def write_take(take: Take, output: Path, name: str) -> None:
 def write_video(path: Path, frames: np.ndarray, sound: np.ndarray) -> None:
     """An mp4 as AVLips has them: H.264 at 25 frames a second with a 16 kHz AAC track.
 
-    frames: (F, 224, 224, 3) uint8 RGB; sound: (n,) float32 at 16 kHz. Equal frames give
-    equal bytes.
+    frames: (F, 224, 224, 3) uint8 RGB; sound: (n,) float32 at 16 kHz.
+    Equal frames give equal bytes.
     """
     with av.open(str(path), "w", format="mp4") as container:
         video = container.add_stream("libx264", rate=FPS, options=_X264)
