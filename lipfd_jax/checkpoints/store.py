@@ -210,20 +210,14 @@ def save_model(path: str | pathlib.Path, weights: dict[str, Any], metadata: Meta
     from orbax.checkpoint import v1 as ocp  # takes a fifth of a second, which plain arrays do without
 
     metadata = with_sums(metadata, {"model": weights})
-    with ocp.Context(
-        array_options=ocp.options.ArrayOptions(
-            saving=ocp.options.ArrayOptions.Saving(
-                use_ocdbt=False,
-                use_zarr3=False,
-                use_compression=False,  # it would save a twelfth of the size, and double the time to open
-            )
-        ),
-        memory_options=ocp.options.MemoryOptions(
-            write_concurrent_bytes=200 * 2**20,  # without these Orbax holds the tree several times over
-            transfer_concurrent_bytes=200 * 2**20,
-            deepcopy_host_arrays=False,
-        ),
-    ):
+    context = ocp.Context()
+    saving, memory = context.array.saving, context.memory
+    saving.use_ocdbt = saving.use_zarr3 = False
+    saving.use_compression = False  # it would save a twelfth of the size, and double the time to open
+    # Without these Orbax holds the tree several times over.
+    memory.write_concurrent_bytes = memory.transfer_concurrent_bytes = 200 * 2**20
+    memory.deepcopy_host_arrays = False
+    with context:
         try:
             with one_error():
                 ocp.save_checkpointables(path, {"model": weights}, custom_metadata=metadata.to_json())

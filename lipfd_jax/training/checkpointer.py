@@ -31,9 +31,7 @@ logger = logging.getLogger(__name__)
 
 # Orbax has each device that holds a copy of an array write a part of it, cut out by a program that has to be
 # compiled for every shape: for large arrays it is worth it.
-_ARRAYS = ocp.options.ArrayOptions(
-    saving=ocp.options.ArrayOptions.Saving(min_slice_bytes_for_replica_parallel=1 << 20)  # bytes of a part
-)
+_PARTED = 1 << 20  # bytes of a part
 
 
 class RunCheckpointer:
@@ -86,7 +84,9 @@ class RunCheckpointer:
         if state.ema is not None:
             parts["ema"] = nnx.to_pure_dict(state.ema)
         metadata = with_sums(self._metadata(step, state, metrics), parts)
-        with self._writing(), ocp.Context(array_options=_ARRAYS):
+        context = ocp.Context()
+        context.array.saving.min_slice_bytes_for_replica_parallel = _PARTED
+        with self._writing(), context:
             self._checkpointer.save_checkpointables_async(
                 step,
                 parts,
