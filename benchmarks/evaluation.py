@@ -24,16 +24,15 @@ from absl import app, flags
 from flax import nnx
 
 from lipfd_jax.data.sources import RecordSource, open_source
-from lipfd_jax.evaluation.bootstrap import intervals
-from lipfd_jax.evaluation.metrics_file import metrics_csv
-from lipfd_jax.evaluation.predict import Chosen, predict
-from lipfd_jax.evaluation.score import score_source
-from lipfd_jax.evaluation.scores import read_scores
-from lipfd_jax.evaluation.summary import summarise
-from lipfd_jax.mesh import make_mesh, replicated, to_devices
+from lipfd_jax.evaluation.metrics.bootstrap import intervals
+from lipfd_jax.evaluation.metrics.scores import read_scores
+from lipfd_jax.evaluation.metrics.summary import summarise
+from lipfd_jax.evaluation.predict import Chosen, predict, score_source
+from lipfd_jax.evaluation.report.metrics_files import metrics_csv
+from lipfd_jax.inference.program import make_forward
 from lipfd_jax.models.inputs import RELEASED
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
-from lipfd_jax.scoring import make_forward
+from lipfd_jax.runtime.mesh import make_mesh, replicated, to_devices
 from lipfd_jax.tools.rehearsal import draw_composites
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 

@@ -118,7 +118,7 @@ def prepare(shared: pathlib.Path) -> None:
     from datasets_tfds.avlips.make_dummy_data import write_clips
     from lipfd_jax.checkpoints.released import RELEASED_MODEL
     from lipfd_jax.models.lipfd import ModelConfig, abstract_weights
-    from tests.checkpoints.pth_files import write_pth
+    from tests.checkpoints.pth.pth_files import write_pth
     from tests.checkpoints.test_tables import released
 
     write_clips(shared / "clips", ("dummy0", "dummy1", "dummy5", "dummy15"))

@@ -193,8 +193,8 @@ def main() -> None:
     given = parser.parse_args()
     if "FAULTS_PLAN" not in os.environ:
         sys.exit(_below_the_library(sys.argv[1:]))
-    import lipfd_jax.evaluate
-    import lipfd_jax.train  # noqa: F401 imported once, before anything is forked
+    import lipfd_jax.commands.evaluate
+    import lipfd_jax.commands.train  # noqa: F401 imported once, before anything is forked
 
     shared = pathlib.Path(os.environ["FAULTS_FOLDER"]).parent / "shared"
     work = pathlib.Path(os.environ["FAULTS_FOLDER"])

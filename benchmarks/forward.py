@@ -27,9 +27,9 @@ from absl import app, flags, logging
 from benchmarks import forward_engines as engines
 from benchmarks.torch_network import TorchLipFD
 from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert
-from lipfd_jax.compilation import usable_cores
 from lipfd_jax.exporting.write import export
 from lipfd_jax.models.inputs import RELEASED, prepare
+from lipfd_jax.runtime.compilation import usable_cores
 
 _LIBRARIES = ("jax", "torch", "onnxruntime", "openvino", "nncf", "numpy")
 

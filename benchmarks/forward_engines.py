@@ -25,13 +25,13 @@ def jax_engine(folder: pathlib.Path, precision: str) -> Run:
     from flax import nnx
 
     from lipfd_jax.checkpoints.store import open_model
-    from lipfd_jax.exhaustion import give_back_freed
-    from lipfd_jax.kernels.choice import bound, kernels_for
+    from lipfd_jax.inference.precision import with_precision
+    from lipfd_jax.inference.program import InPairs
+    from lipfd_jax.kernels.dispatch import bound, kernels_for
     from lipfd_jax.models.forward import forward_prepared
     from lipfd_jax.models.inputs import Prepared
     from lipfd_jax.models.lipfd import LipFD
-    from lipfd_jax.precision import with_precision
-    from lipfd_jax.scoring import InPairs
+    from lipfd_jax.runtime.memory import give_back_freed
 
     model = with_precision(open_model(folder / CHECKPOINT).model, precision, jax.devices())
     give_back_freed()
@@ -71,7 +71,7 @@ def torch_engine(folder: pathlib.Path, form: str) -> Run:
 
 def export_engine(folder: pathlib.Path, name: str, precision: str = "float32") -> Run:
     """Our export in another engine."""
-    from lipfd_jax.exporting.engines import open_export
+    from lipfd_jax.inference.engines import open_export
 
     opened, prepared = open_export(folder / ONNX, name, precision), batch(folder)
     return lambda: opened.run(*prepared)[0]
@@ -79,7 +79,7 @@ def export_engine(folder: pathlib.Path, name: str, precision: str = "float32") -
 
 def int8_engine(folder: pathlib.Path, precision: str) -> Run:
     """The same after NNCF's quantisation, the rest of the network in that precision."""
-    from lipfd_jax.exporting.engines import openvino_run
+    from lipfd_jax.inference.engines import openvino_run
 
     run, prepared = openvino_run(folder / INT8, precision), batch(folder)
     return lambda: run(*prepared)[0]

@@ -13,10 +13,10 @@ import numpy as np
 from flax import nnx
 from jax.experimental import topologies
 
-from lipfd_jax.kernels.choice import VARIANTS, Kernels, bound
-from lipfd_jax.mesh import make_mesh, to_devices
+from lipfd_jax.kernels.dispatch import VARIANTS, Kernels, bound
 from lipfd_jax.models.forward import forward as forward_pass
 from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_model
+from lipfd_jax.runtime.mesh import make_mesh, to_devices
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.state import abstract_state, create_state, make_recipe
 from lipfd_jax.training.step import make_step

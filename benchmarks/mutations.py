@@ -27,8 +27,8 @@ from benchmarks.processes import peak_of_tree
 from datasets_tfds import report
 from datasets_tfds.avlips.make_dummy_data import FOLDER, chirp, moving_bars
 from datasets_tfds.build import build
+from datasets_tfds.build_settings import changed
 from datasets_tfds.errors import BuildError
-from datasets_tfds.settings import changed
 from lipfd_jax.listing.clips import ClipError
 
 _COUNT = flags.DEFINE_integer("count", 100, "mutations of each kind")

@@ -17,7 +17,7 @@ import grain
 from absl import app, flags
 
 from datasets_tfds.build import build
-from datasets_tfds.settings import changed
+from datasets_tfds.build_settings import changed
 from lipfd_jax.data import pipeline
 from lipfd_jax.data.augmentation import OFF, AugmentationSettings
 from lipfd_jax.data.sources import RecordSource, open_source

@@ -33,7 +33,7 @@ from datasets_tfds import report
 from datasets_tfds.avlips.avlips_dataset_builder import Builder
 from datasets_tfds.avlips.make_dummy_data import chirp, write_wav
 from datasets_tfds.build import build
-from datasets_tfds.settings import Settings, changed
+from datasets_tfds.build_settings import Settings, changed
 from lipfd_jax.listing.avlips import avlips_clips
 from lipfd_jax.listing.clips import Clip
 from lipfd_jax.preprocessing import encoding

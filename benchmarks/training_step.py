@@ -26,10 +26,10 @@ from torch.nn import functional
 
 from benchmarks.processes import peak_bytes
 from benchmarks.torch_network import TorchLipFD
-from lipfd_jax.exhaustion import keep_freed
-from lipfd_jax.kernels.choice import kernels_for
-from lipfd_jax.mesh import make_mesh, to_devices
+from lipfd_jax.kernels.dispatch import kernels_for
 from lipfd_jax.models.lipfd import ModelConfig
+from lipfd_jax.runtime.memory import keep_freed
+from lipfd_jax.runtime.mesh import make_mesh, to_devices
 from lipfd_jax.training.config import Experiment, OptimizerSettings
 from lipfd_jax.training.state import create_state, make_recipe
 from lipfd_jax.training.step import jitted_step

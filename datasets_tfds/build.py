@@ -14,12 +14,13 @@ import tensorflow_datasets as tfds
 from absl import app, flags, logging
 from google.protobuf import json_format
 
-from datasets_tfds import options, origin, replacement, report
+from datasets_tfds import input_fingerprint, options, report
 from datasets_tfds.avlips.avlips_dataset_builder import Builder
+from datasets_tfds.build_settings import Settings
 from datasets_tfds.errors import BuildError
-from datasets_tfds.settings import Settings
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing.attempt import MachineError
+from lipfd_jax.preprocessing.clip_task import MachineError
+from lipfd_jax.storage import atomic_folder
 
 
 def build(
@@ -49,7 +50,7 @@ def build(
     folder = root / Builder.name / settings.name / str(Builder.VERSION)
     if set(str(root)) & set("*?["):
         raise BuildError(f"--data_dir={root}: TFDS takes *, ? and [ for patterns; name a folder without them")
-    replacement.recover(folder, root)
+    atomic_folder.recover_build(folder, root)
     make = functools.partial(
         _made,
         place=place,
@@ -59,7 +60,7 @@ def build(
         beam=beam_pipeline_options,
     )
     if overwrite and folder.exists():
-        with replacement.beside(folder, root) as beside:
+        with atomic_folder.replace_build(folder, root) as beside:
             make(_opened(settings, beside), building=root / "building")
     else:
         builder = _opened(settings, root)
@@ -137,7 +138,7 @@ def _refuse_other_inputs(builder: Builder, folder: pathlib.Path, place: pathlib.
     if noted is None:
         print(f"{folder} was built by an earlier version, which did not note from what")
     else:
-        origin.refuse_other(noted, place, builder.settings, builder.parts_root)
+        input_fingerprint.refuse_other(noted, place, builder.settings, builder.parts_root)
 
 
 def _refuse_damaged(lines: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from datasets_tfds.settings import CROPS, Settings, changed, named_settings
+from datasets_tfds.build_settings import CROPS, Settings, changed, named_settings
 from lipfd_jax.listing.folder import LINKS
 from lipfd_jax.preprocessing.containers import DAMAGED
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from datasets_tfds.build_settings import Settings
 from datasets_tfds.errors import BuildError
-from datasets_tfds.examples import codec, record_key
-from datasets_tfds.settings import Settings
+from datasets_tfds.records import codec, record_key
 from datasets_tfds.shards import Written
 from lipfd_jax.listing.clips import Listing
 from lipfd_jax.listing.names import printable

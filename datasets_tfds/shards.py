@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 
-from datasets_tfds import finished_videos
-from datasets_tfds.finished_videos import VideoOutcome
-from datasets_tfds.settings import Settings
+from datasets_tfds import resume
+from datasets_tfds.build_settings import Settings
+from datasets_tfds.resume import VideoOutcome
 from lipfd_jax.listing.clips import ClipError, Item
 from lipfd_jax.vocabulary import SPLITS
 
@@ -115,7 +115,7 @@ def _keyed(shard: Shard, produce: Produce, outcomes: list[VideoOutcome]) -> Iter
 
 def from_scratch(settings: Settings) -> Produce:
     """Returns a source of records that reads the video itself."""
-    return lambda item: finished_videos.video_records(item, settings)
+    return lambda item: resume.video_records(item, settings)
 
 
 def from_parts(settings: Settings, folder: pathlib.Path, outcomes: Mapping[str, VideoOutcome]) -> Produce:
@@ -123,7 +123,7 @@ def from_parts(settings: Settings, folder: pathlib.Path, outcomes: Mapping[str, 
 
     def produce(item: Item) -> tuple[VideoOutcome, Iterable[bytes]]:
         outcome = outcomes[item.video]
-        return outcome, finished_videos.records(item, settings, folder) if outcome.keys else ()
+        return outcome, resume.records(item, settings, folder) if outcome.keys else ()
 
     return produce
 

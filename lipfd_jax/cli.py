@@ -14,17 +14,20 @@ from lipfd_jax.version import __version__
 
 COMMANDS = {  # name: module with define_flags() and main(argv), what it does in a line
     "build": ("datasets_tfds.build", "Build records (TFDS) from AVLips or from videos of your own"),
-    "preprocess": ("lipfd_jax.preprocess", "Write the composites of videos as PNGs"),
-    "convert": ("lipfd_jax.convert", "Turn the released weights (.pth) into a checkpoint"),
-    "export": ("lipfd_jax.export", "Write a checkpoint for other engines: ONNX, StableHLO, int8"),
-    "train": ("lipfd_jax.train", "Train a detector, or go on with a run"),
-    "evaluate": ("lipfd_jax.evaluate", "Score records or composites with a checkpoint, write a report"),
-    "metrics": ("lipfd_jax.evaluation.__main__", "Compute the metrics of a scores file, without a model"),
-    "detect": ("lipfd_jax.detect", "Judge videos with a checkpoint, write a report of each"),
-    "serve": ("lipfd_jax.serve", "Judge videos in a page on this machine, or through its API"),
-    "plan": ("lipfd_jax.plan", "Say what training would need and cost on a TPU slice"),
-    "synthetic": ("lipfd_jax.synthetic", "Draw talking heads and forgeries to try things with"),
-    "demo": ("lipfd_jax.demo", "Draw data, build, train and evaluate a small detector"),
+    "preprocess": ("lipfd_jax.commands.preprocess", "Write the composites of videos as PNGs"),
+    "convert": ("lipfd_jax.commands.convert", "Turn the released weights (.pth) into a checkpoint"),
+    "export": ("lipfd_jax.commands.export", "Write a checkpoint for other engines: ONNX, StableHLO, int8"),
+    "train": ("lipfd_jax.commands.train", "Train a detector, or go on with a run"),
+    "evaluate": (
+        "lipfd_jax.commands.evaluate",
+        "Score records or composites with a checkpoint, write a report",
+    ),
+    "metrics": ("lipfd_jax.commands.metrics", "Compute the metrics of a scores file, without a model"),
+    "detect": ("lipfd_jax.commands.detect", "Judge videos with a checkpoint, write a report of each"),
+    "serve": ("lipfd_jax.commands.serve", "Judge videos in a page on this machine, or through its API"),
+    "plan": ("lipfd_jax.commands.plan", "Say what training would need and cost on a TPU slice"),
+    "synthetic": ("lipfd_jax.commands.synthetic", "Draw talking heads and forgeries to try things with"),
+    "demo": ("lipfd_jax.commands.demo", "Draw data, build, train and evaluate a small detector"),
 }
 
 

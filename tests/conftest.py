@@ -16,7 +16,7 @@ LONGEST = (
     "tests/training/test_processes.py",
     "tests/training/test_loop.py",
     "tests/evaluation/test_processes.py",
-    "tests/evaluation/test_run.py",
+    "tests/evaluation/test_evaluate.py",
     "tests/training/test_compiled_step.py",
     "tests/training/test_step.py",
     "tests/models/test_lipfd.py",
@@ -133,7 +133,7 @@ def built(tmp_path_factory) -> pathlib.Path:
     """Folder of a build of the dummy data, 8 clips with 8 windows each; not to be changed."""
     from datasets_tfds import build
     from datasets_tfds.avlips.make_dummy_data import FOLDER
-    from datasets_tfds.settings import Settings
+    from datasets_tfds.build_settings import Settings
 
     folder = tmp_path_factory.mktemp("built")
     build.build(manual_dir=str(FOLDER), data_dir=str(folder), settings=Settings(), workers=0)

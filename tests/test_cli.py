@@ -11,7 +11,7 @@ import zipfile
 import pytest
 
 from lipfd_jax import cli
-from lipfd_jax.experiments import flag
+from lipfd_jax.commands import experiment_flag
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -30,7 +30,8 @@ def test_every_command_has_a_line():
 
 
 def test_nothing_is_imported_before_it_is_asked_for():
-    code = "import sys, lipfd_jax.cli; print(*{'jax', 'numpy', 'absl', 'lipfd_jax.train'} & set(sys.modules))"
+    code = "import sys, lipfd_jax.cli; print(*{'jax', 'numpy', 'absl', MODULE} & set(sys.modules))"
+    code = code.replace("MODULE", repr("lipfd_jax.commands.train"))
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 
@@ -66,15 +67,15 @@ def test_a_failing_command_ends_with_its_code(tmp_path):
 
 
 def test_experiments_are_found_by_name_and_files_by_path(tmp_path, monkeypatch):
-    assert flag.names() == ["demo", "lipfd"]
-    assert flag.located("lipfd:tiny") == f"{ROOT / 'lipfd_jax/experiments/lipfd.py'}:tiny"
+    assert experiment_flag.names() == ["demo", "lipfd"]
+    assert experiment_flag.located("lipfd:tiny") == f"{ROOT / 'lipfd_jax/experiments/lipfd.py'}:tiny"
     monkeypatch.chdir(ROOT)
-    assert flag.located("configs/lipfd.py:tiny") == "configs/lipfd.py:tiny"
+    assert experiment_flag.located("configs/lipfd.py:tiny") == "configs/lipfd.py:tiny"
     mine = tmp_path / "mine.py"
     mine.touch()
-    assert flag.located(str(mine)) == str(mine)
+    assert experiment_flag.located(str(mine)) == str(mine)
     with pytest.raises(ValueError, match=r"no experiment 'lipfdd': there are demo, lipfd; or give"):
-        flag.located("lipfdd")
+        experiment_flag.located("lipfdd")
 
 
 @pytest.mark.parametrize("name", ["demo", "lipfd"])

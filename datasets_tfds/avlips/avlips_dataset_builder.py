@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 
-from datasets_tfds import origin, parallel_build, report, shards, splits
+from datasets_tfds import input_fingerprint, report, resume, shards, splits
+from datasets_tfds.build_settings import Settings, named_settings
 from datasets_tfds.errors import BuildError
-from datasets_tfds.examples import features
-from datasets_tfds.settings import Settings, named_settings
+from datasets_tfds.records import features
 from lipfd_jax.listing.clips import Listing
-from lipfd_jax.locks import locked
+from lipfd_jax.storage.locks import locked
 
 MANUAL = """
 What manual_dir holds depends on the config's layout:
@@ -86,7 +86,7 @@ class Builder(FileReaderBuilder):
         with locked(self.work_dir, "a build of the same config"):
             self._remove_abandoned()
             place = self.archive or dl_manager.manual_dir
-            found = origin.listed(place, self.settings, self.parts_root)
+            found = input_fingerprint.listed(place, self.settings, self.parts_root)
             assigned = splits.assign(found.clips, self.settings)
             print(f"{self.builder_config.name} from {place}:\n{found.summary()}", flush=True)
             planned = shards.plan(found.clips, assigned, self.settings, self.data_dir)
@@ -94,7 +94,7 @@ class Builder(FileReaderBuilder):
                 written = self._on_beam(planned, download_config)
             else:
                 written = self._here(planned)
-            made_of = origin.describe(place, found, self.settings)
+            made_of = input_fingerprint.describe(place, found, self.settings)
             self._finish(found, made_of, written, [i.video for i in found.clips if i.video not in assigned])
 
     def _remove_abandoned(self) -> None:
@@ -106,7 +106,7 @@ class Builder(FileReaderBuilder):
 
     def _here(self, planned: list[shards.Shard]) -> list[shards.Written]:
         items = [item for shard in planned for item in shard.items]
-        outcomes = parallel_build.finish_videos(items, self.settings, self.work_dir, self.workers)
+        outcomes = resume.finish_videos(items, self.settings, self.work_dir, self.workers)
         source = shards.from_parts(self.settings, self.work_dir, outcomes)
         return [shards.write(shard, source, self.info.file_format.value) for shard in planned]
 

@@ -11,9 +11,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from etils import epath
 
-from lipfd_jax import files
 from lipfd_jax.checkpoints.errors import CheckpointError
-from lipfd_jax.checkpoints.sums import text_sum
+from lipfd_jax.checkpoints.fingerprints import text_sum
+from lipfd_jax.storage import files
 
 FILE = "calibration.json"  # inside the checkpoint's folder
 VERSION = 1

@@ -6,7 +6,7 @@ from typing import Any
 
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.errors import CheckpointError
-from lipfd_jax.checkpoints.sums import text_sum
+from lipfd_jax.checkpoints.fingerprints import text_sum
 from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.version import __version__
 from lipfd_jax.vocabulary import WINDOWS

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from lipfd_jax.checkpoints.sums import array_sum
+from lipfd_jax.checkpoints.fingerprints import array_sum
 
 _THREADS = 4  # of which some wait for TensorStore, which has threads of its own
 _ALIGNED = 64  # bytes: what JAX takes over without copying begins at a multiple of it

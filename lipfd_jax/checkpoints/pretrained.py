@@ -10,7 +10,7 @@ import numpy as np
 from etils import epath
 from flax.traverse_util import flatten_dict
 
-from lipfd_jax.checkpoints.clip import layout, trained_activation
+from lipfd_jax.checkpoints.clip_vit import layout, trained_activation
 from lipfd_jax.checkpoints.errors import refusal
 from lipfd_jax.checkpoints.tables import Tensor, WeightsError, to_params
 from lipfd_jax.checkpoints.weight_files import is_weight_folder, open_weights

@@ -11,12 +11,12 @@ from tqdm import tqdm
 from lipfd_jax.checkpoints.errors import CheckpointError, refusal
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.pretrained import fill
-from lipfd_jax.checkpoints.publishing import published, recover
 from lipfd_jax.checkpoints.store import read_metadata, save_model
 from lipfd_jax.checkpoints.tables import RELEASED_LIPFD, Tensor
 from lipfd_jax.checkpoints.weight_files import open_weights
 from lipfd_jax.models.inputs import RELEASED as RELEASED_INPUTS
 from lipfd_jax.models.lipfd import ModelConfig, abstract_weights
+from lipfd_jax.storage.atomic_folder import published, recover
 
 # The released weights, with the torchvision the released code pins.
 RELEASED_MODEL = ModelConfig(encoder="vit_l14", backbone="resnet50", inputs=RELEASED_INPUTS)

@@ -16,11 +16,11 @@ from flax import nnx
 from lipfd_jax.checkpoints.calibration import FILE as CALIBRATION
 from lipfd_jax.checkpoints.calibration import REMEDY, Calibration, read_calibration
 from lipfd_jax.checkpoints.errors import CheckpointError, os_error, refusal
+from lipfd_jax.checkpoints.fingerprints import array_name, array_sums, differences
+from lipfd_jax.checkpoints.fingerprints import fingerprint as fingerprint_of
 from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.checkpoints.orbax_logging import one_error
 from lipfd_jax.checkpoints.plain_arrays import has_plain_arrays, read_plain_arrays
-from lipfd_jax.checkpoints.stray_errors import one_error
-from lipfd_jax.checkpoints.sums import array_name, array_sums, differences
-from lipfd_jax.checkpoints.sums import fingerprint as fingerprint_of
 from lipfd_jax.models.lipfd import LipFD, abstract_model
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lipfd_jax.checkpoints.errors import quoted, refusal
-from lipfd_jax.checkpoints.pth import open_pth
+from lipfd_jax.checkpoints.pth.reader import open_pth
 from lipfd_jax.checkpoints.safetensors import open_safetensors
 from lipfd_jax.checkpoints.tables import Tensor
 

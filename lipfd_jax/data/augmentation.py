@@ -7,8 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from lipfd_jax.data import sound_perturbations
-from lipfd_jax.data.frame_perturbations import LEVELS, perturb
+from lipfd_jax.perturbations import mel_strips
+from lipfd_jax.perturbations.frames import LEVELS, perturb
 from lipfd_jax.settings import within
 
 
@@ -95,9 +95,9 @@ def augment_sound(
     by, silence, distance = rng.uniform((-15, 25, 20), (15, 45, 60))
     if not (gain or trim or noise or limit):
         return strip
-    values = sound_perturbations.loudness(sound_perturbations.native(strip, fps))
-    values = sound_perturbations.gain(values, by) if gain else values
-    values = sound_perturbations.trim(values, silence) if trim else values
-    values = sound_perturbations.band_limit(values) if limit else values
-    values = sound_perturbations.noise(values, distance, rng) if noise else values
-    return sound_perturbations.coloured(values)
+    values = mel_strips.loudness(mel_strips.native(strip, fps))
+    values = mel_strips.gain(values, by) if gain else values
+    values = mel_strips.trim(values, silence) if trim else values
+    values = mel_strips.band_limit(values) if limit else values
+    values = mel_strips.noise(values, distance, rng) if noise else values
+    return mel_strips.coloured(values)

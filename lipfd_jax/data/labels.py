@@ -9,9 +9,9 @@ import numpy as np
 from etils import epath
 
 from lipfd_jax.data.corrupt import CorruptRecord, CorruptRecords
-from lipfd_jax.data.identity import identity
+from lipfd_jax.data.data_fingerprint import identity
 from lipfd_jax.data.sources import PictureFolder, Records, RecordSource
-from lipfd_jax.files import write_text
+from lipfd_jax.storage.files import write_text
 from lipfd_jax.vocabulary import CLASSES
 
 _THREADS = 8

@@ -129,7 +129,7 @@ class Records:
 
 
 class PictureFolder:
-    """A folder of composites as the released script and `lipfd_jax.preprocess` write it.
+    """A folder of composites as the released script and `lipfd_jax.commands.preprocess` write it.
 
     `windows` says how they were cut: noted beside the pictures by our tool, else the released script's way.
     """

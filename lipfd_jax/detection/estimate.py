@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from lipfd_jax.detection.choice import CLIP_SECONDS
-from lipfd_jax.detection.scorer import SHOWN
-from lipfd_jax.detection.settings import Settings
+from lipfd_jax.detection.detection_settings import Settings
+from lipfd_jax.detection.scoring import SHOWN
+from lipfd_jax.detection.window_selection import CLIP_SECONDS
 from lipfd_jax.faces.scan import MAX_HOURS, SAMPLES_PER_SECOND
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.containers import opened

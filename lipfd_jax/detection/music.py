@@ -6,7 +6,7 @@ The figures behind the limits are in docs/detection.md.
 
 import numpy as np
 
-from lipfd_jax.detection.hearing import STEP, Heard
+from lipfd_jax.detection.sound import STEP, Heard
 from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND
 
 _PIECE = 430  # mel columns judged together: 10 s

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from lipfd_jax.detection.words import OUTCOMES, REASONS, Outcome
+from lipfd_jax.detection.texts import OUTCOMES, REASONS, Outcome
 
 SCHEMA = 1  # rises with every change that a reader of result.json could stumble over
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.detection.result import Caution, CurvePoint, ErrorRates, Evidence, Suspicion
-from lipfd_jax.detection.words import SERIOUS_LIMIT, Outcome
+from lipfd_jax.detection.texts import SERIOUS_LIMIT, Outcome
 from lipfd_jax.vocabulary import THRESHOLD
 
 NOTHING = Evidence(None, None, None)

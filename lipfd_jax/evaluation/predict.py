@@ -3,28 +3,32 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
+from tqdm import tqdm
 
 from lipfd_jax.data import pipeline, records
 from lipfd_jax.data.corrupt import CorruptRecords
 from lipfd_jax.data.sources import RecordSource
-from lipfd_jax.evaluation.scores import ScoreRow, Scores
-from lipfd_jax.mesh import to_devices
-from lipfd_jax.processes import gather
-from lipfd_jax.scoring import make_forward, part_of, takes_parts
-
-
-@dataclasses.dataclass(frozen=True)
-class Skipped:
-    """A record that can't be read, of which there is no score."""
-
-    index: int  # its number in the source, from 0
-    path: str  # CLASS/NAME_J.png; "" where not even that can be read
-    reason: str
+from lipfd_jax.evaluation.metrics.scores import (
+    ScoreRow,
+    Scores,
+    ScoresWriter,
+    Skipped,
+    check_share,
+    most,
+    next_record,
+    read_skipped,
+    write_skipped,
+)
+from lipfd_jax.evaluation.output_folder import SCORES, SKIPPED
+from lipfd_jax.inference.program import make_forward, part_of, takes_parts
+from lipfd_jax.runtime.distributed import by_first, gather
+from lipfd_jax.runtime.mesh import to_devices
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,3 +174,68 @@ class Chosen:
 
     def __getitem__(self, i: int) -> dict[str, Any]:
         return self.source[int(self.index[i])]
+
+
+Run = Callable[..., Iterator[Prediction]]  # `predict` of a model on its mesh
+
+
+def score_source(run: Run, source: RecordSource, folder: Path, *, skip_corrupt: bool = False) -> None:
+    """Completes scores.csv (and skipped.csv) in a claimed folder; the first process alone writes.
+
+    Args:
+      run: from a source, `start` and `corrupt` to predictions.
+      skip_corrupt: name records that can't be read in skipped.csv and go on, unless there are too many.
+
+    Raises:
+      ValueError: a record can't be read, or with `skip_corrupt` too many; the file holds other scores.
+    """
+    logs: list[_Log] = []  # of the first process
+
+    def begin() -> int:
+        logs.append(_Log(folder, source))
+        return logs[0].start
+
+    try:
+        start = by_first(begin)
+        corrupt = CorruptRecords("skip" if skip_corrupt else "stop", limit=most(len(source)))
+        for prediction in run(source, start=start, corrupt=corrupt) if start < len(source) else ():
+            for log in logs:
+                log.add(prediction)
+    finally:
+        for log in logs:
+            log.close()
+
+
+class _Log:
+    """What was scored and what was skipped so far, on the disk, and a bar with the time left."""
+
+    def __init__(self, folder: Path, source: RecordSource):
+        self.file, self.total = folder / SKIPPED, len(source)
+        known = read_skipped(self.file)
+        self.writer = ScoresWriter(folder / SCORES)
+        done = len(self.writer.finished)
+        self.start = next_record(done, known)
+        # Named before their batch's rows were written; what lies beyond is met again.
+        self.skipped = tuple(one for one in known if one.index < self.start)
+        last = max(set(range(self.start)) - {one.index for one in self.skipped}, default=None)
+        if self.start > self.total or (last is not None and not self._is_scored(source, last)):
+            self.writer.close()
+            raise ValueError(f"{folder / SCORES}: holds scores of other data; --overwrite starts anew")
+        self.bar = tqdm(total=self.total, initial=self.start, unit="window", desc="scoring")
+
+    def _is_scored(self, source: RecordSource, index: int) -> bool:
+        return records.picture_path(records.metadata(source[index])) in self.writer.finished
+
+    def add(self, prediction: Prediction) -> None:
+        if prediction.skipped:
+            self.skipped += prediction.skipped
+            write_skipped(self.file, self.skipped)
+            for one in prediction.skipped:
+                tqdm.write(f"skipped: {one.reason}")
+            check_share(self.skipped, self.total)
+        self.writer.append(prediction.rows)
+        self.bar.update(len(prediction.rows) + len(prediction.skipped))
+
+    def close(self) -> None:
+        self.writer.close()
+        self.bar.close()

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lipfd_jax import files
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.errors import CheckpointError, refusal
+from lipfd_jax.checkpoints.fingerprints import text_sum
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.checkpoints.sums import text_sum
 from lipfd_jax.checkpoints.weight_files import read_json
+from lipfd_jax.storage import files
 
 FILE = "export.json"
 VERSION = 1

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from lipfd_jax.kernels.choice import Kernels, bound
+from lipfd_jax.kernels.dispatch import Kernels, bound
 from lipfd_jax.models.forward import forward, forward_prepared
 from lipfd_jax.models.inputs import Prepared
 from lipfd_jax.models.lipfd import LipFD, Output

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lipfd_jax.checkpoints.errors import refusal
-from lipfd_jax.checkpoints.publishing import published, recover
 from lipfd_jax.checkpoints.store import open_model
-from lipfd_jax.data.identity import identity
+from lipfd_jax.data.data_fingerprint import identity
 from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.exporting import package
 from lipfd_jax.exporting.package import Description
 from lipfd_jax.exporting.program import Program, Source, make_program
+from lipfd_jax.storage.atomic_folder import published, recover
 
 # Format: the library it is written with, and the extra that brings it.
 _NEEDED = {"onnx": ("onnx", "export"), "stablehlo": ("flatbuffers", "export"), "int8": ("nncf", "int8")}

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from lipfd_jax.faces.finders import Finder, default_finder
-from lipfd_jax.faces.footage import Wanted, read_windows
 from lipfd_jax.faces.scan import Scan, scan
 from lipfd_jax.faces.tracks import FaceTrack, fit_windows, follow
+from lipfd_jax.faces.window_reader import Wanted, read_windows
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND, Sound, mel_picture, read_sound
 from lipfd_jax.preprocessing.composite import Window

@@ -11,7 +11,7 @@ import numpy as np
 from lipfd_jax.faces.cuts import Cuts
 from lipfd_jax.faces.finders import Finder
 from lipfd_jax.faces.mouths import Mouths
-from lipfd_jax.faces.strip import Strip, Thumbnail
+from lipfd_jax.faces.thumbnails import Strip, Thumbnail
 from lipfd_jax.faces.tracks import Sample
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.containers import Damage, frames_of, opened

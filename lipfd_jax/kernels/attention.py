@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from lipfd_jax.kernels.choice import variant
+from lipfd_jax.kernels.dispatch import variant
 
 _HEADS = 4  # together
 

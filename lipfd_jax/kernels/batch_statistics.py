@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from lipfd_jax.kernels.channel_sums import channel_sums
-from lipfd_jax.kernels.choice import variant
+from lipfd_jax.kernels.dispatch import variant
 
 
 class Norm(Protocol):

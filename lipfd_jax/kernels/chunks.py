@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import jax
 
-from lipfd_jax.kernels.choice import variant
+from lipfd_jax.kernels.dispatch import variant
 
 # How many go together: composites through the whole network; crops through all of the backbone but its last
 # stage, of these through the first one, whose activations are largest, and through the last one, where they

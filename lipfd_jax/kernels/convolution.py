@@ -4,8 +4,8 @@ from functools import partial
 
 import jax
 
-from lipfd_jax.kernels import half_convolution
-from lipfd_jax.kernels.choice import variant
+from lipfd_jax.kernels import bf16_convolution
+from lipfd_jax.kernels.dispatch import variant
 from lipfd_jax.kernels.kernel_gradient import kernel_gradient
 
 _NUMBERS = ("NHWC", "HWIO", "NHWC")
@@ -44,5 +44,5 @@ kernel_products.defvjp(_forward, _backward)
 
 def bfloat16(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     """Of numbers rounded to bfloat16, with float32 sums; but for the stem, where it is slower."""
-    chosen = kernel_products if x.shape[-1] == 3 else half_convolution.bfloat16
+    chosen = kernel_products if x.shape[-1] == 3 else bf16_convolution.bfloat16
     return chosen(x, kernel, stride)

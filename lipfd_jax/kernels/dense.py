@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from lipfd_jax.kernels.choice import variant
+from lipfd_jax.kernels.dispatch import variant
 
 
 def dense(x: jax.Array, kernel: jax.Array) -> jax.Array:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from lipfd_jax.kernels.batch_statistics import Norm
 from lipfd_jax.kernels.channel_sums import affine, channel_sums
-from lipfd_jax.kernels.choice import variant
+from lipfd_jax.kernels.dispatch import variant
 from lipfd_jax.kernels.product import outer_products, product
 
 

@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from lipfd_jax.kernels import convolution, half_convolution
-from lipfd_jax.kernels.choice import variant
+from lipfd_jax.kernels import bf16_convolution, convolution
+from lipfd_jax.kernels.dispatch import variant
 from lipfd_jax.kernels.kernel_gradient import kernel_gradient
 
 
@@ -33,7 +33,7 @@ def as_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 def in_parts(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """As a convolution of bfloat16 numbers, which takes many pictures a few at a time."""
-    return half_convolution.bfloat16(x, kernel[None, None], 1)
+    return bf16_convolution.bfloat16(x, kernel[None, None], 1)
 
 
 @jax.custom_vjp

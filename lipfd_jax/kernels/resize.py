@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lipfd_jax.kernels.choice import variant
+from lipfd_jax.kernels.dispatch import variant
 
 # More than these are applied in a loop: a program with hundreds of gathers takes XLA minutes to compile.
 _UNROLLED_TAPS = 4

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from lipfd_jax.kernels.choice import variant
+from lipfd_jax.kernels.dispatch import variant
 from lipfd_jax.kernels.input_convolution import SQUARE
 from lipfd_jax.kernels.resize import Taps, resize
 

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 
 from lipfd_jax.kernels.batch_statistics import Norm, batch_statistics
 from lipfd_jax.kernels.channel_sums import affine
-from lipfd_jax.kernels.choice import variant
 from lipfd_jax.kernels.convolution import convolution
+from lipfd_jax.kernels.dispatch import variant
 from lipfd_jax.kernels.max_pool import max_pool
 from lipfd_jax.kernels.relu import relu
 

@@ -16,8 +16,8 @@ from multiprocessing.connection import wait
 import cv2
 import threadpoolctl
 
-from lipfd_jax.preprocessing import memory
-from lipfd_jax.preprocessing.attempt import ClipOutcome, MachineError, Value, Work, attempt
+from lipfd_jax.preprocessing import memory_limit
+from lipfd_jax.preprocessing.clip_task import ClipOutcome, MachineError, Value, Work, attempt
 
 _AHEAD = 4  # clips in work per worker, so that a slow one does not stall the others; bounds the memory
 _SCARCE = 512 << 20  # bytes: with less memory free than this, a worker that dies is not the clip's fault
@@ -49,13 +49,13 @@ def each_clip(
             importlib.import_module(module)
         with _remembered_interrupts() as interrupted:
             for clip in clips:
-                outcome = attempt(function, clip, base=memory.private())
+                outcome = attempt(function, clip, base=memory_limit.private())
                 if interrupted:
                     raise KeyboardInterrupt
                 yield outcome
         return
     queue = iter(clips)
-    pool, kills = _pool(workers), memory.kills()
+    pool, kills = _pool(workers), memory_limit.kills()
     pending: deque[tuple[Work, Future]] = deque()
     try:
         while True:
@@ -126,8 +126,8 @@ def _alone(function: Callable[[Work], Value], clip: Work, kills: int) -> ClipOut
 
 def _check_memory(kills: int) -> None:
     """Raises MachineError where the system killed for memory since `kills` were counted, or has little."""
-    if memory.kills() > kills or memory.available() < _SCARCE:
-        free = memory.available() >> 20
+    if memory_limit.kills() > kills or memory_limit.available() < _SCARCE:
+        free = memory_limit.available() >> 20
         raise MachineError(f"a worker died and memory is short ({free} MB are free); use fewer --workers")
 
 
@@ -153,7 +153,7 @@ def prepare_worker() -> None:
     threadpoolctl.threadpool_limits(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
-    _base = memory.private()
+    _base = memory_limit.private()
 
 
 def _exit_with_parent() -> None:

@@ -10,10 +10,10 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from lipfd_jax.detection.page import SCRIPTS
-from lipfd_jax.detection.run import PAGE, RESULT
+from lipfd_jax.detection.batch_run import PAGE, RESULT
+from lipfd_jax.detection.report import SCRIPTS
 from lipfd_jax.pages.rendering import policy
-from lipfd_jax.serving import answers, page
+from lipfd_jax.serving import api_models, page
 from lipfd_jax.serving.jobs import Job
 from lipfd_jax.serving.limits import Limits, Refused
 from lipfd_jax.serving.uploads import receive, shown_name, too_large
@@ -37,7 +37,9 @@ _VIDEO_HEADERS = {
     "Cross-Origin-Resource-Policy": "cross-origin",  # the report that plays it has an origin of its own
 }
 _BODY = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
-_REFUSALS = {status: {"model": answers.Refusal} for status in (400, 403, 404, 408, 413, 415, 421, 503, 507)}
+_REFUSALS = {
+    status: {"model": api_models.Refusal} for status in (400, 403, 404, 408, 413, 415, 421, 503, 507)
+}
 Key = Annotated[str, Path(description="the id of a video", max_length=64)]
 
 
@@ -92,14 +94,14 @@ def _add_api(app: FastAPI, worker: Worker, limits: Limits) -> None:
     jobs = worker.jobs
 
     @app.get("/api/limits")
-    def limits_of_the_server() -> answers.Bounds:
+    def limits_of_the_server() -> api_models.Bounds:
         """What the server takes and keeps."""
-        return answers.bounds(limits)
+        return api_models.bounds(limits)
 
     @app.post("/api/videos", status_code=202, responses=_REFUSALS, openapi_extra={"requestBody": _BODY})
     async def upload(
         request: Request, name: Annotated[str, Query(description="the file's name, to be shown")] = "video"
-    ) -> answers.Video:
+    ) -> api_models.Video:
         """Takes a video as the body of the request (application/octet-stream, or its own type)."""
         _check_type(request.headers.get("content-type", ""))
         if int(request.headers.get("content-length", 0)) > limits.bytes:
@@ -109,16 +111,16 @@ def _add_api(app: FastAPI, worker: Worker, limits: Limits) -> None:
         job = jobs.admit(shown_name(name))
         try:
             jobs.enqueue(job.id, await receive(request.stream(), job.video, limits))
-            return answers.video(*jobs.find(job.id))
+            return api_models.video(*jobs.find(job.id))
         except (ClientDisconnect, KeyError):
             raise Refused(400, "The upload broke off, or was removed.") from None
         finally:
             jobs.give_up(job.id)
 
     @app.get("/api/videos/{key}", responses=_REFUSALS)
-    def state(key: Key) -> answers.Video:
+    def state(key: Key) -> api_models.Video:
         """How far a video is."""
-        return answers.video(*_found(worker, key))
+        return api_models.video(*_found(worker, key))
 
     @app.delete("/api/videos/{key}", status_code=204, responses=_REFUSALS)
     def remove(key: Key) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lipfd_jax import locks
+from lipfd_jax.storage import locks
 
 _PREFIX = "lipfd-serve-"
 

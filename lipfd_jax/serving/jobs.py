@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from lipfd_jax.detection.words import Outcome
+from lipfd_jax.detection.texts import Outcome
 from lipfd_jax.serving.limits import Limits, Refused
 
 State = Literal["uploading", "waiting", "running", "done", "failed"]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from lipfd_jax.detection.single import Model
-from lipfd_jax.detection.words import BLIND_SPOTS, UNCALIBRATED
+from lipfd_jax.detection.detect import Model
+from lipfd_jax.detection.texts import BLIND_SPOTS, UNCALIBRATED
 from lipfd_jax.pages.rendering import render, source
 from lipfd_jax.serving.limits import Limits
 

@@ -9,19 +9,19 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from lipfd_jax import files
 from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.detection.batch_run import PAGE, RESULT
+from lipfd_jax.detection.detect import detect
+from lipfd_jax.detection.detection_settings import Settings
 from lipfd_jax.detection.estimate import header_facts
-from lipfd_jax.detection.page import write_page
-from lipfd_jax.detection.run import PAGE, RESULT
-from lipfd_jax.detection.settings import Settings
-from lipfd_jax.detection.single import detect
-from lipfd_jax.detection.words import Outcome
+from lipfd_jax.detection.report import write_page
+from lipfd_jax.detection.texts import Outcome
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing import memory
-from lipfd_jax.preprocessing.attempt import MachineError, attempt
+from lipfd_jax.preprocessing import memory_limit
+from lipfd_jax.preprocessing.clip_task import MachineError, attempt
 from lipfd_jax.preprocessing.workers import prepare_worker
-from lipfd_jax.serving import wire
+from lipfd_jax.serving import protocol
+from lipfd_jax.storage import files
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, REGIONS
 
 _SALIENCY = (50, 125)
@@ -64,14 +64,14 @@ class FarModel:
     def predict(self, composites: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Scores (B,) and region weights (B, 5, 3), float32, of up to `batch_size` composites."""
         count = len(composites)
-        wire.send(self.connection, wire.Message("predict", count), composites)
-        scores = wire.answered(self.connection, count)
-        return scores, wire.answered(self.connection, count, FRAMES_PER_WINDOW, len(REGIONS))
+        protocol.send(self.connection, protocol.Message("predict", count), composites)
+        scores = protocol.answered(self.connection, count)
+        return scores, protocol.answered(self.connection, count, FRAMES_PER_WINDOW, len(REGIONS))
 
     def saliency(self, composite: np.ndarray) -> np.ndarray | None:
         """As `Detector.saliency`."""
-        wire.send(self.connection, wire.Message("saliency", 1), composite)
-        return wire.answered(self.connection, *_SALIENCY)
+        protocol.send(self.connection, protocol.Message("saliency", 1), composite)
+        return protocol.answered(self.connection, *_SALIENCY)
 
 
 def run(connection: Connection, task: Task) -> None:
@@ -80,14 +80,14 @@ def run(connection: Connection, task: Task) -> None:
     jax.config.update("jax_platforms", "cpu")  # accelerators belong to the server; nothing is computed here
     model = FarModel(connection, task.metadata, task.checkpoint, task.batch_size, task.fingerprint)
     try:
-        tried = attempt(functools.partial(_judged, model), task, base=memory.private())
+        tried = attempt(functools.partial(_judged, model), task, base=memory_limit.private())
     except (MemoryError, MachineError, OSError) as error:
-        wire.send(connection, wire.Message("machine", text=_named(task, str(error))))
+        protocol.send(connection, protocol.Message("machine", text=_named(task, str(error))))
         return
     if tried.result is None:
-        wire.send(connection, wire.Message("failed", text=_named(task, tried.problem)))
+        protocol.send(connection, protocol.Message("failed", text=_named(task, tried.problem)))
     else:
-        wire.send(connection, wire.Message("done", text=tried.result))
+        protocol.send(connection, protocol.Message("done", text=tried.result))
 
 
 def _judged(model: FarModel, task: Task) -> Outcome:
@@ -98,7 +98,7 @@ def _judged(model: FarModel, task: Task) -> Outcome:
         if part == "looking":
             _check_length(task, done)  # headers can lie
         of = seconds if part == "looking" else 0.0
-        wire.send(model.connection, wire.Message("progress", text=part, done=done, of=of))
+        protocol.send(model.connection, protocol.Message("progress", text=part, done=done, of=of))
 
     found = detect(model, task.video, settings=task.settings, report=told)
     file = replace(found.result.file, name=task.name)

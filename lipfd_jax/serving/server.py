@@ -10,14 +10,14 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from lipfd_jax.detection.settings import Settings
-from lipfd_jax.detection.single import Model
+from lipfd_jax.detection.detect import Model
+from lipfd_jax.detection.detection_settings import Settings
 from lipfd_jax.serving import page
+from lipfd_jax.serving.access_control import Gate, authorities, bracketed
 from lipfd_jax.serving.app import make_app
+from lipfd_jax.serving.detecting import Judge
 from lipfd_jax.serving.folder import working_folder
-from lipfd_jax.serving.gate import Gate, authorities, bracketed
 from lipfd_jax.serving.jobs import Jobs
-from lipfd_jax.serving.judge import Judge
 from lipfd_jax.serving.limits import Limits
 from lipfd_jax.serving.worker import Worker
 

@@ -5,12 +5,12 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
-from lipfd_jax.detection.words import Outcome
+from lipfd_jax.detection.texts import Outcome
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.names import printable
-from lipfd_jax.preprocessing.attempt import MachineError
+from lipfd_jax.preprocessing.clip_task import MachineError
+from lipfd_jax.serving.detecting import Told
 from lipfd_jax.serving.jobs import Job, Jobs
-from lipfd_jax.serving.judge import Told
 
 _LOG = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from absl import app, flags, logging
 from flax import nnx
 
 from lipfd_jax.checkpoints.store import open_model
-from lipfd_jax.training import journal
+from lipfd_jax.training import metrics_log
 
 _SETTINGS = {
     "steps": 24,
@@ -71,7 +71,7 @@ def rehearse(workdir: pathlib.Path, *, seed: int, devices: int = 2) -> None:
     for process in processes:
         process.kill()
         process.wait()
-    reached = max(line["step"] for line in journal.read(workdir / "disturbed"))
+    reached = max(line["step"] for line in metrics_log.read(workdir / "disturbed"))
     print(f"killed at step {reached}; starting both again", flush=True)
     _finish(_start(workdir, "disturbed", devices))
     _compare(workdir)
@@ -124,7 +124,7 @@ def _finish(processes: Sequence[subprocess.Popen]) -> None:
 
 
 def _wait_for_step(workdir: pathlib.Path, step: int, processes: Sequence[subprocess.Popen]) -> None:
-    while not any(line["step"] >= step for line in journal.read(workdir)):
+    while not any(line["step"] >= step for line in metrics_log.read(workdir)):
         if any(process.poll() is not None for process in processes):
             raise SystemExit("a process ended before it was killed; see the logs in the workdir")
         time.sleep(0.05)
@@ -132,8 +132,8 @@ def _wait_for_step(workdir: pathlib.Path, step: int, processes: Sequence[subproc
 
 def _compare(workdir: pathlib.Path) -> None:
     runs = [workdir / "undisturbed", workdir / "disturbed"]
-    logs = [{line["step"]: line["loss"] for line in journal.read(run)} for run in runs]
-    lines = [len(journal.read(run)) for run in runs]
+    logs = [{line["step"]: line["loss"] for line in metrics_log.read(run)} for run in runs]
+    lines = [len(metrics_log.read(run)) for run in runs]
     first, second = (
         jax.tree.leaves(nnx.state(open_model(run, step=_SETTINGS["steps"]).model)) for run in runs
     )

@@ -19,9 +19,9 @@ from orbax.checkpoint import v1 as ocp
 
 from lipfd_jax.checkpoints.errors import os_error
 from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.checkpoints.orbax_logging import one_error, silence_log
 from lipfd_jax.checkpoints.store import FOLDER, METRIC, read_metadata, readable, verify, with_sums
-from lipfd_jax.checkpoints.stray_errors import one_error, silence_log
-from lipfd_jax.data.identity import Identity
+from lipfd_jax.data.data_fingerprint import Identity
 from lipfd_jax.training import state as states
 from lipfd_jax.training.compatibility import changed_records, changed_settings, same_structure
 from lipfd_jax.training.position import Position

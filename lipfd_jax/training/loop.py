@@ -13,25 +13,25 @@ import numpy as np
 from etils import epath
 from jax.sharding import Mesh
 
-from lipfd_jax.compilation import announcement
 from lipfd_jax.data.corrupt import CorruptRecord
-from lipfd_jax.files import write_json
-from lipfd_jax.kernels.choice import kernels_for
-from lipfd_jax.locks import locked
-from lipfd_jax.mesh import connect, make_mesh, to_devices
+from lipfd_jax.kernels.dispatch import kernels_for
 from lipfd_jax.models.inputs import mismatch
-from lipfd_jax.processes import anywhere, by_first
-from lipfd_jax.training import journal
+from lipfd_jax.runtime.compilation import announcement
+from lipfd_jax.runtime.distributed import anywhere, by_first
+from lipfd_jax.runtime.mesh import connect, make_mesh, to_devices
+from lipfd_jax.storage.files import write_json
+from lipfd_jax.storage.locks import locked
+from lipfd_jax.training import metrics_log
 from lipfd_jax.training.checkpointer import RunCheckpointer
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.initial_state import start_state
-from lipfd_jax.training.journal import Journal
+from lipfd_jax.training.metrics_log import Journal
 from lipfd_jax.training.position import Position
 from lipfd_jax.training.progress import Progress
-from lipfd_jax.training.run_data import TRAINING, VALIDATION, RunData, open_data
 from lipfd_jax.training.state import Recipe, TrainState, make_recipe
 from lipfd_jax.training.step import jitted_step
 from lipfd_jax.training.trace import Trace
+from lipfd_jax.training.training_data import TRAINING, VALIDATION, RunData, open_data
 from lipfd_jax.training.validation import validate
 
 _SHOWN = 20  # corrupt records in the log; the list in the workdir has all
@@ -222,7 +222,7 @@ class _Run:
         if line:
             self.journal.write(self.step, **line)
         if evaluating and self.first:
-            journal.draw(self.workdir)
+            metrics_log.draw(self.workdir)
         return {"auc": self.validation["auc"]} if evaluating and "auc" in self.validation else None
 
     def _validated(self, state: TrainState) -> dict[str, float]:

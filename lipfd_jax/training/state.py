@@ -10,11 +10,11 @@ import optax
 from flax import nnx
 from jax.sharding import Mesh
 
-from lipfd_jax.kernels.choice import Kernels
-from lipfd_jax.mesh import state_sharding
+from lipfd_jax.inference.precision import computed
+from lipfd_jax.kernels.dispatch import Kernels
 from lipfd_jax.models.encoders import ENCODERS
 from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_model
-from lipfd_jax.precision import computed
+from lipfd_jax.runtime.mesh import state_sharding
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.optimizer import make_optimizer, trained
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
-from lipfd_jax.kernels.choice import Kernels, bound
+from lipfd_jax.kernels.dispatch import Kernels, bound
 from lipfd_jax.models import losses
 from lipfd_jax.models.inputs import prepare
 from lipfd_jax.training.optimizer import schedule

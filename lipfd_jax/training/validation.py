@@ -4,10 +4,10 @@ import dataclasses
 
 from jax.sharding import Mesh
 
-from lipfd_jax.evaluation.metrics import window_metrics
+from lipfd_jax.evaluation.metrics.compute import window_metrics
 from lipfd_jax.evaluation.predict import collect, predict
-from lipfd_jax.training.run_data import VALIDATION, RunData
 from lipfd_jax.training.state import Recipe, TrainState
+from lipfd_jax.training.training_data import VALIDATION, RunData
 
 
 @dataclasses.dataclass(frozen=True)

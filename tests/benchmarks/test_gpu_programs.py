@@ -3,8 +3,8 @@
 import jax
 
 from benchmarks import gpu_programs
-from lipfd_jax.kernels.choice import VARIANTS
-from lipfd_jax.kernels.choice import variant as chosen
+from lipfd_jax.kernels.dispatch import VARIANTS
+from lipfd_jax.kernels.dispatch import variant as chosen
 from lipfd_jax.models.inputs import Inputs
 from lipfd_jax.models.lipfd import ModelConfig
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from lipfd_jax.checkpoints import store
+from lipfd_jax.checkpoints.fingerprints import array_sums
 from lipfd_jax.checkpoints.plain_arrays import has_plain_arrays, read_plain_arrays
 from lipfd_jax.checkpoints.store import open_model
-from lipfd_jax.checkpoints.sums import array_sums
 from tests.checkpoints.test_store import save
 
 TREE = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b/c": np.float32(7) * np.ones((), np.float32)}

@@ -14,7 +14,7 @@ from lipfd_jax.checkpoints.pretrained import backbone_weights, encoder_weights, 
 from lipfd_jax.models.backbones import BACKBONES
 from lipfd_jax.models.inputs import PAPER
 from lipfd_jax.models.lipfd import ModelConfig, abstract_weights
-from tests.checkpoints.pth_files import write_pth
+from tests.checkpoints.pth.pth_files import write_pth
 from tests.checkpoints.test_tables import bare, huggingface, open_clip, openai, released, timm, torchvision
 from tests.models.test_convnext import TINY as convnext
 from tests.models.test_convnext import drawn

@@ -7,7 +7,7 @@ import pytest
 
 from datasets_tfds import build
 from datasets_tfds.avlips.make_dummy_data import FOLDER
-from datasets_tfds.settings import changed
+from datasets_tfds.build_settings import changed
 from datasets_tfds.shards import Shard, take_note
 
 

@@ -24,8 +24,8 @@ from datasets_tfds.avlips.make_dummy_data import (
     write_video,
     write_wav,
 )
+from datasets_tfds.build_settings import changed
 from datasets_tfds.errors import BuildError
-from datasets_tfds.settings import changed
 from lipfd_jax.preprocessing import encoding
 from lipfd_jax.vocabulary import CLASSES, COMPOSITE_SHAPE
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from datasets_tfds import build, finished_videos, origin, replacement, report, shards, splits
+from datasets_tfds import build, input_fingerprint, report, resume, shards, splits
 from datasets_tfds.avlips.make_dummy_data import (
     FOLDER,
     chirp,
@@ -20,11 +20,12 @@ from datasets_tfds.avlips.make_dummy_data import (
     write_video,
     write_wav,
 )
+from datasets_tfds.build_settings import Settings, changed
 from datasets_tfds.errors import BuildError
-from datasets_tfds.settings import Settings, changed
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing import memory
-from lipfd_jax.preprocessing.attempt import MachineError
+from lipfd_jax.preprocessing import memory_limit
+from lipfd_jax.preprocessing.clip_task import MachineError
+from lipfd_jax.storage import atomic_folder
 
 
 def _build(data_dir, *, manual_dir=FOLDER, config="avlips", overwrite=False, **changes):
@@ -58,12 +59,10 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("error", FAULTS)
-@pytest.mark.parametrize(
-    ("module", "name"), [(finished_videos, "write_bytes"), (finished_videos, "examples")]
-)
+@pytest.mark.parametrize(("module", "name"), [(resume, "write_bytes"), (resume, "examples")])
 def test_trouble_of_the_machine_loses_no_clip(tmp_path, monkeypatch, module, name, error):
     with monkeypatch.context() as patch:
-        patch.setattr(memory, "available", lambda: 100 << 20)
+        patch.setattr(memory_limit, "available", lambda: 100 << 20)
         patch.setattr(module, name, _failing_after(3, error, getattr(module, name)))
         with pytest.raises(MachineError if isinstance(error, MemoryError) else type(error)):
             _build(tmp_path)
@@ -126,7 +125,7 @@ def test_overwriting_leaves_the_old_build_until_the_new_one_is_whole(tmp_path):
 
 def test_a_kill_between_the_steps_of_a_swap_is_mended(tmp_path):
     folder = pathlib.Path(_build(tmp_path).data_dir)
-    aside = replacement._aside(folder, tmp_path)
+    aside = atomic_folder._aside(folder, tmp_path)
     aside.parent.mkdir(exist_ok=True)
     folder.rename(aside)
     assert _records(_build(tmp_path)) == 64
@@ -147,7 +146,7 @@ def test_a_finished_build_is_not_taken_for_one_of_other_videos(tmp_path):
 def test_an_archive_is_known_again_without_unpacking(tmp_path, monkeypatch):
     packed = shutil.make_archive(str(tmp_path / "data"), "zip", FOLDER)
     _build(tmp_path / "out", manual_dir=packed)
-    monkeypatch.setattr(origin, "find", None)
+    monkeypatch.setattr(input_fingerprint, "find", None)
     _build(tmp_path / "out", manual_dir=packed)
 
 

@@ -5,8 +5,8 @@ import pathlib
 import pytest
 
 from datasets_tfds import splits
-from datasets_tfds.folds import folds
-from datasets_tfds.settings import Settings
+from datasets_tfds.build_settings import Settings
+from datasets_tfds.splits import folds
 from lipfd_jax.listing.clips import Clip
 
 

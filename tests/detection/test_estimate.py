@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from lipfd_jax.detection import estimate
-from lipfd_jax.detection.choice import CLIP_SECONDS
-from lipfd_jax.detection.settings import Settings
+from lipfd_jax.detection.detection_settings import Settings
+from lipfd_jax.detection.window_selection import CLIP_SECONDS
 
 CLIP = Path("clip.mp4")
 

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from lipfd_jax.detection.run import detect_all
+from lipfd_jax.detection.batch_run import detect_all
 from lipfd_jax.faces import scan
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.videos import videos_in

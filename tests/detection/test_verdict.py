@@ -7,9 +7,9 @@ import pytest
 
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.detection import verdict
-from lipfd_jax.detection.cautions import caution
+from lipfd_jax.detection.quality_warnings import caution
 from lipfd_jax.detection.result import Evidence
-from lipfd_jax.detection.words import OUTCOMES
+from lipfd_jax.detection.texts import OUTCOMES
 
 CALIBRATION = Calibration(
     kind="temperature", slope=1.0, intercept=0.0, pooling="mean", top=None, threshold=0.5,

@@ -6,12 +6,11 @@ import io
 import numpy as np
 import pytest
 
-from lipfd_jax.evaluation.bootstrap import Drawing
-from lipfd_jax.evaluation.grid import Named, evaluate_grid, grid
-from lipfd_jax.evaluation.grid_table import grid_csv, grid_markdown, grid_page
-from lipfd_jax.evaluation.run import Evaluation, Options
-from lipfd_jax.evaluation.scores import ScoreRow, Scores
-from lipfd_jax.evaluation.summary import summarise
+from lipfd_jax.evaluation.evaluate import Evaluation, Options
+from lipfd_jax.evaluation.grid import Named, evaluate_grid, grid, grid_csv, grid_markdown, grid_page
+from lipfd_jax.evaluation.metrics.bootstrap import Drawing
+from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores
+from lipfd_jax.evaluation.metrics.summary import summarise
 
 DRAWING = Drawing(100)
 

@@ -5,7 +5,7 @@ import pytest
 
 from lipfd_jax.data.sources import open_source
 from lipfd_jax.evaluation.predict import collect, predict_by
-from lipfd_jax.mesh import make_mesh
+from lipfd_jax.runtime.mesh import make_mesh
 
 
 @pytest.mark.parametrize(("first", "sizes"), [(None, [8, 8]), (8, [8, 8]), (2, [2, 6, 8])])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lipfd_jax.evaluation.scores import read_scores
+from lipfd_jax.evaluation.metrics.scores import read_scores
 from tests.processes import free_port, start
 
 

@@ -15,13 +15,12 @@ from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.store import open_model, save_model
 from lipfd_jax.data.sources import PictureFolder
-from lipfd_jax.evaluation.bootstrap import Drawing
-from lipfd_jax.evaluation.calibrate import calibrate
-from lipfd_jax.evaluation.fitting import Fit
+from lipfd_jax.evaluation.calibration import Fit, calibrate
+from lipfd_jax.evaluation.evaluate import Options
 from lipfd_jax.evaluation.grid import Named, evaluate_grid
-from lipfd_jax.evaluation.run import Options
-from lipfd_jax.exporting.engines import open_export
+from lipfd_jax.evaluation.metrics.bootstrap import Drawing
 from lipfd_jax.exporting.write import export
+from lipfd_jax.inference.engines import open_export
 from lipfd_jax.models.inputs import PAPER, RELEASED, prepare
 from lipfd_jax.models.lipfd import ModelConfig
 from tests.checkpoints.test_calibration import PLATT

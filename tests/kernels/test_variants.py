@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from lipfd_jax.kernels import half_convolution, half_kernel_gradient, kernel_gradient
+from lipfd_jax.kernels import bf16_convolution, bf16_kernel_gradient, kernel_gradient
 from lipfd_jax.kernels.attention import attention
 from lipfd_jax.kernels.batch_statistics import batch_statistics
 from lipfd_jax.kernels.channel_sums import affine, channel_sums
-from lipfd_jax.kernels.choice import VARIANTS, Kernels, use
 from lipfd_jax.kernels.chunks import in_chunks
 from lipfd_jax.kernels.convolution import convolution, plain
 from lipfd_jax.kernels.dense import dense
+from lipfd_jax.kernels.dispatch import VARIANTS, Kernels, use
 from lipfd_jax.kernels.input_convolution import input_convolution
 from lipfd_jax.kernels.max_pool import max_pool
 from lipfd_jax.kernels.normed_product import normed_product
@@ -140,7 +140,7 @@ def test_many_pictures_are_convolved_a_few_at_a_time(size, stride, monkeypatch):
     given = [jnp.asarray(rng.standard_normal(shape), jnp.float32) for shape in shapes]
     function = partial(convolution, stride=stride)
     whole = values_and_gradients(function, given, "cpu bfloat16")
-    for module in (half_convolution, half_kernel_gradient):
+    for module in (bf16_convolution, bf16_kernel_gradient):
         monkeypatch.setattr(module, "_CACHED", 2 * 8 * 10 * 4)
     for found, expected in zip(values_and_gradients(function, given, "cpu bfloat16"), whole, strict=True):
         np.testing.assert_allclose(found, expected, atol=4e-3 * np.abs(expected).max())  # stored in bfloat16

@@ -10,7 +10,7 @@ import pytest
 from flax import nnx
 from jax import export
 
-from lipfd_jax.kernels.choice import Kernels, bound
+from lipfd_jax.kernels.dispatch import Kernels, bound
 from lipfd_jax.models.forward import forward, forward_prepared
 from lipfd_jax.models.inputs import PAPER, prepare
 from lipfd_jax.models.lipfd import ModelConfig

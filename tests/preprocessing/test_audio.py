@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from lipfd_jax.listing.clips import Clip, ClipError
-from lipfd_jax.preprocessing import audio, memory
-from lipfd_jax.preprocessing.attempt import attempt
+from lipfd_jax.preprocessing import audio, memory_limit
 from lipfd_jax.preprocessing.audio import mel_picture, read_sound
+from lipfd_jax.preprocessing.clip_task import attempt
 from lipfd_jax.preprocessing.containers import opened
 
 
@@ -160,5 +160,5 @@ def test_half_an_hour_of_nothing_takes_little_memory(tmp_path):
     """768 kHz and a gap of half an hour: 5.5 GB of zeros, were they made at that rate at once."""
     path = _with_gap(tmp_path / "a.mkv", 768_000, 1790)
     clip = Clip("0_real/a", path, None, 0, "a")
-    outcome = attempt(lambda clip: len(read_sound(clip.path).samples), clip, base=memory.private())
+    outcome = attempt(lambda clip: len(read_sound(clip.path).samples), clip, base=memory_limit.private())
     assert (outcome.problem, outcome.result) == ("", pytest.approx(1790.2 * 22050, abs=1))

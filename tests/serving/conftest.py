@@ -65,8 +65,8 @@ def serving(tmp_path):
     pytest.importorskip("httpx2", reason="starlette's test client needs httpx2")
     from starlette.testclient import TestClient
 
+    from lipfd_jax.serving.access_control import Gate, authorities
     from lipfd_jax.serving.app import make_app
-    from lipfd_jax.serving.gate import Gate, authorities
     from lipfd_jax.serving.jobs import Jobs
     from lipfd_jax.serving.limits import Limits
     from lipfd_jax.serving.page import About

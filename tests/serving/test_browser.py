@@ -24,7 +24,7 @@ def detector(tmp_path_factory):
 
     from lipfd_jax.checkpoints.metadata import Metadata
     from lipfd_jax.checkpoints.store import save_model
-    from lipfd_jax.detector import Detector
+    from lipfd_jax.inference.detector import Detector
     from lipfd_jax.models.inputs import PAPER
     from lipfd_jax.models.lipfd import LipFD, ModelConfig
 
@@ -40,11 +40,11 @@ def address(detector, tmp_path):
     """Of a running server, as `lipfd serve` has it."""
     import uvicorn
 
-    from lipfd_jax.detection.settings import Settings
+    from lipfd_jax.detection.detection_settings import Settings
     from lipfd_jax.serving import page, server
     from lipfd_jax.serving.app import make_app
+    from lipfd_jax.serving.detecting import Judge
     from lipfd_jax.serving.jobs import Jobs
-    from lipfd_jax.serving.judge import Judge
     from lipfd_jax.serving.limits import Limits
     from lipfd_jax.serving.worker import Worker
 

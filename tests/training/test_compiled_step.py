@@ -3,8 +3,8 @@
 import jax
 import numpy as np
 
-from lipfd_jax.kernels.choice import kernels_for
-from lipfd_jax.mesh import make_mesh, to_devices
+from lipfd_jax.kernels.dispatch import kernels_for
+from lipfd_jax.runtime.mesh import make_mesh, to_devices
 from lipfd_jax.training.state import create_state, make_recipe
 from lipfd_jax.training.step import jitted_step, make_step
 

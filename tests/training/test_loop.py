@@ -16,15 +16,15 @@ from safetensors.numpy import save_file
 from lipfd_jax.checkpoints.pretrained import settings_for
 from lipfd_jax.checkpoints.store import find_checkpoint, open_model, read_metadata
 from lipfd_jax.data.corrupt import CorruptRecord
-from lipfd_jax.locks import InUse, locked
-from lipfd_jax.mesh import make_mesh
 from lipfd_jax.models.inputs import Inputs
 from lipfd_jax.models.lipfd import abstract_weights
-from lipfd_jax.training import checkpointer, journal
+from lipfd_jax.runtime.mesh import make_mesh
+from lipfd_jax.storage.locks import InUse, locked
+from lipfd_jax.training import checkpointer, metrics_log
 from lipfd_jax.training.checkpointer import RunCheckpointer
 from lipfd_jax.training.loop import Diverged, train
 from lipfd_jax.training.state import make_recipe
-from tests.checkpoints.pth_files import write_pth
+from tests.checkpoints.pth.pth_files import write_pth
 from tests.checkpoints.test_tables import huggingface, torchvision
 
 # Runs of other settings than these and the fixture's need programs of their own: half a minute of a core.
@@ -38,7 +38,7 @@ def after(last):
 
 
 def _losses(workdir):
-    return {line["step"]: line["loss"] for line in journal.read(workdir) if "loss" in line}
+    return {line["step"]: line["loss"] for line in metrics_log.read(workdir) if "loss" in line}
 
 
 def _leaves(checkpoint):
@@ -61,7 +61,7 @@ def test_a_run_leaves_everything_behind(changed, validated, tmp_path):
     assert result.finished
     assert result.step == 4
     assert set(result.validation) == {"auc", "ap", "eer", "threshold"}
-    lines = journal.read(tmp_path)
+    lines = metrics_log.read(tmp_path)
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
     assert {"loss", "classification", "region", "learning_rate", "gradient_norm", "samples_per_second",
             "waiting_share", "seconds_left"} <= set(lines[0])  # fmt: skip
@@ -98,9 +98,9 @@ def test_a_stopped_run_goes_on_bit_for_bit(changed, validated, tmp_path, optimiz
 
 def test_a_finished_run_does_nothing(experiment, tmp_path):
     train(experiment, tmp_path)
-    before = (tmp_path / journal.FILE).read_text()
+    before = (tmp_path / metrics_log.FILE).read_text()
     assert train(experiment, tmp_path).finished
-    assert (tmp_path / journal.FILE).read_text() == before
+    assert (tmp_path / metrics_log.FILE).read_text() == before
 
 
 @pytest.mark.parametrize("part", ["", "model", "metrics"])
@@ -134,7 +134,7 @@ def test_a_diverging_run_names_checkpoint_and_batch(changed, tmp_path):
 def test_latest_and_best_checkpoints_are_kept(changed, validated, tmp_path):
     train(changed(checkpoint_every=1, evaluate_every=1, keep=2, data=validated), tmp_path)
     kept = sorted(int(p.name) for p in (tmp_path / "checkpoints").iterdir())
-    aucs = {line["step"]: line["validation_auc"] for line in journal.read(tmp_path)}
+    aucs = {line["step"]: line["validation_auc"] for line in metrics_log.read(tmp_path)}
     assert {3, 4} <= set(kept)
     assert len(kept) <= 3
     assert aucs[int(find_checkpoint(tmp_path).name)] == max(aucs[step] for step in aucs)

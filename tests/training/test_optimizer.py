@@ -16,7 +16,7 @@ def _paths(tree):
 
 
 def _shapes(recipe):
-    from lipfd_jax.mesh import make_mesh
+    from lipfd_jax.runtime.mesh import make_mesh
     from lipfd_jax.training.state import abstract_state
 
     return abstract_state(recipe, make_mesh(devices=jax.devices()[:1]))

@@ -12,7 +12,7 @@ import pytest
 from flax import nnx
 
 from lipfd_jax.checkpoints.store import open_model
-from lipfd_jax.training import journal
+from lipfd_jax.training import metrics_log
 from tests.processes import free_port, start
 
 STEPS = 12
@@ -40,7 +40,7 @@ def _start(workdir, data, *settings, **where):
 
 
 def _losses(workdir):
-    return {line["step"]: line["loss"] for line in journal.read(workdir)}
+    return {line["step"]: line["loss"] for line in metrics_log.read(workdir)}
 
 
 def _finished(*processes):
@@ -66,7 +66,7 @@ def whole(tmp_path_factory, data):
 
 def _same(first, second):
     assert _losses(first) == _losses(second)
-    assert len(journal.read(first)) == len(journal.read(second))
+    assert len(metrics_log.read(first)) == len(metrics_log.read(second))
     leaves = [jax.tree.leaves(nnx.state(open_model(run, step=STEPS).model)) for run in (first, second)]
     for a, b in zip(*leaves, strict=True):
         np.testing.assert_array_equal(a, b)

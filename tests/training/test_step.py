@@ -7,9 +7,9 @@ import optax
 import pytest
 from flax import nnx
 
-from lipfd_jax.mesh import make_mesh
 from lipfd_jax.models import losses
 from lipfd_jax.models.inputs import prepare
+from lipfd_jax.runtime.mesh import make_mesh
 from lipfd_jax.training.state import create_state, make_recipe
 from lipfd_jax.training.step import make_step
 

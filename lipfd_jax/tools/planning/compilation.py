@@ -10,11 +10,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from lipfd_jax.kernels.choice import kernels_for
-from lipfd_jax.mesh import batch_sharding, make_mesh
+from lipfd_jax.kernels.dispatch import kernels_for
+from lipfd_jax.runtime.mesh import batch_sharding, make_mesh
 from lipfd_jax.tools.planning.chips import Topology
+from lipfd_jax.tools.planning.tiling import estimated_cycles, refetched_bytes
 from lipfd_jax.tools.planning.traffic import collective_bytes, memory_bytes
-from lipfd_jax.tools.planning.windows import estimated_cycles, refetched_bytes
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.state import abstract_state, make_recipe
 from lipfd_jax.training.step import jitted_step

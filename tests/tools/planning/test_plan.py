@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lipfd_jax import plan
+from lipfd_jax.commands import plan
 from lipfd_jax.models.inputs import Inputs
 from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.tools.planning import cache, compilation

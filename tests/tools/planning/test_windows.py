@@ -1,8 +1,8 @@
 """What kernels fetch again, read from a small program in the notation of compiled TPU programs."""
 
 from lipfd_jax.tools.planning.hlo_text import tiles
+from lipfd_jax.tools.planning.tiling import estimated_cycles, refetched_bytes
 from lipfd_jax.tools.planning.traffic import memory_bytes
-from lipfd_jax.tools.planning.windows import estimated_cycles, refetched_bytes
 
 PROGRAM = """HloModule jit_step, is_scheduled=true
 

@@ -1,0 +1,222 @@
+"""Interprets the pickle inside a .pth file as data: nothing is imported, called or built but plain values.
+
+Python's own unpickler is a program loader; a filter on the globals it may load still leaves its recursion and
+its allocations to the file. This one knows the three dozen opcodes that `torch.save` writes (pickle protocols
+2 to 5) and makes of them None, bool, int, float, str, tuple, list, dict and records of tensors.
+Every opcode makes at most one small object and their number is limited, and so memory is.
+"""
+
+import pickletools
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from lipfd_jax.checkpoints.errors import quoted
+from lipfd_jax.checkpoints.pth.records import CALLS, STORAGES, Global, PickleRefused, expect, storage
+
+MAX_BYTES = 16 << 20  # a released-size checkpoint with an optimizer of 600 tensors has 0.2 MB
+MAX_OPCODES = 1_000_000  # and 50,000 opcodes
+_MAX_INT_BYTES = 8
+_MAX_KEY = 1 << 31  # integer keys are small: chosen freely they could all collide in a dict
+
+
+def read_pickle(data: bytes) -> object:
+    """The value a pickle describes: plain values and `TensorRecord`s. It may contain itself: don't recurse.
+
+    Raises:
+        PickleRefused: any other global, any opcode `torch.save` doesn't write, a broken or oversized pickle.
+    """
+    if len(data) > MAX_BYTES:
+        raise PickleRefused(f"its pickle has {len(data):,} bytes, expected at most {MAX_BYTES:,}")
+    machine = _Machine(data)
+    for _ in range(MAX_OPCODES):
+        if machine.step():
+            return machine.result()
+    raise PickleRefused(f"its pickle has more than {MAX_OPCODES:,} opcodes")
+
+
+class _Machine:
+    """A pickle machine's stack, marks and memo, and one method per kind of opcode."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+        self._stack: list[Any] = []
+        self._marks: list[int] = []  # stack heights; nothing below the last one may be popped
+        self._memo: dict[int, Any] = {}
+
+    def step(self) -> bool:
+        """Runs one opcode; True at the last."""
+        opcode = self._take(1)
+        if opcode == b".":
+            return True
+        if opcode in _CONSTANTS:
+            self._stack.append(_CONSTANTS[opcode])
+        elif opcode in _NUMBERS:
+            self._stack.append(self._number(_NUMBERS[opcode]))
+        elif opcode in _STRINGS:
+            self._stack.append(_text(self._take(self._number(_STRINGS[opcode]))))
+        elif opcode in _ACTIONS:
+            _ACTIONS[opcode](self)
+        else:
+            raise PickleRefused(f"its pickle uses the opcode {_name(opcode)}, which torch.save doesn't write")
+        return False
+
+    def result(self) -> object:
+        """The one value left on the stack."""
+        if len(self._stack) != 1 or self._marks or self._at != len(self._data):
+            raise PickleRefused("its pickle doesn't end where it says it does")
+        return self._stack[0]
+
+    # Reading the opcodes' arguments
+
+    def _take(self, count: int) -> bytes:
+        start, self._at = self._at, self._at + count
+        if self._at > len(self._data):
+            raise PickleRefused("its pickle is cut off")
+        return self._data[start : self._at]
+
+    def _number(self, layout: str) -> Any:
+        return struct.unpack(layout, self._take(struct.calcsize(layout)))[0]
+
+    def _line(self) -> str:
+        end = self._data.find(b"\n", self._at, self._at + 1000)
+        if end < 0:
+            raise PickleRefused("its pickle holds a global without an end")
+        return _text(self._take(end + 1 - self._at)[:-1])
+
+    # The stack
+
+    def _pop(self) -> Any:
+        if len(self._stack) <= (self._marks[-1] if self._marks else 0):
+            raise PickleRefused("its pickle takes a value from an empty stack")
+        return self._stack.pop()
+
+    def _pop_marked(self) -> list[Any]:
+        if not self._marks:
+            raise PickleRefused("its pickle has no mark where it needs one")
+        start = self._marks.pop()
+        items = self._stack[start:]
+        del self._stack[start:]
+        return items
+
+    def _top(self) -> Any:
+        self._stack.append(value := self._pop())
+        return value
+
+    # The opcodes
+
+    def _protocol(self) -> None:
+        version = self._number("<B")
+        if not 2 <= version <= 5:
+            raise PickleRefused(f"its pickle says it has protocol {version}, expected 2 to 5")
+
+    def _mark(self) -> None:
+        self._marks.append(len(self._stack))
+
+    def _long(self) -> None:
+        length = self._number("<B")
+        if length > _MAX_INT_BYTES:
+            raise PickleRefused(f"its pickle holds an integer of {length} bytes")
+        self._stack.append(int.from_bytes(self._take(length), "little", signed=True))
+
+    def _tuple(self, length: int) -> None:
+        items = [self._pop() for _ in range(length)]
+        self._stack.append(tuple(reversed(items)))
+
+    def _put(self, index: int) -> None:
+        self._memo[index] = self._top()
+
+    def _get(self, index: int) -> None:
+        if index not in self._memo:
+            raise PickleRefused("its pickle refers to a value it never made")
+        self._stack.append(self._memo[index])
+
+    def _append(self, items: list[Any]) -> None:
+        expect(self._top(), list, "what is appended to").extend(items)
+
+    def _set_items(self, items: list[Any]) -> None:
+        target = expect(self._top(), dict, "what gets a key")
+        if len(items) % 2:
+            raise PickleRefused("its pickle has a key without a value")
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            if not (type(key) is str or (type(key) is int and 0 <= key < _MAX_KEY)):
+                raise PickleRefused(
+                    f"its pickle has {quoted(key)} as a key, expected a string or small integer"
+                )
+            if key in target:
+                raise PickleRefused(f"its pickle has the key {quoted(str(key))} twice")
+            target[key] = value
+
+    def _global(self, module: object, name: object) -> None:
+        full = f"{module} {name}" if type(module) is str and type(name) is str else None
+        if full not in CALLS and full not in STORAGES:
+            raise PickleRefused(
+                f"its pickle asks for the global {quoted(module)} {quoted(name)}; only tensors, numbers, "
+                "strings and their containers are read. If you trust it, save its weights alone with PyTorch"
+            )
+        self._stack.append(Global(full))
+
+    def _stack_global(self) -> None:
+        name = self._pop()
+        self._global(self._pop(), name)
+
+    def _reduce(self) -> None:
+        arguments = expect(self._pop(), tuple, "arguments")
+        function = expect(self._pop(), Global, "a function").name
+        if function not in CALLS:
+            raise PickleRefused(f"its pickle calls {function}")
+        self._stack.append(CALLS[function](arguments))
+
+    def _build(self) -> None:
+        """A state dict carries its modules' versions as an attribute, `_metadata`: dropped."""
+        state = expect(self._pop(), dict, "a state")
+        expect(self._top(), dict, "what gets a state")
+        if len(state) != 1 or "_metadata" not in state:
+            raise PickleRefused("its pickle sets the state of an object")
+
+    def _persistent(self) -> None:
+        self._stack.append(storage(self._pop()))
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise PickleRefused("its pickle holds a string that is not UTF-8") from error
+
+
+def _name(opcode: bytes) -> str:
+    known = pickletools.code2op.get(opcode.decode("latin-1"))
+    return known.name if known else f"0x{opcode.hex()}"
+
+
+_CONSTANTS = {b"N": None, b"\x88": True, b"\x89": False, b")": ()}
+_NUMBERS = {b"J": "<i", b"K": "<B", b"M": "<H", b"G": ">d"}
+_STRINGS = {b"X": "<I", b"\x8c": "<B", b"\x8d": "<Q"}
+_ACTIONS: dict[bytes, Callable[[_Machine], object]] = {
+    b"\x80": _Machine._protocol,
+    b"\x95": lambda m: m._take(8),  # FRAME: a hint on how much to read at once
+    b"(": _Machine._mark,
+    b"\x8a": _Machine._long,
+    b"]": lambda m: m._stack.append([]),
+    b"}": lambda m: m._stack.append({}),
+    b"t": lambda m: m._stack.append(tuple(m._pop_marked())),
+    b"\x85": lambda m: m._tuple(1),
+    b"\x86": lambda m: m._tuple(2),
+    b"\x87": lambda m: m._tuple(3),
+    b"a": lambda m: m._append([m._pop()]),
+    b"e": lambda m: m._append(m._pop_marked()),
+    b"s": lambda m: m._set_items([m._pop(), m._pop()][::-1]),
+    b"u": lambda m: m._set_items(m._pop_marked()),
+    b"q": lambda m: m._put(m._number("<B")),
+    b"r": lambda m: m._put(m._number("<I")),
+    b"\x94": lambda m: m._put(len(m._memo)),
+    b"h": lambda m: m._get(m._number("<B")),
+    b"j": lambda m: m._get(m._number("<I")),
+    b"c": lambda m: m._global(m._line(), m._line()),
+    b"\x93": _Machine._stack_global,
+    b"R": _Machine._reduce,
+    b"b": _Machine._build,
+    b"Q": _Machine._persistent,
+}

@@ -1,0 +1,149 @@
+"""Opens the weights in a PyTorch .pth file, without PyTorch and without running anything the file says.
+
+Tensors are read one by one, when asked for: opening looks only at the pickle, and what else the file holds
+(an optimizer) is never read.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+
+from lipfd_jax.checkpoints.errors import is_name, quoted, refusal
+from lipfd_jax.checkpoints.pth.archive import Archive, Member
+from lipfd_jax.checkpoints.pth.pickle import read_pickle
+from lipfd_jax.checkpoints.pth.records import PickleRefused, StorageRecord, TensorRecord
+
+_ENTRIES = ("model", "state_dict")  # where training scripts put the weights beside other things
+_WRAPPER = "module."  # DistributedDataParallel's prefix, on all keys or none
+
+
+@dataclass(frozen=True)
+class LazyTensor:
+    """A tensor inside a .pth file: `np.asarray(tensor)` reads it, into memory of its own.
+
+    `offset` and `strides` count values of the storage; both were checked to stay inside it.
+    """
+
+    archive: Archive
+    member: Member
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
+        """Reads the values; CheckpointError if the file is damaged there."""
+        if copy is False:
+            raise ValueError("a tensor in a file can't be had without copying it")
+        array = self._read()
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def _read(self) -> np.ndarray:
+        if 0 in self.shape:
+            return np.empty(self.shape, self.dtype)
+        in_order = _row_major(self.shape, self.strides)
+        shape = self.shape if in_order else (_extent(self.shape, self.strides),)
+        array = np.empty(shape, self.dtype)
+        buffer = memoryview(array.reshape(-1).view(np.uint8))
+        self.archive.read_into(self.member, self.offset * self.dtype.itemsize, buffer)
+        if in_order:
+            return array
+        strides = [stride * self.dtype.itemsize for stride in self.strides]
+        return np.ascontiguousarray(np.ndarray(self.shape, self.dtype, array, strides=strides))
+
+
+def open_pth(path: str | Path) -> dict[str, LazyTensor]:
+    """The tensors of a file `torch.save` wrote, by key: those of its `model` entry, or of a bare state dict.
+
+    The prefix `module.` is taken off where all keys have it.
+
+    Raises:
+        CheckpointError: anything but tensors, numbers, strings and their containers in it; a damaged file; a
+            tensor that doesn't fit its storage, or a storage its member; with all such mismatches.
+    """
+    archive = Archive(path)
+    try:
+        entries = _weights(read_pickle(archive.read("data.pkl")))
+    except PickleRefused as error:
+        raise refusal(path, str(error)) from error
+    problems = _problems(entries, archive)
+    if problems or not entries:
+        raise refusal(path, problems or "it holds no weights")
+    wrapped = all(key.startswith(_WRAPPER) for key in entries)
+    return {key.removeprefix(_WRAPPER) if wrapped else key: _lazy(entries[key], archive) for key in entries}
+
+
+def _weights(value: object) -> Mapping[object, object]:
+    if type(value) is not dict:
+        raise PickleRefused(
+            f"it holds {quoted(value)}, expected a state dict or a dict with the entry 'model'"
+        )
+    for entry in _ENTRIES:
+        if type(value.get(entry)) is dict:
+            return value[entry]
+    return value
+
+
+def _problems(entries: Mapping[object, object], archive: Archive) -> list[str]:
+    """What is wrong with the entries, each against the archive and with storages spoken of before."""
+    problems, storages = [], {}
+    for key, record in entries.items():
+        if type(record) is not TensorRecord or not is_name(key):
+            problems.append(f"{quoted(str(key))} holds {quoted(record)}, expected tensors under names")
+            continue
+        first = storages.setdefault(record.storage.key, record.storage)
+        if record.storage != first:
+            problems.append(f"{quoted(key)} gives its storage another type or size than a tensor before it")
+        elif problem := _storage_problem(first, archive) or _view_problem(record):
+            problems.append(f"{quoted(key)} {problem}")
+    return problems
+
+
+def _storage_problem(storage: StorageRecord, archive: Archive) -> str:
+    member = archive.members.get(f"data/{storage.key}")
+    if member is None:
+        return f"is in a storage {quoted(storage.key)} that is not there"
+    size = storage.values * _dtype(storage).itemsize
+    if size != member.size:
+        values = f"{storage.values:,} values of {storage.dtype}"
+        return f"says its storage has {values} ({size:,} bytes), but there are {member.size:,} bytes"
+    return ""
+
+
+def _view_problem(record: TensorRecord) -> str:
+    values, shape = record.storage.values, list(record.shape)
+    if math.prod(shape) > values:  # repeated values (stride 0) among them: a small file must not grow large
+        return f"has the shape {shape}, but its storage only {values:,} values"
+    end = record.offset + _extent(record.shape, record.strides)
+    if end > values:
+        return f"reaches to value {end:,} of its storage, which has {values:,}"
+    return ""
+
+
+def _lazy(record: TensorRecord, archive: Archive) -> LazyTensor:
+    member = archive.members[f"data/{record.storage.key}"]
+    return LazyTensor(archive, member, _dtype(record.storage), record.shape, record.strides, record.offset)
+
+
+def _dtype(storage: StorageRecord) -> np.dtype:
+    return np.dtype(ml_dtypes.bfloat16 if storage.dtype == "bfloat16" else storage.dtype)
+
+
+def _extent(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
+    """How many values of the storage lie between the tensor's first and its last, both included."""
+    if 0 in shape:
+        return 0
+    return 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+
+
+def _row_major(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    expected = 1
+    for size, stride in zip(reversed(shape), reversed(strides), strict=True):
+        if size != 1 and stride != expected:
+            return False
+        expected *= size
+    return True

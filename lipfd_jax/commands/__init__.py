@@ -1,0 +1,1 @@
+"""The commands of lipfd, a module each: define_flags() and main(argv)."""

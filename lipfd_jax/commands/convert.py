@@ -1,0 +1,40 @@
+"""Converts the released weights: lipfd convert ckpt.pth OUT."""
+
+import sys
+
+import jax
+from absl import app, flags, logging
+
+from lipfd_jax.checkpoints.errors import CheckpointError
+from lipfd_jax.checkpoints.released import RELEASED_MODEL, antialiased, convert
+from lipfd_jax.storage.locks import InUse
+
+
+def main(argv: list[str]) -> None:
+    """Converts the file named first into the checkpoint named second."""
+    if len(argv) != 3:
+        raise app.UsageError("expected two arguments: the .pth file and the folder to write")
+    logging.set_verbosity(logging.FATAL)  # the libraries' own chatter; their errors are raised as well
+    jax.config.update("jax_platforms", "cpu")  # leaves the accelerator to whatever is running
+    config = antialiased(RELEASED_MODEL) if flags.FLAGS.antialias else RELEASED_MODEL
+    try:
+        convert(argv[1], argv[2], config=config, overwrite=flags.FLAGS.overwrite)
+    except (CheckpointError, InUse, OSError) as error:
+        sys.exit(f"error: {error}")
+    print(f"{argv[2]}: {config.encoder} + {config.backbone}, input convention {config.inputs}")
+
+
+def define_flags() -> None:
+    """Defines the flags of this command."""
+    flags.DEFINE_bool(
+        "antialias",
+        False,
+        "The weights were validated with torchvision 0.17 or newer, which antialiases when resizing; the "
+        "released code pins 0.16, which doesn't. Recorded in the checkpoint.",
+    )
+    flags.DEFINE_bool("overwrite", False, "Replace a checkpoint that is already there.")
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(main)

@@ -1,0 +1,91 @@
+"""Judges videos: lipfd detect VIDEO_OR_FOLDER... --checkpoint=DIR [--output=DIR].
+
+Finds faces, cuts them like the training clips, scores windows of frames and sound, and writes result.json
+and report.html for each video. Exit codes: 0 no evidence found, 10 evidence of manipulation in one of the
+videos at least, 11 inconclusive or not judged, 1 error.
+"""
+
+import logging
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import app, flags
+from absl import logging as absl_logging
+from tqdm import tqdm
+
+from lipfd_jax.commands import detector_flags
+from lipfd_jax.detection.detection_settings import Settings
+from lipfd_jax.inference.background import Opening
+from lipfd_jax.listing.videos import videos_in
+from lipfd_jax.runtime.memory import one_line
+
+if TYPE_CHECKING:
+    from lipfd_jax.detection.batch_run import Line
+
+_LONG_READING = 20  # seconds of looking for faces from which on the expected time does not wait for a score
+
+
+def main(argv: list[str]) -> None:
+    """Parses the flags and judges."""
+    given = flags.FLAGS
+    if len(argv) < 2:
+        raise app.UsageError("name a video or a folder of videos")
+    detector_flags.check_checkpoint()
+    absl_logging.set_verbosity(absl_logging.WARNING)  # the libraries' own chatter
+    logging.getLogger("lipfd_jax").setLevel(logging.INFO)
+    try:
+        settings = detector_flags.settings()
+        videos = videos_in([Path(name) for name in argv[1:]])
+        if given.sound and len(videos) > 1:
+            raise ValueError("--sound goes with one video")
+        with one_line("try a smaller --batch_size"), closing(detector_flags.opening()) as opening:
+            lines = _judged(opening, videos, settings)
+    except (ValueError, OSError) as error:  # ours name the file and what to do
+        sys.exit(f"error: {error}")
+    from lipfd_jax.detection.batch_run import exit_code
+
+    for line in lines:
+        if line.folder:
+            print(f"report: {line.folder / 'report.html'}")
+    sys.exit(exit_code(lines))
+
+
+def _judged(opening: Opening, videos: Sequence[Path], settings: Settings) -> "Sequence[Line]":
+    """Judges, once what decodes videos is imported: after the opening has begun."""
+    from lipfd_jax.detection.batch_run import detect_all
+    from lipfd_jax.detection.estimate import expectation, reading_seconds
+
+    given = flags.FLAGS
+
+    def tell(seconds: float) -> None:
+        tqdm.write(expectation(videos, settings, seconds))
+        sys.stdout.flush()
+
+    opening.time(tell, trial=reading_seconds(videos[0]) > _LONG_READING)
+    lines = detect_all(
+        opening,
+        videos,
+        Path(given.output),
+        sound=Path(given.sound) if given.sound else None,
+        settings=settings,
+        table=given.csv,
+        check=opening.check,
+    )
+    opening.ready()  # and if no video could be read: a checkpoint that can't is told as well
+    return lines
+
+
+def define_flags() -> None:
+    """Defines the flags of this command."""
+    detector_flags.define_flags()
+    flags.DEFINE_string("output", "detected", "Folder for the results, one folder each.")
+    flags.DEFINE_string("sound", None, "Take the sound from this file instead of the video.")
+    flags.DEFINE_bool("csv", False, "Write results.csv too.")
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(main)

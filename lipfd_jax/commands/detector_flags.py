@@ -1,0 +1,79 @@
+"""The flags that `lipfd detect` and `lipfd serve` share, and the detector and settings they stand for."""
+
+import sys
+
+from absl import flags
+
+from lipfd_jax.checkpoints.store import find_checkpoint, read_metadata
+from lipfd_jax.detection.detection_settings import Settings
+from lipfd_jax.exporting.package import is_export
+from lipfd_jax.inference import precision
+from lipfd_jax.inference.background import Opening
+from lipfd_jax.inference.detector import Detector
+from lipfd_jax.inference.engines import ENGINES
+from lipfd_jax.runtime import compilation
+
+flags.disclaim_key_flags()  # they are the command's own, also in its --help
+
+_NO_CHECKPOINT = """no checkpoint given. The authors publish their weights (ckpt.pth, about 1.8 GB) through
+their repository, https://github.com/AaronComo/LipFD, in the section Validation of its README. Convert them
+once (about 4 GB of memory, a few minutes):
+
+    lipfd convert ckpt.pth released
+
+and give --checkpoint=released. A run of `lipfd train`, or of `lipfd demo`, serves as well."""
+
+
+def define_flags() -> None:
+    """Defines them."""
+    flags.DEFINE_string(
+        "checkpoint",
+        None,
+        "A training run's workdir (its best step), one of its steps, a converted checkpoint, or an export.",
+    )
+    flags.DEFINE_integer("step", None, "Which step of a run; by default the best by validation AUC.")
+    flags.DEFINE_enum(
+        "crop", "auto", ["auto", "none"], "auto: find and cut faces; none: the pictures are cut already."
+    )
+    flags.DEFINE_integer("windows", 60, "Windows scored at first, spread over the faces.", lower_bound=1)
+    flags.DEFINE_integer("refined", 30, "More windows around suspicions.", lower_bound=0)
+    flags.DEFINE_float("stride", 0.0, "Full coverage: a window every so many seconds.", lower_bound=0)
+    flags.DEFINE_integer("batch_size", None, "Windows at once, over all devices.")
+    compilation.define_flag()
+    flags.DEFINE_enum(
+        "engine", "auto", ("auto", *ENGINES), "What runs an export; by default the first installed that can."
+    )
+    precision.define_flag()
+
+
+def check_checkpoint() -> None:
+    """Ends with where weights come from where --checkpoint was not given."""
+    if not flags.FLAGS.checkpoint:
+        sys.exit(f"error: {_NO_CHECKPOINT}")
+
+
+def settings() -> Settings:
+    """How videos are judged. ValueError for values that don't go together."""
+    given = flags.FLAGS
+    return Settings(given.crop, given.windows, given.refined, given.stride)
+
+
+def opened() -> Detector:
+    """The detector, its programs kept for the next start. ValueError or OSError as `Detector.open`."""
+    given = flags.FLAGS
+    compilation.keep_in(given.compilation_cache)
+    return Detector.open(
+        given.checkpoint,
+        step=given.step,
+        batch_size=given.batch_size,
+        engine=given.engine,
+        precision=given.precision,
+    )
+
+
+def opening() -> Opening:
+    """The same while it is opened; what is no checkpoint at all is refused at once."""
+    given = flags.FLAGS
+    if not is_export(given.checkpoint):
+        read_metadata(find_checkpoint(given.checkpoint, given.step))
+    return Opening(opened)

@@ -1,0 +1,189 @@
+"""Evaluates a checkpoint: lipfd evaluate --checkpoint=DIR --data=DIR --output=DIR."""
+
+import functools
+import logging
+import os
+import sys
+from pathlib import Path
+
+from absl import app, flags
+from absl import logging as absl_logging
+
+from lipfd_jax.commands import metric_flags, suite_flags
+from lipfd_jax.data.sources import open_source
+from lipfd_jax.evaluation.calibration import Fit, calibrate
+from lipfd_jax.evaluation.evaluate import Options, evaluate
+from lipfd_jax.evaluation.grid import Named, evaluate_grid, write_grid
+from lipfd_jax.evaluation.metrics.pooling import MEAN
+from lipfd_jax.inference import precision
+from lipfd_jax.inference.detector import Detector
+from lipfd_jax.inference.engines import ENGINES
+from lipfd_jax.kernels.dispatch import SETTINGS
+from lipfd_jax.runtime import compilation
+from lipfd_jax.runtime.distributed import initialise
+from lipfd_jax.runtime.memory import one_line
+
+
+def main(argv: list[str]) -> None:
+    """Parses the flags and evaluates."""
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+    given = flags.FLAGS
+    absl_logging.set_verbosity(absl_logging.WARNING)  # the libraries' own chatter
+    logging.getLogger("lipfd_jax").setLevel(logging.INFO)
+    compilation.keep_in(given.compilation_cache)
+    if given.distributed:
+        initialise()
+    try:
+        options = Options(
+            batch_size=given.batch_size,
+            threads=given.threads,
+            against=given.compare,
+            threshold=given.threshold,
+            pooling=metric_flags.pooling(given),
+            calibrated=given.calibration != "none",
+            skip_corrupt=given.corrupt == "skip",
+            overwrite=given.overwrite,
+            drawing=metric_flags.drawing(given),
+            examples=given.examples,
+            kernels=given.kernels,
+            precision=given.precision,
+            engine=given.engine,
+        )
+        with one_line("try a smaller --batch_size"):
+            _run(given, options)
+    except (ValueError, OSError) as error:  # ours name the file and what to do
+        sys.exit(f"error: {error}")
+
+
+def _run(given: flags.FlagValues, options: Options) -> None:
+    """One checkpoint on one data set, with --fit to calibrate it; or each on each."""
+    checkpoints, data = [[Named.parse(text) for text in texts] for texts in (given.checkpoint, given.data)]
+    open_data = functools.partial(open_source, split=given.split, builder_config=given.builder_config)
+    if len(checkpoints) > 1 or len(data) > 1:
+        if given.fit:
+            raise ValueError("--fit takes one --checkpoint and one --data")
+        if given.suite:
+            raise ValueError("--suite takes one --checkpoint and one --data")
+        found = evaluate_grid(
+            checkpoints, data, given.output, open_data=open_data, step=given.step, options=options
+        )
+        if found:
+            write_grid(found, Path(given.output))
+    elif given.fit:
+        fit = Fit(given.fit_kind, options.pooling or MEAN, given.target_fpr)
+        source = open_data(data[0].path)
+        calibrate(checkpoints[0].path, source, given.output, step=given.step, fit=fit, options=options)
+    else:
+        source = open_data(data[0].path)
+        if given.suite:
+            detector = Detector.open(
+                checkpoints[0].path,
+                step=given.step,
+                batch_size=suite_flags.batch_size(options.batch_size),
+                engine=options.engine,
+                precision=options.precision,
+            )
+            suite_flags.run(given, detector, source, options)
+        evaluate(checkpoints[0].path, source, given.output, step=given.step, options=options)
+
+
+def define_flags() -> None:
+    """Defines the flags of this command."""
+    _define_what()
+    metric_flags.define_flags()
+    suite_flags.define_flags()
+    _define_calibration()
+    _define_how()
+    flags.mark_flags_as_required(["checkpoint", "data"])
+
+
+def _define_what() -> None:
+    """What is evaluated, and where the results go."""
+    flags.DEFINE_multi_string(
+        "checkpoint",
+        None,
+        "A training run's workdir (its best step), one of its steps, a converted checkpoint, or an export. "
+        "Several, as PATH or NAME=PATH, are each evaluated on each --data, and a table is made.",
+    )
+    flags.DEFINE_integer("step", None, "Which step of a run; by default the best by validation AUC.")
+    flags.DEFINE_multi_string(
+        "data",
+        None,
+        "TFDS data_dir, or a folder of composites (0_real/NAME_J.png, 1_fake/NAME_J.png). May be given "
+        "several times, as PATH or NAME=PATH.",
+    )
+    flags.DEFINE_string("builder_config", None, "Which built config, where data_dir holds several.")
+    flags.DEFINE_string("split", "test", "Split of a TFDS build; slices like test[:100] work.")
+    flags.DEFINE_string(
+        "output",
+        "evaluation",
+        "Folder for scores.csv, metrics.json and report.html. An interrupted evaluation goes on.",
+    )
+    flags.DEFINE_string("compare", None, "Somebody else's scores file: differences and metrics side by side.")
+    flags.DEFINE_bool("overwrite", False, "Score anew, whatever the output holds.")
+    flags.DEFINE_integer(
+        "examples",
+        2,
+        "Windows shown in the report: real and fake, rightly and wrongly called, so many of each.",
+        lower_bound=0,
+    )
+
+
+def _define_calibration() -> None:
+    """What is done about calibration."""
+    flags.DEFINE_enum(
+        "calibration",
+        "checkpoint",
+        ["checkpoint", "none"],
+        "Whether to apply the calibration that the checkpoint may hold.",
+    )
+    flags.DEFINE_bool(
+        "fit",
+        False,
+        "Fit a calibration and a threshold on these data, which are not to be tested, such as "
+        "--split=validation, and store them with the checkpoint; evaluations then apply them.",
+    )
+    flags.DEFINE_enum(
+        "fit_kind",
+        "platt",
+        ["platt", "temperature"],
+        "Of the line fitted through the logits of videos' scores: slope and intercept, or slope alone.",
+    )
+    flags.DEFINE_float(
+        "target_fpr",
+        None,
+        "Fit the threshold at this share of false alarms; by default where they are as frequent as misses.",
+    )
+
+
+def _define_how() -> None:
+    """How the scores are computed."""
+    flags.DEFINE_enum(
+        "corrupt",
+        "stop",
+        ["stop", "skip"],
+        "What to do at a record that can't be read: stop and name it (the same command goes on), or leave it "
+        "out and count it in skipped.csv; more than one and more than 1 % stop anyway.",
+    )
+    flags.DEFINE_integer("batch_size", 8, "Windows at once, over all devices.", lower_bound=1)
+    flags.DEFINE_integer("threads", 2, "Reading threads.", lower_bound=1)
+    flags.DEFINE_bool(
+        "distributed",
+        os.environ.get("LIPFD_DISTRIBUTED", "0").lower() not in ("", "0", "false"),
+        "One of several processes that share the scoring (TPU pod slice, SLURM, or JAX_COORDINATOR_ADDRESS, "
+        "JAX_NUM_PROCESSES and JAX_PROCESS_ID). Also by LIPFD_DISTRIBUTED=1.",
+    )
+    compilation.define_flag()
+    flags.DEFINE_enum(
+        "engine", "auto", ("auto", *ENGINES), "What runs an export; by default the first installed that can."
+    )
+    flags.DEFINE_enum(
+        "kernels", "auto", SETTINGS, "How operations are computed; by default as suits the devices."
+    )
+    precision.define_flag()
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(main)

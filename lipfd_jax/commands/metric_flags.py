@@ -1,0 +1,37 @@
+"""Flags of every command that shows figures: threshold, pooling, and how intervals are drawn."""
+
+from absl import flags
+
+from lipfd_jax.evaluation.metrics.bootstrap import DRAWING, Drawing
+from lipfd_jax.evaluation.metrics.pooling import Pooling
+
+flags.disclaim_key_flags()  # they are the command's own, also in its --help
+
+
+def define_flags() -> None:
+    """Defines them."""
+    flags.DEFINE_float(
+        "threshold",
+        None,
+        "A score of at least this is called fake; by default what a checkpoint's calibration says, or 0.5.",
+        lower_bound=0,
+        upper_bound=1,
+    )
+    flags.DEFINE_string(
+        "pooling",
+        None,
+        "How a video's windows become its score: mean, max, or topK (top3: mean of the three highest); by "
+        "default what a checkpoint's calibration says, or mean.",
+    )
+    flags.DEFINE_integer("draws", DRAWING.draws, "Draws of sources for the intervals.", lower_bound=1)
+    flags.DEFINE_integer("seed", DRAWING.seed, "Seed of the draws.", lower_bound=0)
+
+
+def pooling(given: flags.FlagValues) -> Pooling | None:
+    """What --pooling asks for; ValueError for what is none."""
+    return Pooling.parse(given.pooling) if given.pooling else None
+
+
+def drawing(given: flags.FlagValues) -> Drawing:
+    """What --draws and --seed ask for."""
+    return Drawing(given.draws, given.seed)

@@ -1,0 +1,106 @@
+"""What training would cost on TPU slices, without a TPU: compiles the real step and prints a table.
+
+    lipfd plan --config=lipfd --topology=v5e:16x16,v5p:4x4x4 --batch_per_chip=8,16
+    lipfd plan --list
+
+Needs the TPU compiler: pip install -e '.[tpu]'. A full-size compilation takes minutes; its result is
+kept. Times are lower bounds (roofline): no program is faster, real ones are slower.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+from absl import app, flags, logging
+
+from lipfd_jax.commands import experiment_flag as experiment_flag
+from lipfd_jax.tools.planning import cache
+from lipfd_jax.tools.planning.chips import Topology, known_topologies, parse_topology
+from lipfd_jax.tools.planning.compilation import PlanError, compile_step
+from lipfd_jax.tools.planning.operations import operations
+from lipfd_jax.tools.planning.progress import progress
+from lipfd_jax.tools.planning.table import Plan, plan_table
+from lipfd_jax.training.config import Experiment
+
+
+def main(argv: Sequence[str]) -> int | None:
+    """Prints the table the flags ask for; returns 1, with one line of explanation, where it can't."""
+    if argv[1:]:
+        raise app.UsageError(f"unexpected argument {argv[1]!r}; slices are given as --topology=NAME")
+    given = flags.FLAGS
+    if given.list:
+        print(known_topologies())
+        return None
+    if given.config is None or not given.topology:
+        raise app.UsageError("--config and --topology are needed (or --list)")
+    logging.set_verbosity(logging.WARNING)  # the libraries' own chatter
+    jax.config.update("jax_platforms", "cpu")  # leaves any accelerator to whatever is running
+    try:
+        experiment = Experiment.from_dict(given.config.to_dict())
+        slices = [parse_topology(name) for name in given.topology]
+        questions = [(s, b) for s in slices for b in batches(experiment, s, given.batch_per_chip)]
+        folder = Path(given.cache) if given.cache else None
+        plans = [make_plan(experiment, *question, folder=folder) for question in questions]
+    except (PlanError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(plan_table(plans))
+    return None
+
+
+def batches(experiment: Experiment, topology: Topology, asked: Sequence[str]) -> list[int]:
+    """The batches per chip asked for, else the experiment's global batch shared out.
+
+    Raises:
+      ValueError: one isn't a positive number, or the global batch isn't a multiple of the chips.
+    """
+    wrong = [text for text in asked if not text.isdecimal() or int(text) < 1]
+    if wrong:
+        raise ValueError(f"batch_per_chip {wrong[0]!r}: expected a whole number above 0")
+    if asked:
+        return [int(text) for text in asked]
+    if experiment.batch_size % topology.chips:
+        raise ValueError(
+            f"batch_size {experiment.batch_size} can't be shared by the {topology.chips} chips of "
+            f"{topology.name}; set --config.batch_size or --batch_per_chip"
+        )
+    return [experiment.batch_size // topology.chips]
+
+
+def make_plan(
+    experiment: Experiment, topology: Topology, batch_per_chip: int, *, folder: Path | None = None
+) -> Plan:
+    """The plan for one slice and batch, from the results kept in `folder` where they are there.
+
+    Raises:
+      PlanError: as compile_step; ValueError: the experiment has an unknown setting.
+    """
+    trained_blocks = experiment.optimizer.trained_blocks
+    needed = operations(experiment.model, trained_blocks=trained_blocks).training
+    name = cache.key(experiment, topology, batch_per_chip)
+    compiled = cache.load(folder, name) if folder else None
+    if compiled is None:
+        with progress(f"{topology.name}, {batch_per_chip} per chip: compiling"):
+            compiled = compile_step(experiment, topology, batch_per_chip)
+        if folder:
+            cache.save(folder, name, compiled)
+    return Plan(topology, batch_per_chip, needed, compiled)
+
+
+def define_flags() -> None:
+    """Defines the flags of this command."""
+    experiment_flag.define()
+    flags.DEFINE_list("topology", [], "Slices, e.g. v5e:16x16,v5p:4x4x4 (--list shows what there is).")
+    flags.DEFINE_list(
+        "batch_per_chip",
+        [],
+        "Samples per chip and step, one or more; by default the config's batch_size shared out.",
+    )
+    flags.DEFINE_string("cache", str(cache.DEFAULT), "Folder that keeps results; empty for none.")
+    flags.DEFINE_bool("list", False, "Print the known chips and slices.")
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(main)

@@ -1,0 +1,95 @@
+"""A page on this machine that judges videos: lipfd serve --checkpoint=DIR.
+
+Opens at http://127.0.0.1:8000: drop videos, watch, read the report; programs use the API that
+/openapi.json describes. Only this machine reaches it unless --host says otherwise. Ctrl-C ends it, and
+nothing of what was uploaded is left.
+"""
+
+import importlib.util
+import sys
+
+from absl import app, flags
+from absl import logging as absl_logging
+
+_EXTRA = ("fastapi", "uvicorn")
+_OPEN = """WARNING: --host={} lets other computers reach this page. Whoever does can have videos judged,
+with no password asked and nothing encrypted: put a proxy that does both before it, or stay at 127.0.0.1 and
+use an SSH tunnel.
+"""
+
+
+def main(argv: list[str]) -> None:
+    """Parses the flags and serves."""
+    given = flags.FLAGS
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+    check_installed()
+    from lipfd_jax.commands import (
+        detector_flags,  # the processes that read videos import this module, but not JAX
+    )
+
+    detector_flags.check_checkpoint()
+    absl_logging.set_verbosity(absl_logging.WARNING)  # the libraries' own chatter
+    from lipfd_jax.faces.finders import default_finder
+    from lipfd_jax.serving.limits import Limits
+    from lipfd_jax.serving.server import Address, serve
+
+    try:
+        limits = Limits(
+            given.megabytes, given.minutes, given.work_minutes, given.queue, given.kept, given.kept_minutes
+        )
+        settings = detector_flags.settings()
+        address = Address(given.host, given.port, tuple(given.names))
+        if settings.crop == "auto":
+            default_finder()  # says at once what is missing
+        print(warning(given.host), end="", file=sys.stderr, flush=True)
+        detector = detector_flags.opened()
+        _warm(detector)
+        serve(detector, settings, limits, address)
+    except (ValueError, OSError) as error:  # ours name the file and what to do
+        sys.exit(f"error: {error}")
+
+
+def check_installed() -> None:
+    """Ends with one line where what this command needs is not installed."""
+    if not all(map(importlib.util.find_spec, _EXTRA)):
+        sys.exit("error: lipfd serve needs the extra 'serve': pip install 'lipfd-jax[serve,faces]'")
+
+
+def warning(host: str) -> str:
+    """What it means to listen at an address; empty where only this machine reaches it."""
+    from lipfd_jax.serving.server import Address
+
+    return "" if Address(host).local else _OPEN.format(host)
+
+
+def _warm(detector) -> None:  # noqa: ANN001
+    """Compiles before the first video comes."""
+    import numpy as np
+
+    from lipfd_jax.vocabulary import COMPOSITE_SHAPE
+
+    print(f"{detector.path}: opened, compiling", flush=True)
+    blank = np.zeros((detector.batch_size, *COMPOSITE_SHAPE), np.uint8)
+    detector.predict(blank)
+
+
+def define_flags() -> None:
+    """Defines the flags of this command."""
+    from lipfd_jax.commands import detector_flags
+
+    detector_flags.define_flags()
+    flags.DEFINE_string("host", "127.0.0.1", "Address to listen at; any but this machine's own opens it.")
+    flags.DEFINE_integer("port", 8000, "Port; 0 takes a free one.", lower_bound=0, upper_bound=65535)
+    flags.DEFINE_list("names", [], "Names besides localhost under which browsers may ask for it.")
+    flags.DEFINE_float("megabytes", 500.0, "Largest file taken.")
+    flags.DEFINE_float("minutes", 10.0, "Longest video taken.")
+    flags.DEFINE_float("work_minutes", 60.0, "Work on one video; what takes longer is given up.")
+    flags.DEFINE_integer("queue", 8, "Videos that may be uploading or waiting at once.")
+    flags.DEFINE_integer("kept", 20, "Videos kept with their results; beyond that the oldest goes.")
+    flags.DEFINE_float("kept_minutes", 60.0, "Minutes that they are kept after the judgement.")
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(main)

@@ -1,0 +1,66 @@
+"""The flags of the suites, and running those that were asked for before a report is written."""
+
+import os
+
+from absl import flags
+
+from lipfd_jax.data.data_fingerprint import identity
+from lipfd_jax.data.sources import RecordSource
+from lipfd_jax.evaluation.evaluate import Options
+from lipfd_jax.evaluation.suites.suite import Scorer, run_suite, suite_data
+from lipfd_jax.listing.clips import Clip
+from lipfd_jax.listing.layouts import find
+from lipfd_jax.vocabulary import WINDOWS_PER_CLIP
+
+flags.disclaim_key_flags()  # they are the command's own, also in its --help
+
+
+def define_flags() -> None:
+    """Defines them."""
+    flags.DEFINE_multi_enum(
+        "suite",
+        [],
+        ["robustness", "controls"],
+        "Score the videos under perturbations, or under controls that take sound and lips apart, and show it "
+        "in the report. May be given twice; a stopped suite goes on.",
+    )
+    flags.DEFINE_string(
+        "clips",
+        None,
+        "The videos that the data were built from (AVLips layout, or with --clips_csv): suites are exact "
+        "then. Without, they do what can be done on stored windows.",
+    )
+    flags.DEFINE_string("clips_csv", None, "The CSV that describes --clips, inside that folder.")
+
+
+def run(given: flags.FlagValues, scorer: Scorer, source: RecordSource, options: Options) -> None:
+    """Runs the suites that were asked for on the videos of the data; `scorer` is the opened checkpoint.
+
+    Raises ValueError, CheckpointError and OSError as `run_suite` does.
+    """
+    data = suite_data(source, identity(source).sum, _clips(given) if given.clips else None)
+    for name in dict.fromkeys(given.suite):
+        run_suite(
+            name,
+            scorer,
+            data,
+            given.output,
+            weights=scorer.fingerprint,
+            calibration=scorer.metadata.calibration if options.calibrated else None,
+            pooling=options.pooling,
+            threshold=options.threshold,
+            drawing=options.drawing,
+            overwrite=options.overwrite,
+        )
+
+
+def batch_size(most: int) -> int:
+    """The largest that a video's ten windows fill without rest, as each is scored by itself."""
+    return max(size for size in range(1, most + 1) if WINDOWS_PER_CLIP % size == 0)
+
+
+def _clips(given: flags.FlagValues) -> list[Clip]:
+    layout = "folder" if given.clips_csv else "avlips"
+    unpacked = os.path.join(given.output, "unpacked")
+    listing = find(given.clips, layout, unpack_dir=unpacked, clips_csv=given.clips_csv or "clips.csv")
+    return [clip for clip in listing.clips if isinstance(clip, Clip)]

@@ -1,0 +1,125 @@
+"""Several evaluations as one: folds of a cross-validation, in which every video is tested once."""
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lipfd_jax.evaluation.metrics.bootstrap import DRAWING, Drawing
+from lipfd_jax.evaluation.metrics.compute import compute_metrics
+from lipfd_jax.evaluation.metrics.pooling import PLAIN, Decision, video_scores
+from lipfd_jax.evaluation.metrics.scores import Scores, ScoresError, read_scores
+from lipfd_jax.evaluation.output_folder import SCORES, read_evaluated
+from lipfd_jax.evaluation.report.metrics_files import NAME as METRICS
+from lipfd_jax.evaluation.suites.runner import Cells, cell_file, read_identity, read_properties
+from lipfd_jax.evaluation.suites.suite import NAMES, suite_effects, suite_result
+from lipfd_jax.perturbations.catalogue import CLEAN
+from lipfd_jax.storage import files
+
+_Place = str | os.PathLike
+
+
+def read_pooled(places: Sequence[_Place]) -> Scores:
+    """The windows of several scores files, or folders of finished evaluations, one after the other.
+
+    Raises ScoresError for a file that can't be read, and where two of them hold the same video; ValueError
+    for a folder whose evaluation is not finished.
+    """
+    parts = [read_scores(_scores_file(place)) for place in places]
+    found: dict[str, _Place] = {}
+    for place, part in zip(places, parts, strict=True):
+        for video in dict.fromkeys(part.video):
+            if video in found:
+                raise ScoresError(
+                    f"{video} is in {found[video]} and in {place}: a video is to be tested once"
+                )
+            found[video] = place
+    return joined(parts)
+
+
+def joined(parts: Sequence[Scores]) -> Scores:
+    """The windows of all parts, in their order."""
+    columns = Scores.__dataclass_fields__
+    return Scores(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in columns})
+
+
+def pooled_notes(places: Sequence[_Place], decision: Decision = PLAIN) -> dict[str, str]:
+    """What a reader has to know of pooled scores: whose they are, and the AUC within each part.
+
+    Scores of several models are ranked together; where one gives higher scores throughout, the pooled AUC is
+    lower than those within the parts.
+    """
+    found = []
+    for place in places:
+        videos = video_scores(read_scores(_scores_file(place)), decision.pooling, decision.calibration)
+        found.append(compute_metrics(videos.label, videos.score).auc)
+    names = ", ".join(Path(place).name for place in places)
+    shown = ", ".join("one class" if auc is None else f"{auc:.3f}" for auc in found)
+    known = [auc for auc in found if auc is not None]
+    mean = f"; mean {np.mean(known):.3f}" if known else ""
+    notes = {"scores": f"{names}, pooled", "AUC of videos within each": shown + mean}
+    folders = [Path(place) for place in places if Path(place).is_dir()]
+    weights = [read_evaluated(folder).weights for folder in folders]
+    if len(weights) == len(places):
+        digest = hashlib.sha256(" ".join(weights).encode()).hexdigest()[:16]
+        notes["weights"] = f"{digest}, of {len(set(weights))} checkpoints: {', '.join(weights)}"
+    return notes
+
+
+def pool_suites(
+    places: Sequence[_Place],
+    output: _Place,
+    *,
+    weights: str,
+    decision: Decision = PLAIN,
+    drawing: Drawing = DRAWING,
+) -> list[str]:
+    """Writes NAME.json of each suite that all folders hold into `output`; returns their names.
+
+    Cells that one of them lacks are missing. `weights` is what the pooled result says it is of. Raises
+    ValueError where suites of one name were made on different things.
+    """
+    folders = [Path(place) for place in places]
+    Path(output).mkdir(parents=True, exist_ok=True)
+    made = []
+    for name in NAMES:
+        held = [folder / name for folder in folders]
+        if all(cell_file(folder, CLEAN.name).exists() for folder in held):
+            result = suite_result(name, _pooled_cells(name, held), decision, drawing)
+            content = result | _identity(held) | {"weights": weights}
+            files.write_json(Path(output) / f"{name}.json", content)
+            made.append(name)
+    return made
+
+
+def _scores_file(place: _Place) -> Path:
+    folder = Path(place)
+    if not folder.is_dir():
+        return folder
+    if not (folder / METRICS).exists():
+        raise ValueError(f"{folder}: no finished evaluation, {METRICS} is missing; the same command goes on")
+    return folder / SCORES
+
+
+def _pooled_cells(name: str, held: Sequence[Path]) -> Cells:
+    scores, missing = {}, {}
+    for effect in (CLEAN, *suite_effects(name)):
+        found = [cell_file(folder, effect.name) for folder in held]
+        if all(file.exists() for file in found):
+            scores[effect.name] = joined([read_scores(file) for file in found])
+        else:
+            missing[effect.name] = "not made in every part"
+    return Cells(scores, missing, [row for folder in held for row in read_properties(folder)])
+
+
+def _identity(held: Sequence[Path]) -> Mapping[str, Any]:
+    """What all parts' suites share: where they were made, and in which precision."""
+    found = [read_identity(folder) for folder in held]
+    for key in ("on", "precision"):
+        values = {one.get(key) for one in found}
+        if len(values) > 1:
+            raise ValueError(f"{held[0].name}: of {' and '.join(map(str, values))}, which can't be pooled")
+    return found[0] | {"records": ", ".join(one["records"] for one in found)}

@@ -1,0 +1,266 @@
+"""Evaluates a checkpoint on data: scores as they come, then metrics, pictures and the report."""
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import numpy as np
+from flax import nnx
+from jax.sharding import Mesh
+
+from lipfd_jax.checkpoints.calibration import Calibration
+from lipfd_jax.checkpoints.store import FOLDER as RUN_FOLDER
+from lipfd_jax.checkpoints.store import Opened, find_model
+from lipfd_jax.data import records
+from lipfd_jax.data.data_fingerprint import Identity, identity
+from lipfd_jax.data.sources import RecordSource, windows_mode
+from lipfd_jax.evaluation.metrics.bootstrap import DRAWING, Drawing
+from lipfd_jax.evaluation.metrics.pooling import Pooling, decide
+from lipfd_jax.evaluation.metrics.scores import Scores, read_scores, read_skipped, unscored_videos
+from lipfd_jax.evaluation.metrics.summary import Summary
+from lipfd_jax.evaluation.output_folder import SCORES, SKIPPED, Evaluated, claim, finish
+from lipfd_jax.evaluation.predict import Chosen, Run, predict, predict_by, score_source
+from lipfd_jax.evaluation.report.examples import ReportPicture, example_windows
+from lipfd_jax.evaluation.report.write import write_results
+from lipfd_jax.exporting.package import is_export
+from lipfd_jax.inference.engines import OpenedExport, open_export
+from lipfd_jax.inference.loading import opened_with_program
+from lipfd_jax.inference.program import make_saliency
+from lipfd_jax.models.inputs import mismatch
+from lipfd_jax.runtime.distributed import by_first, from_first, is_first
+from lipfd_jax.runtime.mesh import connect, make_mesh
+from lipfd_jax.storage.locks import locked
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an evaluation goes about its work, and what it shows."""
+
+    batch_size: int = 8  # global; rounded up to a multiple of the number of devices
+    threads: int = 2  # that read
+    against: str | None = None  # scores file of somebody else to compare with
+    threshold: float | None = None  # called fake from here on; None: the calibration's, or 0.5
+    pooling: Pooling | None = None  # of windows to videos; None: the calibration's, or the mean
+    calibrated: bool = True  # apply the checkpoint's calibration, where it has one
+    skip_corrupt: bool = False  # name records that can't be read and go on, instead of stopping
+    overwrite: bool = False  # start anew, whatever the output holds
+    drawing: Drawing = DRAWING  # how intervals are made
+    examples: int = 2  # windows shown of each kind: real and fake, rightly and wrongly called
+    kernels: str = "auto"  # how operations are computed, a setting of kernels.choice
+    precision: str | None = None  # of the computation: one of precision.SETTINGS, None for the checkpoint's
+    engine: str = "auto"  # what runs an export, one of exporting.engines.ENGINES
+
+    def __post_init__(self):
+        for name in ("batch_size", "threads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: expected at least 1")
+
+
+DEFAULTS = Options()
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What came out."""
+
+    scores: Scores
+    summary: Summary
+
+
+def evaluate(
+    checkpoint: str,
+    source: RecordSource,
+    output: str | os.PathLike,
+    *,
+    step: int | None = None,
+    options: Options = DEFAULTS,
+) -> Evaluation | None:
+    """Scores every record of a source with a checkpoint and writes what there is to know.
+
+    Into `output`: scores.csv row by row (an interrupted evaluation of the same weights and records goes on
+    where it stopped), metrics.json, metrics.csv, videos.csv and report.html. Prints the tables. Several
+    processes (`processes.initialise`) share the scoring; the first one writes, and the
+    others return None.
+
+    Raises:
+      CheckpointError: the checkpoint can't be opened.
+      ValueError: `output` holds the scores of another checkpoint or other data or is in use; the
+        checkpoint's calibration was fitted on these very records; a record can't be read.
+      OSError: `output` or `against` can't be written or read; the machine has other trouble.
+    """
+    others = read_scores(options.against) if options.against else None
+    mesh = make_mesh()
+    connect(mesh)
+    opened, run, mapped = _opened(checkpoint, step, mesh, options)
+    held = identity(source)
+    calibration = opened.calibration if options.calibrated else None
+    _refuse_fitted_on(calibration, held)
+    decision = decide(calibration, threshold=options.threshold, pooling=options.pooling)
+    notes = _notes(opened, source, held)
+    notes |= {"calibration": f"fitted on {calibration.data}"} if calibration else {}
+    with _claimed(output, _evaluated(opened, held), options.overwrite) as folder:
+        if is_first():
+            print("\n".join(f"{name + ':':14s} {text}" for name, text in notes.items()))
+        size = _global(options.batch_size, mesh)
+        counted = functools.partial(run, batch_size=size, threads=options.threads)
+        score_source(counted, source, folder, skip_corrupt=options.skip_corrupt)
+        scores = read_scores(folder / SCORES) if is_first() else None
+        known = scores or Scores.from_rows([])
+        shown = example_windows(known, count=options.examples, threshold=decision.window_threshold)
+        pictures = list(_pictures(run, mapped, source, scores, folder, shown))
+        if scores is None:
+            return None
+        print()
+        summary = write_results(
+            scores,
+            folder,
+            notes=notes | _skipped_notes(folder, scores),
+            decision=decision,
+            drawing=options.drawing,
+            others=others,
+            others_name=Path(options.against).name if options.against else "",
+            pictures=pictures,
+            metadata=opened.metadata,
+        )
+        finish(folder)
+        print(f"scores: {folder / SCORES}")
+    return Evaluation(scores, summary)
+
+
+Mapped = Callable[[np.ndarray], jax.Array]  # composites to saliency maps
+
+
+def _opened(
+    checkpoint: str, step: int | None, mesh: Mesh, options: Options
+) -> tuple[Opened | OpenedExport, Run, Mapped | None]:
+    """A checkpoint or an export, what scores records with it, and what maps its saliency (no export does)."""
+    if is_export(checkpoint):
+        export = open_export(checkpoint, options.engine, options.precision)
+        if jax.process_count() > 1 or export.source != "composites":
+            raise ValueError(f"{checkpoint}: evaluation takes exports of composites, in a single process")
+        run = functools.partial(predict_by, lambda batch: export.run(np.asarray(batch)), mesh=mesh)
+        return export, run, None
+    if options.engine not in ("auto", "jax"):
+        raise ValueError(f"{checkpoint}: {options.engine} runs no checkpoints; lipfd export it first")
+    found = find_model(checkpoint, step=step)
+    opened, precision = opened_with_program(
+        found,
+        mesh,
+        _global(options.batch_size, mesh),
+        precision=options.precision,
+        compared=bool(options.against or (found.metadata.calibration and options.calibrated)),
+        kernels=options.kernels,
+    )
+    graph, state = nnx.split(opened.model)
+    run = functools.partial(predict, graph, (state,), mesh=mesh, kernels=options.kernels, precision=precision)
+    return opened, run, functools.partial(make_saliency(graph, mesh, options.kernels), (state,))
+
+
+def _global(batch_size: int, mesh: Mesh) -> int:
+    """A multiple of the number of devices."""
+    return -(-batch_size // mesh.size) * mesh.size
+
+
+def _refuse_fitted_on(calibration: Calibration | None, held: Identity) -> None:
+    if calibration and calibration.data_fingerprint == held.sum:
+        raise ValueError(
+            f"the checkpoint's calibration was fitted on these very records ({held}), so its figures on them "
+            "would flatter; evaluate on others, or give --calibration=none"
+        )
+
+
+def _evaluated(opened: Opened | OpenedExport, held: Identity) -> Evaluated:
+    model, inputs = opened.metadata.model, opened.metadata.model.inputs
+    antialias = " antialiased" if inputs.released_antialias else ""
+    engine = f", {_engine(opened)}" if isinstance(opened, OpenedExport) else ""
+    sizes = f"{inputs.picture_size}/{inputs.crop_size} px"
+    return Evaluated(
+        weights=opened.fingerprint,
+        records=held.sum,
+        settings=f"{inputs.name} inputs{antialias} {sizes}, {model.dtype}{engine}",
+        checkpoint=str(opened.path),
+        data=str(held),
+    )
+
+
+@contextlib.contextmanager
+def _claimed(output: str | os.PathLike, wanted: Evaluated, overwrite: bool) -> Iterator[Path]:
+    """The output folder, locked by the first process and holding the wanted scores or none."""
+    with contextlib.ExitStack() as held:
+
+        def take() -> str:
+            if "://" not in str(output):  # else claim refuses it
+                held.enter_context(locked(output, "an evaluation"))
+            return str(claim(output, wanted, overwrite=overwrite))
+
+        yield Path(by_first(take))
+
+
+def _notes(opened: Opened | OpenedExport, source: RecordSource, held: Identity) -> dict[str, str]:
+    metadata, windows = opened.metadata, windows_mode(source)
+    model = metadata.model
+    notes = {
+        "checkpoint": f"{_named(opened.path)} (step {metadata.step}, {metadata.origin})",
+        "weights": opened.fingerprint,
+        "model": f"{model.encoder} + {model.backbone}, {model.dtype}",
+        "inputs": f"{model.inputs.name}{' (antialias)' if model.inputs.released_antialias else ''}",
+        "windows": f"{windows} (trained on {metadata.windows})",
+        "data": str(held),
+        "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+        **({"engine": _engine(opened)} if isinstance(opened, OpenedExport) else {}),
+    }
+    warning = mismatch(model.inputs, windows)
+    return {**notes, "warning": warning} if warning else notes
+
+
+def _named(path: os.PathLike) -> str:
+    """A checkpoint's name, for readers elsewhere: a run's workdir and its step, a folder; no whole path."""
+    parts = Path(path).parts
+    return "/".join(parts[-3:] if parts[-2:-1] == (RUN_FOLDER,) else parts[-1:])
+
+
+def _engine(export: OpenedExport) -> str:
+    return export.engine if export.precision == "float32" else f"{export.engine} in {export.precision}"
+
+
+def _skipped_notes(folder: Path, scores: Scores) -> Mapping[str, str]:
+    skipped = read_skipped(folder / SKIPPED)
+    if not skipped:
+        return {}
+    lost = unscored_videos(skipped, scores.video)
+    unscored = f"; videos without any window: {', '.join(lost)}" if lost else ""
+    return {"skipped": f"{len(skipped):,} records could not be read, see {SKIPPED}{unscored}"}
+
+
+def _pictures(
+    run: Run,
+    mapped: Mapped | None,
+    source: RecordSource,
+    scores: Scores | None,
+    folder: Path,
+    chosen: np.ndarray,
+) -> Iterator[ReportPicture]:
+    """The windows worth showing, scored once more for their region weights, and what their scores hang on.
+
+    Every process computes them; the first one, which has the scores, yields them.
+    """
+    skipped = [one.index for one in read_skipped(folder / SKIPPED)] if scores else []
+    places = from_first(np.setdiff1d(np.arange(len(source)), skipped)[chosen].tolist())
+    found = list(run(Chosen(source, places), batch_size=jax.device_count()))
+    weights = np.concatenate([p.region_weights for p in found]) if found else ()
+    for number, (place, region_weights) in enumerate(zip(places, weights, strict=True)):
+        image = records.decode(source[place])["composite"]
+        saliency = np.asarray(mapped(image[None]))[0] if mapped else None
+        if scores:
+            yield ReportPicture(
+                image=image,
+                path=scores.path[chosen[number]],
+                label=int(scores.label[chosen[number]]),
+                score=float(scores.score[chosen[number]]),
+                region_weights=region_weights,
+                saliency=saliency,
+            )

@@ -1,0 +1,1 @@
+"""Scores files, and the metrics computed from them."""

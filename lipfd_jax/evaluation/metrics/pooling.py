@@ -1,0 +1,151 @@
+"""From the scores of a video's windows to the score of the video."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from lipfd_jax.checkpoints.calibration import Calibration, logit
+from lipfd_jax.evaluation.metrics.scores import Scores, ScoresError
+from lipfd_jax.vocabulary import THRESHOLD
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """How the scores of a video's windows become one: all, the highest `top`, or the highest alone."""
+
+    kind: str  # mean, topk or max, as in `Calibration`
+    top: int | None = None  # for topk: how many of the highest are averaged; a shorter video gives all
+
+    @classmethod
+    def parse(cls, text: str) -> "Pooling":
+        """From a flag: mean, max, or top3 and the like. ValueError for anything else."""
+        if text in ("mean", "max"):
+            return cls(text)
+        match = re.fullmatch(r"top([1-9][0-9]{0,3})", text)
+        if not match:
+            raise ValueError(f"pooling {text!r}: expected mean, max, or topK such as top3")
+        return cls("topk", int(match[1]))
+
+    def __str__(self) -> str:
+        if self.kind == "topk":
+            return f"mean of a video's {self.top} highest windows"
+        return {"mean": "mean of a video's windows", "max": "highest of a video's windows"}[self.kind]
+
+
+MEAN = Pooling("mean")
+
+
+@dataclass(frozen=True, eq=False)
+class VideoScores:
+    """Columns of n videos, sorted by id."""
+
+    video: np.ndarray  # object (str)
+    label: np.ndarray  # int64
+    score: np.ndarray  # float64: the pooled one, or the probability that a calibration makes of it
+    pooled: np.ndarray  # float64, before any calibration
+    windows: np.ndarray  # int64, how many
+    lowest: np.ndarray  # float64, lowest score of a window
+    highest: np.ndarray  # float64
+    source: np.ndarray  # object (str)
+    generator: np.ndarray  # object (str)
+
+
+def video_scores(
+    scores: Scores, pooling: Pooling = MEAN, calibration: Calibration | None = None
+) -> VideoScores:
+    """Pools each video's windows and applies the calibration, if any.
+
+    A video without a window is not there. Raises ScoresError for one with windows of both labels.
+    """
+    video, first, index = np.unique(scores.video, return_index=True, return_inverse=True)
+    windows = np.bincount(index, minlength=len(video))
+    mixed = np.flatnonzero(scores.label != scores.label[first][index])
+    if mixed.size:
+        raise ScoresError(
+            f"video {scores.video[mixed[0]]!r} has windows labelled real and windows labelled fake"
+        )
+    lowest, highest = np.full(len(video), np.inf), np.full(len(video), -np.inf)
+    np.minimum.at(lowest, index, scores.score)
+    np.maximum.at(highest, index, scores.score)
+    # Rounding must not carry the mean of equal scores past them: 0.5 has to stay at the threshold.
+    pooled = np.clip(_pooled(scores.score, index, windows, pooling), lowest, highest)
+    return VideoScores(
+        video=video,
+        label=scores.label[first],
+        score=calibration.probability(pooled) if calibration else pooled,
+        pooled=pooled,
+        windows=windows,
+        lowest=lowest,
+        highest=highest,
+        source=scores.source[first],
+        generator=scores.generator[first],
+    )
+
+
+def _pooled(scores: np.ndarray, index: np.ndarray, windows: np.ndarray, pooling: Pooling) -> np.ndarray:
+    top = {"mean": None, "topk": pooling.top, "max": 1}[pooling.kind]
+    if top is None:
+        return np.bincount(index, scores, len(windows)) / windows
+    order = np.lexsort((-scores, index))  # video by video, the highest first
+    rank = np.arange(len(scores)) - np.repeat(np.cumsum(windows) - windows, windows)
+    taken = order[rank < top]
+    return np.bincount(index[taken], scores[taken], len(windows)) / np.minimum(windows, top)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The way from windows' scores to a video's verdict."""
+
+    pooling: Pooling = MEAN
+    threshold: float = THRESHOLD  # a video whose score (calibrated, if so) is at least this is called fake
+    chosen: str = "default"  # where the threshold comes from, in words
+    calibration: Calibration | None = None
+
+    @property
+    def window_threshold(self) -> float:
+        """The same threshold for windows, whose scores are never calibrated."""
+        if self.calibration is None:
+            return self.threshold
+        if self.threshold in (0, 1):
+            return float(self.threshold)
+        line = self.calibration
+        return float(1 / (1 + np.exp(-(logit(self.threshold) - line.intercept) / line.slope)))
+
+    @property
+    def at(self) -> str:
+        """The threshold in words; with a calibration, that of windows too."""
+        if self.calibration is None:
+            return f"{self.threshold:.4g}"
+        return f"{self.threshold:.4g} (windows: {self.window_threshold:.4g})"
+
+    def __str__(self) -> str:
+        """One line for a reader."""
+        kind = f", calibrated ({self.calibration.kind})" if self.calibration else ""
+        return f"{self.pooling}{kind}; fake from {self.threshold:.4g} on ({self.chosen})"
+
+
+PLAIN = Decision()
+
+
+def decide(
+    calibration: Calibration | None = None, *, threshold: float | None = None, pooling: Pooling | None = None
+) -> Decision:
+    """What holds for one run: what the checkpoint's calibration says, where the run asks for nothing else.
+
+    Raises ValueError for another pooling than the calibration was fitted for, or a threshold outside 0..1.
+    """
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ValueError(f"threshold {threshold}: expected a probability, 0..1")
+    if calibration is None:
+        chosen = "default" if threshold is None else "chosen for this run"
+        return Decision(pooling or MEAN, THRESHOLD if threshold is None else threshold, chosen)
+    fitted = Pooling(calibration.pooling, calibration.top)
+    if pooling not in (None, fitted):
+        raise ValueError(
+            f"the checkpoint's calibration is of the {fitted}, not of the {pooling}; "
+            "leave it out with --calibration=none, or fit another one"
+        )
+    if threshold is None:
+        return Decision(fitted, calibration.threshold, calibration.threshold_choice, calibration)
+    return Decision(fitted, threshold, "chosen for this run", calibration)

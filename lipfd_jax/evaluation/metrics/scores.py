@@ -1,0 +1,342 @@
+"""Scores of windows as columns in memory and as a CSV file that survives being interrupted."""
+
+import contextlib
+import csv
+import io
+import math
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from lipfd_jax.storage import files
+from lipfd_jax.vocabulary import CLASSES, parse_picture_name
+
+_LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
+_REQUIRED = ("path", "label", "score")
+_SECONDS_BETWEEN_SYNCS = 5.0
+
+
+class ScoresError(ValueError):
+    """A scores file, or a row for one, that can't be used; the message says where and why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreRow:
+    """One window and its score; the fields, in this order, are the columns of the file."""
+
+    path: str  # CLASS/NAME_J.png, after any folders
+    label: int  # 0 real, 1 fake
+    score: float  # probability of fake, 0..1
+    video: str  # CLASS/NAME
+    source: str  # group of videos that share footage or a person
+    generator: str = ""  # "" where unknown
+    window: int = 0
+    start_frame: int = -1  # -1 where unknown
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A record that can't be read, of which there is no score."""
+
+    index: int  # its number in the source, from 0
+    path: str  # CLASS/NAME_J.png; "" where not even that can be read
+    reason: str
+
+
+COLUMNS = tuple(field.name for field in fields(ScoreRow))
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Columns of n windows: strings as object arrays, label, window and start_frame int64, score float64."""
+
+    path: np.ndarray
+    label: np.ndarray
+    score: np.ndarray
+    video: np.ndarray
+    source: np.ndarray
+    generator: np.ndarray
+    window: np.ndarray
+    start_frame: np.ndarray
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[ScoreRow]) -> "Scores":
+        """Columns of checked rows. Raises ScoresError at the first bad row, by its number from 1."""
+        rows, check = list(rows), _Checker()
+        for number, row in enumerate(rows, start=1):
+            check(row, f"row {number}")
+        return cls._from_checked(rows)
+
+    @classmethod
+    def _from_checked(cls, rows: list[ScoreRow]) -> "Scores":
+        types = {"label": np.int64, "score": np.float64, "window": np.int64, "start_frame": np.int64}
+        # Object arrays for text: one long path must not widen every cell of a fixed-width column.
+        return cls(
+            *(np.array([getattr(row, name) for row in rows], types.get(name, object)) for name in COLUMNS)
+        )
+
+    def __len__(self) -> int:
+        return len(self.path)
+
+    def select(self, index: np.ndarray) -> "Scores":
+        """The windows at `index` (a mask of n bools, or positions), in that order."""
+        return Scores(*(getattr(self, name)[index] for name in COLUMNS))
+
+
+def read_scores(file: str | os.PathLike) -> Scores:
+    """Reads a scores file; only the columns path, label and score are needed.
+
+    The rest is derived from a path `.../CLASS/NAME_J.png` where it is missing: video CLASS/NAME, source
+    NAME, window J, generator "" and start_frame -1. Unknown columns are ignored.
+
+    Raises:
+      ScoresError: names the file, the line and the column: missing column or cell, label other than 0 and 1,
+        score that is not a number in 0..1, a window twice, a video with two labels, not a CSV file.
+      OSError: the file can't be opened.
+    """
+    with open(file, encoding="utf-8-sig", newline="") as stream:
+        return Scores._from_checked(_read_rows(stream, str(file)))
+
+
+def _read_rows(stream: Iterable[str], name: str) -> list[ScoreRow]:
+    rows, check = [], _Checker()
+    reader = csv.reader(stream, strict=True)
+    try:
+        header = _header(next(reader, []), name)
+        for cells in reader:
+            if not cells:
+                continue
+            place = f"{name}, line {reader.line_num}"
+            if len(cells) != len(header):
+                raise ScoresError(f"{place}: {len(cells)} cells where the header has {len(header)} columns")
+            rows.append(_parse(dict(zip(header, cells, strict=True)), place))
+            check(rows[-1], place)
+    except csv.Error as error:
+        raise ScoresError(f"{name}, line {reader.line_num}: not readable as CSV ({error})") from error
+    except UnicodeDecodeError as error:
+        raise ScoresError(f"{name}: not a text file in UTF-8 ({error})") from error
+    return rows
+
+
+def _header(cells: list[str], name: str) -> list[str]:
+    header = [cell.strip() for cell in cells]
+    missing = [column for column in _REQUIRED if column not in header]
+    if missing:
+        raise ScoresError(
+            f"{name}, line 1: missing column {', '.join(missing)}; a scores file starts with the header "
+            f"path,label,score (and, optionally, {','.join(COLUMNS[3:])}), "
+            f"this one with {','.join(header)[:200]!r}"
+        )
+    doubled = [column for column in COLUMNS if header.count(column) > 1]
+    if doubled:
+        raise ScoresError(f"{name}, line 1: column {', '.join(doubled)} stands twice in the header")
+    return header
+
+
+def _parse(cells: Mapping[str, str], place: str) -> ScoreRow:
+    cells = {column: cell.strip() for column, cell in cells.items()}
+    named = parse_picture_name(cells["path"])
+    derived = {"video": named.video, "source": named.name, "window": named.window} if named else {}
+    label = _LABELS.get(cells["label"])
+    if label is None:
+        raise ScoresError(f"{place}, column label: {cells['label']!r} is neither 0 (real) nor 1 (fake)")
+    row = {"path": cells["path"], "label": label, "score": _number(cells, "score", float, place)}
+    for column, default in (("video", None), ("source", None), ("generator", "")):
+        row[column] = cells.get(column) or derived.get(column, default)
+    for column, default in (("window", None), ("start_frame", -1)):
+        known = cells.get(column, "") != ""
+        row[column] = _number(cells, column, int, place) if known else derived.get(column, default)
+    underived = [column for column, value in row.items() if value is None]
+    if underived:
+        raise ScoresError(
+            f"{place}, column {', '.join(underived)}: empty, and the path {cells['path']!r} doesn't tell: "
+            "it is not of the form CLASS/NAME_J.png"
+        )
+    return ScoreRow(**row)
+
+
+def _number(cells: Mapping[str, str], column: str, kind: type, place: str) -> float | int:
+    try:
+        return kind(cells[column])
+    except ValueError:
+        what = "a number" if kind is float else "a whole number"
+        raise ScoresError(f"{place}, column {column}: {cells[column]!r} is not {what}") from None
+
+
+class _Checker:
+    """What must hold for a row by itself and beside the rows before it."""
+
+    def __init__(self) -> None:
+        self._paths: dict[str, str] = {}
+        self._windows: dict[tuple[str, int], str] = {}
+        self._labels: dict[str, tuple[int, str]] = {}
+
+    def __call__(self, row: ScoreRow, place: str) -> None:
+        _check_values(row, place)
+        key = (row.video, row.window)
+        for seen, value in ((self._paths, row.path), (self._windows, key)):
+            if value in seen:
+                raise ScoresError(f"{place}, column path: {row.path!r} was already scored at {seen[value]}")
+        label, first = self._labels.setdefault(row.video, (row.label, place))
+        if label != row.label:
+            raise ScoresError(
+                f"{place}, column label: {row.label} for video {row.video!r}, but {label} at {first}"
+            )
+        self._paths[row.path] = self._windows[key] = place
+
+
+def _check_values(row: ScoreRow, place: str) -> None:
+    for column in ("path", "video", "source"):
+        if not getattr(row, column):
+            raise ScoresError(f"{place}, column {column}: empty")
+    if row.label not in (0, 1):
+        raise ScoresError(f"{place}, column label: {row.label!r} is neither 0 (real) nor 1 (fake)")
+    if math.isnan(row.score):
+        raise ScoresError(f"{place}, column score: NaN for {row.path!r}; the model gave no usable number")
+    if not 0 <= row.score <= 1:
+        raise ScoresError(
+            f"{place}, column score: {row.score!r} is outside 0..1; a score is the probability of fake "
+            "(logits become scores by 1/(1+exp(-logit)))"
+        )
+    folder = row.video.split("/")[0]
+    if folder in CLASSES and CLASSES[row.label] != folder:
+        raise ScoresError(f"{place}, column label: {row.label} for video {row.video!r} of class {folder}")
+
+
+class ScoresWriter:
+    """Appends rows to a scores file as an evaluation goes, so that an interrupted one can continue.
+
+    An existing file is continued: rows already in it are `finished` (their paths), and a last line that was
+    half written when the process was killed is cut off. Every `append` reaches the operating system at once
+    and the disk every few seconds, so that a killed process loses nothing and a dead machine little.
+    """
+
+    def __init__(self, file: str | os.PathLike) -> None:
+        """Opens `file`. Raises ScoresError where it holds something else than scores in our columns."""
+        self._name, self._check = str(file), _Checker()
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        rows = _repair(Path(file))
+        for row in rows:
+            self._check(row, "an earlier run")
+        self.finished = frozenset(row.path for row in rows)
+        self._stream = open(file, "a", encoding="utf-8", newline="")  # noqa: SIM115 (closed in close)
+        if self._stream.tell() == 0:
+            self._write([COLUMNS])
+        self._sync()
+
+    def append(self, rows: Iterable[ScoreRow]) -> None:
+        """Writes `rows`. Raises ScoresError for a bad one, before any row of this call is written."""
+        rows = [replace(row, label=int(row.label), score=float(row.score)) for row in rows]
+        for row in rows:
+            self._check(row, f"{self._name}, new row")
+            if any(mark in str(getattr(row, name)) for name in COLUMNS for mark in "\r\n\0"):
+                raise ScoresError(f"{self._name}, new row: line break or zero byte in {row!r}")
+        # A float prints with the digits that give the same float back.
+        self._write([[getattr(row, name) for name in COLUMNS] for row in rows])
+        if time.monotonic() - self._synced > _SECONDS_BETWEEN_SYNCS:
+            self._sync()
+
+    def close(self) -> None:
+        """Brings everything to the disk and closes the file; a second call does nothing."""
+        if not self._stream.closed:
+            try:
+                self._sync()
+            finally:  # what could not be written must not hide why
+                with contextlib.suppress(OSError):
+                    self._stream.close()
+
+    def __enter__(self) -> "ScoresWriter":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _write(self, lines: list) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(lines)
+        try:
+            self._stream.write(text.getvalue())
+            self._stream.flush()
+        except OSError as error:  # it does not say of which file
+            raise OSError(
+                error.errno, f"{error.strerror}; the same command goes on once there is room", self._name
+            ) from error
+
+    def _sync(self) -> None:
+        os.fsync(self._stream.fileno())
+        self._synced = time.monotonic()
+
+
+def _repair(file: Path) -> list[ScoreRow]:
+    """Rows of the file's whole lines; cuts what stands after the last line end."""
+    header = (",".join(COLUMNS) + "\n").encode()
+    content = file.read_bytes() if file.exists() else b""
+    whole = content[: content.rfind(b"\n") + 1]
+    if not (whole.startswith(header) or (not whole and header.startswith(content))):
+        raise ScoresError(
+            f"{file}: exists and doesn't start with the header {header.decode().strip()!r}, so it is not "
+            "the file of an earlier evaluation; move it away or write elsewhere"
+        )
+    lines = io.TextIOWrapper(io.BytesIO(whole), encoding="utf-8", newline="")
+    rows = _read_rows(lines, str(file)) if whole else []
+    if whole != content:
+        os.truncate(file, len(whole))
+    return rows
+
+
+SHARE = 0.01  # of the records; more than this and more than one are no accident, and stop the evaluation
+_COLUMNS = ("index", "path", "reason")
+
+
+def read_skipped(file: Path) -> tuple[Skipped, ...]:
+    """What `write_skipped` wrote; nothing where there is no file. ValueError for any other content."""
+    if not file.exists():
+        return ()
+    try:
+        with open(file, encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream, strict=True))
+        return tuple(Skipped(int(row["index"]), row["path"], row["reason"]) for row in rows)
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise ValueError(f"{file}: can't be read ({error}); --overwrite scores anew") from error
+
+
+def write_skipped(file: Path, skipped: Iterable[Skipped]) -> None:
+    """Writes them as CSV, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows([one.index, one.path, one.reason] for one in skipped)
+    files.write_text(file, text.getvalue())
+
+
+def most(total: int) -> float:
+    """How many of `total` records may be skipped."""
+    return max(1, SHARE * total)
+
+
+def check_share(skipped: tuple[Skipped, ...], total: int) -> None:
+    """Raises ValueError, naming the last one, where too many of `total` records were skipped."""
+    if len(skipped) > most(total):
+        raise ValueError(
+            f"{len(skipped)} of {total} records can't be read, more than {SHARE:.0%}: the data are damaged. "
+            f"The last one: {skipped[-1].reason}"
+        )
+
+
+def next_record(rows: int, skipped: Iterable[Skipped]) -> int:
+    """Number of the record after the first `rows` that are not skipped."""
+    missing, index = {one.index for one in skipped}, 0
+    while rows or index in missing:
+        rows -= index not in missing
+        index += 1
+    return index
+
+
+def unscored_videos(skipped: Iterable[Skipped], scored: Iterable[str]) -> list[str]:
+    """Videos named among the skipped records of which no window was scored, sorted."""
+    names = {named.video for one in skipped if (named := parse_picture_name(one.path))}
+    return sorted(names - set(scored))

@@ -1,0 +1,122 @@
+"""The folder of one evaluation: whose scores it holds, kept from others, given up only for better ones."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lipfd_jax.evaluation.report.metrics_files import NAME as METRICS
+from lipfd_jax.evaluation.report.metrics_files import TABLE, VIDEOS
+from lipfd_jax.storage import files
+
+SCORES, SKIPPED, IDENTITY, REPORT = "scores.csv", "skipped.csv", "evaluated.json", "report.html"
+_ALL = (SCORES, SKIPPED, IDENTITY, METRICS, TABLE, VIDEOS, REPORT)
+_OLD = ".old"  # behind the names of files that wait for their successors
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What scores are of. Weights, records and settings decide; the rest is for people."""
+
+    weights: str  # sum over the checkpoint's arrays
+    records: str  # sum that tells the records
+    settings: str  # whatever else changes scores: inputs, number format
+    checkpoint: str  # in words, with its path
+    data: str  # in words
+
+    def is_same(self, other: "Evaluated") -> bool:
+        """Whether scores of one are scores of the other, wherever both lie."""
+        return self._key() == other._key()
+
+    def _key(self) -> tuple[str, str, str]:
+        return self.weights, self.records, self.settings
+
+    def __str__(self) -> str:
+        return f"{self.checkpoint} (weights {self.weights}, {self.settings}) on {self.data}"
+
+
+def claim(folder: str | os.PathLike, wanted: Evaluated, *, overwrite: bool = False) -> Path:
+    """Makes sure that scores already in the folder are the wanted ones, or that there are none.
+
+    Args:
+      overwrite: put what the folder holds of another evaluation, or of this one, aside and start anew. It
+        goes when the new one is finished (`finish`).
+
+    Raises:
+      ValueError: scores of something else, or changed since they were finished; both sides are named.
+      OSError: the folder can't be made or written to.
+    """
+    if "://" in str(folder):
+        raise ValueError(f"{folder}: scores are written row by row, so this must be a folder on a disk")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if overwrite:
+        _put_aside(folder)
+    note = folder / IDENTITY
+    if note.exists():
+        found = read_evaluated(folder)
+        if not found.is_same(wanted):
+            raise ValueError(
+                f"{folder}: holds scores of {found}; asked for are those of {wanted}. "
+                "Give another --output, or --overwrite to start anew"
+            )
+        if _read(note).get("scores") not in (None, _sum(folder / SCORES)):
+            raise ValueError(
+                f"{folder / SCORES}: changed or damaged since the evaluation was finished; "
+                "--overwrite scores anew"
+            )
+        return folder
+    if (folder / SCORES).exists():
+        raise ValueError(
+            f"{folder}: holds {SCORES}, but no {IDENTITY} that says of what; give another --output, or "
+            "--overwrite to start anew"
+        )
+    files.write_json(note, asdict(wanted))
+    return folder
+
+
+def read_evaluated(folder: str | os.PathLike) -> Evaluated:
+    """What the scores in a claimed folder are of. ValueError where its note is damaged."""
+    content = _read(Path(folder) / IDENTITY)
+    return Evaluated(**{name: content[name] for name in Evaluated.__dataclass_fields__})
+
+
+def finish(folder: Path) -> None:
+    """Notes the sum of the scores, which are complete, and removes what an overwritten evaluation left."""
+    content: Mapping[str, str] = _read(folder / IDENTITY)
+    files.write_json(folder / IDENTITY, {**content, "scores": _sum(folder / SCORES)})
+    for name in _ALL:
+        (folder / f"{name}{_OLD}").unlink(missing_ok=True)
+
+
+def _put_aside(folder: Path) -> None:
+    waiting = (folder / f"{SCORES}{_OLD}").exists()  # then what stands here is an unfinished successor
+    for name in _ALL:
+        file = folder / name
+        if waiting:
+            file.unlink(missing_ok=True)
+        elif file.exists():
+            file.replace(folder / f"{name}{_OLD}")
+
+
+def _read(note: Path) -> dict[str, str]:
+    try:
+        content = json.loads(note.read_text("utf-8"))
+        missing = set(Evaluated.__dataclass_fields__) - set(content)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{note}: can't be read ({error}); --overwrite scores anew") from error
+    if missing:
+        raise ValueError(
+            f"{note}: of another version, it doesn't tell {', '.join(sorted(missing))}; "
+            "give another --output, or --overwrite to start anew"
+        )
+    return content
+
+
+def _sum(file: Path) -> str:
+    if not file.exists():
+        return "missing"
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

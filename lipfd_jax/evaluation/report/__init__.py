@@ -1,0 +1,1 @@
+"""What an evaluation writes: tables, charts, report.html, metrics files, model card."""

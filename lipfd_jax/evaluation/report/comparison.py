@@ -1,0 +1,176 @@
+"""Two sets of scores for the same windows: how far apart they are, and what each amounts to."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+
+from lipfd_jax.evaluation.metrics.bootstrap import DRAWING, Drawing, Intervals, difference_intervals
+from lipfd_jax.evaluation.metrics.compute import Metrics, video_metrics, window_metrics
+from lipfd_jax.evaluation.metrics.pooling import MEAN, Pooling, VideoScores, video_scores
+from lipfd_jax.evaluation.metrics.scores import Scores, ScoresError
+from lipfd_jax.evaluation.report.text_tables import align, columns_table, interval, number, printable
+from lipfd_jax.vocabulary import THRESHOLD, parse_picture_name, picture_name
+
+_SHOWN = 5  # windows listed by name of those that only one side has
+_DIFFERENCES = ("auc", "ap", "eer", "acc", "fpr", "fnr", "cllr", "min_cllr")  # printed; the JSON has all
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two sets of scores, `ours` and `theirs`; differences and metrics are over the shared windows."""
+
+    shared: int
+    only_ours: tuple[str, ...]  # CLASS/NAME_J.png
+    only_theirs: tuple[str, ...]
+    largest: float | None  # largest |ours - theirs|; None where nothing is shared
+    largest_window: str  # where that is, "" where nothing is shared
+    mean: float | None  # mean |ours - theirs|
+    threshold: float
+    flipped: int  # windows called real by one and fake by the other, at the threshold
+    ours: Metrics
+    theirs: Metrics
+    our_videos: Metrics
+    their_videos: Metrics
+    window_differences: Intervals  # of ours - theirs, with the same sources drawn for both
+    video_differences: Intervals
+
+
+def compare(
+    ours: Scores,
+    theirs: Scores,
+    threshold: float = THRESHOLD,
+    pooling: Pooling = MEAN,
+    drawing: Drawing = DRAWING,
+) -> Comparison:
+    """Matches windows by the end of their paths, CLASS/NAME_J.png, whatever folders stand before.
+
+    Scores are compared as they are, not calibrated; videos by the windows that both sides have; sources
+    are those of `ours`.
+
+    Raises ScoresError where one side holds a window twice or the two disagree about a label.
+    """
+    our_keys, their_keys = _keys(ours), _keys(theirs)
+    shared = [key for key in our_keys if key in their_keys]
+    ours_shared = ours.select(np.array([our_keys[key] for key in shared], np.int64))
+    theirs_shared = theirs.select(np.array([their_keys[key] for key in shared], np.int64))
+    for key, label, other in zip(shared, ours_shared.label, theirs_shared.label, strict=True):
+        if label != other:
+            raise ScoresError(f"window {key}: label {label} on one side, {other} on the other")
+    # Whatever the other side calls its videos, the same windows make them.
+    theirs_shared = dataclasses.replace(theirs_shared, video=ours_shared.video, source=ours_shared.source)
+    apart = np.abs(ours_shared.score - theirs_shared.score)
+    return Comparison(
+        shared=len(shared),
+        only_ours=tuple(key for key in our_keys if key not in their_keys),
+        only_theirs=tuple(key for key in their_keys if key not in our_keys),
+        largest=float(apart.max()) if shared else None,
+        largest_window=shared[int(apart.argmax())] if shared else "",
+        mean=float(apart.mean()) if shared else None,
+        threshold=threshold,
+        flipped=int(((ours_shared.score >= threshold) != (theirs_shared.score >= threshold)).sum()),
+        ours=window_metrics(ours_shared, threshold),
+        theirs=window_metrics(theirs_shared, threshold),
+        our_videos=video_metrics(ours_shared, threshold, pooling),
+        their_videos=video_metrics(theirs_shared, threshold, pooling),
+        window_differences=_differences(ours_shared, theirs_shared, threshold, drawing),
+        video_differences=_differences(
+            video_scores(ours_shared, pooling), video_scores(theirs_shared, pooling), threshold, drawing
+        ),
+    )
+
+
+def comparison_text(comparison: Comparison, *, ours: str = "these", theirs: str = "the others") -> str:
+    """The comparison to print; `ours` and `theirs` name the two sides."""
+    lines = [
+        f"{comparison.shared:,} shared windows",
+        _only(comparison.only_ours, ours),
+        _only(comparison.only_theirs, theirs),
+    ]
+    if not comparison.shared:
+        return "\n".join(
+            [*lines, "nothing to compare: windows match by the end of their path, CLASS/NAME_J.png"]
+        )
+    lines += [
+        f"largest difference of a score {comparison.largest:.3g} ({printable(comparison.largest_window)})",
+        f"mean difference {comparison.mean:.3g}",
+        f"{comparison.flipped:,} windows on different sides of {comparison.threshold:g}",
+    ]
+    table = columns_table(
+        {
+            f"windows: {ours}": comparison.ours,
+            f"windows: {theirs}": comparison.theirs,
+            f"videos: {ours}": comparison.our_videos,
+            f"videos: {theirs}": comparison.their_videos,
+        }
+    )
+    return "\n".join([*lines, "", "On the shared windows", table, "", _differences_text(comparison)])
+
+
+def comparison_json(comparison: Comparison) -> dict:
+    """The comparison for metrics.json; of the windows on one side only, how many."""
+    only = {"only_ours": len(comparison.only_ours), "only_theirs": len(comparison.only_theirs)}
+    levels = ("window_differences", "video_differences")
+    differences = {level: _differences_json(comparison, level) for level in levels}
+    plain = {
+        field.name: getattr(comparison, field.name)
+        for field in dataclasses.fields(comparison)
+        if field.name not in differences
+    }
+    metrics = {name: dataclasses.asdict(value) for name, value in plain.items() if isinstance(value, Metrics)}
+    return {**plain, **metrics, **differences, **only}
+
+
+def difference(ours: Metrics, theirs: Metrics, figure: str) -> float | None:
+    """Ours - theirs; None where either lacks the figure."""
+    a, b = getattr(ours, figure), getattr(theirs, figure)
+    return None if a is None or b is None else a - b
+
+
+def _differences(
+    ours: Scores | VideoScores, theirs: Scores | VideoScores, threshold: float, drawing: Drawing
+) -> Intervals:
+    both = (threshold, threshold)
+    return difference_intervals(ours.label, ours.score, theirs.score, ours.source, both, drawing)
+
+
+def _differences_json(comparison: Comparison, level: str) -> dict:
+    ours, theirs, found = _sides(comparison, level)
+    return {
+        name: {"value": difference(ours, theirs, name), "interval": list(ends) if ends else None}
+        for name, ends in found.values.items()
+    }
+
+
+def _differences_text(comparison: Comparison) -> str:
+    lines = [["difference", "windows", "interval", "videos", "interval"]]
+    sides = [_sides(comparison, level) for level in ("window_differences", "video_differences")]
+    for name in _DIFFERENCES:
+        line = [name]
+        for ours, theirs, found in sides:
+            line += [number(difference(ours, theirs, name)), interval(found[name])]
+        lines.append(line)
+    drawing, warning = sides[1][2].drawing, sides[1][2].warning
+    title = f"Ours - theirs, {drawing.level:.0%} intervals over sources; one that holds 0 shows no difference"
+    return "\n".join([title, align(lines), *([f"warning: {warning}"] if warning else [])])
+
+
+def _sides(comparison: Comparison, level: str) -> tuple[Metrics, Metrics, Intervals]:
+    if level == "window_differences":
+        return comparison.ours, comparison.theirs, comparison.window_differences
+    return comparison.our_videos, comparison.their_videos, comparison.video_differences
+
+
+def _keys(scores: Scores) -> dict[str, int]:
+    keys: dict[str, int] = {}
+    for place, path in enumerate(scores.path):
+        named = parse_picture_name(path)
+        key = picture_name(named.video, named.window) if named else path
+        if keys.setdefault(key, place) != place:
+            raise ScoresError(f"two windows end in {key}: {scores.path[keys[key]]!r} and {path!r}")
+    return keys
+
+
+def _only(windows: tuple[str, ...], name: str) -> str:
+    shown = ", ".join(map(printable, windows[:_SHOWN])) + (", ..." if len(windows) > _SHOWN else "")
+    return f"{len(windows):,} only in {name}" + (f": {shown}" if windows else "")

@@ -1,0 +1,109 @@
+"""The model card beside a report: what the model is, how it was tested, how well it does, and its limits."""
+
+import dataclasses
+import html
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.evaluation.metrics.summary import Level, Summary
+from lipfd_jax.evaluation.report.text_tables import ROWS, interval, number
+from lipfd_jax.pages.rendering import render
+from lipfd_jax.storage import files
+
+NAME = "model_card.md"
+_LEFT_OUT = ("name", "model")  # of the training settings: the card has them already
+_PATHS = ("data.path", "data.validation_path", "start", "start_encoder", "start_backbone")
+
+
+def write_model_card(
+    output: str | os.PathLike,
+    *,
+    notes: Mapping[str, str],
+    metadata: Metadata,
+    summary: Summary,
+    suites: Mapping[str, str],
+) -> Path:
+    """Writes model_card.md into a folder, whole or not at all, and returns its path.
+
+    Args:
+      notes: as the report's: checkpoint, data, fingerprints.
+      metadata: of the checkpoint.
+      summary: the figures, and the decision they rest on.
+      suites: what robustness and controls came to, in words; empty where they were not run.
+    """
+    text = render(
+        "lipfd_jax.evaluation",
+        "model_card.md.jinja",
+        notes=[(name, _line(value)) for name, value in notes.items()],
+        metadata=metadata,
+        records=[(use, _held(held)) for use, held in metadata.records.items()],
+        training=[(name, _setting(name, value)) for name, value in _training(metadata.experiment)],
+        decision=_line(summary.decision),
+        calibration=_calibration(metadata),
+        metrics=_metrics(summary),
+        drawn=summary.videos.intervals,
+        suites=[(name, _line(text)) for name, text in suites.items()],
+    )
+    path = Path(output) / NAME
+    files.write_text(path, str(text))
+    return path
+
+
+def _training(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Settings as (dotted name, value), those of the model left out."""
+    found: list[tuple[str, Any]] = []
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            found += [] if name in _LEFT_OUT else _training(value, f"{prefix}{name}.")
+        elif prefix or name not in _LEFT_OUT:
+            found.append((prefix + name, value))
+    return found
+
+
+def _calibration(metadata: Metadata) -> list[tuple[str, str]]:
+    if metadata.calibration is None:
+        return []
+    values = dataclasses.asdict(metadata.calibration).items()
+    return [(name, _setting(name, value)) for name, value in values if value is not None]
+
+
+def _setting(name: str, value: Any) -> Markup:
+    """A value to read; of a path its end, as the card is for others than who trained."""
+    if name in _PATHS:
+        value = "/".join(Path(value).parts[-2:])
+    return _line(f"{value:.6g}" if isinstance(value, float) else value if value != "" else "none")
+
+
+def _metrics(summary: Summary) -> list[tuple[str, str, str]]:
+    """Rows of title, videos and windows; what stands indented in the terminal's table names its figure."""
+    rows, above = [], ""
+    for title, field, digits in ROWS:
+        name = title.format(at=summary.decision.at)
+        above, name = (above, f"{above}, {name.strip()}") if name.startswith(" ") else (name, name)
+        rows.append((name, *(_figure(level, field, digits) for level in (summary.videos, summary.windows))))
+    return rows
+
+
+def _figure(level: Level, field: str, digits: int) -> str:
+    digits = min(digits, 4)
+    return (
+        f"{number(getattr(level.metrics, field), digits)} {interval(level.intervals[field], digits)}".strip()
+    )
+
+
+def _held(held: Mapping[str, Any]) -> str:
+    """Which records, in words and with their sum."""
+    words, known = held.get("words"), held.get("sum")
+    return _line(f"{words} (sum {known})" if words and known else json.dumps(held))
+
+
+def _line(value: object) -> Markup:
+    """One line of a table: what would end a cell or a row is replaced, and nothing becomes markup."""
+    line = " ".join(str(value).replace("|", "/").split())
+    return Markup(html.escape(line, quote=False))  # quotes may stand as they are in Markdown

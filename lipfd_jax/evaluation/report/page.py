@@ -1,0 +1,124 @@
+"""The report: one HTML file, with pictures inside, that explains its figures to people outside the field."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lipfd_jax.evaluation.metrics.compute import released_figures
+from lipfd_jax.evaluation.metrics.pooling import Decision, VideoScores, video_scores
+from lipfd_jax.evaluation.metrics.scores import Scores
+from lipfd_jax.evaluation.metrics.summary import Summary, summarise
+from lipfd_jax.evaluation.report import charts
+from lipfd_jax.evaluation.report.examples import ReportPicture, grouped
+from lipfd_jax.evaluation.report.html_tables import figure_rows, part_tables, released_rows, remarks
+from lipfd_jax.pages.charts import chart_html
+from lipfd_jax.pages.rendering import Section, render_page
+from lipfd_jax.storage import files
+from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, LABELS
+
+_LISTED_OPEN, _LISTED = 15, 1000  # videos listed at once, and behind a fold; more stand in scores.csv alone
+
+
+def write_report(
+    scores: Scores,
+    output: str | os.PathLike,
+    *,
+    title: str,
+    notes: Mapping[str, str],
+    pictures: Sequence[ReportPicture] = (),
+    sections: Sequence[Section] = (),
+    findings: Sequence[str] = (),
+    summary: Summary | None = None,
+) -> Path:
+    """Writes the report of `scores` as one HTML file, whole or not at all, and returns its path.
+
+    Args:
+      scores: of all windows; one class only, or none, gives a report that says what is missing.
+      output: the HTML file; folders on the way are made.
+      title: heading of the page.
+      notes: what the reader has to know, in this order: input convention, windows mode, checkpoint, ...
+      pictures: examples, grouped by truth and verdict (`example_windows` names the ones worth showing).
+      sections: further ones, which stand before the list of videos.
+      findings: sentences for the head of the page, what the sections come to.
+      summary: the figures, where they are known already, and the decision they rest on.
+
+    Raises:
+      ValueError: a picture is not of the form it should have; it is named.
+      OSError: the file can't be written.
+    """
+    summary = summary or summarise(scores)
+    decision = summary.decision
+    videos = video_scores(scores, decision.pooling, decision.calibration)
+    examples = grouped(pictures, threshold=decision.window_threshold)
+    text = render_page(
+        "lipfd_jax.evaluation",
+        "report.html",
+        title=title,
+        facts=list(notes.items()),
+        decision=decision,
+        summary=summary.videos.metrics,
+        windows=len(scores),
+        figures={
+            "head": ["", "videos", "windows"],
+            "first": figure_rows(summary),
+            "further": figure_rows(summary, further=True),
+            "remarks": remarks(summary),
+        },
+        charts=[chart_html(chart) for chart in _charts(scores, videos, decision)],
+        parts=part_tables(summary),
+        sections=sections,
+        findings=findings,
+        videos=_videos(videos, decision),
+        examples=examples,
+        weighted=any(window.weights for _, group in examples for window in group),
+        mapped=any(window.overlay for _, group in examples for window in group),
+        frames_head=["frame", *range(1, FRAMES_PER_WINDOW + 1), "mean"],
+        released=released_rows(released_figures(scores)),
+    )
+    output = Path(output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    files.write_text(output, text)
+    return output
+
+
+def _charts(scores: Scores, videos: VideoScores, decision: Decision) -> list[charts.Chart]:
+    if not len(scores):
+        return []
+    levels = {
+        "videos": (videos.label, videos.score, decision.threshold),
+        "windows": (scores.label, scores.score, decision.window_threshold),
+    }
+    both = {name: columns for name, columns in levels.items() if len(np.unique(columns[0])) == 2}
+    shown = charts.curve_charts(both) if both else []
+    for noun, (labels, values, threshold) in levels.items():
+        shown.append(charts.histogram_chart(labels, values, threshold=threshold, noun=noun))
+    if "videos" in both:
+        shown.append(charts.reliability_chart(videos.label, videos.score, noun="videos"))
+        shown.append(charts.tippett_chart(videos.label, videos.pooled, decision.calibration))
+    return shown
+
+
+def _videos(videos: VideoScores, decision: Decision) -> dict[str, Any]:
+    error = np.abs(videos.score - videos.label)
+    order = np.argsort(-error, kind="stable")[:_LISTED]
+    rows = [_video(videos, place, decision) for place in order]
+    return {"rows": rows, "open": _LISTED_OPEN, "total": len(videos.video)}
+
+
+def _video(videos: VideoScores, place: int, decision: Decision) -> dict[str, Any]:
+    """A row of the table; windows' scores go through the calibration too, as the video's does."""
+    ends = np.array([videos.lowest[place], videos.highest[place]])
+    low, high = 100 * (decision.calibration.probability(ends) if decision.calibration else ends)
+    return {
+        "name": videos.video[place],
+        "generator": videos.generator[place],
+        "truth": LABELS[videos.label[place]],
+        "called": LABELS[int(videos.score[place] >= decision.threshold)],
+        "score": videos.score[place],
+        "left": f"{low:.1f}",
+        "width": f"{high - low:.1f}",
+        "mark": f"{100 * videos.score[place]:.1f}",
+    }

@@ -1,0 +1,1 @@
+"""Robustness and control suites: perturbed videos scored cell by cell."""

@@ -1,0 +1,117 @@
+"""What can be told without any model: by properties of the files alone, and by how sharp mouths are."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+from lipfd_jax.evaluation.metrics.bootstrap import Drawing, intervals
+from lipfd_jax.evaluation.metrics.compute import compute_metrics
+from lipfd_jax.evaluation.suites.videos import ClipSubject, Subject
+from lipfd_jax.perturbations.catalogue import mouth
+from lipfd_jax.preprocessing.composite import Window, tile
+from lipfd_jax.preprocessing.containers import best_stream, opened
+
+_FOLDS = 5
+_MEANING = "Reached here by {what} alone: a detector must do better to show anything."
+_LACKING = {  # in a few words: the same in a sentence
+    "too few sources": "Not known here: a class has fewer than two sources to learn from and judge.",
+    "needs the clips": "Not known here: the files have to be at hand (--clips).",
+}
+
+
+def measured(subject: Subject, windows: Sequence[Window]) -> dict[str, Any]:
+    """What is known of a video without any model: a row for `model_free`, of plain values.
+
+    File properties (bit rate, size, frame rate, duration, sound format) only where the file is at hand.
+    Raises ClipError.
+    """
+    row = {"label": subject.label, "source": subject.source, "sharpness": mouth_sharpness(windows)}
+    return row | {"file": file_columns(subject) if isinstance(subject, ClipSubject) else None}
+
+
+def model_free(rows: Sequence[dict[str, Any]], drawing: Drawing) -> list[dict[str, Any]]:
+    """AUCs of videos by logistic regression on what needs no model, each video judged by a fit to others.
+
+    Folds keep sources together. Where a class has fewer than two sources, or files are not at hand, the AUC
+    is None and `lacking` says why.
+
+    Args:
+      rows: of `measured`, one a video.
+    """
+    files = [row["file"] for row in rows]
+    columns = one_hot(files) if all(files) else None
+    sharpness = np.array([[row["sharpness"]] for row in rows])
+    return [
+        _fitted("file properties", columns, rows, drawing),
+        _fitted("mouth sharpness", sharpness, rows, drawing),
+    ]
+
+
+def file_columns(subject: ClipSubject) -> dict[str, float | str]:
+    """Properties of a clip's file: numbers as logarithms, formats as words."""
+    path = subject.clip.path
+    with opened(path) as container:
+        video = best_stream(path, container, "video")
+        context = video.codec_context
+        seconds = float(container.duration or 0) / av.time_base or 1.0
+        rate = video.average_rate or video.guessed_rate or 25
+        columns: dict[str, float | str] = {
+            "bits": float(np.log(8 * path.stat().st_size / seconds)),
+            "pixels": float(np.log(context.width * context.height)),
+            "rate": float(np.log(float(rate))),
+            "seconds": float(np.log(seconds)),
+            "video": context.name,
+        }
+    sound = subject.clip.wav or path
+    with opened(sound) as container:
+        track = best_stream(sound, container, "audio")
+        format_ = f"{track.codec_context.name} {track.rate} {track.channels}"
+    return {**columns, "sound": format_}
+
+
+def mouth_sharpness(windows: Sequence[Window]) -> float:
+    """Logarithm of the mean variance of the Laplacian of mouths, on frames of 500x500 pixels."""
+    values = []
+    for window in windows:
+        for frame in window.frames:
+            picture = cv2.cvtColor(tile(frame), cv2.COLOR_RGB2GRAY)
+            values.append(cv2.Laplacian(picture[mouth(*picture.shape)], cv2.CV_64F).var())
+    return float(np.log(np.mean(values) + 1e-3))
+
+
+def one_hot(rows: Sequence[dict[str, float | str]]) -> np.ndarray:
+    """Numbers as they are, each word of a column as a column of its own: (n, k) float64."""
+    columns = []
+    for name in rows[0]:
+        values = [row[name] for row in rows]
+        if isinstance(values[0], str):
+            columns += [[float(value == word) for value in values] for word in sorted(set(values))]
+        else:
+            columns.append(values)
+    return np.array(columns, np.float64).T
+
+
+def _fitted(
+    what: str, columns: np.ndarray | None, rows: Sequence[dict[str, Any]], drawing: Drawing
+) -> dict[str, Any]:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    labels = np.array([row["label"] for row in rows])
+    sources = np.array([row["source"] for row in rows], object)
+    folds = min(_FOLDS, *(len(set(sources[labels == label])) for label in (0, 1)))
+    row = {"name": what, "auc": None, "auc_interval": None}
+    if lacking := "needs the clips" if columns is None else "too few sources" if folds < 2 else "":
+        return row | {"lacking": lacking, "meaning": _LACKING[lacking]}
+    _, groups = np.unique(sources, return_inverse=True)
+    split = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
+    fit = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, class_weight="balanced"))
+    scores = cross_val_predict(fit, columns, labels, groups=groups, cv=split, method="predict_proba")[:, 1]
+    ends = intervals(labels, scores, sources, 0.5, drawing)["auc"]
+    told = {"lacking": "", "meaning": _MEANING.format(what=what)}
+    return row | {"auc": compute_metrics(labels, scores).auc, "auc_interval": ends} | told

@@ -1,0 +1,166 @@
+"""The frames of chosen windows of a video, cut to the face; found by seeking where that is shorter."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+
+from lipfd_jax.faces.framing import Square, cut
+from lipfd_jax.faces.scan import Scan, thread
+from lipfd_jax.preprocessing.containers import Damage, decoded, opened
+from lipfd_jax.preprocessing.frame_cache import KeptFrames
+from lipfd_jax.preprocessing.video import FrameChange, check_picture, rgb, small, video_stream
+from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
+
+_SEEK_SECONDS = 3.0  # a longer way to the next window is sought, a shorter one decoded
+_EARLIER = (0.0, 10.0, 60.0)  # seconds before the wanted frame that are sought in turn
+_MARGIN = 0.001  # seconds within which a frame's time is the one noted in the first pass
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A window to be read."""
+
+    track: int  # which face
+    start: int  # number of its first frame
+    square: Square | None  # what is cut from its frames; None for the whole picture
+    reduce: bool = True  # to 224 pixels, as face crops are; pictures taken as they are stay
+
+
+def read_windows(
+    path: Path, scan: Scan, wanted: Sequence[Wanted], change: FrameChange | None = None
+) -> Iterator[tuple[Wanted, np.ndarray]]:
+    """The frames (5, height, width, 3) uint8 RGB of each window, in order of time.
+
+    Before anything is cut, `change` may put another picture of the same size in a frame's place. A window
+    whose frames are not there again (a file that is read differently from the middle) is left out.
+    """
+    todo = sorted(wanted, key=lambda window: window.start)
+    begun: list[tuple[Wanted, list[np.ndarray]]] = []
+    with _reader(path, scan) as reader:
+        while todo or begun:
+            frame = reader.next(reader.number + 1 if begun else todo[0].start)
+            if frame is None:
+                return
+            begun += [(window, []) for window in todo if window.start == reader.number]
+            todo = [window for window in todo if window.start > reader.number]
+            if begun:
+                picture = rgb(frame, reader.reformatter)
+                picture = picture if change is None else change(picture)
+                for window, pieces in begun:
+                    pieces.append(piece(picture, window))
+                yield from ((w, np.stack(pieces)) for w, pieces in begun if len(pieces) == FRAMES_PER_WINDOW)
+                begun = [entry for entry in begun if len(entry[1]) < FRAMES_PER_WINDOW]
+
+
+def kept_windows(
+    kept: KeptFrames,
+    path: Path,
+    scan: Scan,
+    wanted: Sequence[Wanted],
+    change: FrameChange | None = None,
+) -> Iterator[tuple[Wanted, np.ndarray]]:
+    """As `read_windows`, from frames that are kept in memory where they fit."""
+    todo = sorted(wanted, key=lambda window: window.start)
+    numbers = {window.start + k for window in todo for k in range(FRAMES_PER_WINDOW)}
+    whole = kept.whole(path, numbers, Damage("keep"))
+    if whole is None:
+        yield from read_windows(path, scan, wanted, change)
+        return
+    pictures = {n: p if change is None else change(p) for n, p in sorted(whole.pictures.items())}
+    for window in todo:
+        shown = [pictures.get(window.start + k) for k in range(FRAMES_PER_WINDOW)]
+        if all(picture is not None for picture in shown):
+            yield window, np.stack([piece(picture, window) for picture in shown])
+
+
+def piece(picture: np.ndarray, window: Wanted) -> np.ndarray:
+    """What a window shows of a whole picture."""
+    if window.reduce:
+        return cut(picture, window.square)
+    return small(picture)
+
+
+@contextmanager
+def _reader(path: Path, scan: Scan) -> Iterator["_Kept | _Reader"]:
+    if scan.kept:
+        yield _Kept(scan.kept)
+        return
+    with opened(path) as container:
+        yield _Reader(path, container, scan)
+
+
+class _Kept:
+    """Gives frames that the scan has kept."""
+
+    def __init__(self, frames: Sequence[av.VideoFrame]):
+        self.frames = frames
+        self.number = -1  # of the frame given last
+        self.reformatter = av.video.reformatter.VideoReformatter()
+
+    def next(self, number: int) -> av.VideoFrame | None:
+        """The frame of this number; None at the end."""
+        self.number = number
+        return self.frames[number] if number < len(self.frames) else None
+
+
+class _Reader:
+    """Decodes on from where it is, or from a point before the frame that is wanted."""
+
+    def __init__(self, path: Path, container: av.container.InputContainer, scan: Scan):
+        self.path, self.container, self.scan = path, container, scan
+        self.stream = video_stream(path, container)
+        thread(self.stream)
+        self.number = -1  # of the frame given last
+        self.reformatter = av.video.reformatter.VideoReformatter()
+        self._frames = self._decoding()
+        self._sought = False
+        self._seekable = scan.stamped and bool((np.diff(scan.times) > 2 * _MARGIN).all())
+
+    def next(self, number: int) -> av.VideoFrame | None:
+        """The next frame from `number` on; None at the end."""
+        times = self.scan.times
+        far = times[min(number, len(times) - 1)] - times[max(self.number, 0)] >= _SEEK_SECONDS
+        if self._seekable and far and (frame := self._sought_frame(number)):
+            return frame
+        return self._decoded(number)
+
+    def _sought_frame(self, number: int) -> av.VideoFrame | None:
+        """The frame, if seeking leads to it; seeking in some files leads past what was asked for."""
+        for earlier in _EARLIER:
+            time = max(self.scan.times[number] - earlier, self.scan.times[0])
+            self.container.seek(int(time / self.stream.time_base), stream=self.stream)
+            self._frames, self._sought = self._decoding(), True
+            self.number = -1
+            frame = self._decoded(number)
+            if self.number == number:
+                return frame
+        self.container.seek(0)
+        self._frames, self._sought, self.number, self._seekable = self._decoding(), False, -1, False
+        return None
+
+    def _decoding(self) -> Iterator[av.VideoFrame]:
+        """Frames from here on. Damage is no news: the scan has met it, and refused or noted it."""
+        return decoded(self.path, self.container, self.stream, Damage("keep"))
+
+    def _decoded(self, number: int) -> av.VideoFrame | None:
+        for frame in self._frames:
+            check_picture(self.path, frame)
+            found = self._number(frame)
+            if found is not None:
+                self.number = found
+                if found >= number:
+                    return frame
+        return None
+
+    def _number(self, frame: av.VideoFrame) -> int | None:
+        if not self._sought:
+            return self.number + 1
+        if frame.time is None:
+            return None
+        times = self.scan.times
+        after = int(np.searchsorted(times, frame.time - _MARGIN))
+        return after if after < len(times) and abs(times[after] - frame.time) <= _MARGIN else None

@@ -1,0 +1,1 @@
+"""Opened checkpoints and exports: composites in, scores out."""

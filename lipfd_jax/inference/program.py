@@ -1,0 +1,128 @@
+"""The compiled programs of evaluation and detector: composites to scores and weights, or to saliency maps."""
+
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax.sharding import Mesh
+
+from lipfd_jax.kernels.dispatch import bound, kernels_for
+from lipfd_jax.models.forward import forward
+from lipfd_jax.models.lipfd import LipFD
+from lipfd_jax.models.saliency import saliency
+from lipfd_jax.runtime.compilation import Announced
+from lipfd_jax.runtime.mesh import batch_sharding, replicated
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE
+
+_PAIR = 2  # windows that a CPU computes together: its cache holds no more
+
+
+class Forward(Protocol):
+    """A compiled program, from (states, composites) to scores and region weights."""
+
+    def __call__(self, states: tuple, composites: jax.Array, /) -> tuple[jax.Array, jax.Array]:
+        """Scores (B,) and region weights (B, 5, 3)."""
+
+    def prepare(self, states: Any, composites: jax.ShapeDtypeStruct, /) -> None:
+        """Compiles ahead of the first call, for arguments of these shapes and shardings."""
+
+
+@functools.lru_cache(maxsize=8)  # one compiled program per structure and mesh, however often it is asked for
+def make_forward(graph: Any, mesh: Mesh, kernels: str = "auto", precision: str | None = None) -> Forward:
+    """Returns the jitted function from (states, composites (B, 1000, 2500, 3) uint8) to scores and weights.
+
+    Scores (B,) are the probabilities of a fake, region weights are (B, 5, 3); both are float32 and whole on
+    every device. `kernels` is a setting of kernels.choice, `precision` what the model was given in
+    `precision.with_precision`.
+
+    Raises:
+      ValueError: these kernels do not compute in that precision.
+    """
+
+    def scored(states: tuple, composites: jax.Array) -> tuple[jax.Array, jax.Array]:
+        output = forward(nnx.merge(graph, *states, copy=True), composites)
+        return jax.nn.sigmoid(output.logits), output.region_weights
+
+    chosen = kernels_for(mesh.devices.flat, kernels, precision or "float32")
+    on_cpu = mesh.devices.flat[0].platform == "cpu"
+    if on_cpu and precision == "bfloat16" and chosen.implementation != "cpu":
+        raise ValueError(
+            f"kernels={kernels!r} compute in float32 on a CPU; leave it out or take precision float32"
+        )
+    compiled = jax.jit(bound(scored, chosen), out_shardings=replicated(mesh))
+    program = Announced(compiled, "the forward pass, from composites to scores")
+    return InPairs(program) if takes_parts(mesh) else program
+
+
+@functools.lru_cache(maxsize=8)
+def make_saliency(graph: Any, mesh: Mesh, kernels: str = "auto") -> Callable[[Any, jax.Array], jax.Array]:
+    """Returns the jitted function from (states, composites (B, 1000, 2500, 3) uint8) to maps (B, 50, 125).
+
+    The maps are those of models.saliency, float32 and whole on every device.
+    """
+
+    def mapped(states: tuple, composites: jax.Array) -> jax.Array:
+        return saliency(nnx.merge(graph, *states, copy=True), composites)
+
+    compiled = jax.jit(bound(mapped, kernels_for(mesh.devices.flat, kernels)), out_shardings=replicated(mesh))
+    return Announced(compiled, "the saliency of scores")
+
+
+def takes_parts(mesh: Mesh) -> bool:
+    """Whether the forward pass of this mesh computes a batch in pairs, two of them at once."""
+    return mesh.size == 1 and mesh.devices.flat[0].platform == "cpu"
+
+
+def part_of(count: int) -> int:
+    """How many of a batch are computed together then: two of an even number, else all."""
+    return _PAIR if count > _PAIR and count % _PAIR == 0 else count
+
+
+class InPairs:
+    """A program that computes a batch's pairs, two at once, in a thread each, where `part_of` cuts it.
+
+    XLA keeps one and a half of two cores busy with one program, as many of its operations are too small to
+    share; two programs fill them. They are the same program, so the number of cores doesn't tell, and one
+    program serves batches of any even size.
+    """
+
+    def __init__(self, program: Callable[[Any, Any], Any]):
+        """`program`: jitted; a state and a batch (a tree of arrays (B, ...)) to a tree of arrays (B, ...)."""
+        self._program, self._threads = program, ThreadPoolExecutor(2, "scoring")
+        self._made: set[int] = set()  # how many it is compiled for: two threads would both compile it
+
+    def __call__(self, state: Any, batch: Any) -> Any:
+        """What the program gives for the whole batch, computed when this returns."""
+        count = len(jax.tree.leaves(batch)[0])
+        part = part_of(count)
+        each = self._threads.map if part in self._made else map
+        self._made.add(part)
+        if part == count:
+            return jax.block_until_ready(self._program(state, batch))
+        leaves, structure = jax.tree.flatten(batch)
+        cut = zip(*(jnp.split(leaf, count // part) for leaf in leaves), strict=True)
+        parts = [structure.unflatten(few) for few in cut]
+        found = list(each(lambda part: jax.block_until_ready(self._program(state, part)), parts))
+        return jax.tree.map(lambda *values: jnp.concatenate(values), *found)
+
+    def prepare(self, state: Any, batch: Any) -> None:
+        """Has the program, an `Announced`, compile for a state and a batch of these shapes."""
+        part = part_of(jax.tree.leaves(batch)[0].shape[0])
+        self._program.prepare(state, jax.tree.map(lambda a: a.update(shape=(part, *a.shape[1:])), batch))
+        self._made.add(part)
+
+
+def prepare_forward(
+    model: LipFD, count: int, mesh: Mesh, kernels: str = "auto", precision: str | None = None
+) -> None:
+    """Compiles the forward pass of a model, of which shapes are enough, for `count` composites at once."""
+    graph, state = nnx.split(model)
+    placed = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=replicated(mesh)), state)
+    shape = (count, *COMPOSITE_SHAPE)
+    batch = jax.ShapeDtypeStruct(shape, np.uint8, sharding=batch_sharding(mesh))
+    make_forward(graph, mesh, kernels, precision).prepare((placed,), batch)

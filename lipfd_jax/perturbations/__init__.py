@@ -1,0 +1,1 @@
+"""Changes of frames, mel strips and samples, for training and suites."""

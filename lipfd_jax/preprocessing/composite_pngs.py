@@ -1,0 +1,140 @@
+"""Composites of a whole data set as PNG files, with a journal that lets a stopped run go on."""
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from lipfd_jax.listing.clips import Clip, ClipError, Listing
+from lipfd_jax.listing.names import printable
+from lipfd_jax.preprocessing.clip_task import ClipOutcome
+from lipfd_jax.preprocessing.composite import composite
+from lipfd_jax.preprocessing.containers import Damaged
+from lipfd_jax.preprocessing.encoding import png
+from lipfd_jax.preprocessing.extraction import extract
+from lipfd_jax.preprocessing.workers import each_clip
+from lipfd_jax.storage.files import write_bytes, write_text
+from lipfd_jax.storage.locks import locked
+from lipfd_jax.vocabulary import CLASSES, WINDOWS_NOTE, WindowsMode, picture_name
+
+JOURNAL = "preprocess.jsonl"  # one line per finished clip: {"video", "windows", "pictures", "warnings"}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run found in its output folder or put there."""
+
+    built: int  # clips
+    skipped: int  # clips finished by an earlier run
+    pictures: int  # of both
+    warnings: tuple[tuple[str, str], ...]  # (video, what is odd about it)
+    problems: tuple[tuple[str, str], ...]  # (name, why nothing was built)
+    missing: tuple[str, ...]  # pictures that should be there and are not
+
+    def __str__(self) -> str:
+        lines = [f"warning: {video}: {text}" for video, text in self.warnings]
+        lines += [f"not built: {name}: {reason}" for name, reason in self.problems]
+        lines += [f"missing: {name}" for name in self.missing]
+        lines.append(
+            f"{self.built} clips built, {self.skipped} finished before, {len(self.problems)} not built; "
+            f"{self.pictures} pictures, {len(self.missing)} missing"
+        )
+        return "\n".join(map(printable, lines))
+
+
+def write_pictures(
+    listing: Listing,
+    output: Path,
+    *,
+    windows: WindowsMode,
+    workers: int,
+    damaged: Damaged = "refuse",
+    progress: bool = False,
+) -> Summary:
+    """Writes {0_real,1_fake}/NAME_J.png for all windows of all clips, then checks that every one is there.
+
+    Clips that fail are reported and skipped. Files appear whole or not at all; clips that an earlier run
+    finished are not built again. Raises ClipError where the output folder holds windows of the other mode,
+    InUse where another run writes to it, and what `each_clip` raises for trouble of the machine.
+    """
+    for name in CLASSES:
+        (output / name).mkdir(parents=True, exist_ok=True)
+    with locked(output, "preprocessing"):
+        return _write_all(listing, output, windows, damaged, workers, progress)
+
+
+def _write_all(
+    listing: Listing, output: Path, windows: WindowsMode, damaged: Damaged, workers: int, progress: bool
+) -> Summary:
+    finished = _finished(output, windows)
+    write_text(output / WINDOWS_NOTE, f"{windows}\n")
+    todo = [clip for clip in listing.clips if clip.video not in finished]
+    skipped = len(listing.clips) - len(todo)
+    warnings, problems = [], list(listing.problems)
+    outcomes = each_clip(
+        functools.partial(_write_clip, output=output, windows=windows, damaged=damaged), todo, workers=workers
+    )
+    with open(output / JOURNAL, "a", encoding="utf-8") as journal:
+        journal.write("\n" if _broken_off(output / JOURNAL) else "")
+        for outcome in tqdm(outcomes, total=len(todo), unit="clip", disable=not progress):
+            if outcome.problem:
+                problems.append((outcome.clip.video, outcome.problem))
+                continue
+            entry = _entry(outcome, windows)
+            warnings += [(outcome.clip.video, text) for text in entry["warnings"]]
+            finished[outcome.clip.video] = entry
+            journal.write(json.dumps(entry) + "\n")
+            journal.flush()
+    ours = [finished[clip.video] for clip in listing.clips if clip.video in finished]
+    names = [picture_name(entry["video"], index) for entry in ours for index in range(entry["pictures"])]
+    return Summary(
+        built=len(ours) - skipped,
+        skipped=skipped,
+        pictures=len(names),
+        warnings=tuple(warnings),
+        problems=tuple(problems),
+        missing=tuple(name for name in names if not (output / name).is_file()),
+    )
+
+
+def _write_clip(
+    clip: Clip, *, output: Path, windows: WindowsMode, damaged: Damaged
+) -> tuple[int, tuple[str, ...]]:
+    extraction = extract(clip, windows, damaged)
+    for window in extraction.cut_windows:
+        write_bytes(output / picture_name(clip.video, window.index), png(composite(window)))
+    return len(extraction.cut_windows), extraction.warnings
+
+
+def _entry(outcome: ClipOutcome[tuple[int, tuple[str, ...]]], windows: WindowsMode) -> dict:
+    pictures, warnings = outcome.result
+    return {"video": outcome.clip.video, "windows": windows, "pictures": pictures, "warnings": list(warnings)}
+
+
+def _finished(output: Path, windows: WindowsMode) -> dict[str, dict]:
+    """Journal entries of the clips whose pictures are all there."""
+    journal = output / JOURNAL
+    entries = {}
+    for line in journal.read_text(encoding="utf-8").splitlines() if journal.exists() else ():
+        try:
+            entry = json.loads(line)
+            video, held, _ = entry["video"], entry["windows"], int(entry["pictures"])
+        except (ValueError, TypeError, KeyError):
+            continue  # an empty or damaged line, or one that a kill broke off: its clip is built again
+        if held != windows:
+            raise ClipError(f"{output}: holds {held} windows; use another folder for {windows} ones")
+        entries[video] = entry
+    return {video: entry for video, entry in entries.items() if _whole(output, entry)}
+
+
+def _whole(output: Path, entry: dict) -> bool:
+    """Whether the pictures are there; a power cut can leave names without content."""
+    pictures = (output / picture_name(entry["video"], index) for index in range(entry["pictures"]))
+    return all(picture.is_file() and picture.stat().st_size for picture in pictures)
+
+
+def _broken_off(journal: Path) -> bool:
+    data = journal.read_bytes()
+    return bool(data) and not data.endswith(b"\n")

@@ -1,0 +1,77 @@
+"""What the API answers, as its description (openapi.json) has it."""
+
+from pydantic import BaseModel, Field
+
+from lipfd_jax.detection.texts import OUTCOMES, Outcome
+from lipfd_jax.serving.jobs import Job, State
+from lipfd_jax.serving.limits import Limits
+
+
+class Verdict(BaseModel):
+    """An outcome and what is to be said with it."""
+
+    outcome: Outcome
+    title: str = Field(description="the outcome in words")
+    meaning: str
+    caveat: str = Field(description="to be shown wherever the outcome is")
+
+
+class Video(BaseModel):
+    """One video and how far it is."""
+
+    id: str = Field(description="random; whoever knows it may see the result and remove it")
+    name: str = Field(description="of the file as it was given; plain text")
+    bytes: int
+    state: State
+    before: int = Field(description="how many videos are judged before this one starts")
+    part: str = Field(
+        description="under way while running: looking (in seconds), scoring (in windows), writing"
+    )
+    done: float
+    of: float = Field(description="how much there is to do; 0 where it is not known")
+    verdict: Verdict | None = Field(description="when done")
+    reason: str = Field(description="when failed")
+    report: str | None = Field(description="path of the page, when done")
+    result: str | None = Field(description="path of result.json, when done")
+
+
+class Bounds(BaseModel):
+    """What the server takes and keeps."""
+
+    megabytes: float = Field(description="of one file")
+    minutes: float = Field(description="of one video")
+    queue: int = Field(description="videos that may be uploading or waiting at once")
+    kept: int = Field(description="videos kept with their results; beyond that the oldest goes")
+    kept_minutes: float = Field(description="after a video was judged until it is removed")
+
+
+class Refusal(BaseModel):
+    """Why a request was not met."""
+
+    detail: str
+
+
+def video(job: Job, before: int) -> Video:
+    """A job as the API shows it."""
+    address = f"/api/videos/{job.id}"
+    done = job.outcome is not None
+    words = OUTCOMES[job.outcome] if done else None
+    return Video(
+        id=job.id,
+        name=job.name,
+        bytes=job.bytes,
+        state=job.state,
+        before=before,
+        part=job.part if job.state == "running" else "",
+        done=job.done,
+        of=job.of,
+        verdict=words and Verdict(outcome=job.outcome, **words._asdict()),
+        reason=job.reason,
+        report=f"{address}/report.html" if done else None,
+        result=f"{address}/result.json" if done else None,
+    )
+
+
+def bounds(limits: Limits) -> Bounds:
+    """The limits as the API shows them."""
+    return Bounds(**{name: getattr(limits, name) for name in Bounds.model_fields})

@@ -1,0 +1,1 @@
+"""Files, folders and locks: claimed, written, replaced."""

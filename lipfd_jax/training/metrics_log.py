@@ -1,0 +1,117 @@
+"""The log of a run: one JSON object a line, TensorBoard where installed, curves as a picture."""
+
+import io
+import json
+import logging
+import os
+import time
+from typing import Any
+
+import numpy as np
+from etils import epath
+
+from lipfd_jax.storage.files import write_bytes, write_text
+
+logger = logging.getLogger(__name__)
+
+FILE = "metrics.jsonl"
+PICTURE = "curves.png"
+
+
+class Journal:
+    """Appends to metrics.jsonl from one process; on the others it does nothing.
+
+    Opening it at a restored step cuts off what later steps wrote, so that no step appears twice.
+    """
+
+    def __init__(self, workdir: str | os.PathLike, *, step: int = 0, writes: bool = True):
+        self.path = epath.Path(workdir) / FILE
+        self._board = None
+        if not writes:
+            self.path = None
+            return
+        kept = [line for line in read(workdir) if line["step"] <= step] if step else []
+        self._text = "".join(json.dumps(line) + "\n" for line in kept)
+        self._store()
+        self._board = _tensorboard(workdir, step)
+
+    def write(self, step: int, **values: Any) -> None:
+        """Adds a line {"step": ..., "time": ..., ...}; numbers become Python floats."""
+        if self.path is None:
+            return
+        plain = {name: _plain(value) for name, value in values.items()}
+        line = json.dumps({"step": step, "time": round(time.time(), 3), **plain}) + "\n"
+        self._text += line
+        if "://" in str(self.path):  # object stores can't append
+            self._store()
+        else:
+            with self.path.open("a") as file:
+                file.write(line)
+        if self._board is not None:
+            for name, value in plain.items():
+                if isinstance(value, float):
+                    self._board.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Finishes what is being written."""
+        if self._board is not None:
+            self._board.close()
+
+    def _store(self) -> None:
+        """Writes the whole log at once, so that it is never half there."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(self.path, self._text)
+
+
+def read(workdir: str | os.PathLike) -> list[dict[str, Any]]:
+    """Returns the log's lines; a last one cut short by a kill is left out, damaged ones are and are named."""
+    path = epath.Path(workdir) / FILE
+    texts = path.read_bytes().decode(errors="replace").splitlines() if path.exists() else []
+    lines = []
+    for number, text in enumerate(texts, 1):
+        try:
+            line = json.loads(text)
+            lines.append({**line, "step": int(line["step"])})
+        except (ValueError, KeyError, TypeError):
+            if number < len(texts):
+                logger.warning("%s: line %d is damaged and left out", path, number)
+    return lines
+
+
+def draw(workdir: str | os.PathLike) -> epath.Path:
+    """Draws loss, learning rate and validation curves of the log into curves.png; returns its path."""
+    from matplotlib.figure import Figure  # matplotlib takes a second to import
+
+    lines = read(workdir)
+    panels = [
+        ("training loss", ("loss", "classification")),
+        ("validation", ("validation_auc", "validation_ap", "validation_eer")),
+        ("region-awareness loss", ("region",)),
+        ("learning rate", ("learning_rate",)),
+    ]
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    for axes, (title, names) in zip(figure.subplots(2, 2).flat, panels, strict=True):
+        for name in names:
+            points = [(line["step"], line[name]) for line in lines if isinstance(line.get(name), float)]
+            if points:
+                axes.plot(*np.array(points).T, label=name, marker="o" if len(points) < 30 else "", ms=3)
+        axes.set(title=title, xlabel="step")
+        axes.grid(alpha=0.3)
+        if axes.lines:
+            axes.legend()
+    target, drawn = epath.Path(workdir) / PICTURE, io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=100)
+    write_bytes(target, drawn.getvalue())
+    return target
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | list | dict) or value is None else float(value)
+
+
+def _tensorboard(workdir: str | os.PathLike, step: int) -> Any:
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(os.path.join(os.fspath(workdir), "tensorboard"), purge_step=step + 1)

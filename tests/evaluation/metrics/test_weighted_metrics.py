@@ -1,0 +1,52 @@
+"""Weighted figures against the plain ones on data repeated as often as it was drawn."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from lipfd_jax.evaluation.metrics import bootstrap as weighted
+from lipfd_jax.evaluation.metrics.compute import compute_metrics
+
+COUNTS = {"n", "positives", "threshold", "tp", "tn", "fp", "fn", "missing", "best_threshold"}
+
+
+def _data(seed: int, ties: bool):
+    random = np.random.default_rng(seed)
+    labels = np.arange(60) % 2
+    scores = np.clip(random.normal(0.4 + 0.2 * labels, 0.25), 0, 1)
+    place = random.integers(0, 12, 60)
+    draws = random.integers(0, 4, (5, 12))
+    draws[:, place[:2]] += 1  # both classes stay
+    return labels, np.round(scores, 1) if ties else scores, draws, place
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_weight_is_a_number_of_copies(seed, ties):
+    labels, scores, draws, place = _data(seed, ties)
+    found = weighted.weighted_metrics(labels, scores, draws, place, 0.45)
+    for row, drawn in enumerate(draws):
+        copies = np.repeat(np.arange(60), drawn[place])
+        expected = dataclasses.asdict(compute_metrics(labels[copies], scores[copies], 0.45))
+        assert set(found) == set(expected) - COUNTS
+        for name, values in found.items():
+            assert values[row] == pytest.approx(expected[name], abs=1e-9), name
+
+
+def test_pieces_do_not_change_figures(monkeypatch):
+    labels, scores, draws, place = _data(0, True)
+    whole = weighted.weighted_metrics(labels, scores, draws, place, 0.5)
+    monkeypatch.setattr(weighted, "_CELLS", 120)  # two draws at a time
+    pieces = weighted.weighted_metrics(labels, scores, draws, place, 0.5)
+    for name, values in whole.items():
+        np.testing.assert_allclose(pieces[name], values, rtol=1e-12)
+
+
+def test_one_class_has_no_figures_that_compare():
+    found = weighted.weighted_metrics(
+        np.ones(4), np.array([0.1, 0.6, 0.7, 0.9]), np.ones((2, 1)), np.zeros(4, int), 0.5
+    )
+    assert found["fnr"].tolist() == [0.25, 0.25]
+    for name in ("auc", "ap", "eer", "partial_auc", "cllr", "min_cllr", "fpr", "tpr_at_fpr_1"):
+        assert np.isnan(found[name]).all(), name

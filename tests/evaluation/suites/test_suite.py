@@ -1,0 +1,345 @@
+"""Suites: every effect on drawn videos, seeded by name, resumed where they stopped, and told in words."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from lipfd_jax.evaluation.metrics.bootstrap import Drawing
+from lipfd_jax.evaluation.metrics.pooling import PLAIN
+from lipfd_jax.evaluation.suites.baselines import measured, model_free, mouth_sharpness, one_hot
+from lipfd_jax.evaluation.suites.controls import conclusion, controls, controls_section
+from lipfd_jax.evaluation.suites.results import cells, mean_cells
+from lipfd_jax.evaluation.suites.runner import run_cells
+from lipfd_jax.evaluation.suites.section import robustness_section, robustness_summary
+from lipfd_jax.evaluation.suites.suite import suite_data, suite_result
+from lipfd_jax.evaluation.suites.videos import RecordSubject, clip_subjects, partner, record_subjects
+from lipfd_jax.listing.clips import Clip, ClipError
+from lipfd_jax.perturbations.catalogue import CLEAN, Effect, perturbations, shuffled_frames
+from lipfd_jax.preprocessing import encoding
+from lipfd_jax.preprocessing.composite import Window, tile
+
+_DRAWING = Drawing(draws=50)
+
+
+class _Records:
+    """Eight drawn videos of two windows: fakes are darker, and each has a source of its own."""
+
+    def __init__(self, videos: int = 8):
+        self.videos = videos
+
+    def __len__(self) -> int:
+        return 2 * self.videos
+
+    def __getitem__(self, place: int) -> dict:
+        number, window = divmod(place, 2)
+        label = number % 2
+        random = np.random.default_rng(number)
+        noise = random.integers(0, 120 if label else 250, (5, 64, 64, 3)).astype(np.uint8)
+        frames = np.stack([cv2.GaussianBlur(frame, (0, 0), 2) for frame in noise])
+        mel = np.full((128, 9, 3), (68, 1, 84), np.uint8)
+        mel[40 + number] = (253, 231, 36)
+        coded = encoding.encode(Window(window, 5 * window, 25.0, mel, frames), "compact", effort=0)
+        video = f"{('0_real', '1_fake')[label]}/v{number}"
+        known = {"video": video, "source": f"s{number}", "generator": "", "windows": "paper", "label": label}
+        return coded | known | {"window": window, "start_frame": 5 * window, "fps": 25.0}
+
+
+def _score(composites: np.ndarray) -> np.ndarray:
+    """Darker pictures are faker: a detector that never listens."""
+    return 1 - composites[:, 500:].mean((1, 2, 3)) / 255
+
+
+@pytest.fixture(scope="module")
+def subjects() -> list[RecordSubject]:
+    return record_subjects(_Records())
+
+
+def test_records_become_videos(subjects):
+    assert [subject.video for subject in subjects][:2] == ["0_real/v0", "0_real/v2"]
+    assert subjects[0].index == (0, 1)
+    assert [window.start_frame for window in subjects[0].windows(CLEAN)] == [0, 5]
+
+
+def test_effects_have_names_of_their_own_and_leave_windows_whole(subjects):
+    effects = [*perturbations(), *(control.effect for control in controls())]
+    names = [effect.name for effect in effects]
+    assert len(set(names)) == len(names) == 58 + 12
+    base = subjects[0].windows(CLEAN)
+    for effect in effects:
+        if subjects[0].lacking(effect) or effect.foreign_sound:
+            continue
+        made = subjects[0].windows(effect)
+        assert [window.index for window in made] == [0, 1]
+        assert made[0].frames.shape == base[0].frames.shape
+        assert made[0].mel.dtype == made[0].frames.dtype == np.uint8
+
+
+def test_visual_levels_are_monotone_in_error(subjects):
+    base = subjects[0].windows(CLEAN)[0].frames.astype(int)
+    errors: dict[str, list[float]] = {}
+    for effect in perturbations():
+        if effect.frame is not None:
+            changed = subjects[0].windows(effect)[0].frames
+            errors.setdefault(effect.kind, []).append(float(((changed - base) ** 2).mean()))
+    assert len(errors) == 7
+    for kind, values in errors.items():
+        assert values == sorted(values), kind
+        assert values[0] < values[-1]
+
+
+def test_an_effect_is_the_same_in_another_process(subjects):
+    effect = next(one for one in perturbations() if one.name == "noise 3")
+    drawn = effect.random("1_fake/v1", "frames").integers(2**32)
+    code = (
+        "from lipfd_jax.perturbations.catalogue import perturbations\n"
+        "effect = next(one for one in perturbations() if one.name == 'noise 3')\n"
+        "print(effect.random('1_fake/v1', 'frames').integers(2**32))"
+    )
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(other.stdout) == drawn
+    assert effect.random("1_fake/v3", "frames").integers(2**32) != drawn
+    first, second = (subjects[0].windows(effect)[0].frames for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_controls_do_what_they_say(subjects):
+    made = {control.effect.kind: control.effect for control in controls()}
+    base = subjects[0].windows(CLEAN)
+    grey = subjects[0].windows(made["sound only (frames grey)"])
+    assert (grey[0].frames == 128).all()
+    assert np.array_equal(grey[0].mel, base[0].mel)
+    blank = subjects[0].windows(made["picture only (mel blank)"])
+    assert len(np.unique(blank[0].mel.reshape(-1, 3), axis=0)) == 1
+    shuffled = subjects[0].windows(made["frames shuffled in time"])
+    every = [np.concatenate([window.frames for window in windows]) for windows in (base, shuffled)]
+    sums = [sorted(frames.sum((1, 2, 3)).tolist()) for frames in every]
+    assert sums[0] == sums[1]
+    assert not np.array_equal(*every)
+    masked, only = (subjects[0].windows(made[kind])[0].frames for kind in ("mouth masked", "only the mouth"))
+    assert (masked[:, 27:45, 17:47] == 128).all()
+    assert (only[:, :27] == 128).all()
+    inside = np.s_[:, 27:45, 17:47]
+    assert np.array_equal(only[inside], base[0].frames[inside])
+    assert partner(subjects, 0).video == "0_real/v2"
+    with pytest.raises(ValueError, match="another source"):
+        partner(subjects[:1], 0)
+
+
+def test_frames_are_shuffled_among_windows_of_any_size():
+    sizes = [(60, 60), (64, 60)]  # a face that comes nearer
+    frames = [np.full((5, *size, 3), 10 * place, np.uint8) for place, size in enumerate(sizes, start=1)]
+    windows = [Window(place, 0, 25.0, one[0], one) for place, one in enumerate(frames)]
+    found = shuffled_frames(windows, np.random.default_rng(0))
+    values = np.concatenate([tile(frame)[:1, 0, 0] for window in found for frame in window.frames])
+    assert sorted(values) == [10] * 5 + [20] * 5
+
+
+def test_a_suite_goes_on_where_it_stopped(subjects, tmp_path):
+    effects = [one for one in perturbations() if one.name in ("contrast 1", "contrast 3")]
+    subjects = subjects[:4]
+    identity = {"weights": "w", "records": "r"}
+    calls = []
+
+    def counted(composites: np.ndarray) -> np.ndarray:
+        calls.append(len(composites))
+        if len(calls) == 8:  # in the third video
+            raise KeyboardInterrupt
+        return _score(composites)
+
+    def run(folder: Path, score=counted, **options):
+        options = {"identity": identity, "measure": measured} | options
+        return run_cells(effects, subjects, score, folder, **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "a")
+    assert not list((tmp_path / "a").glob("*.csv"))  # cells appear whole
+    for name in (".contrast 3.jsonl", "properties.jsonl"):
+        with open(tmp_path / "a" / name, "a") as journal:
+            journal.write('{"video": ')  # half a line
+    first = len(calls)
+    ran = run(tmp_path / "a")
+    assert len(calls) - first == 12 - 7  # 4 videos under 3 effects, of which 7 were scored before
+    undisturbed = run(tmp_path / "b", _score)
+    assert len(ran.measured) == 4
+    assert ran.measured == undisturbed.measured
+    for name, scores in ran.scores.items():
+        assert scores.video.tolist() == undisturbed.scores[name].video.tolist()
+        assert scores.score.tolist() == undisturbed.scores[name].score.tolist()
+    before = len(calls)
+    run(tmp_path / "a")
+    assert len(calls) == before
+    run(tmp_path / "a", overwrite=True)
+    assert len(calls) == before + 12
+    with pytest.raises(ValueError, match="weights: w, not other"):
+        run(tmp_path / "a", identity=identity | {"weights": "other"})
+    run(tmp_path / "a", identity=identity | {"weights": "other"}, overwrite=True)
+
+
+def test_levels_become_figures(subjects, tmp_path):
+    effects = [one for one in perturbations() if one.kind in ("contrast", "pitch")]
+    ran = run_cells(effects, subjects, _score, tmp_path, identity={})
+    scores, missing = ran.scores, ran.missing
+    assert list(scores) == ["clean", *(f"contrast {level}" for level in range(1, 6))]
+    assert set(missing) == {"pitch -3 semitones", "pitch +3 semitones"}
+    made = cells(effects, scores, PLAIN, _DRAWING)
+    assert made[0].auc == 1.0
+    assert made[0].auc_difference == 0
+    assert [cell.fpr for cell in made[1:]] == sorted(cell.fpr for cell in made[1:])
+    (mean,) = mean_cells(made, scores, PLAIN, _DRAWING)
+    assert mean.auc == pytest.approx(np.mean([cell.auc for cell in made[1:]]))
+    assert mean.fnr_difference == pytest.approx(np.mean([cell.fnr for cell in made[1:]]) - made[0].fnr)
+    result = suite_result("robustness", ran, PLAIN, _DRAWING) | {"on": "on drawn ones"}
+    json.dumps(result)
+    section = robustness_section(result)
+    assert section.body.count("<figure") == 2
+    assert "sound): pitch -3 semitones, pitch +3 semitones." in section.body
+    assert "contrast" in robustness_summary(result)
+
+
+def test_a_failing_video_is_left_out_and_named(subjects, tmp_path, capsys):
+    broken = dataclasses.replace(subjects[1], index=(0, 10**6))
+    kept = [subjects[0], broken, *subjects[2:]]
+
+    def windows(place: int) -> dict:
+        if place >= 10**6:
+            raise ValueError("record of 0_real/v2: damaged")
+        return _Records()[place]
+
+    class Damaged(_Records):
+        __getitem__ = staticmethod(windows)
+
+    kept[1] = dataclasses.replace(broken, records=Damaged())
+    ran = run_cells([], kept, _score, tmp_path, identity={})
+    assert len(set(ran.scores["clean"].video)) == 7
+    assert "0_real/v2: record of 0_real/v2: damaged" in capsys.readouterr().err
+
+
+def _result(clean: float, parted: float, alone: float, plain: float | None) -> dict:
+    def cell(kind: str, auc: float, level: str = "") -> dict:
+        ends = (auc - 0.02, auc + 0.02)
+        gap = auc - clean
+        return {
+            "kind": kind,
+            "level": level,
+            "videos": 100,
+            "auc": auc,
+            "fpr": 0.1,
+            "fnr": 0.1,
+            "auc_interval": ends,
+            "fnr_interval": None,
+            "auc_difference": gap,
+            "auc_difference_interval": (gap - 0.02, gap + 0.02),
+            "fnr_difference": 0.0,
+            "fnr_difference_interval": None,
+        }
+
+    found = [
+        cell("clean", clean),
+        cell("sound only (frames grey)", alone),
+        cell("sound of another video", parted),
+        cell("sound delayed", parted, "0.5 s"),
+    ]
+    free = [{"name": "file properties", "auc": plain, "auc_interval": None, "meaning": "m"}]
+    about = {"on": "on drawn ones", "decision": "mean of a video's windows; fake from 0.5 on (default)"}
+    return {"cells": found, "model_free": free, "missing": [], **about}
+
+
+@pytest.mark.parametrize(
+    ("figures", "answer"),
+    [
+        ((0.95, 0.5, 0.5, 0.6), "agree with the claim"),
+        ((0.95, 0.94, 0.5, 0.6), "speak against the claim"),
+        ((0.95, 0.5, 0.8, 0.6), "in part only"),
+        ((0.95, 0.5, 0.5, 0.93), "in part only"),
+        ((0.51, 0.5, 0.5, None), "Nothing can be said"),
+    ],
+)
+def test_the_conclusion_follows_the_figures(figures, answer):
+    result = _result(*figures)
+    assert answer in conclusion(result)[0]
+    assert answer in controls_section(result).body
+
+
+def test_sharpness_of_a_constant_and_of_an_edge():
+    flat = np.full((5, 500, 500, 3), 90, np.uint8)
+    edge = flat.copy()
+    edge[:, :, 250:] = 190
+    values = [mouth_sharpness([Window(0, 0, 25.0, flat[0], frames)]) for frames in (flat, edge)]
+    assert values[0] == pytest.approx(np.log(1e-3))
+    # One column of +100 and one of -100 in each row of 230 pixels: variance 2 * 100**2 / 230.
+    assert values[1] == pytest.approx(np.log(2 * 100**2 / 230 + 1e-3), rel=1e-6)
+
+
+def test_model_free_rows(subjects):
+    known = [measured(subject, subject.windows(CLEAN)) for subject in subjects]
+    properties, sharpness = model_free(known, _DRAWING)
+    assert (properties["auc"], properties["lacking"]) == (None, "needs the clips")
+    assert sharpness["name"] == "mouth sharpness"
+    assert sharpness["auc"] == 1.0  # darker noise has smaller edges
+    few = model_free(known[:3], _DRAWING)[1]  # one source of fakes
+    assert (few["auc"], few["lacking"]) == (None, "too few sources")
+    rows = [{"a": 1.0, "b": "x"}, {"a": 2.0, "b": "y"}]
+    assert one_hot(rows).tolist() == [[1, 1, 0], [2, 0, 1]]
+
+
+@pytest.fixture(scope="module")
+def clips(film, tmp_path_factory) -> list[Clip]:
+    """Two clips of two seconds, in colours that change with every frame."""
+    folder, random = tmp_path_factory.mktemp("clips"), np.random.default_rng(0)
+    pictures = [
+        np.tile(colour, (64, 80, 1)).astype(np.uint8) for colour in random.integers(0, 256, (50, 1, 1, 3))
+    ]
+    sound = np.sin(np.arange(32000) / 9)
+    return [
+        Clip(f"{kind}/a", film(folder / f"{kind}.mp4", pictures, sound=sound), None, label, f"s{label}")
+        for label, kind in enumerate(("0_real", "1_fake"))
+    ]
+
+
+@pytest.mark.parametrize("name", ["clean", "noise 3", "compression 5", "shift +80 ms", "mp3 32 kbit per s"])
+def test_keeping_what_was_decoded_changes_nothing(clips, name):
+    effect = next(one for one in (CLEAN, *perturbations()) if one.name == name)
+    (subject, _) = clip_subjects(clips, "paper")
+    kept = subject.kept()
+    kept.windows(CLEAN)
+    for ours, theirs in zip(kept.windows(effect), subject.windows(effect), strict=True):
+        assert np.array_equal(ours.frames, theirs.frames)
+        assert np.array_equal(ours.mel, theirs.mel)
+
+
+def test_clips_have_to_be_those_of_the_records(clips):
+    subjects = clip_subjects(clips, "paper")
+
+    class Built(list):
+        """Records of these clips, as a build would hold them."""
+
+    def record(subject, window):
+        return encoding.encode(window, "compact", effort=0) | {
+            "video": subject.video,
+            "source": subject.source,
+            "generator": "",
+            "windows": "paper",
+            "label": subject.label,
+            "window": window.index,
+            "start_frame": window.start_frame,
+            "fps": window.fps,
+        }
+
+    records = Built(record(subject, window) for subject in subjects for window in subject.windows(CLEAN))
+    data = suite_data(records, "sum", clips)
+    assert [subject.video for subject in data.subjects] == ["0_real/a", "1_fake/a"]
+    records[0] = records[0] | {"start_frame": 1}
+    with pytest.raises(ValueError, match=r"other windows than the records hold \(\(0, 0, .*, not \(0, 1, "):
+        suite_data(records, "sum", clips)
+    with pytest.raises(ClipError, match="1_fake/a and 0 more videos of the data are not in --clips"):
+        suite_data(records, "sum", clips[:1])
+
+
+def test_names_of_cells_are_file_names():
+    assert Effect("a/b", "c").name == "a-b c"
