@@ -58,7 +58,7 @@ def _records(folder: pathlib.Path) -> str:
 
 def _convert(folder: pathlib.Path) -> None:
     from lipfd_jax.checkpoints.errors import CheckpointError
-    from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert
+    from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert_released
     from lipfd_jax.models.lipfd import ModelConfig
 
     logging.set_verbosity(logging.FATAL)  # as the command does
@@ -68,7 +68,7 @@ def _convert(folder: pathlib.Path) -> None:
         print(f"{folder / 'weights'}: there already")
         return
     try:
-        convert(folder / "pth" / "tiny.pth", folder / "weights", config=tiny)
+        convert_released(folder / "pth" / "tiny.pth", folder / "weights", config=tiny)
     except (CheckpointError, ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 

@@ -26,9 +26,9 @@ from absl import app, flags, logging
 
 from benchmarks import forward_engines as engines
 from benchmarks.torch_network import TorchLipFD
-from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert
+from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert_released
 from lipfd_jax.exporting.write import export
-from lipfd_jax.models.inputs import RELEASED, prepare
+from lipfd_jax.models.inputs import RELEASED, prepare_inputs
 from lipfd_jax.runtime.compilation import usable_cores
 
 _LIBRARIES = ("jax", "torch", "onnxruntime", "openvino", "nncf", "numpy")
@@ -41,10 +41,10 @@ def prepared_folder(folder: pathlib.Path, encoder: str, backbone: str, windows: 
     (folder / engines.CLASSES).write_text(json.dumps(names))
     torch.save(TorchLipFD(encoder, backbone).state_dict(), folder / engines.TORCH)
     config = dataclasses.replace(RELEASED_MODEL, **names)
-    convert(folder / engines.TORCH, folder / engines.CHECKPOINT, config=config)
+    convert_released(folder / engines.TORCH, folder / engines.CHECKPOINT, config=config)
     export(folder / engines.CHECKPOINT, folder / engines.ONNX, format="onnx", source="prepared")
     noise = np.random.default_rng(0).integers(0, 256, (windows, 1000, 2500, 3), np.uint8)
-    prepared = jax.jit(prepare, static_argnums=1)(noise, RELEASED)
+    prepared = jax.jit(prepare_inputs, static_argnums=1)(noise, RELEASED)
     np.savez(folder / engines.BATCH, image=prepared.image, crops=prepared.crops)
     if int8:
         engines.quantise(folder)

@@ -27,22 +27,22 @@ def jax_engine(folder: pathlib.Path, precision: str) -> Run:
     from lipfd_jax.checkpoints.store import open_model
     from lipfd_jax.inference.precision import with_precision
     from lipfd_jax.inference.program import InPairs
-    from lipfd_jax.kernels.dispatch import bound, kernels_for
+    from lipfd_jax.kernels.dispatch import kernels_for, with_kernels
     from lipfd_jax.models.forward import forward_prepared
-    from lipfd_jax.models.inputs import Prepared
+    from lipfd_jax.models.inputs import PreparedInputs
     from lipfd_jax.models.lipfd import LipFD
     from lipfd_jax.runtime.memory import give_back_freed
 
     model = with_precision(open_model(folder / CHECKPOINT).model, precision, jax.devices())
     give_back_freed()
     graph, state = nnx.split(model)
-    prepared = Prepared(*map(jax.numpy.asarray, batch(folder)))
+    prepared = PreparedInputs(*map(jax.numpy.asarray, batch(folder)))
 
-    def forward(state: nnx.State, prepared: Prepared) -> jax.Array:
+    def forward(state: nnx.State, prepared: PreparedInputs) -> jax.Array:
         merged: LipFD = nnx.merge(graph, state)
         return jax.nn.sigmoid(forward_prepared(merged, prepared).logits)
 
-    compiled = InPairs(jax.jit(bound(forward, kernels_for(jax.devices(), "auto", precision))))
+    compiled = InPairs(jax.jit(with_kernels(forward, kernels_for(jax.devices(), "auto", precision))))
     return lambda: np.asarray(compiled(state, prepared))
 
 

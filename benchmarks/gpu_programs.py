@@ -13,7 +13,7 @@ import numpy as np
 from flax import nnx
 from jax.experimental import topologies
 
-from lipfd_jax.kernels.dispatch import VARIANTS, Kernels, bound
+from lipfd_jax.kernels.dispatch import VARIANTS, Kernels, with_kernels
 from lipfd_jax.models.forward import forward as forward_pass
 from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_model
 from lipfd_jax.runtime.mesh import make_mesh, to_devices
@@ -38,7 +38,7 @@ SPECS = {  # what the compiler asks to know of a GPU (XLA's GpuDeviceInfoProto)
 
 def with_attention(function: Callable, variant: str) -> Callable:
     """`function`, traced with the kernels for GPUs and this variant of attention."""
-    chosen = bound(function, Kernels("gpu"))
+    chosen = with_kernels(function, Kernels("gpu"))
 
     def traced(*args: object) -> object:
         with mock.patch.dict(VARIANTS["attention"], gpu=variant):

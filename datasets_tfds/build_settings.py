@@ -10,7 +10,7 @@ from lipfd_jax.listing.folder import LINKS, Links
 from lipfd_jax.listing.layouts import Layout
 from lipfd_jax.preprocessing.containers import DAMAGED, Damaged
 from lipfd_jax.preprocessing.encoding import Encoding
-from lipfd_jax.vocabulary import SPLITS, WINDOWS, WindowsMode
+from lipfd_jax.vocabulary import SPLITS, WINDOW_CONVENTIONS, WindowConvention
 
 Crop = Literal["none", "faces"]
 CROPS = get_args(Crop)
@@ -18,7 +18,7 @@ CROPS = get_args(Crop)
 _CHOICES = {
     "layout": get_args(Layout),
     "encoding": get_args(Encoding),
-    "windows": WINDOWS,
+    "windows": WINDOW_CONVENTIONS,
     "links": LINKS,
     "damaged": DAMAGED,
     "crop": CROPS,
@@ -31,7 +31,7 @@ class Settings:
 
     layout: Layout = "avlips"
     encoding: Encoding = "compact"
-    windows: WindowsMode = "paper"
+    windows: WindowConvention = "paper"
     effort: int = 0  # 0 (fast) to 6 (small): lossless compression of the compact encoding
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)  # of the source ids, in the order of SPLITS
     salt: str = "lipfd"  # another salt draws another split

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def filled(default: T, values: Mapping[str, Any], where: str = "") -> T:
+def build_settings(default: T, values: Mapping[str, Any], where: str = "") -> T:
     """Returns a frozen dataclass with some values in place of its own; nested ones are mappings or built.
 
     Args:
@@ -22,18 +22,18 @@ def filled(default: T, values: Mapping[str, Any], where: str = "") -> T:
     """
     kinds = typing.get_type_hints(type(default))
     if unknown := sorted(set(values) - set(kinds)):
-        raise ValueError("; ".join(_unknown(name, kinds, where) for name in unknown))
+        raise ValueError("; ".join(_unknown_setting(name, kinds, where) for name in unknown))
     changed = {}
     for name, value in values.items():
         old = getattr(default, name)
         if dataclasses.is_dataclass(old) and isinstance(value, Mapping):
-            changed[name] = filled(old, value, f"{where}{name}.")
+            changed[name] = build_settings(old, value, f"{where}{name}.")
         else:
-            changed[name] = _checked(f"{where}{name}", value, kinds[name])
+            changed[name] = _check_type(f"{where}{name}", value, kinds[name])
     return dataclasses.replace(default, **changed)
 
 
-def within(settings: Any, where: str = "", **bounds: tuple[float, float]) -> None:
+def check_ranges(settings: Any, where: str = "", **bounds: tuple[float, float]) -> None:
     """Checks that fields lie between two numbers, both allowed; ValueError names the first that does not."""
     for name, (low, high) in bounds.items():
         value = getattr(settings, name)
@@ -42,13 +42,13 @@ def within(settings: Any, where: str = "", **bounds: tuple[float, float]) -> Non
             raise ValueError(f"{where}{name}={value!r}: expected {span}")
 
 
-def _unknown(name: str, kinds: Mapping[str, Any], where: str) -> str:
+def _unknown_setting(name: str, kinds: Mapping[str, Any], where: str) -> str:
     near = difflib.get_close_matches(name, kinds, n=1)
     hint = f" Did you mean {where}{near[0]}?" if near else ""
     return f"unknown setting {where}{name}.{hint} Known there: {', '.join(kinds)}"
 
 
-def _checked(name: str, value: Any, kind: Any) -> Any:
+def _check_type(name: str, value: Any, kind: Any) -> Any:
     if typing.get_origin(kind) is typing.Literal:
         if value not in typing.get_args(kind):
             raise ValueError(f"{name}={value!r}: expected one of {', '.join(typing.get_args(kind))}")

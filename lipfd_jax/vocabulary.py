@@ -13,13 +13,13 @@ import numpy as np
 CLASSES = ("0_real", "1_fake")
 LABELS = ("real", "fake")
 THRESHOLD = 0.5  # where nothing else is asked for; a score of at least this is called fake
-LABEL_OF = {"0": 0, "real": 0, "0_real": 0, "1": 1, "fake": 1, "1_fake": 1}  # as CSVs may spell them
+LABEL_BY_NAME = {"0": 0, "real": 0, "0_real": 0, "1": 1, "fake": 1, "1_fake": 1}  # as CSVs may spell them
 
 # How a clip's windows are cut; travels with the records. `released`: as the released code, index wrap and
 # overlap included; `paper`: ten starts over the whole clip, sound by timestamps.
-WindowsMode = Literal["paper", "released"]
-WINDOWS = get_args(WindowsMode)
-WINDOWS_NOTE = "windows.txt"  # in a folder of composites: which of the two ways cut them
+WindowConvention = Literal["paper", "released"]
+WINDOW_CONVENTIONS = get_args(WindowConvention)
+CONVENTION_FILE = "windows.txt"  # in a folder of composites: which of the two ways cut them
 BUILD_REPORT = "build_report.json"  # beside the shards of a build: their sums, and how they were made
 WINDOWS_PER_CLIP = 10
 FRAMES_PER_WINDOW = 5
@@ -36,10 +36,10 @@ REGIONS = ("head", "face", "lip")  # crops of each frame, the largest first
 COLOUR_MAP = "viridis"
 COLOUR_WEIGHTS = (1, 2, 0)
 
-_PICTURE = re.compile(r"(?:^|/)(?P<folder>[^/]+)/(?P<name>[^/]+)_(?P<window>[0-9]{1,9})\.png$")
+_COMPOSITE_NAME = re.compile(r"(?:^|/)(?P<folder>[^/]+)/(?P<name>[^/]+)_(?P<window>[0-9]{1,9})\.png$")
 
 
-class PictureName(NamedTuple):
+class CompositeName(NamedTuple):
     """The parts of CLASS/NAME_J.png, the file name of a composite."""
 
     folder: str  # CLASS: 0_real or 1_fake, or another where somebody else named it
@@ -52,22 +52,22 @@ class PictureName(NamedTuple):
         return f"{self.folder}/{self.name}"
 
 
-def picture_name(video: str, window: int) -> str:
+def composite_name(video: str, window: int) -> str:
     """CLASS/NAME_J.png, the name of a window's composite in folders and score files."""
     return f"{video}_{int(window)}.png"
 
 
-def parse_picture_name(path: str) -> PictureName | None:
+def parse_composite_name(path: str) -> CompositeName | None:
     """The parts of `.../CLASS/NAME_J.png`, whatever folders stand before; None for any other form.
 
     J has one to nine ASCII digits; Windows' path separators are taken as well.
     """
-    match = _PICTURE.search(path.replace("\\", "/"))
-    return PictureName(match["folder"], match["name"], int(match["window"])) if match else None
+    match = _COMPOSITE_NAME.search(path.replace("\\", "/"))
+    return CompositeName(match["folder"], match["name"], int(match["window"])) if match else None
 
 
 @functools.cache
-def colours() -> np.ndarray:
+def colour_table() -> np.ndarray:
     """The colour map, (256, 3) uint8 RGB: entry k is the colour of loudness k / 255. Read-only."""
     from matplotlib import colormaps  # takes a third of a second, which not every command needs
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lipfd_jax.checkpoints.errors import quoted, refusal
+from lipfd_jax.checkpoints.errors import quote, refusal
 from lipfd_jax.checkpoints.tables import Tensor
 from lipfd_jax.checkpoints.weight_files import read_json
 from lipfd_jax.models.vit import ACTIVATIONS, HUGGINGFACE_CLIP, OPEN_CLIP, TIMM_CLIP
@@ -17,7 +17,9 @@ _CONFIGS = ("open_clip_config.json", "config.json")
 _OPENAI = "input_resolution"  # a key that only OpenAI's own archives have
 
 
-def layout(path: str | Path, tensors: Mapping[str, Tensor]) -> tuple[Mapping[str, Tensor], tuple[Rule, ...]]:
+def find_layout(
+    path: str | Path, tensors: Mapping[str, Tensor]
+) -> tuple[Mapping[str, Tensor], tuple[Rule, ...]]:
     """The tensors under the names of a table, and that table.
 
     Known are HuggingFace's, OpenAI's and open_clip's, these without `visual.` (the state dict of the image
@@ -28,14 +30,14 @@ def layout(path: str | Path, tensors: Mapping[str, Tensor]) -> tuple[Mapping[str
     if "cls_token" in tensors:
         if "head.bias" in tensors and np.any(np.asarray(tensors["head.bias"])):
             raise refusal(path, "its head has a bias: it is a classifier, not CLIP's projection")
-        flat = {key: _Squeezed(tensors[key]) for key in ("cls_token", "pos_embed") if key in tensors}
+        flat = {key: _SqueezedTensor(tensors[key]) for key in ("cls_token", "pos_embed") if key in tensors}
         return {**tensors, **flat}, TIMM_CLIP
     if "class_embedding" in tensors:
         return {f"visual.{key}": tensor for key, tensor in tensors.items()}, OPEN_CLIP
     return tensors, OPEN_CLIP
 
 
-def trained_activation(path: str | Path, keys: Iterable[str]) -> tuple[str, str] | None:
+def find_activation(path: str | Path, keys: Iterable[str]) -> tuple[str, str] | None:
     """The activation the weights were trained with, and what says so; None where nothing does.
 
     Weights don't show it, and with the wrong one features are slightly wrong. A configuration beside the file
@@ -47,16 +49,14 @@ def trained_activation(path: str | Path, keys: Iterable[str]) -> tuple[str, str]
     path = Path(path)
     folder = path if path.is_dir() else path.parent
     for config in (*(folder / name for name in _CONFIGS), path.with_suffix(".json")):
-        if config.is_file() and (found := _configured(read_json(config))):
+        if config.is_file() and (found := _read_activation(read_json(config))):
             if found not in ACTIVATIONS:
-                raise refusal(
-                    config, f"the activation {quoted(found)} is not one of {', '.join(ACTIVATIONS)}"
-                )
+                raise refusal(config, f"the activation {quote(found)} is not one of {', '.join(ACTIVATIONS)}")
             return found, config.name
     return ("quick_gelu", "OpenAI's archive") if _OPENAI in keys else None
 
 
-def _configured(config: Mapping[str, Any]) -> str | None:
+def _read_activation(config: Mapping[str, Any]) -> str | None:
     """What a configuration says; None where it is not of CLIP."""
     open_clip = config.get("model_cfg", config)
     if isinstance(open_clip, Mapping) and "vision_cfg" in open_clip:
@@ -71,7 +71,7 @@ def _configured(config: Mapping[str, Any]) -> str | None:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Squeezed:
+class _SqueezedTensor:
     """A tensor without the leading axes of one entry."""
 
     tensor: Tensor

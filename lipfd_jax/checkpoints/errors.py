@@ -24,7 +24,7 @@ def refusal(path: str | Path, problems: str | Sequence[str]) -> CheckpointError:
     return CheckpointError("\n  ".join(lines))
 
 
-def os_error(error: BaseException, path: str | Path) -> OSError | None:
+def find_os_error(error: BaseException, path: str | Path) -> OSError | None:
     """The trouble of the machine behind an exception (a full disk, a broken one), if that is what it is.
 
     TensorStore, which writes and reads arrays for Orbax, and safetensors raise errors of their own for it.
@@ -45,13 +45,13 @@ def os_error(error: BaseException, path: str | Path) -> OSError | None:
     return None
 
 
-def quoted(value: object, limit: int = 80) -> str:
+def quote(value: object, limit: int = 80) -> str:
     """A string from an untrusted file, fit for one line of a message; of anything else only its type."""
     if not isinstance(value, str):
         return f"a {type(value).__name__}"
     return repr(value if len(value) <= limit else value[:limit] + "...")
 
 
-def is_name(key: object) -> bool:
+def is_tensor_name(key: object) -> bool:
     """Whether a key of an untrusted file can be a tensor's name: printable and of sensible length."""
     return type(key) is str and 0 < len(key) <= _MAX_NAME and key.isprintable()

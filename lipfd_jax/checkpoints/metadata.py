@@ -9,7 +9,7 @@ from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.fingerprints import text_sum
 from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.version import __version__
-from lipfd_jax.vocabulary import WINDOWS
+from lipfd_jax.vocabulary import WINDOW_CONVENTIONS
 
 FORMAT = 1
 
@@ -59,9 +59,10 @@ class Metadata:
         missing = [name for name in ("model", "windows") if name not in values]
         if missing:
             raise CheckpointError(f"{path}: its metadata has no {' and no '.join(missing)}; it can't be used")
-        if values["windows"] not in WINDOWS:
+        if values["windows"] not in WINDOW_CONVENTIONS:
             raise CheckpointError(
-                f"{path}: its metadata has windows={values['windows']!r}, expected {' or '.join(WINDOWS)}"
+                f"{path}: its metadata has windows={values['windows']!r}, "
+                f"expected {' or '.join(WINDOW_CONVENTIONS)}"
             )
         known = {field.name for field in dataclasses.fields(cls)}
         fields = {name: value for name, value in values.items() if name in known}

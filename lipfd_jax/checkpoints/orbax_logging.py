@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def one_error() -> Iterator[None]:
+def report_one_error() -> Iterator[None]:
     """Lets the first array that can't be read or written speak for all of them.
 
     Orbax gives up at the first one and closes its event loop. What the others have under way then fails too,
@@ -34,7 +34,7 @@ def _is_stray(unraisable: "sys.UnraisableHookArgs") -> bool:
     )
 
 
-def silence_log() -> None:
+def silence_orbax_log() -> None:
     """Keeps what Orbax logs of a failure, ten tracebacks, off the screen: it raises it as well."""
     logging.getLogger("absl").addFilter(_not_orbax_error)
 

@@ -10,7 +10,7 @@ import numpy as np
 from etils import epath
 from flax.traverse_util import flatten_dict
 
-from lipfd_jax.checkpoints.clip_vit import layout, trained_activation
+from lipfd_jax.checkpoints.clip_vit import find_activation, find_layout
 from lipfd_jax.checkpoints.errors import refusal
 from lipfd_jax.checkpoints.tables import Tensor, WeightsError, to_params
 from lipfd_jax.checkpoints.weight_files import is_weight_folder, open_weights
@@ -88,9 +88,9 @@ def encoder_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
             was trained with another activation.
     """
     stored = open_weights(path)
-    tensors, table = layout(path, stored)
+    tensors, table = find_layout(path, stored)
     _check_activation(path, stored.keys(), config.activation)
-    return fill(path, tensors, table, abstract_weights(config)["encoder"])
+    return load_params(path, tensors, table, abstract_weights(config)["encoder"])
 
 
 def backbone_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
@@ -110,7 +110,7 @@ def backbone_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
             path,
             f"it is {_resnet(found)}, the backbone is {_resnet(wanted)}; set model.backbone or give another",
         )
-    return fill(path, tensors, _table(path, tensors, config.backbone), abstract)
+    return load_params(path, tensors, _table(path, tensors, config.backbone), abstract)
 
 
 def _table(path: str | Path, keys: Iterable[str], backbone: str) -> tuple[Rule, ...]:
@@ -123,7 +123,7 @@ def _table(path: str | Path, keys: Iterable[str], backbone: str) -> tuple[Rule, 
 
 
 def _check_activation(path: str | Path, keys: Iterable[str], activation: str) -> None:
-    found = trained_activation(path, keys)
+    found = find_activation(path, keys)
     if found is None:
         logger.warning(
             "%s: nothing says whether it was trained with GELU or QuickGELU; model.activation says %s",
@@ -150,7 +150,7 @@ def _resnet(blocks: tuple[tuple[int, ...], bool]) -> str:
     return f"{_RESNETS.get(blocks, 'a resnet')} (blocks {', '.join(map(str, blocks[0]))})"
 
 
-def fill(
+def load_params(
     path: str | Path, tensors: Mapping[str, Tensor], table: tuple[Rule, ...], abstract: Mapping[Any, Any]
 ) -> dict[Any, Any]:
     """`tables.to_params`, with a CheckpointError that names the file and lists all mismatches.

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from lipfd_jax.checkpoints.errors import CheckpointError, refusal
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.checkpoints.pretrained import fill
+from lipfd_jax.checkpoints.pretrained import load_params
 from lipfd_jax.checkpoints.store import read_metadata, save_model
 from lipfd_jax.checkpoints.tables import RELEASED_LIPFD, Tensor
 from lipfd_jax.checkpoints.weight_files import open_weights
@@ -22,12 +22,12 @@ from lipfd_jax.storage.atomic_folder import published, recover
 RELEASED_MODEL = ModelConfig(encoder="vit_l14", backbone="resnet50", inputs=RELEASED_INPUTS)
 
 
-def antialiased(config: ModelConfig) -> ModelConfig:
+def with_antialias(config: ModelConfig) -> ModelConfig:
     """The same model for weights trained or validated with torchvision 0.17 or newer, which antialiases."""
     return dataclasses.replace(config, inputs=dataclasses.replace(config.inputs, released_antialias=True))
 
 
-def convert(
+def convert_released(
     source: str | Path, out: str | Path, *, config: ModelConfig = RELEASED_MODEL, overwrite: bool = False
 ) -> None:
     """Writes the weights of `source` as the checkpoint `out`, which appears only when it is complete.
@@ -50,8 +50,8 @@ def convert(
     _check_free(out, overwrite)
     tensors = open_weights(source)
     with tqdm(desc=f"reading {Path(source).name}", unit="B", unit_scale=True, disable=None) as bar:
-        watched = {key: _Watched(tensor, bar) for key, tensor in tensors.items()}
-        weights = fill(source, watched, RELEASED_LIPFD, abstract_weights(config))
+        watched = {key: _ProgressTensor(tensor, bar) for key, tensor in tensors.items()}
+        weights = load_params(source, watched, RELEASED_LIPFD, abstract_weights(config))
     origin = f"converted from {Path(source).name}, a checkpoint of the released code"
     with published(out, "a conversion") as folder:
         save_model(folder, weights, Metadata(model=config, windows="released", origin=origin))
@@ -68,7 +68,7 @@ def _check_free(out: Path, overwrite: bool) -> None:
         raise refusal(out, "it is not one of our checkpoints, so it is not overwritten") from error
 
 
-class _Watched:
+class _ProgressTensor:
     """A tensor that moves a progress bar when it is read."""
 
     def __init__(self, tensor: Tensor, bar: tqdm) -> None:

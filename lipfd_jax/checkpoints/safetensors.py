@@ -7,7 +7,7 @@ import ml_dtypes
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from lipfd_jax.checkpoints.errors import is_name, quoted, refusal
+from lipfd_jax.checkpoints.errors import is_tensor_name, quote, refusal
 
 _DTYPES = {
     "F64": np.dtype(np.float64),
@@ -24,7 +24,7 @@ _DTYPES = {
 
 
 @dataclass(frozen=True)
-class LazyTensor:
+class SafetensorsTensor:
     """A tensor inside a safetensors file: `np.asarray(tensor)` reads it, into memory of its own."""
 
     path: Path
@@ -41,7 +41,7 @@ class LazyTensor:
         return array if dtype is None else array.astype(dtype, copy=False)
 
 
-def open_safetensors(path: str | Path) -> dict[str, LazyTensor]:
+def open_safetensors(path: str | Path) -> dict[str, SafetensorsTensor]:
     """The tensors of a safetensors file, by key.
 
     Raises:
@@ -57,11 +57,11 @@ def open_safetensors(path: str | Path) -> dict[str, LazyTensor]:
     except (SafetensorError, OSError, UnicodeDecodeError) as error:
         raise refusal(path, f"it is not a complete safetensors file ({error})") from error
     problems = [
-        f"{quoted(key)} holds values of type {dtype}, expected one of {', '.join(_DTYPES)}"
+        f"{quote(key)} holds values of type {dtype}, expected one of {', '.join(_DTYPES)}"
         for key, (dtype, _) in found.items()
         if dtype not in _DTYPES
     ]
-    problems += [f"{quoted(key)} is no name of a tensor" for key in found if not is_name(key)]
+    problems += [f"{quote(key)} is no name of a tensor" for key in found if not is_tensor_name(key)]
     if problems or not found:
         raise refusal(path, problems or "it holds no weights")
-    return {key: LazyTensor(path, key, _DTYPES[dtype], shape) for key, (dtype, shape) in found.items()}
+    return {key: SafetensorsTensor(path, key, _DTYPES[dtype], shape) for key, (dtype, shape) in found.items()}

@@ -15,11 +15,11 @@ from flax import nnx
 
 from lipfd_jax.checkpoints.calibration import FILE as CALIBRATION
 from lipfd_jax.checkpoints.calibration import REMEDY, Calibration, read_calibration
-from lipfd_jax.checkpoints.errors import CheckpointError, os_error, refusal
+from lipfd_jax.checkpoints.errors import CheckpointError, find_os_error, refusal
 from lipfd_jax.checkpoints.fingerprints import array_name, array_sums, differences
 from lipfd_jax.checkpoints.fingerprints import fingerprint as fingerprint_of
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.checkpoints.orbax_logging import one_error
+from lipfd_jax.checkpoints.orbax_logging import report_one_error
 from lipfd_jax.checkpoints.plain_arrays import has_plain_arrays, read_plain_arrays
 from lipfd_jax.models.lipfd import LipFD, abstract_model
 
@@ -86,13 +86,13 @@ def read_weights(found: Found, sharding: Any = None) -> Opened:
     graph, state = nnx.split(found.model)
     sharding = sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     loaded, sums = _read(path, metadata, nnx.to_pure_dict(state))
-    _compare(path, metadata, sums)
+    _compare_checksums(path, metadata, sums)
     fingerprint = fingerprint_of(sums["model"] | sums.get("ema", {}))
     if metadata.calibration and metadata.calibration.weights != fingerprint:
         raise CheckpointError(f"{path}: {CALIBRATION} was fitted for other weights; {REMEDY}")
-    nnx.replace_by_pure_dict(state, _placed(loaded.pop("model"), sharding))
+    nnx.replace_by_pure_dict(state, _place(loaded.pop("model"), sharding))
     if metadata.ema:
-        nnx.replace_by_pure_dict(state, nnx.restore_int_paths(_placed(loaded.pop("ema"), sharding)))
+        nnx.replace_by_pure_dict(state, nnx.restore_int_paths(_place(loaded.pop("ema"), sharding)))
     return Opened(nnx.merge(graph, state), metadata, path, fingerprint)
 
 
@@ -113,10 +113,10 @@ def _read(
     try:
         if metadata.ema:  # of what was trained, a part of the model
             wanted["ema"] = _in_memory(ocp.metadata(path, checkpointable_name="ema").metadata)
-        with one_error():
+        with report_one_error():
             loaded = ocp.load_checkpointables(path, wanted)
     except Exception as error:
-        if trouble := os_error(error, path):
+        if trouble := find_os_error(error, path):
             raise trouble from error
         raise CheckpointError(
             f"{path}: can't be read ({_first_line(error)}); it is damaged or its weights are not those of "
@@ -130,7 +130,7 @@ def with_sums(metadata: Metadata, parts: Mapping[str, Any]) -> Metadata:
     return dataclasses.replace(metadata, sums={name: array_sums(part) for name, part in parts.items()})
 
 
-def verify(path: Any, metadata: Metadata, parts: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def verify_arrays(path: Any, metadata: Metadata, parts: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Compares what was read from a checkpoint with the sums it was written with.
 
     Takes a second for each gigabyte or two. A checkpoint of an older version has none: a warning says so.
@@ -146,11 +146,11 @@ def verify(path: Any, metadata: Metadata, parts: Mapping[str, Any]) -> dict[str,
       CheckpointError: an array is not what was written; names all such.
     """
     found = {name: array_sums(part) for name, part in parts.items()}
-    _compare(path, metadata, found)
+    _compare_checksums(path, metadata, found)
     return found
 
 
-def _compare(path: Any, metadata: Metadata, found: Mapping[str, Mapping[str, str]]) -> None:
+def _compare_checksums(path: Any, metadata: Metadata, found: Mapping[str, Mapping[str, str]]) -> None:
     if not metadata.sums:
         logger.warning("%s: written without sums, so its weights can't be checked for damage", path)
         return
@@ -219,15 +219,15 @@ def save_model(path: str | pathlib.Path, weights: dict[str, Any], metadata: Meta
     memory.deepcopy_host_arrays = False
     with context:
         try:
-            with one_error():
+            with report_one_error():
                 ocp.save_checkpointables(path, {"model": weights}, custom_metadata=metadata.to_json())
         except Exception as error:
-            if trouble := os_error(error, path):
+            if trouble := find_os_error(error, path):
                 raise trouble from error
             raise
 
 
-def readable(path: epath.Path) -> bool:
+def is_readable(path: epath.Path) -> bool:
     """Says whether the small files that Orbax reads of every checkpoint on opening a run are whole."""
     try:
         for file in (path / _METADATA, path / "metrics" / "metrics"):
@@ -266,7 +266,7 @@ def _in_memory(tree: Any) -> Any:
     return jax.tree.map(lambda x: np.empty(x.shape, x.dtype), tree)  # of which it takes shape and type
 
 
-def _placed(tree: Any, sharding: Any) -> Any:
+def _place(tree: Any, sharding: Any) -> Any:
     """The tree's arrays on the devices; each is given up once it is there."""
     leaves, structure = jax.tree.flatten(tree)
     del tree

@@ -14,7 +14,7 @@ from flax import traverse_util
 
 from lipfd_jax.models.resnet import BODY
 from lipfd_jax.models.vit import OPEN_CLIP
-from lipfd_jax.models.weight_rules import CONV, LINEAR, Rule, affine, moved
+from lipfd_jax.models.weight_rules import CONV, LINEAR, Rule, affine_rules, with_prefixes
 
 
 class Tensor(Protocol):
@@ -32,11 +32,11 @@ class WeightsError(ValueError):
 
 # The released LipFD checkpoint's `model` entry -> the whole model.
 RELEASED_LIPFD = (
-    *affine("conv1", "conv1", CONV),
-    *moved(OPEN_CLIP, r"encoder\.", "encoder/"),
-    *moved(BODY, r"backbone\.", "backbone/"),
-    *affine(r"backbone\.get_weight\.0", "get_weight", LINEAR),
-    *affine(r"backbone\.fc", "fc", LINEAR),
+    *affine_rules("conv1", "conv1", CONV),
+    *with_prefixes(OPEN_CLIP, r"encoder\.", "encoder/"),
+    *with_prefixes(BODY, r"backbone\.", "backbone/"),
+    *affine_rules(r"backbone\.get_weight\.0", "get_weight", LINEAR),
+    *affine_rules(r"backbone\.fc", "fc", LINEAR),
 )
 
 
@@ -61,24 +61,24 @@ def to_params(
       WeightsError: keys are unknown or missing, or shapes or types differ; lists all of them.
     """
     wanted = traverse_util.flatten_dict(dict(abstract))
-    sources, problems = _matched(tensors, table, wanted)
+    sources, problems = _match_tensors(tensors, table, wanted)
     if problems:
         raise WeightsError(
             f"{len(problems)} mismatches between the weights and the model:\n  " + "\n  ".join(problems)
         )
-    filled = {path: _read(parts, tensors, wanted[path]) for path, parts in sources.items()}
+    filled = {path: _read_parameter(parts, tensors, wanted[path]) for path, parts in sources.items()}
     return traverse_util.unflatten_dict(filled)
 
 
 _Sources = dict[tuple[Any, ...], dict[int, tuple[str, Rule]]]  # path -> part -> key and rule
 
 
-def _matched(
+def _match_tensors(
     tensors: Mapping[str, Tensor], table: tuple[Rule, ...], wanted: Mapping[tuple[Any, ...], Any]
 ) -> tuple[_Sources, list[str]]:
     sources: _Sources = {}
     problems = []
-    find = _finder(table)
+    find = _make_finder(table)
     for key, tensor in tensors.items():
         rule, path = find(key)
         if rule is None:
@@ -91,14 +91,14 @@ def _matched(
             problems.append(f"{key}: {_name(path)} is already filled by {sources[path][rule.part[0]][0]}")
         else:
             sources.setdefault(path, {})[rule.part[0]] = (key, rule)
-            problems += _misfits(key, tensor, rule, wanted[path])
+            problems += _find_misfits(key, tensor, rule, wanted[path])
     for path in wanted:
-        missing = _parts(sources[path]) - sources[path].keys() if path in sources else {0}
+        missing = _expected_parts(sources[path]) - sources[path].keys() if path in sources else {0}
         problems += [f"missing: nothing fills {_name(path)}" for _ in missing]
     return sources, problems
 
 
-def _finder(
+def _make_finder(
     table: tuple[Rule, ...],
 ) -> Callable[[str], tuple[Rule | None, tuple[Any, ...] | None]]:
     compiled = [(re.compile(rule.key), rule) for rule in table]
@@ -116,7 +116,7 @@ def _finder(
     return find
 
 
-def _misfits(key: str, tensor: Tensor, rule: Rule, parameter: Any) -> list[str]:
+def _find_misfits(key: str, tensor: Tensor, rule: Rule, parameter: Any) -> list[str]:
     expected = (*parameter.shape[:-1], parameter.shape[-1] // rule.part[1])
     if rule.axes is not None:
         expected = tuple(expected[rule.axes.index(axis)] for axis in range(len(expected)))
@@ -128,7 +128,9 @@ def _misfits(key: str, tensor: Tensor, rule: Rule, parameter: Any) -> list[str]:
     return problems
 
 
-def _read(parts: dict[int, tuple[str, Rule]], tensors: Mapping[str, Tensor], parameter: Any) -> np.ndarray:
+def _read_parameter(
+    parts: dict[int, tuple[str, Rule]], tensors: Mapping[str, Tensor], parameter: Any
+) -> np.ndarray:
     out = np.empty(parameter.shape, parameter.dtype)
     for place, (key, rule) in parts.items():
         width = parameter.shape[-1] // rule.part[1]
@@ -139,7 +141,7 @@ def _read(parts: dict[int, tuple[str, Rule]], tensors: Mapping[str, Tensor], par
     return out
 
 
-def _parts(filled: dict[int, tuple[str, Rule]]) -> set[int]:
+def _expected_parts(filled: dict[int, tuple[str, Rule]]) -> set[int]:
     _, rule = next(iter(filled.values()))
     return set(range(rule.part[1]))
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lipfd_jax.checkpoints.errors import quoted, refusal
+from lipfd_jax.checkpoints.errors import quote, refusal
 from lipfd_jax.checkpoints.pth.reader import open_pth
 from lipfd_jax.checkpoints.safetensors import open_safetensors
 from lipfd_jax.checkpoints.tables import Tensor
@@ -74,9 +74,9 @@ def _shards(index: Path) -> dict[str, Tensor]:
     files = set(map(str, places.values()))
     outside = sorted(name for name in files if Path(name).name != name or name.endswith(INDEX))
     if outside:
-        raise refusal(index, [f"{quoted(name)} is not the name of a file beside it" for name in outside])
+        raise refusal(index, [f"{quote(name)} is not the name of a file beside it" for name in outside])
     opened = {name: open_weights(index.parent / name) for name in sorted(files)}
     missing = [key for key, name in places.items() if key not in opened[name]]
     if missing:
-        raise refusal(index, [f"{quoted(key)} is not in {quoted(places[key])}" for key in missing])
+        raise refusal(index, [f"{quote(key)} is not in {quote(places[key])}" for key in missing])
     return {key: opened[name][key] for key, name in places.items()}

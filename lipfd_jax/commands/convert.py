@@ -6,7 +6,7 @@ import jax
 from absl import app, flags, logging
 
 from lipfd_jax.checkpoints.errors import CheckpointError
-from lipfd_jax.checkpoints.released import RELEASED_MODEL, antialiased, convert
+from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert_released, with_antialias
 from lipfd_jax.storage.locks import InUse
 
 
@@ -16,9 +16,9 @@ def main(argv: list[str]) -> None:
         raise app.UsageError("expected two arguments: the .pth file and the folder to write")
     logging.set_verbosity(logging.FATAL)  # the libraries' own chatter; their errors are raised as well
     jax.config.update("jax_platforms", "cpu")  # leaves the accelerator to whatever is running
-    config = antialiased(RELEASED_MODEL) if flags.FLAGS.antialias else RELEASED_MODEL
+    config = with_antialias(RELEASED_MODEL) if flags.FLAGS.antialias else RELEASED_MODEL
     try:
-        convert(argv[1], argv[2], config=config, overwrite=flags.FLAGS.overwrite)
+        convert_released(argv[1], argv[2], config=config, overwrite=flags.FLAGS.overwrite)
     except (CheckpointError, InUse, OSError) as error:
         sys.exit(f"error: {error}")
     print(f"{argv[2]}: {config.encoder} + {config.backbone}, input convention {config.inputs}")

@@ -18,7 +18,7 @@ from lipfd_jax.evaluation.metrics.pooling import MEAN
 from lipfd_jax.inference import precision
 from lipfd_jax.inference.detector import Detector
 from lipfd_jax.inference.engines import ENGINES
-from lipfd_jax.kernels.dispatch import SETTINGS
+from lipfd_jax.kernels.dispatch import KERNEL_SETTINGS
 from lipfd_jax.runtime import compilation
 from lipfd_jax.runtime.distributed import initialise
 from lipfd_jax.runtime.memory import one_line
@@ -179,7 +179,7 @@ def _define_how() -> None:
         "engine", "auto", ("auto", *ENGINES), "What runs an export; by default the first installed that can."
     )
     flags.DEFINE_enum(
-        "kernels", "auto", SETTINGS, "How operations are computed; by default as suits the devices."
+        "kernels", "auto", KERNEL_SETTINGS, "How operations are computed; by default as suits the devices."
     )
     precision.define_flag()
 

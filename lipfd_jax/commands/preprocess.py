@@ -14,7 +14,7 @@ from lipfd_jax.preprocessing.clip_task import MachineError
 from lipfd_jax.preprocessing.composite_pngs import write_pictures
 from lipfd_jax.preprocessing.containers import DAMAGED
 from lipfd_jax.storage.locks import InUse
-from lipfd_jax.vocabulary import WINDOWS
+from lipfd_jax.vocabulary import WINDOW_CONVENTIONS
 
 
 def main(argv: list[str]) -> None:
@@ -55,7 +55,7 @@ def define_flags() -> None:
     flags.DEFINE_enum(
         "windows",
         "paper",
-        WINDOWS,
+        WINDOW_CONVENTIONS,
         "paper: whole clip, sound in step; released: as the released code",
     )
     flags.DEFINE_enum("links", "refuse", LINKS, "whether links may lead out of a folder of your own")

@@ -14,7 +14,7 @@ from lipfd_jax.checkpoints.pretrained import settings_for
 from lipfd_jax.commands import experiment_flag as experiment_flag
 from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.inference import precision
-from lipfd_jax.kernels.dispatch import SETTINGS
+from lipfd_jax.kernels.dispatch import KERNEL_SETTINGS
 from lipfd_jax.runtime import compilation
 from lipfd_jax.runtime.distributed import initialise
 from lipfd_jax.runtime.memory import keep_freed, one_line
@@ -130,7 +130,7 @@ def define_flags() -> None:
         "is tried, and otherwise float32.",
     )
     flags.DEFINE_enum(
-        "kernels", "auto", SETTINGS, "How operations are computed; by default as suits the devices."
+        "kernels", "auto", KERNEL_SETTINGS, "How operations are computed; by default as suits the devices."
     )
     flags.mark_flags_as_required(["config", "workdir"])
 

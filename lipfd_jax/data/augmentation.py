@@ -9,7 +9,7 @@ import numpy as np
 
 from lipfd_jax.perturbations import mel_strips
 from lipfd_jax.perturbations.frames import LEVELS, perturb
-from lipfd_jax.settings import within
+from lipfd_jax.settings import check_ranges
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +39,8 @@ class AugmentationSettings:
 
     def __post_init__(self) -> None:
         probabilities = [field.name for field in dataclasses.fields(self) if field.type is float]
-        within(self, "data.augmentation.", **dict.fromkeys(probabilities, (0, 1)))
-        within(self, "data.augmentation.", highest_level=(min(LEVELS), max(LEVELS)))
+        check_ranges(self, "data.augmentation.", **dict.fromkeys(probabilities, (0, 1)))
+        check_ranges(self, "data.augmentation.", highest_level=(min(LEVELS), max(LEVELS)))
 
 
 OFF = AugmentationSettings(enabled=False)

@@ -9,7 +9,7 @@ import numpy as np
 from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.preprocessing import encoding
 from lipfd_jax.preprocessing.composite import assembled
-from lipfd_jax.vocabulary import COMPOSITE_SHAPE, picture_name
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE, composite_name
 
 TEXT_FIELDS = ("video", "source", "generator", "windows")
 NUMBER_FIELDS = {"window": np.int32, "start_frame": np.int32, "fps": np.float32}
@@ -76,7 +76,7 @@ def blank() -> dict[str, Any]:
 
 def picture_path(sample: Mapping[str, Any]) -> str:
     """Returns CLASS/NAME_J.png, the name of a sample in score files."""
-    return picture_name(sample["video"], sample["window"])
+    return composite_name(sample["video"], sample["window"])
 
 
 def _text(value: Any) -> str:

@@ -12,7 +12,7 @@ from natsort import natsort_keygen
 
 from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.listing.composites import composites, noted_windows
-from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES, parse_picture_name
+from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES, parse_composite_name
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ class PictureFolder:
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         path = self.pictures[index]
-        named = parse_picture_name(str(path))
+        named = parse_composite_name(str(path))
         return {
             "composite": path.read_bytes(),
             "label": CLASSES.index(named.folder),

@@ -30,7 +30,7 @@ from lipfd_jax.exporting.package import is_export
 from lipfd_jax.inference.engines import OpenedExport, open_export
 from lipfd_jax.inference.loading import opened_with_program
 from lipfd_jax.inference.program import make_saliency
-from lipfd_jax.models.inputs import mismatch
+from lipfd_jax.models.inputs import convention_warning
 from lipfd_jax.runtime.distributed import by_first, from_first, is_first
 from lipfd_jax.runtime.mesh import connect, make_mesh
 from lipfd_jax.storage.locks import locked
@@ -50,7 +50,7 @@ class Options:
     overwrite: bool = False  # start anew, whatever the output holds
     drawing: Drawing = DRAWING  # how intervals are made
     examples: int = 2  # windows shown of each kind: real and fake, rightly and wrongly called
-    kernels: str = "auto"  # how operations are computed, a setting of kernels.choice
+    kernels: str = "auto"  # how operations are computed, a setting of kernels.dispatch
     precision: str | None = None  # of the computation: one of precision.SETTINGS, None for the checkpoint's
     engine: str = "auto"  # what runs an export, one of exporting.engines.ENGINES
 
@@ -213,7 +213,7 @@ def _notes(opened: Opened | OpenedExport, source: RecordSource, held: Identity) 
         "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
         **({"engine": _engine(opened)} if isinstance(opened, OpenedExport) else {}),
     }
-    warning = mismatch(model.inputs, windows)
+    warning = convention_warning(model.inputs, windows)
     return {**notes, "warning": warning} if warning else notes
 
 

@@ -61,7 +61,7 @@ def predict(
       source: records by index.
       batch_size: global; a multiple of the number of devices.
       start: first record.
-      kernels: a setting of kernels.choice.
+      kernels: a setting of kernels.dispatch.
       precision: what the model was given in `precision.with_precision`.
       corrupt: what to do with records that can't be read; by default the first one is raised.
     """

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from lipfd_jax.kernels.dispatch import Kernels, bound
+from lipfd_jax.kernels.dispatch import Kernels, with_kernels
 from lipfd_jax.models.forward import forward, forward_prepared
-from lipfd_jax.models.inputs import Prepared
+from lipfd_jax.models.inputs import PreparedInputs
 from lipfd_jax.models.lipfd import LipFD, Output
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW, REGIONS
 
@@ -44,11 +44,11 @@ def make_program(model: LipFD, source: Source = "composites") -> Program:
         return jax.nn.sigmoid(output.logits), output.region_weights
 
     weights = dict(zip(names, (leaf for _, leaf in leaves), strict=True))
-    return Program(bound(function, Kernels("plain")), weights, _batch(model, source))
+    return Program(with_kernels(function, Kernels("plain")), weights, _batch(model, source))
 
 
 def _forward(model: LipFD, batch: tuple[jax.Array, ...]) -> Output:
-    return forward(model, *batch) if len(batch) == 1 else forward_prepared(model, Prepared(*batch))
+    return forward(model, *batch) if len(batch) == 1 else forward_prepared(model, PreparedInputs(*batch))
 
 
 def _batch(model: LipFD, source: Source) -> dict[str, jax.ShapeDtypeStruct]:

@@ -21,7 +21,7 @@ def opened_with_program(
 
     Args:
       precision, compared: as `precision.opened_in` takes them.
-      kernels: a setting of kernels.choice.
+      kernels: a setting of kernels.dispatch.
 
     Raises:
       CheckpointError: as from `read_weights`.

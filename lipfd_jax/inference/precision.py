@@ -14,7 +14,7 @@ from absl import flags
 from flax import nnx
 
 from lipfd_jax.checkpoints.store import Found, Opened
-from lipfd_jax.kernels.dense import half_matmul
+from lipfd_jax.kernels.dense import bf16_matmul
 from lipfd_jax.kernels.dispatch import Kernels
 from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_model
 
@@ -97,7 +97,7 @@ def bfloat16_is_faster() -> bool:
     """Whether this machine's processor multiplies bfloat16 numbers faster; tried, in a quarter second."""
     if not cpu_has_bfloat16():
         return False
-    half, full = _seconds((half_matmul, jnp.matmul))
+    half, full = _seconds((bf16_matmul, jnp.matmul))
     return half * _FASTER < full
 
 

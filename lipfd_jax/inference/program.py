@@ -11,10 +11,10 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
 
-from lipfd_jax.kernels.dispatch import bound, kernels_for
+from lipfd_jax.kernels.dispatch import kernels_for, with_kernels
 from lipfd_jax.models.forward import forward
 from lipfd_jax.models.lipfd import LipFD
-from lipfd_jax.models.saliency import saliency
+from lipfd_jax.models.saliency import compute_saliency
 from lipfd_jax.runtime.compilation import Announced
 from lipfd_jax.runtime.mesh import batch_sharding, replicated
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
@@ -37,7 +37,7 @@ def make_forward(graph: Any, mesh: Mesh, kernels: str = "auto", precision: str |
     """Returns the jitted function from (states, composites (B, 1000, 2500, 3) uint8) to scores and weights.
 
     Scores (B,) are the probabilities of a fake, region weights are (B, 5, 3); both are float32 and whole on
-    every device. `kernels` is a setting of kernels.choice, `precision` what the model was given in
+    every device. `kernels` is a setting of kernels.dispatch, `precision` what the model was given in
     `precision.with_precision`.
 
     Raises:
@@ -54,7 +54,7 @@ def make_forward(graph: Any, mesh: Mesh, kernels: str = "auto", precision: str |
         raise ValueError(
             f"kernels={kernels!r} compute in float32 on a CPU; leave it out or take precision float32"
         )
-    compiled = jax.jit(bound(scored, chosen), out_shardings=replicated(mesh))
+    compiled = jax.jit(with_kernels(scored, chosen), out_shardings=replicated(mesh))
     program = Announced(compiled, "the forward pass, from composites to scores")
     return InPairs(program) if takes_parts(mesh) else program
 
@@ -67,9 +67,11 @@ def make_saliency(graph: Any, mesh: Mesh, kernels: str = "auto") -> Callable[[An
     """
 
     def mapped(states: tuple, composites: jax.Array) -> jax.Array:
-        return saliency(nnx.merge(graph, *states, copy=True), composites)
+        return compute_saliency(nnx.merge(graph, *states, copy=True), composites)
 
-    compiled = jax.jit(bound(mapped, kernels_for(mesh.devices.flat, kernels)), out_shardings=replicated(mesh))
+    compiled = jax.jit(
+        with_kernels(mapped, kernels_for(mesh.devices.flat, kernels)), out_shardings=replicated(mesh)
+    )
     return Announced(compiled, "the saliency of scores")
 
 

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from lipfd_jax.kernels.dispatch import variant
+from lipfd_jax.kernels.dispatch import select_variant
 
 _HEADS = 4  # together
 
@@ -12,7 +12,7 @@ def attention(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
     """Values (B, T, H, D) mixed for queries (B, Q, H, D) by keys (B, T, H, D); softmax in float32."""
     query = query * query.shape[-1] ** -0.5  # the smallest operand
     variants = {"plain": plain, "head_groups": head_groups, "cudnn": cudnn, "bfloat16": bfloat16}
-    return variants[variant("attention")](query, key, value)
+    return variants[select_variant("attention")](query, key, value)
 
 
 def plain(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from lipfd_jax.kernels.channel_sums import channel_sums
-from lipfd_jax.kernels.dispatch import variant
+from lipfd_jax.kernels.dispatch import select_variant
 
 
 class Norm(Protocol):
@@ -27,7 +27,7 @@ class Norm(Protocol):
 
 def batch_statistics(x: jax.Array, near: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Mean and biased variance (C,) float32 of x (N, H, W, C); `near` (C,) is a guess of the mean."""
-    return {"plain": plain, "one_pass": one_pass}[variant("batch_statistics")](x, near)
+    return {"plain": plain, "one_pass": one_pass}[select_variant("batch_statistics")](x, near)
 
 
 def plain(x: jax.Array, near: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -3,13 +3,13 @@
 import jax
 import jax.numpy as jnp
 
-from lipfd_jax.kernels.bits import bits, numbers
+from lipfd_jax.kernels.bits import from_bits, to_bits
 from lipfd_jax.kernels.chunks import largest_divisor
 
-_CACHED = 150_528  # numbers in the pictures that are worked on at a time: three of 14x14x256
+_CACHED_VALUES = 150_528  # numbers in the pictures that are worked on at a time: three of 14x14x256
 
 
-def half_kernel_gradient(x: jax.Array, gradient: jax.Array, size: int, stride: int) -> jax.Array:
+def bf16_kernel_gradient(x: jax.Array, gradient: jax.Array, size: int, stride: int) -> jax.Array:
     """As kernel_gradient, but the pictures are turned: bfloat16 products with the gradient turned, which has
     as few rows as the result has channels, run at two thirds of the rate.
 
@@ -19,20 +19,20 @@ def half_kernel_gradient(x: jax.Array, gradient: jax.Array, size: int, stride: i
       size: of the kernel.
       stride: of the convolution.
     """
-    pictures = largest_divisor(len(x), max(1, _CACHED // x[0].size))
+    pictures = largest_divisor(len(x), max(1, _CACHED_VALUES // x[0].size))
 
     def add(total: jax.Array, piece: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-        pixels = numbers(piece[1], gradient.dtype).reshape(-1, gradient.shape[-1])
-        rows = _turned_rows(piece[0], x.dtype, size, stride, gradient.shape[1:3])
+        pixels = from_bits(piece[1], gradient.dtype).reshape(-1, gradient.shape[-1])
+        rows = _transposed_patches(piece[0], x.dtype, size, stride, gradient.shape[1:3])
         found = [jnp.matmul(row, pixels, preferred_element_type=jnp.float32) for row in rows]
         return total + jnp.stack(found).reshape(total.shape), None
 
     zeros = jnp.zeros((size, size, x.shape[-1], gradient.shape[-1]), jnp.float32)
-    cut = [bits(a).reshape(-1, pictures, *a.shape[1:]) for a in (x, gradient)]
+    cut = [to_bits(a).reshape(-1, pictures, *a.shape[1:]) for a in (x, gradient)]
     return jax.lax.scan(add, zeros, tuple(cut))[0]
 
 
-def _turned_rows(
+def _transposed_patches(
     x: jax.Array, dtype: jax.typing.DTypeLike, size: int, stride: int, result: tuple[int, int]
 ) -> list[jax.Array]:
     """For each row of the kernel the pixels that its numbers meet, (size * inputs, N * H * W of the result).
@@ -45,7 +45,7 @@ def _turned_rows(
     x = jnp.pad(x, ((0, 0), (size // 2, size // 2 + below), (size // 2,) * 2, (0, 0)))
     x = jax.lax.optimization_barrier(x)
     columns_of = [x[:, :, j : j + stride * (columns - 1) + 1 : stride] for j in range(size)]
-    neighbours = numbers(jax.lax.optimization_barrier(jnp.concatenate(columns_of, -1)), dtype)
+    neighbours = from_bits(jax.lax.optimization_barrier(jnp.concatenate(columns_of, -1)), dtype)
     phases = neighbours.reshape(len(x), -1, stride, columns, neighbours.shape[-1]).transpose(4, 0, 2, 1, 3)
     turned = jax.lax.optimization_barrier(phases.reshape(neighbours.shape[-1], len(x), stride, -1))
     starts = [i // stride * columns for i in range(size)]

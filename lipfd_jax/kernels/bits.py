@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 
 
-def bits(x: jax.Array) -> jax.Array:
+def to_bits(x: jax.Array) -> jax.Array:
     """bfloat16 numbers as uint16 of the same shape; others as they are."""
     return jax.lax.bitcast_convert_type(x, jnp.uint16) if x.dtype == jnp.bfloat16 else x
 
 
-def numbers(x: jax.Array, dtype: jax.typing.DTypeLike = jnp.bfloat16) -> jax.Array:
-    """What `bits` was given, of this dtype."""
+def from_bits(x: jax.Array, dtype: jax.typing.DTypeLike = jnp.bfloat16) -> jax.Array:
+    """What `to_bits` was given, of this dtype."""
     return jax.lax.bitcast_convert_type(x, dtype) if dtype == jnp.bfloat16 else x

@@ -3,12 +3,12 @@
 import jax
 import jax.numpy as jnp
 
-from lipfd_jax.kernels.dispatch import variant
+from lipfd_jax.kernels.dispatch import select_variant
 
 
 def channel_sums(x: jax.Array) -> jax.Array:
     """(N, H, W, C) float32 to (C,)."""
-    return {"plain": plain, "halves": halves}[variant("channel_sums")](x)
+    return {"plain": plain, "halves": halves}[select_variant("channel_sums")](x)
 
 
 def plain(x: jax.Array) -> jax.Array:
@@ -42,7 +42,7 @@ halves.defvjp(_forward, _backward)
 
 def affine(x: jax.Array, scale: jax.Array, offset: jax.Array) -> jax.Array:
     """x (N, H, W, C) times scale (C,) plus offset (C,), computed in float32, in the dtype of x."""
-    return {"plain": _affine, "halves": summed_affine}[variant("channel_sums")](x, scale, offset)
+    return {"plain": _affine, "halves": summed_affine}[select_variant("channel_sums")](x, scale, offset)
 
 
 def _affine(x: jax.Array, scale: jax.Array, offset: jax.Array) -> jax.Array:

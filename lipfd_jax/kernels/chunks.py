@@ -5,23 +5,23 @@ from typing import Any, Literal
 
 import jax
 
-from lipfd_jax.kernels.dispatch import variant
+from lipfd_jax.kernels.dispatch import select_variant
 
 # How many go together: composites through the whole network; crops through all of the backbone but its last
 # stage, of these through the first one, whose activations are largest, and through the last one, where they
 # are small and the weights large.
-_CACHED = {"windows": 2, "crops": 3, "first stage": 1, "last stage": 15}
+_CHUNK_SIZES = {"windows": 2, "crops": 3, "first stage": 1, "last stage": 15}
 
 
-def in_chunks(
+def map_chunks(
     function: Callable[[Any], Any], batch: Any, kind: Literal["windows", "crops", "first stage", "last stage"]
 ) -> Any:
     """`function` of a batch (a tree of arrays (N, ...)); where it is called for parts, results don't tell."""
-    size = {"plain": None, "cached": _CACHED[kind]}[variant("chunks")]
-    return function(batch) if size is None else cached(function, batch, size)
+    size = {"plain": None, "cached": _CHUNK_SIZES[kind]}[select_variant("chunks")]
+    return function(batch) if size is None else map_parts(function, batch, size)
 
 
-def cached(function: Callable[[Any], Any], batch: Any, size: int) -> Any:
+def map_parts(function: Callable[[Any], Any], batch: Any, size: int) -> Any:
     """Called for parts of `size` one after the other, or of the largest size below that divides N."""
     count = len(jax.tree.leaves(batch)[0])
     if count <= size:

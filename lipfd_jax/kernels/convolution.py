@@ -5,7 +5,7 @@ from functools import partial
 import jax
 
 from lipfd_jax.kernels import bf16_convolution
-from lipfd_jax.kernels.dispatch import variant
+from lipfd_jax.kernels.dispatch import select_variant
 from lipfd_jax.kernels.kernel_gradient import kernel_gradient
 
 _NUMBERS = ("NHWC", "HWIO", "NHWC")
@@ -14,7 +14,7 @@ _NUMBERS = ("NHWC", "HWIO", "NHWC")
 def convolution(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     """x (N, H, W, inputs) with kernel (k, k, inputs, outputs) of one dtype."""
     variants = {"plain": plain, "kernel_products": kernel_products, "bfloat16": bfloat16}
-    return variants[variant("convolution")](x, kernel, stride)
+    return variants[select_variant("convolution")](x, kernel, stride)
 
 
 def plain(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:

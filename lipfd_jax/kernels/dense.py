@@ -5,17 +5,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from lipfd_jax.kernels.dispatch import variant
+from lipfd_jax.kernels.dispatch import select_variant
 
 
 def dense(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """x (..., inputs) times kernel (inputs, outputs)."""
-    return {"plain": jnp.matmul, "bfloat16": bfloat16}[variant("dense")](x, kernel)
+    return {"plain": jnp.matmul, "bfloat16": bfloat16}[select_variant("dense")](x, kernel)
 
 
 def dot_general(x: jax.Array, kernel: jax.Array, dimensions: Any, **options: Any) -> jax.Array:
     """`dense` as nnx.Linear calls it."""
-    if variant("dense") == "plain":
+    if select_variant("dense") == "plain":
         return jax.lax.dot_general(x, kernel, dimensions, **options)
     return dense(x, kernel)
 
@@ -27,16 +27,16 @@ def bfloat16(x: jax.Array, kernel: jax.Array) -> jax.Array:
     CPUs with instructions for it take half the time, but only where XLA sees a float32 result: for a bfloat16
     one it widens the numbers first.
     """
-    return as_wide(half_matmul(x, kernel), x.dtype)
+    return cast_result(bf16_matmul(x, kernel), x.dtype)
 
 
-def half_matmul(x: jax.Array, kernel: jax.Array) -> jax.Array:
+def bf16_matmul(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """jnp.matmul of bfloat16 numbers, with float32 sums and result."""
     half = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
     return jnp.matmul(*half, preferred_element_type=jnp.float32)
 
 
-def as_wide(result: jax.Array, dtype: jax.typing.DTypeLike) -> jax.Array:
+def cast_result(result: jax.Array, dtype: jax.typing.DTypeLike) -> jax.Array:
     """A float32 result in another dtype, which XLA must not take into the product."""
     return result if dtype == jnp.float32 else jax.lax.optimization_barrier(result).astype(dtype)
 
@@ -49,9 +49,9 @@ def _forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple]:
 def _backward(kept: tuple, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
     x, kernel, like_x, like_kernel = kept
     pixels = gradient.reshape(-1, gradient.shape[-1])
-    of_kernel = half_matmul(x.reshape(-1, x.shape[-1]).T, pixels)
-    of_x = half_matmul(gradient, kernel.T)
-    return as_wide(of_x, like_x.dtype), as_wide(of_kernel, like_kernel.dtype)
+    of_kernel = bf16_matmul(x.reshape(-1, x.shape[-1]).T, pixels)
+    of_x = bf16_matmul(gradient, kernel.T)
+    return cast_result(of_x, like_x.dtype), cast_result(of_kernel, like_kernel.dtype)
 
 
 bfloat16.defvjp(_forward, _backward)

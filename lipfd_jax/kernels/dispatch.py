@@ -1,8 +1,8 @@
-"""Which variant of each operation a program is made of: one table, and the setting that picks its column.
+"""Kernel dispatch: the table of each operation's variants, and the setting that selects its column.
 
-A program is for a kind of device (its implementation); `auto` follows the devices of its mesh. The choice is
-made while a function is traced: bind it to what is jitted, with `bound`, or a program traced before keeps its
-own.
+A program is compiled for one kind of device (its implementation); `auto` follows the devices of its mesh.
+The selection is made while a function is traced: wrap what is jitted in `with_kernels`, or a program traced
+earlier keeps its own variants.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 
-SETTINGS = ("auto", "plain", "cpu", "tpu", "gpu")
+KERNEL_SETTINGS = ("auto", "plain", "cpu", "tpu", "gpu")
 PRECISIONS = ("float32", "bfloat16")
 
 # Operation: its variant per implementation. Where none is named it is the plain definition, which is all that
@@ -23,7 +23,7 @@ PRECISIONS = ("float32", "bfloat16")
 VARIANTS = {
     "chunks": {"cpu": "cached"},
     "resize": {"cpu": "gathers"},
-    "resize_picture": {"tpu": "squares", "gpu": "squares"},
+    "resize_image": {"tpu": "squares", "gpu": "squares"},
     "input_convolution": {"tpu": "squares", "gpu": "squares"},
     "dense": {"cpu bfloat16": "bfloat16"},
     "product": {
@@ -42,7 +42,7 @@ VARIANTS = {
     "stem": {"cpu": "pool_first", "tpu": "pool_first", "gpu": "pool_first"},
 }
 # They cut the batch. One that is spread over devices stays whole: each of them would have to do all of it.
-_CUTTING = {
+_SPLITS_BATCH = {
     ("chunks", "cached"),
     ("convolution", "kernel_products"),
     ("convolution", "bfloat16"),
@@ -66,7 +66,7 @@ class Kernels:
         """The name of the operation's variant, "plain" for its definition."""
         row = VARIANTS[operation]
         name = row.get(f"{self.implementation} {self.precision}") or row.get(self.implementation, "plain")
-        return "plain" if self.spread and (operation, name) in _CUTTING else name
+        return "plain" if self.spread and (operation, name) in _SPLITS_BATCH else name
 
 
 def kernels_for(devices: Iterable[jax.Device], setting: str = "auto", precision: str = "float32") -> Kernels:
@@ -82,12 +82,12 @@ def kernels_for(devices: Iterable[jax.Device], setting: str = "auto", precision:
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision={precision!r} is unknown; use one of {', '.join(PRECISIONS)}")
-    if setting not in SETTINGS:
-        raise ValueError(f"kernels={setting!r} is unknown; use one of {', '.join(SETTINGS)}")
+    if setting not in KERNEL_SETTINGS:
+        raise ValueError(f"kernels={setting!r} is unknown; use one of {', '.join(KERNEL_SETTINGS)}")
     devices = list(devices)
     if setting == "auto":
         kind = devices[0].platform
-        setting = kind if kind in SETTINGS else "plain"
+        setting = kind if kind in KERNEL_SETTINGS else "plain"
     return Kernels(setting, spread=len(devices) > 1, precision=precision)
 
 
@@ -95,7 +95,7 @@ _chosen: contextvars.ContextVar[Kernels | None] = contextvars.ContextVar("kernel
 
 
 @contextlib.contextmanager
-def use(kernels: Kernels | str) -> Iterator[None]:
+def use_kernels(kernels: Kernels | str) -> Iterator[None]:
     """What is traced inside is made of these; a setting's name is for all of this process's devices."""
     if isinstance(kernels, str):
         kernels = kernels_for(jax.devices(), kernels)
@@ -106,17 +106,17 @@ def use(kernels: Kernels | str) -> Iterator[None]:
         _chosen.reset(token)
 
 
-def bound(function: Callable, kernels: Kernels | str) -> Callable:
+def with_kernels(function: Callable, kernels: Kernels | str) -> Callable:
     """`function`, traced with these kernels wherever it is called."""
 
     @functools.wraps(function)
     def traced(*args: Any, **kwargs: Any) -> Any:
-        with use(kernels):
+        with use_kernels(kernels):
             return function(*args, **kwargs)
 
     return traced
 
 
-def variant(operation: str) -> str:
-    """The variant to trace now: of the innermost `use`, else of `auto` for all of this process's devices."""
+def select_variant(operation: str) -> str:
+    """The variant to trace now: by the innermost `use_kernels`, else `auto` for this process's devices."""
     return (_chosen.get() or kernels_for(jax.devices())).variant(operation)

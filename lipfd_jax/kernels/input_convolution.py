@@ -3,14 +3,14 @@
 import jax
 import jax.numpy as jnp
 
-from lipfd_jax.kernels.dispatch import variant
+from lipfd_jax.kernels.dispatch import select_variant
 
 SQUARE = 5  # side of the kernel, and its stride
 
 
 def input_convolution(images: jax.Array, kernel: jax.Array) -> jax.Array:
     """Pictures (B, P, P, 3) and a kernel (5, 5, 3, outputs) of one dtype to (B, P / 5, P / 5, outputs)."""
-    return {"plain": plain, "squares": by_squares}[variant("input_convolution")](images, kernel)
+    return {"plain": plain, "squares": by_squares}[select_variant("input_convolution")](images, kernel)
 
 
 def plain(images: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -20,7 +20,7 @@ def plain(images: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def by_squares(images: jax.Array, kernel: jax.Array) -> jax.Array:
-    """As one product, for pictures that `resize_picture.in_squares` has laid out for it."""
+    """As one product, for pictures that `resize_image.in_squares` has laid out for it."""
     batch, height, width, channels = images.shape
     squares = images.reshape(batch, height // SQUARE, SQUARE, width // SQUARE, SQUARE, channels)
     return jnp.einsum("bipjqc,pqco->bijo", squares, kernel)

@@ -6,7 +6,9 @@ import jax.numpy as jnp
 from lipfd_jax.kernels.chunks import largest_divisor
 
 _PIXELS = 392  # of the result that a product sums over: what it takes stays in a core's cache
-_FEW = 16  # inputs up to which the kernel's pixels share a product: the stem's three make none of their own
+_FEW_INPUTS = (
+    16  # inputs up to which the kernel's pixels share a product: the stem's three make none of their own
+)
 
 
 def kernel_gradient(x: jax.Array, gradient: jax.Array, size: int, stride: int) -> jax.Array:
@@ -33,7 +35,7 @@ def kernel_gradient(x: jax.Array, gradient: jax.Array, size: int, stride: int) -
         taken = jax.lax.dynamic_slice(x, (first, row * stride, 0, 0), sizes[0])
         above = jax.lax.dynamic_slice(gradient, (first, row, 0, 0), sizes[1]).reshape(-1, outputs)
         above = jax.lax.optimization_barrier(above.T)
-        met = jax.lax.optimization_barrier(_met(taken, size, stride, rows, width))
+        met = jax.lax.optimization_barrier(_patches(taken, size, stride, rows, width))
         found = [jnp.matmul(above, pixels, preferred_element_type=jnp.float32) for pixels in met]
         return total + jnp.concatenate(found, -1), None
 
@@ -42,7 +44,7 @@ def kernel_gradient(x: jax.Array, gradient: jax.Array, size: int, stride: int) -
     return total.T.reshape(size, size, inputs, outputs)
 
 
-def _met(x: jax.Array, size: int, stride: int, rows: int, width: int) -> list[jax.Array]:
+def _patches(x: jax.Array, size: int, stride: int, rows: int, width: int) -> list[jax.Array]:
     """The pixels (N * rows * width, inputs) of padded pictures that each pixel of the kernel meets; in one
     array, side by side, where they have few inputs."""
 
@@ -50,6 +52,6 @@ def _met(x: jax.Array, size: int, stride: int, rows: int, width: int) -> list[ja
         return slice(start, start + stride * (count - 1) + 1, stride)
 
     found = [x[:, every(i, rows), every(j, width)] for i in range(size) for j in range(size)]
-    if x.shape[-1] <= _FEW:
+    if x.shape[-1] <= _FEW_INPUTS:
         found = [jnp.concatenate(found, -1)]
     return [pixels.reshape(-1, pixels.shape[-1]) for pixels in found]

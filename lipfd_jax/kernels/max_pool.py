@@ -5,12 +5,12 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from lipfd_jax.kernels.dispatch import variant
+from lipfd_jax.kernels.dispatch import select_variant
 
 
 def max_pool(x: jax.Array) -> jax.Array:
     """(N, H, W, C) to (N, H / 2, W / 2, C), rounded up; neighbourhoods end at the border."""
-    return {"plain": plain, "halves": halves}[variant("max_pool")](x)
+    return {"plain": plain, "halves": halves}[select_variant("max_pool")](x)
 
 
 def plain(x: jax.Array) -> jax.Array:
@@ -27,13 +27,13 @@ def halves(x: jax.Array) -> jax.Array:
     """
     if x.shape[1] % 2 or x.shape[2] % 2:
         return plain(x)
-    return _along(_along(x, 1), 2)
+    return _pool_axis(_pool_axis(x, 1), 2)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
-def _along(x: jax.Array, axis: int) -> jax.Array:
+def _pool_axis(x: jax.Array, axis: int) -> jax.Array:
     """Each even entry of an axis, the odd one after it and the one before it: their maximum."""
-    even, odd = _even_and_odd(x, axis)
+    even, odd = _split_even_odd(x, axis)
     before = jax.lax.slice_in_dim(odd, 0, odd.shape[axis] - 1, 1, axis)
     later = jax.lax.slice_in_dim(jnp.maximum(even, odd), 1, None, 1, axis)
     start = jax.lax.slice_in_dim(jnp.maximum(even, odd), 0, 1, 1, axis)
@@ -41,13 +41,13 @@ def _along(x: jax.Array, axis: int) -> jax.Array:
 
 
 def _forward(x: jax.Array, axis: int) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    y = _along(x, axis)
+    y = _pool_axis(x, axis)
     return y, (x, y)
 
 
 def _backward(axis: int, kept: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tuple[jax.Array]:
     x, y = kept
-    even, odd = _even_and_odd(x, axis)
+    even, odd = _split_even_odd(x, axis)
     of_even, of_odd = even == y, odd == y
     of_before = jnp.where(of_even | of_odd, 0, gradient)  # the first has none before it, so it is 0 there
     moved = jax.lax.slice_in_dim(of_before, 1, None, 1, axis)
@@ -56,8 +56,8 @@ def _backward(axis: int, kept: tuple[jax.Array, jax.Array], gradient: jax.Array)
     return (jnp.stack(parts, axis + 1).reshape(x.shape),)
 
 
-_along.defvjp(_forward, _backward)
+_pool_axis.defvjp(_forward, _backward)
 
 
-def _even_and_odd(x: jax.Array, axis: int) -> list[jax.Array]:
+def _split_even_odd(x: jax.Array, axis: int) -> list[jax.Array]:
     return [jax.lax.slice_in_dim(x, start, None, 2, axis) for start in (0, 1)]

@@ -5,13 +5,13 @@ import jax.numpy as jnp
 
 from lipfd_jax.kernels.batch_statistics import Norm
 from lipfd_jax.kernels.channel_sums import affine, channel_sums
-from lipfd_jax.kernels.dispatch import variant
+from lipfd_jax.kernels.dispatch import select_variant
 from lipfd_jax.kernels.product import outer_products, product
 
 
 def normed_product(x: jax.Array, kernel: jax.Array, norm: Norm, *, train: bool) -> jax.Array:
     """`norm` of x @ kernel, where x is (N, H, W, inputs) and kernel (inputs, channels) float32."""
-    function = {"plain": plain, "moments": by_moments}[variant("normed_product")] if train else plain
+    function = {"plain": plain, "moments": by_moments}[select_variant("normed_product")] if train else plain
     return function(x, kernel, norm, train=train)
 
 

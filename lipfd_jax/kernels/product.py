@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from lipfd_jax.kernels import bf16_convolution, convolution
-from lipfd_jax.kernels.dispatch import variant
+from lipfd_jax.kernels.dispatch import select_variant
 from lipfd_jax.kernels.kernel_gradient import kernel_gradient
 
 
@@ -16,12 +16,12 @@ def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
         "in_parts": in_parts,
         "convolution": as_convolution,
     }
-    return variants[variant("product")](x, kernel)
+    return variants[select_variant("product")](x, kernel)
 
 
 def outer_products(x: jax.Array, y: jax.Array) -> jax.Array:
     """The sum over pixels of x (N, H, W, C) times y (N, H, W, D): (C, D) float32."""
-    if variant("product") == "kernel_products":
+    if select_variant("product") == "kernel_products":
         return kernel_gradient(x, y, 1, 1)[0, 0]
     return jnp.einsum("nhwc,nhwd->cd", x, y, preferred_element_type=jnp.float32)
 

@@ -3,12 +3,12 @@
 import jax
 import jax.numpy as jnp
 
-from lipfd_jax.kernels.dispatch import variant
+from lipfd_jax.kernels.dispatch import select_variant
 
 
 def relu(x: jax.Array, *, readers: int = 1) -> jax.Array:
     """max(x, 0); `readers` says how many operations take the result."""
-    chosen = variant("relu")
+    chosen = select_variant("relu")
     if chosen == "plain":
         return jax.nn.relu(x)
     if chosen == "half_result":

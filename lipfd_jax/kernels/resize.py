@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lipfd_jax.kernels.dispatch import variant
+from lipfd_jax.kernels.dispatch import select_variant
 
 # More than these are applied in a loop: a program with hundreds of gathers takes XLA minutes to compile.
 _UNROLLED_TAPS = 4
@@ -39,7 +39,7 @@ class Taps:
 
 
 @functools.lru_cache(maxsize=256)
-def taps(length: int, size: int, *, antialias: bool, box: tuple[float, float] | None = None) -> Taps:
+def compute_taps(length: int, size: int, *, antialias: bool, box: tuple[float, float] | None = None) -> Taps:
     """Taps that resample `box` of an axis to `size` positions, pixel centres at half-integers.
 
     Args:
@@ -60,12 +60,12 @@ def taps(length: int, size: int, *, antialias: bool, box: tuple[float, float] | 
     # All of this in float32, like PyTorch: at position 2000 its rounding already moves weights by 1e-4.
     scale = np.float32((stop - start) / size)
     centres = scale * (np.arange(size, dtype=np.float32) + np.float32(0.5)) + np.float32(start - first)
-    table = _widened if antialias else _neighbours
+    table = _antialiased_taps if antialias else _bilinear_taps
     indices, weights = table(centres, scale, read)
     return Taps(length, (indices + first).astype(np.int32), weights.astype(np.float32))
 
 
-def _neighbours(centres: np.ndarray, scale: np.float32, length: int) -> tuple[np.ndarray, np.ndarray]:
+def _bilinear_taps(centres: np.ndarray, scale: np.float32, length: int) -> tuple[np.ndarray, np.ndarray]:
     position = np.clip(centres - np.float32(0.5), 0, length - 1)
     low = np.floor(position).astype(np.int32)
     high = np.minimum(low + 1, length - 1)
@@ -73,7 +73,7 @@ def _neighbours(centres: np.ndarray, scale: np.float32, length: int) -> tuple[np
     return np.stack([low, high], 1), np.stack([1 - fraction, fraction], 1)
 
 
-def _widened(centres: np.ndarray, scale: np.float32, length: int) -> tuple[np.ndarray, np.ndarray]:
+def _antialiased_taps(centres: np.ndarray, scale: np.float32, length: int) -> tuple[np.ndarray, np.ndarray]:
     support = np.maximum(scale, np.float32(1))
     low = np.maximum((centres - support + np.float32(0.5)).astype(np.int32), 0)
     high = np.minimum((centres + support + np.float32(0.5)).astype(np.int32), length)
@@ -83,7 +83,7 @@ def _widened(centres: np.ndarray, scale: np.float32, length: int) -> tuple[np.nd
     return np.minimum(indices, length - 1), weights / weights.sum(1, keepdims=True)
 
 
-def compose(outer: Taps, inner: Taps) -> Taps:
+def compose_taps(outer: Taps, inner: Taps) -> Taps:
     """The one step that equals `inner` followed by `outer`."""
     dense = outer.matrix().astype(np.float64) @ inner.matrix().astype(np.float64)
     count = np.count_nonzero(dense, axis=1).max()
@@ -103,7 +103,9 @@ def resize(
       columns: taps of the width.
       dtype: of the result. With bfloat16 the matrix products use bfloat16 weights.
     """
-    return {"plain": plain, "gathers": gathers}[variant("resize")](pictures, rows, columns, dtype=dtype)
+    return {"plain": plain, "gathers": gathers}[select_variant("resize")](
+        pictures, rows, columns, dtype=dtype
+    )
 
 
 def plain(pictures: jax.Array, rows: Taps, columns: Taps, *, dtype: jax.typing.DTypeLike) -> jax.Array:
@@ -121,7 +123,7 @@ def gathers(pictures: jax.Array, rows: Taps, columns: Taps, *, dtype: jax.typing
     """As sums of gathered pixels: few multiplications, what a CPU wants."""
 
     def one(picture: jax.Array) -> jax.Array:
-        return _gathered_axis(_gathered_axis(picture, columns, -2), rows, -3).astype(dtype)
+        return _gather_axis(_gather_axis(picture, columns, -2), rows, -3).astype(dtype)
 
     if pictures.ndim == 3:
         return one(pictures)
@@ -130,7 +132,7 @@ def gathers(pictures: jax.Array, rows: Taps, columns: Taps, *, dtype: jax.typing
     return jax.lax.map(lambda part: gathers(part, rows, columns, dtype=dtype), pictures)
 
 
-def _gathered_axis(pictures: jax.Array, taps_: Taps, axis: int) -> jax.Array:
+def _gather_axis(pictures: jax.Array, taps_: Taps, axis: int) -> jax.Array:
     shape = [1] * pictures.ndim
     shape[axis] = taps_.size
 

@@ -6,14 +6,16 @@ import jax.numpy as jnp
 from lipfd_jax.kernels.batch_statistics import Norm, batch_statistics
 from lipfd_jax.kernels.channel_sums import affine
 from lipfd_jax.kernels.convolution import convolution
-from lipfd_jax.kernels.dispatch import variant
+from lipfd_jax.kernels.dispatch import select_variant
 from lipfd_jax.kernels.max_pool import max_pool
 from lipfd_jax.kernels.relu import relu
 
 
 def stem(pictures: jax.Array, kernel: jax.Array, norm: Norm, *, train: bool) -> jax.Array:
     """Pictures (N, S, S, 3) and a kernel (7, 7, 3, channels) float32 to (N, S / 4, S / 4, channels)."""
-    return {"plain": plain, "pool_first": pool_first}[variant("stem")](pictures, kernel, norm, train=train)
+    return {"plain": plain, "pool_first": pool_first}[select_variant("stem")](
+        pictures, kernel, norm, train=train
+    )
 
 
 def plain(pictures: jax.Array, kernel: jax.Array, norm: Norm, *, train: bool) -> jax.Array:

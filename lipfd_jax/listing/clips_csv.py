@@ -10,7 +10,7 @@ from lipfd_jax.listing import folder as folders
 from lipfd_jax.listing import names
 from lipfd_jax.listing.clips import Clip, ClipError, Listing, distinct
 from lipfd_jax.listing.folder import Links
-from lipfd_jax.vocabulary import CLASSES, LABEL_OF
+from lipfd_jax.vocabulary import CLASSES, LABEL_BY_NAME
 
 
 def folder_clips(csv_path: str | Path, links: Links = "refuse") -> Listing:
@@ -43,7 +43,7 @@ def _clip(name: str, row: dict[str, str], folder: Path, links: Links) -> Clip:
         video=Path(name).as_posix(),
         path=path,
         wav=wav if usable else None,
-        label=LABEL_OF[row["label"].lower()],
+        label=LABEL_BY_NAME[row["label"].lower()],
         source=row.get("group", ""),
         generator=row.get("generator", ""),
     )
@@ -87,7 +87,7 @@ def _rows(csv_path: Path) -> Iterator[dict[str, str]]:
 def _objection(name: str, row: dict[str, str], folder: Path, links: Links) -> str:
     if not name or not name.isprintable():
         return "a row without a path, or one with control characters"
-    if row.get("label", "").lower() not in LABEL_OF:
+    if row.get("label", "").lower() not in LABEL_BY_NAME:
         return f"label {row.get('label', '')!r}, expected real, fake, 0 or 1"
     for column in ("group", "generator"):
         if not row.get(column, "").isprintable():

@@ -10,7 +10,13 @@ from lipfd_jax.listing import folder as folders
 from lipfd_jax.listing.clips import ClipError, Composites, Listing
 from lipfd_jax.listing.folder import Links
 from lipfd_jax.listing.names import objection, printable
-from lipfd_jax.vocabulary import CLASSES, WINDOWS, WINDOWS_NOTE, WindowsMode, parse_picture_name
+from lipfd_jax.vocabulary import (
+    CLASSES,
+    CONVENTION_FILE,
+    WINDOW_CONVENTIONS,
+    WindowConvention,
+    parse_composite_name,
+)
 
 
 def composites(folder: Path, links: Links = "refuse") -> Listing:
@@ -25,7 +31,7 @@ def composites(folder: Path, links: Links = "refuse") -> Listing:
     for label, name in enumerate(CLASSES):
         files = [path for path in (folder / name).glob("*") if not path.name.startswith(".")]
         for path in sorted(files, key=natsort_keygen(lambda path: path.name)):
-            named = parse_picture_name(str(path))
+            named = parse_composite_name(str(path))
             reason = "expected NAME_J.png" if named is None else objection(named.name)
             if not reason and links == "refuse" and folders.leaves(path, folder):
                 reason = "expected NAME_J.png inside the folder; for links of your own, give --links=follow"
@@ -40,15 +46,15 @@ def composites(folder: Path, links: Links = "refuse") -> Listing:
     return Listing(tuple(ordered), tuple(problems))
 
 
-def noted_windows(folder: Path) -> WindowsMode:
+def noted_windows(folder: Path) -> WindowConvention:
     """How the windows were cut: noted beside the pictures by our tool, else the released script's way.
 
     Raises ClipError where the note says something else.
     """
-    note = folder / WINDOWS_NOTE
+    note = folder / CONVENTION_FILE
     if not note.is_file():
         return "released"
     said = note.read_bytes()[:100].decode(errors="replace").strip()
-    if said not in WINDOWS:
-        raise ClipError(f"{note}: says {said!r}, expected one of {', '.join(WINDOWS)}")
+    if said not in WINDOW_CONVENTIONS:
+        raise ClipError(f"{note}: says {said!r}, expected one of {', '.join(WINDOW_CONVENTIONS)}")
     return said

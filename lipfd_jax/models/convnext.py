@@ -7,26 +7,26 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from lipfd_jax.kernels.chunks import in_chunks
-from lipfd_jax.models.weight_rules import CONV, LINEAR, Rule, affine, moved, norm
+from lipfd_jax.kernels.chunks import map_chunks
+from lipfd_jax.models.weight_rules import CONV, LINEAR, Rule, affine_rules, norm_rules, with_prefixes
 
 _small = nnx.initializers.truncated_normal(0.02)
 
 _BLOCK = (
-    *affine(r"(\d+)\.block\.0", r"\1/depthwise", CONV),
-    *norm(r"(\d+)\.block\.2", r"\1/norm"),
-    *affine(r"(\d+)\.block\.3", r"\1/expand", LINEAR),
-    *affine(r"(\d+)\.block\.5", r"\1/project", LINEAR),
+    *affine_rules(r"(\d+)\.block\.0", r"\1/depthwise", CONV),
+    *norm_rules(r"(\d+)\.block\.2", r"\1/norm"),
+    *affine_rules(r"(\d+)\.block\.3", r"\1/expand", LINEAR),
+    *affine_rules(r"(\d+)\.block\.5", r"\1/project", LINEAR),
     Rule(r"(\d+)\.layer_scale", r"\1/layer_scale", (1, 2, 0)),
 )
 # torchvision's convnext_*: stages and the steps between them take turns. The ImageNet classifier is left out.
 TORCHVISION = (
-    *affine(r"features\.0\.0", "stem", CONV),
-    *norm(r"features\.0\.1", "stem_norm"),
-    *(rule for i in range(4) for rule in moved(_BLOCK, rf"features\.{2 * i + 1}\.", f"stages/{i}/")),
-    *(rule for i in range(3) for rule in norm(rf"features\.{2 * i + 2}\.0", f"steps/{i}/norm")),
-    *(rule for i in range(3) for rule in affine(rf"features\.{2 * i + 2}\.1", f"steps/{i}/conv", CONV)),
-    *norm(r"classifier\.0", "norm"),
+    *affine_rules(r"features\.0\.0", "stem", CONV),
+    *norm_rules(r"features\.0\.1", "stem_norm"),
+    *(rule for i in range(4) for rule in with_prefixes(_BLOCK, rf"features\.{2 * i + 1}\.", f"stages/{i}/")),
+    *(rule for i in range(3) for rule in norm_rules(rf"features\.{2 * i + 2}\.0", f"steps/{i}/norm")),
+    *(rule for i in range(3) for rule in affine_rules(rf"features\.{2 * i + 2}\.1", f"steps/{i}/conv", CONV)),
+    *norm_rules(r"classifier\.0", "norm"),
     Rule(r"classifier\.2\.(weight|bias)", None),
 )
 
@@ -67,7 +67,7 @@ class Block(nnx.Module):
     def __init__(self, width: int, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs):
         options = {"kernel_init": _small, "dtype": dtype, "rngs": rngs}
         self.depthwise = nnx.Conv(width, width, (7, 7), padding=3, feature_group_count=width, **options)
-        self.norm = _norm(width, dtype, rngs)
+        self.norm = _layer_norm(width, dtype, rngs)
         self.expand = nnx.Linear(width, 4 * width, **options)
         self.project = nnx.Linear(4 * width, width, **options)
         self.layer_scale = nnx.Param(jnp.full((1, 1, width), 1e-6))
@@ -84,7 +84,7 @@ class Step(nnx.Module):
 
     def __init__(self, inputs: int, outputs: int, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs):
         options = {"kernel_init": _small, "dtype": dtype, "rngs": rngs}
-        self.norm = _norm(inputs, dtype, rngs)
+        self.norm = _layer_norm(inputs, dtype, rngs)
         self.conv = nnx.Conv(inputs, outputs, (2, 2), strides=2, padding="VALID", **options)
 
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -103,16 +103,16 @@ class ConvNeXt(nnx.Module):
         first = config.widths[0]
         self.dtype = dtype
         self.stem = nnx.Conv(3, first, (4, 4), strides=4, padding="VALID", kernel_init=_small, **options)
-        self.stem_norm = _norm(first, dtype, rngs)
+        self.stem_norm = _layer_norm(first, dtype, rngs)
         sizes = zip(config.depths, config.widths, strict=True)
         self.stages = nnx.List(nnx.List(Block(n, **options) for _ in range(depth)) for depth, n in sizes)
         pairs = zip(config.widths, config.widths[1:], strict=False)
         self.steps = nnx.List(Step(*pair, **options) for pair in pairs)
-        self.norm = _norm(config.features, jnp.float32, rngs)
+        self.norm = _layer_norm(config.features, jnp.float32, rngs)
 
     def __call__(self, pictures: jax.Array, *, train: bool) -> jax.Array:
         """Pictures (N, S, S, 3) to features (N, F) float32; `train` changes nothing here."""
-        return in_chunks(self._features, pictures, "crops")
+        return map_chunks(self._features, pictures, "crops")
 
     def _features(self, pictures: jax.Array) -> jax.Array:
         x = self.stem_norm(self.stem(pictures.astype(self.dtype)))
@@ -123,5 +123,5 @@ class ConvNeXt(nnx.Module):
         return self.norm(x.astype(jnp.float32).mean((1, 2)))
 
 
-def _norm(width: int, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> nnx.LayerNorm:
+def _layer_norm(width: int, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> nnx.LayerNorm:
     return nnx.LayerNorm(width, epsilon=1e-6, dtype=dtype, use_fast_variance=False, rngs=rngs)

@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from lipfd_jax.kernels.chunks import in_chunks
-from lipfd_jax.models.inputs import Prepared, prepare
+from lipfd_jax.kernels.chunks import map_chunks
+from lipfd_jax.models.inputs import PreparedInputs, prepare_inputs
 from lipfd_jax.models.lipfd import LipFD, Output
 
 
@@ -13,11 +13,11 @@ def forward(model: LipFD, composites: jax.Array) -> Output:
     config = model.config
 
     def whole(part: jax.Array) -> Output:
-        return model(*prepare(part, config.inputs, dtype=jnp.dtype(config.dtype)))
+        return model(*prepare_inputs(part, config.inputs, dtype=jnp.dtype(config.dtype)))
 
-    return in_chunks(whole, composites, "windows")
+    return map_chunks(whole, composites, "windows")
 
 
-def forward_prepared(model: LipFD, prepared: Prepared) -> Output:
+def forward_prepared(model: LipFD, prepared: PreparedInputs) -> Output:
     """Scores what `prepare` made of composites."""
-    return in_chunks(lambda part: model(*part), prepared, "windows")
+    return map_chunks(lambda part: model(*part), prepared, "windows")

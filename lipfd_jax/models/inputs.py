@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lipfd_jax.kernels.resize import Taps, compose, resize, taps
-from lipfd_jax.kernels.resize_picture import resize_picture
-from lipfd_jax.settings import filled
+from lipfd_jax.kernels.resize import Taps, compose_taps, compute_taps, resize
+from lipfd_jax.kernels.resize_image import resize_image
+from lipfd_jax.settings import build_settings
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW, TILE
 
 _CLIP_MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
@@ -84,22 +84,22 @@ class Inputs:
           ValueError: a field is unknown, or a value is not allowed.
         """
         fields = dict(fields)
-        written = {name: fields.pop(name) for name in _FOLLOWING if name in fields}
+        written = {name: fields.pop(name) for name in _DERIVED if name in fields}
         if fields.get("name") == "released" and "antialias" in written:
             fields["released_antialias"] = written["antialias"]
-        inputs = filled(cls(), fields, "model.inputs.")
+        inputs = build_settings(cls(), fields, "model.inputs.")
         for name, value in written.items():
             if getattr(inputs, name) != value:
                 raise ValueError(f"model.inputs.{name}={value!r}: {inputs.name} inputs have no such variant")
         return inputs
 
 
-_FOLLOWING = ("channels", "normalise", "frames", "crops", "antialias")
+_DERIVED = ("channels", "normalise", "frames", "crops", "antialias")
 RELEASED = Inputs("released")  # what the released code computes
 PAPER = Inputs("paper")  # what the paper describes (section 4), with the input CLIP was trained on
 
 
-def mismatch(inputs: Inputs, windows: str) -> str:
+def convention_warning(inputs: Inputs, windows: str) -> str:
     """Returns a warning where input convention and windows mode don't go together, "" where they do."""
     if inputs.name == windows:
         return ""
@@ -109,7 +109,7 @@ def mismatch(inputs: Inputs, windows: str) -> str:
     )
 
 
-class Prepared(NamedTuple):
+class PreparedInputs(NamedTuple):
     """The network's input, in the convention of an `Inputs`."""
 
     image: jax.Array  # (B, P, P, 3)
@@ -117,7 +117,9 @@ class Prepared(NamedTuple):
 
 
 @jax.named_scope("prepare")
-def prepare(composites: jax.Array, inputs: Inputs, *, dtype: jax.typing.DTypeLike = jnp.float32) -> Prepared:
+def prepare_inputs(
+    composites: jax.Array, inputs: Inputs, *, dtype: jax.typing.DTypeLike = jnp.float32
+) -> PreparedInputs:
     """Resizes and crops composites (B, 1000, 2500, 3) uint8 RGB. Runs inside jit.
 
     Raises:
@@ -125,9 +127,11 @@ def prepare(composites: jax.Array, inputs: Inputs, *, dtype: jax.typing.DTypeLik
     """
     if composites.shape[1:] != COMPOSITE_SHAPE:
         raise ValueError(f"composites must be (B, 1000, 2500, 3), got {composites.shape}")
-    frames = _frames(composites, inputs)
-    crops = [_coloured(resize(frames, side, side, dtype=dtype), inputs) for side in region_taps(inputs)]
-    return Prepared(_picture(composites, inputs, dtype), jnp.stack(crops, axis=2))
+    frames = _cut_frames(composites, inputs)
+    crops = [
+        _convert_colours(resize(frames, side, side, dtype=dtype), inputs) for side in region_taps(inputs)
+    ]
+    return PreparedInputs(_resize_composite(composites, inputs, dtype), jnp.stack(crops, axis=2))
 
 
 def region_taps(inputs: Inputs) -> tuple[Taps, ...]:
@@ -135,26 +139,30 @@ def region_taps(inputs: Inputs) -> tuple[Taps, ...]:
     size, antialias = inputs.crop_size, inputs.antialias
     if inputs.crops == "frame":
         margins = [TILE * (1 - scale) / 2 for scale in _FRAME_SCALES]
-        return tuple(taps(TILE, size, antialias=antialias, box=(m, TILE - m)) for m in margins)
-    head = taps(TILE, 224, antialias=antialias)  # the released boxes are in pixels of this size
-    return tuple(compose(taps(224, size, antialias=antialias, box=box), head) for box in _NESTED_BOXES)
+        return tuple(compute_taps(TILE, size, antialias=antialias, box=(m, TILE - m)) for m in margins)
+    head = compute_taps(TILE, 224, antialias=antialias)  # the released boxes are in pixels of this size
+    return tuple(
+        compose_taps(compute_taps(224, size, antialias=antialias, box=box), head) for box in _NESTED_BOXES
+    )
 
 
-def _picture(composites: jax.Array, inputs: Inputs, dtype: jax.typing.DTypeLike) -> jax.Array:
+def _resize_composite(composites: jax.Array, inputs: Inputs, dtype: jax.typing.DTypeLike) -> jax.Array:
     """The whole composites, (B, P, P, 3)."""
-    rows, columns = (taps(n, inputs.picture_size, antialias=inputs.antialias) for n in COMPOSITE_SHAPE[:2])
-    coloured = functools.partial(_coloured, inputs=inputs)
-    return resize_picture(composites, rows, columns, dtype=dtype, coloured=coloured)
+    rows, columns = (
+        compute_taps(n, inputs.picture_size, antialias=inputs.antialias) for n in COMPOSITE_SHAPE[:2]
+    )
+    coloured = functools.partial(_convert_colours, inputs=inputs)
+    return resize_image(composites, rows, columns, dtype=dtype, coloured=coloured)
 
 
-def _frames(composites: jax.Array, inputs: Inputs) -> jax.Array:
+def _cut_frames(composites: jax.Array, inputs: Inputs) -> jax.Array:
     """The five frames (B, 5, 500, 500, 3) of the lower half."""
     step = TILE if inputs.frames == "true" else 1  # the released code forgot the factor 500
     lower = composites[:, TILE:]
     return jnp.stack([lower[:, :, i * step : i * step + TILE] for i in range(FRAMES_PER_WINDOW)], axis=1)
 
 
-def _coloured(pictures: jax.Array, inputs: Inputs) -> jax.Array:
+def _convert_colours(pictures: jax.Array, inputs: Inputs) -> jax.Array:
     """Channel order and normalisation; both commute with resizing, and here there are fewer pixels."""
     if inputs.normalise:
         pictures = (pictures - (255 * _CLIP_MEAN).astype(pictures.dtype)) * (1 / (255 * _CLIP_STD)).astype(

@@ -13,7 +13,7 @@ from lipfd_jax.models.backbones import BACKBONES
 from lipfd_jax.models.encoders import ENCODERS
 from lipfd_jax.models.inputs import PAPER, Inputs
 from lipfd_jax.models.vit import ACTIVATIONS
-from lipfd_jax.settings import filled
+from lipfd_jax.settings import build_settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ class ModelConfig:
         fields = dict(fields)
         if isinstance(fields.get("inputs"), Mapping):
             fields["inputs"] = Inputs.from_dict(fields["inputs"])
-        return filled(cls(), fields, "model.")
+        return build_settings(cls(), fields, "model.")
 
 
 class Output(NamedTuple):
@@ -126,7 +126,7 @@ class LipFD(nnx.Module):
         return Output(self.fc(fused)[:, 0], weights, features)
 
 
-class _OneKey:
+class _FixedKey:
     """As nnx.Rngs, but with one key: to count keys takes most of the time where nothing is drawn."""
 
     def params(self) -> jax.Array:
@@ -135,7 +135,7 @@ class _OneKey:
 
 def abstract_model(config: ModelConfig) -> LipFD:
     """The model with shapes and types in place of arrays, nothing allocated."""
-    return nnx.eval_shape(lambda: LipFD(config, rngs=_OneKey()))
+    return nnx.eval_shape(lambda: LipFD(config, rngs=_FixedKey()))
 
 
 def abstract_weights(config: ModelConfig) -> dict[Any, Any]:

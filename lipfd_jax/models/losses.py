@@ -34,10 +34,10 @@ def bce(
     logits = logits.astype(jnp.float32)
     # Not optax.smooth_labels: it takes the last axis for classes, which here are samples.
     targets = labels.astype(jnp.float32) * (1 - label_smoothing) + label_smoothing / 2
-    return _mean(optax.sigmoid_binary_cross_entropy(logits, targets), weights)
+    return _weighted_mean(optax.sigmoid_binary_cross_entropy(logits, targets), weights)
 
 
-def region_awareness(region_weights: jax.Array, *, weights: jax.Array | None = None) -> jax.Array:
+def region_awareness_loss(region_weights: jax.Array, *, weights: jax.Array | None = None) -> jax.Array:
     """10 / exp(largest share - head's share), a mean over frames and examples.
 
     It falls from 10 to 6.95 as a small region takes over from the head (the sigmoid before the softmax
@@ -49,10 +49,10 @@ def region_awareness(region_weights: jax.Array, *, weights: jax.Array | None = N
       weights: (B,) weight of each example; all one if None.
     """
     lead = region_weights.max(-1) - region_weights[..., 0]
-    return _mean((10 * jnp.exp(-lead)).mean(-1), weights)
+    return _weighted_mean((10 * jnp.exp(-lead)).mean(-1), weights)
 
 
-def total(
+def total_loss(
     output: Output,
     labels: jax.Array,
     *,
@@ -62,11 +62,11 @@ def total(
 ) -> Losses:
     """Classification plus `region_weight` times region-awareness loss; arguments as in the two parts."""
     classification = bce(output.logits, labels, weights=weights, label_smoothing=label_smoothing)
-    region = region_awareness(output.region_weights, weights=weights)
+    region = region_awareness_loss(output.region_weights, weights=weights)
     return Losses(classification + region_weight * region, classification, region)
 
 
-def _mean(values: jax.Array, weights: jax.Array | None) -> jax.Array:
+def _weighted_mean(values: jax.Array, weights: jax.Array | None) -> jax.Array:
     if weights is None:
         return values.mean()
     weights = weights.astype(values.dtype)

@@ -7,14 +7,14 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from lipfd_jax.kernels.chunks import in_chunks
+from lipfd_jax.kernels.chunks import map_chunks
 from lipfd_jax.kernels.convolution import convolution
 from lipfd_jax.kernels.normed_product import normed_product
 from lipfd_jax.kernels.product import product
 from lipfd_jax.kernels.relu import relu
 from lipfd_jax.kernels.stem import stem
 from lipfd_jax.models.norm import BatchNorm
-from lipfd_jax.models.weight_rules import CONV, Rule, batch_norm
+from lipfd_jax.models.weight_rules import CONV, Rule, batch_norm_rules
 
 _fan_out = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
 
@@ -22,11 +22,11 @@ _fan_out = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
 # torchvision's names, without the classifier: also those of the released checkpoint's backbone.
 BODY = (
     Rule(r"conv1\.weight", "conv1/kernel", CONV),
-    *batch_norm("bn1", "bn1"),
+    *batch_norm_rules("bn1", "bn1"),
     Rule(r"layer([1-4])\.(\d+)\.conv([1-3])\.weight", r"layer\1/\2/conv\3/kernel", CONV),
-    *batch_norm(r"layer([1-4])\.(\d+)\.bn([1-3])", r"layer\1/\2/bn\3"),
+    *batch_norm_rules(r"layer([1-4])\.(\d+)\.bn([1-3])", r"layer\1/\2/bn\3"),
     Rule(r"layer([1-4])\.(\d+)\.downsample\.0\.weight", r"layer\1/\2/shortcut_conv/kernel", CONV),
-    *batch_norm(r"layer([1-4])\.(\d+)\.downsample\.1", r"layer\1/\2/shortcut_bn"),
+    *batch_norm_rules(r"layer([1-4])\.(\d+)\.downsample\.1", r"layer\1/\2/shortcut_bn"),
 )
 
 # torchvision's resnet18, 34 and 50. The ImageNet classifier is left out.
@@ -166,7 +166,7 @@ class ResNet(nnx.Module):
             return self.stage(1, self.stem(pictures, train=train), train=train)
 
         def early(pictures: jax.Array) -> jax.Array:
-            x = first(pictures) if train else in_chunks(first, pictures, "first stage")
+            x = first(pictures) if train else map_chunks(first, pictures, "first stage")
             return self.stage(3, self.stage(2, x, train=train), train=train)
 
         def last(x: jax.Array) -> jax.Array:
@@ -175,7 +175,7 @@ class ResNet(nnx.Module):
         if train:  # pictures share their statistics
             x = last(early(pictures))
         else:
-            x = in_chunks(last, in_chunks(early, pictures, "crops"), "last stage")
+            x = map_chunks(last, map_chunks(early, pictures, "crops"), "last stage")
         return x.astype(jnp.float32).mean((1, 2))
 
     @jax.named_scope("stem")

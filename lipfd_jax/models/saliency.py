@@ -11,7 +11,7 @@ CELL = 20  # side in pixels of the squares a map is made of; gradients of single
 MAP_SHAPE = (COMPOSITE_SHAPE[0] // CELL, COMPOSITE_SHAPE[1] // CELL)  # rows, columns: 50, 125
 
 
-def saliency(model: LipFD, composites: jax.Array) -> jax.Array:
+def compute_saliency(model: LipFD, composites: jax.Array) -> jax.Array:
     """Input gradients of composites (B, 1000, 2500, 3) uint8 RGB: maps (B, 50, 125) float32. Runs inside jit.
 
     A value is the mean over a square of 20x20 pixels of the gradient's length (over R, G and B) of the logit

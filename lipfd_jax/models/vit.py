@@ -10,7 +10,7 @@ from flax import nnx
 
 from lipfd_jax.kernels.attention import attention
 from lipfd_jax.kernels.dense import dense, dot_general
-from lipfd_jax.models.weight_rules import CONV, LINEAR, Rule, affine, norm
+from lipfd_jax.models.weight_rules import CONV, LINEAR, Rule, affine_rules, norm_rules
 
 _small = nnx.initializers.truncated_normal(0.02)
 _fan_in = nnx.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
@@ -36,15 +36,15 @@ OPEN_CLIP = (
     Rule(r"visual\.conv1\.weight", "patch_embedding", CONV),
     Rule(r"visual\.class_embedding", "class_embedding"),
     Rule(r"visual\.positional_embedding", "position_embedding"),
-    *norm(r"visual\.ln_pre", "ln_pre"),
-    *norm(_BLOCK + "ln_1", r"blocks/\1/ln_1"),
+    *norm_rules(r"visual\.ln_pre", "ln_pre"),
+    *norm_rules(_BLOCK + "ln_1", r"blocks/\1/ln_1"),
     Rule(_BLOCK + r"attn\.in_proj_weight", r"blocks/\1/attention/qkv/kernel", LINEAR),
     Rule(_BLOCK + r"attn\.in_proj_bias", r"blocks/\1/attention/qkv/bias"),
-    *affine(_BLOCK + r"attn\.out_proj", r"blocks/\1/attention/out", LINEAR),
-    *norm(_BLOCK + "ln_2", r"blocks/\1/ln_2"),
-    *affine(_BLOCK + r"mlp\.c_fc", r"blocks/\1/fc", LINEAR),
-    *affine(_BLOCK + r"mlp\.c_proj", r"blocks/\1/proj", LINEAR),
-    *norm(r"visual\.ln_post", "ln_post"),
+    *affine_rules(_BLOCK + r"attn\.out_proj", r"blocks/\1/attention/out", LINEAR),
+    *norm_rules(_BLOCK + "ln_2", r"blocks/\1/ln_2"),
+    *affine_rules(_BLOCK + r"mlp\.c_fc", r"blocks/\1/fc", LINEAR),
+    *affine_rules(_BLOCK + r"mlp\.c_proj", r"blocks/\1/proj", LINEAR),
+    *norm_rules(r"visual\.ln_post", "ln_post"),
     Rule(r"visual\.proj", "projection"),
     # CLIP's text encoder.
     Rule(r"(positional_embedding|text_projection|logit_scale|logit_bias|attn_mask)", None),
@@ -59,16 +59,16 @@ HUGGINGFACE_CLIP = (
     Rule(r"vision_model\.embeddings\.patch_embedding\.weight", "patch_embedding", CONV),
     Rule(r"vision_model\.embeddings\.class_embedding", "class_embedding"),
     Rule(r"vision_model\.embeddings\.position_embedding\.weight", "position_embedding"),
-    *norm(r"vision_model\.pre_layrnorm", "ln_pre"),  # so spelt there
-    *norm(_LAYER + "layer_norm1", r"blocks/\1/ln_1"),
-    *affine(_LAYER + r"self_attn\.q_proj", r"blocks/\1/attention/qkv", LINEAR, part=(0, 3)),
-    *affine(_LAYER + r"self_attn\.k_proj", r"blocks/\1/attention/qkv", LINEAR, part=(1, 3)),
-    *affine(_LAYER + r"self_attn\.v_proj", r"blocks/\1/attention/qkv", LINEAR, part=(2, 3)),
-    *affine(_LAYER + r"self_attn\.out_proj", r"blocks/\1/attention/out", LINEAR),
-    *norm(_LAYER + "layer_norm2", r"blocks/\1/ln_2"),
-    *affine(_LAYER + r"mlp\.fc1", r"blocks/\1/fc", LINEAR),
-    *affine(_LAYER + r"mlp\.fc2", r"blocks/\1/proj", LINEAR),
-    *norm(r"vision_model\.post_layernorm", "ln_post"),
+    *norm_rules(r"vision_model\.pre_layrnorm", "ln_pre"),  # so spelt there
+    *norm_rules(_LAYER + "layer_norm1", r"blocks/\1/ln_1"),
+    *affine_rules(_LAYER + r"self_attn\.q_proj", r"blocks/\1/attention/qkv", LINEAR, part=(0, 3)),
+    *affine_rules(_LAYER + r"self_attn\.k_proj", r"blocks/\1/attention/qkv", LINEAR, part=(1, 3)),
+    *affine_rules(_LAYER + r"self_attn\.v_proj", r"blocks/\1/attention/qkv", LINEAR, part=(2, 3)),
+    *affine_rules(_LAYER + r"self_attn\.out_proj", r"blocks/\1/attention/out", LINEAR),
+    *norm_rules(_LAYER + "layer_norm2", r"blocks/\1/ln_2"),
+    *affine_rules(_LAYER + r"mlp\.fc1", r"blocks/\1/fc", LINEAR),
+    *affine_rules(_LAYER + r"mlp\.fc2", r"blocks/\1/proj", LINEAR),
+    *norm_rules(r"vision_model\.post_layernorm", "ln_post"),
     Rule(r"visual_projection\.weight", "projection", LINEAR),
     Rule(r"vision_model\.embeddings\.position_ids", None),
     Rule(r"(text_model\..*|text_projection\.weight|logit_scale)", None),
@@ -79,14 +79,14 @@ TIMM_CLIP = (
     Rule(r"cls_token", "class_embedding"),
     Rule(r"pos_embed", "position_embedding"),
     Rule(r"patch_embed\.proj\.weight", "patch_embedding", CONV),
-    *norm("norm_pre", "ln_pre"),
-    *norm(r"blocks\.(\d+)\.norm1", r"blocks/\1/ln_1"),
-    *affine(r"blocks\.(\d+)\.attn\.qkv", r"blocks/\1/attention/qkv", LINEAR),
-    *affine(r"blocks\.(\d+)\.attn\.proj", r"blocks/\1/attention/out", LINEAR),
-    *norm(r"blocks\.(\d+)\.norm2", r"blocks/\1/ln_2"),
-    *affine(r"blocks\.(\d+)\.mlp\.fc1", r"blocks/\1/fc", LINEAR),
-    *affine(r"blocks\.(\d+)\.mlp\.fc2", r"blocks/\1/proj", LINEAR),
-    *norm("norm", "ln_post"),
+    *norm_rules("norm_pre", "ln_pre"),
+    *norm_rules(r"blocks\.(\d+)\.norm1", r"blocks/\1/ln_1"),
+    *affine_rules(r"blocks\.(\d+)\.attn\.qkv", r"blocks/\1/attention/qkv", LINEAR),
+    *affine_rules(r"blocks\.(\d+)\.attn\.proj", r"blocks/\1/attention/out", LINEAR),
+    *norm_rules(r"blocks\.(\d+)\.norm2", r"blocks/\1/ln_2"),
+    *affine_rules(r"blocks\.(\d+)\.mlp\.fc1", r"blocks/\1/fc", LINEAR),
+    *affine_rules(r"blocks\.(\d+)\.mlp\.fc2", r"blocks/\1/proj", LINEAR),
+    *norm_rules("norm", "ln_post"),
     Rule(r"head\.weight", "projection", LINEAR),
     Rule(r"head\.bias", None),  # zeros
 )
@@ -121,7 +121,7 @@ class Attention(nnx.Module):
         width = config.width
         self.heads = config.heads
         self.qkv = _linear(width, 3 * width, dtype, _fan_in, rngs)
-        self.out = _linear(width, width, dtype, _residual(config), rngs)
+        self.out = _linear(width, width, dtype, _residual_init(config), rngs)
 
     def __call__(self, x: jax.Array, queries: int | None = None) -> jax.Array:
         """Mixes tokens x (B, T, W); with `queries` only the first so many are computed: (B, queries, W)."""
@@ -145,11 +145,11 @@ class Block(nnx.Module):
     def __init__(self, config: ViTConfig, *, activation: str, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs):
         width = config.width
         self.activation = activation
-        self.ln_1 = _norm(width, dtype, rngs)
+        self.ln_1 = _layer_norm(width, dtype, rngs)
         self.attention = Attention(config, dtype=dtype, rngs=rngs)
-        self.ln_2 = _norm(width, dtype, rngs)
+        self.ln_2 = _layer_norm(width, dtype, rngs)
         self.fc = _linear(width, 4 * width, dtype, _fan_in, rngs)
-        self.proj = _linear(4 * width, width, dtype, _residual(config), rngs)
+        self.proj = _linear(4 * width, width, dtype, _residual_init(config), rngs)
 
     def __call__(self, x: jax.Array, queries: int | None = None) -> jax.Array:
         """Tokens (B, T, W) to (B, T, W), or to the first `queries` of them."""
@@ -183,17 +183,17 @@ class VisionTransformer(nnx.Module):
         self.patch_embedding = nnx.Param(_patch_init(rngs.params(), shape))
         self.class_embedding = nnx.Param(_small(rngs.params(), (width,)))
         self.position_embedding = nnx.Param(_small(rngs.params(), (tokens, width)))
-        self.ln_pre = _norm(width, dtype, rngs)
+        self.ln_pre = _layer_norm(width, dtype, rngs)
         blocks = range(config.layers)
         self.blocks = nnx.List(Block(config, activation=activation, dtype=dtype, rngs=rngs) for _ in blocks)
-        self.ln_post = _norm(width, dtype, rngs)
+        self.ln_post = _layer_norm(width, dtype, rngs)
         self.projection = nnx.Param(_fan_in(rngs.params(), (width, config.features)))
 
     def __call__(self, images: jax.Array) -> jax.Array:
         """Pictures (B, S, S, 3) to global features (B, F)."""
         x = self.embed(images)
         for block in self.blocks[:-1]:
-            x = _recomputed(block, x) if self.remat else block(x)
+            x = _recompute(block, x) if self.remat else block(x)
         # Only the class token is read from here on: the last block need not compute the others.
         x = self.blocks[-1](x, queries=1)[:, 0]
         return self.ln_post(x) @ self.projection[...].astype(self.dtype)
@@ -217,13 +217,13 @@ def _linear(
     return nnx.Linear(inputs, outputs, dtype=dtype, kernel_init=init, dot_general=dot_general, rngs=rngs)
 
 
-def _norm(width: int, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> nnx.LayerNorm:
+def _layer_norm(width: int, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> nnx.LayerNorm:
     # Mean and variance in one pass where memory traffic counts; in two where digits do.
     fast = dtype == jnp.bfloat16
     return nnx.LayerNorm(width, epsilon=1e-5, dtype=dtype, use_fast_variance=fast, rngs=rngs)
 
 
-def _residual(config: ViTConfig) -> nnx.Initializer:
+def _residual_init(config: ViTConfig) -> nnx.Initializer:
     """Layers that add to the tokens start smaller the more of them there are, as CLIP does."""
     return nnx.initializers.variance_scaling(1 / (2 * config.layers), "fan_in", "truncated_normal")
 
@@ -232,6 +232,6 @@ def _patch_init(key: jax.Array, shape: tuple[int, int, int, int]) -> jax.Array:
     return _fan_in(key, (shape[0] * shape[1] * shape[2], shape[3])).reshape(shape)
 
 
-def _recomputed(block: Block, x: jax.Array) -> jax.Array:
+def _recompute(block: Block, x: jax.Array) -> jax.Array:
     graph, state = nnx.split(block)
     return jax.checkpoint(lambda state, x: nnx.merge(graph, state)(x))(state, x)

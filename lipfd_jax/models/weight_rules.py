@@ -21,7 +21,9 @@ LINEAR = (1, 0)  # (out, in) -> (in, out)
 CONV = (2, 3, 1, 0)  # (out, in, rows, columns) -> (rows, columns, in, out)
 
 
-def affine(key: str, path: str, axes: tuple[int, ...], part: tuple[int, int] = (0, 1)) -> tuple[Rule, ...]:
+def affine_rules(
+    key: str, path: str, axes: tuple[int, ...], part: tuple[int, int] = (0, 1)
+) -> tuple[Rule, ...]:
     """Weight and bias of a linear layer or convolution."""
     return (
         Rule(rf"{key}\.weight", f"{path}/kernel", axes, part),
@@ -29,22 +31,22 @@ def affine(key: str, path: str, axes: tuple[int, ...], part: tuple[int, int] = (
     )
 
 
-def norm(key: str, path: str) -> tuple[Rule, ...]:
+def norm_rules(key: str, path: str) -> tuple[Rule, ...]:
     """Scale and bias of a norm."""
     return Rule(rf"{key}\.weight", f"{path}/scale"), Rule(rf"{key}\.bias", f"{path}/bias")
 
 
-def batch_norm(key: str, path: str) -> tuple[Rule, ...]:
+def batch_norm_rules(key: str, path: str) -> tuple[Rule, ...]:
     """Scale, bias and running statistics of a batch norm."""
     return (
-        *norm(key, path),
+        *norm_rules(key, path),
         Rule(rf"{key}\.running_mean", f"{path}/mean"),
         Rule(rf"{key}\.running_var", f"{path}/var"),
         Rule(rf"{key}\.num_batches_tracked", None),  # only read where the momentum is unset
     )
 
 
-def moved(rules: tuple[Rule, ...], key: str, path: str) -> tuple[Rule, ...]:
+def with_prefixes(rules: tuple[Rule, ...], key: str, path: str) -> tuple[Rule, ...]:
     """The same rules below a key prefix and a path prefix."""
     return tuple(
         dataclasses.replace(rule, key=key + rule.key, path=rule.path and path + rule.path) for rule in rules

@@ -13,7 +13,7 @@ import numpy as np
 
 from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND
 from lipfd_jax.preprocessing.mel import BANDS, FFT_SIZE, SAMPLE_RATE, mel_frequencies
-from lipfd_jax.vocabulary import COLOUR_WEIGHTS, FRAMES_PER_WINDOW, colours
+from lipfd_jax.vocabulary import COLOUR_WEIGHTS, FRAMES_PER_WINDOW, colour_table
 
 RANGE = 80.0  # decibels from loudness 0 to 1
 USUAL_RATE = 25.0  # frames per second where a record does not say
@@ -26,7 +26,7 @@ def loudness(strip: np.ndarray) -> np.ndarray:
 
 def coloured(values: np.ndarray) -> np.ndarray:
     """Draws loudness (rows, columns), cut off at 0 and 1, as a strip (rows, columns, 3) uint8 RGB."""
-    return colours()[np.rint(255 * np.clip(values, 0, 1)).astype(np.uint8)]
+    return colour_table()[np.rint(255 * np.clip(values, 0, 1)).astype(np.uint8)]
 
 
 def native(strip: np.ndarray, fps: float) -> np.ndarray:
@@ -112,6 +112,6 @@ def _key(pixels: np.ndarray) -> np.ndarray:
 @functools.cache
 def _levels() -> np.ndarray:
     """Loudness by `_key`, float32."""
-    rising = np.maximum.accumulate(_key(colours()))  # stays or falls by 1 in three places
+    rising = np.maximum.accumulate(_key(colour_table()))  # stays or falls by 1 in three places
     keys, levels = np.unique(rising, return_index=True)
     return np.interp(np.arange(255 * sum(COLOUR_WEIGHTS) + 1), keys, levels / 255).astype(np.float32)

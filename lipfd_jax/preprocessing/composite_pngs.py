@@ -17,7 +17,7 @@ from lipfd_jax.preprocessing.extraction import extract
 from lipfd_jax.preprocessing.workers import each_clip
 from lipfd_jax.storage.files import write_bytes, write_text
 from lipfd_jax.storage.locks import locked
-from lipfd_jax.vocabulary import CLASSES, WINDOWS_NOTE, WindowsMode, picture_name
+from lipfd_jax.vocabulary import CLASSES, CONVENTION_FILE, WindowConvention, composite_name
 
 JOURNAL = "preprocess.jsonl"  # one line per finished clip: {"video", "windows", "pictures", "warnings"}
 
@@ -48,7 +48,7 @@ def write_pictures(
     listing: Listing,
     output: Path,
     *,
-    windows: WindowsMode,
+    windows: WindowConvention,
     workers: int,
     damaged: Damaged = "refuse",
     progress: bool = False,
@@ -66,10 +66,10 @@ def write_pictures(
 
 
 def _write_all(
-    listing: Listing, output: Path, windows: WindowsMode, damaged: Damaged, workers: int, progress: bool
+    listing: Listing, output: Path, windows: WindowConvention, damaged: Damaged, workers: int, progress: bool
 ) -> Summary:
     finished = _finished(output, windows)
-    write_text(output / WINDOWS_NOTE, f"{windows}\n")
+    write_text(output / CONVENTION_FILE, f"{windows}\n")
     todo = [clip for clip in listing.clips if clip.video not in finished]
     skipped = len(listing.clips) - len(todo)
     warnings, problems = [], list(listing.problems)
@@ -88,7 +88,7 @@ def _write_all(
             journal.write(json.dumps(entry) + "\n")
             journal.flush()
     ours = [finished[clip.video] for clip in listing.clips if clip.video in finished]
-    names = [picture_name(entry["video"], index) for entry in ours for index in range(entry["pictures"])]
+    names = [composite_name(entry["video"], index) for entry in ours for index in range(entry["pictures"])]
     return Summary(
         built=len(ours) - skipped,
         skipped=skipped,
@@ -100,20 +100,20 @@ def _write_all(
 
 
 def _write_clip(
-    clip: Clip, *, output: Path, windows: WindowsMode, damaged: Damaged
+    clip: Clip, *, output: Path, windows: WindowConvention, damaged: Damaged
 ) -> tuple[int, tuple[str, ...]]:
     extraction = extract(clip, windows, damaged)
     for window in extraction.cut_windows:
-        write_bytes(output / picture_name(clip.video, window.index), png(composite(window)))
+        write_bytes(output / composite_name(clip.video, window.index), png(composite(window)))
     return len(extraction.cut_windows), extraction.warnings
 
 
-def _entry(outcome: ClipOutcome[tuple[int, tuple[str, ...]]], windows: WindowsMode) -> dict:
+def _entry(outcome: ClipOutcome[tuple[int, tuple[str, ...]]], windows: WindowConvention) -> dict:
     pictures, warnings = outcome.result
     return {"video": outcome.clip.video, "windows": windows, "pictures": pictures, "warnings": list(warnings)}
 
 
-def _finished(output: Path, windows: WindowsMode) -> dict[str, dict]:
+def _finished(output: Path, windows: WindowConvention) -> dict[str, dict]:
     """Journal entries of the clips whose pictures are all there."""
     journal = output / JOURNAL
     entries = {}
@@ -131,7 +131,7 @@ def _finished(output: Path, windows: WindowsMode) -> dict[str, dict]:
 
 def _whole(output: Path, entry: dict) -> bool:
     """Whether the pictures are there; a power cut can leave names without content."""
-    pictures = (output / picture_name(entry["video"], index) for index in range(entry["pictures"]))
+    pictures = (output / composite_name(entry["video"], index) for index in range(entry["pictures"]))
     return all(picture.is_file() and picture.stat().st_size for picture in pictures)
 
 

@@ -15,7 +15,7 @@ from lipfd_jax.preprocessing.containers import Damage, Damaged
 from lipfd_jax.preprocessing.recoding import recoded
 from lipfd_jax.preprocessing.video import Decoded, FrameChange, Track, read_frames, read_track
 from lipfd_jax.preprocessing.windows import paper_starts, released_frames, released_starts
-from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WindowsMode, colours
+from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WindowConvention, colour_table
 
 Reader = Callable[..., Decoded]  # read_frames, or that of one file
 _TOLERATED = 0.5  # seconds by which sound and video may differ in length without a word
@@ -43,7 +43,7 @@ UNCHANGED = Change()
 
 def extract(
     clip: Clip,
-    windows: WindowsMode = "paper",
+    windows: WindowConvention = "paper",
     damaged: Damaged = "refuse",
     change: Change = UNCHANGED,
     read: Reader = read_frames,
@@ -143,7 +143,7 @@ def _stacked(pictures: list[np.ndarray]) -> np.ndarray:
 def mel_strip(mel: np.ndarray, first: int, last: int) -> np.ndarray:
     """Columns first..last-1 of a mel picture (128, columns, 3); in the minimum colour beyond its ends."""
     strip = np.empty((len(mel), last - first, 3), np.uint8)
-    strip[:] = colours()[0]
+    strip[:] = colour_table()[0]
     heard = mel[:, max(first, 0) : max(last, 0)]
     offset = max(-first, 0)
     strip[:, offset : offset + heard.shape[1]] = heard

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from lipfd_jax.checkpoints.errors import os_error
+from lipfd_jax.checkpoints.errors import find_os_error
 from lipfd_jax.storage.locks import locked
 
 
@@ -38,7 +38,7 @@ def published(out: Path, what: str) -> Iterator[Path]:
         except BaseException as error:
             recover(out)
             _remove_while_written(place)
-            if trouble := os_error(error, out):
+            if trouble := find_os_error(error, out):
                 raise trouble from error
             raise
         shutil.rmtree(place)

@@ -17,10 +17,10 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 from orbax.checkpoint import v1 as ocp
 
-from lipfd_jax.checkpoints.errors import os_error
+from lipfd_jax.checkpoints.errors import find_os_error
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.checkpoints.orbax_logging import one_error, silence_log
-from lipfd_jax.checkpoints.store import FOLDER, METRIC, read_metadata, readable, verify, with_sums
+from lipfd_jax.checkpoints.orbax_logging import report_one_error, silence_orbax_log
+from lipfd_jax.checkpoints.store import FOLDER, METRIC, is_readable, read_metadata, verify_arrays, with_sums
 from lipfd_jax.data.data_fingerprint import Identity
 from lipfd_jax.training import state as states
 from lipfd_jax.training.compatibility import changed_records, changed_settings, same_structure
@@ -60,7 +60,7 @@ class RunCheckpointer:
         self.folder = epath.Path(workdir) / FOLDER
         self.began = Position()  # where this process began with its batch size
         self.folder.mkdir(parents=True, exist_ok=True)
-        silence_log()
+        silence_orbax_log()
         _set_aside_damaged(self.folder)
         best = ocp.training.preservation_policies.BestN(
             get_metric_fn=lambda metrics: metrics[METRIC], n=1, keep_checkpoints_without_metrics=False
@@ -114,11 +114,11 @@ class RunCheckpointer:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """Says which checkpoint could not be written, and what is left, where the machine is in trouble."""
-        with one_error():
+        with report_one_error():
             try:
                 yield
             except Exception as error:
-                if trouble := os_error(error, self.folder):
+                if trouble := find_os_error(error, self.folder):
                     whole = _finished_steps(self.folder)
                     left = f"goes on from step {whole[-1]}" if whole else "starts anew: none is finished yet"
                     raise OSError(
@@ -202,7 +202,7 @@ class RunCheckpointer:
         if abstract.ema is not None:
             wanted["ema"] = nnx.to_pure_dict(abstract.ema)
         loaded = self._checkpointer.load_checkpointables(metadata.step, wanted)
-        verify(self.folder / str(metadata.step), metadata, loaded)
+        verify_arrays(self.folder / str(metadata.step), metadata, loaded)
         return _filled(abstract, loaded, metadata.step)
 
 
@@ -210,7 +210,7 @@ def _raise_trouble(error: Exception, path: epath.Path) -> None:
     """Raises what is no damage: a broken disk, lacking memory. A file that is missing is damage."""
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         raise error
-    trouble = os_error(error, path)
+    trouble = find_os_error(error, path)
     if trouble and trouble.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
         raise trouble from error
 
@@ -223,7 +223,7 @@ def _set_aside_damaged(folder: epath.Path) -> None:
     """Moves checkpoints that Orbax would stumble over out of its way, into damaged/ beside them."""
     if jax.process_index() == 0:
         for path in folder.iterdir():
-            if path.name.isdigit() and not readable(path):
+            if path.name.isdigit() and not is_readable(path):
                 aside = folder.parent / "damaged" / f"{path.name}-{time.time_ns()}"
                 aside.parent.mkdir(exist_ok=True)
                 path.rename(aside)

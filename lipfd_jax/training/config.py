@@ -8,7 +8,7 @@ from typing import Any
 from lipfd_jax.data.augmentation import AugmentationSettings
 from lipfd_jax.data.corrupt import CorruptPolicy
 from lipfd_jax.models.lipfd import ModelConfig
-from lipfd_jax.settings import filled, within
+from lipfd_jax.settings import build_settings, check_ranges
 
 _ANY = float("inf")
 _LARGEST = sys.float_info.max  # finite
@@ -32,7 +32,7 @@ class DataSettings:
     augmentation: AugmentationSettings = dataclasses.field(default_factory=AugmentationSettings)
 
     def __post_init__(self) -> None:
-        within(self, "data.", validation_samples=(0, _ANY), threads=(1, 1024), corrupt_share=(0, 1))
+        check_ranges(self, "data.", validation_samples=(0, _ANY), threads=(1, 1024), corrupt_share=(0, 1))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,9 +51,11 @@ class OptimizerSettings:
 
     def __post_init__(self) -> None:
         rates = ("learning_rate", "final_factor", "weight_decay", "clip_norm", "encoder_factor")
-        within(self, "optimizer.", **dict.fromkeys(rates, (0, _LARGEST)))
-        within(self, "optimizer.", warmup_steps=(0, _ANY), trained_blocks=(-1, _ANY), accumulate=(1, _ANY))
-        within(self, "optimizer.", ema=(0, 1))
+        check_ranges(self, "optimizer.", **dict.fromkeys(rates, (0, _LARGEST)))
+        check_ranges(
+            self, "optimizer.", warmup_steps=(0, _ANY), trained_blocks=(-1, _ANY), accumulate=(1, _ANY)
+        )
+        check_ranges(self, "optimizer.", ema=(0, 1))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +66,7 @@ class LossSettings:
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        within(self, "loss.", region_weight=(0, _LARGEST), label_smoothing=(0, 1))
+        check_ranges(self, "loss.", region_weight=(0, _LARGEST), label_smoothing=(0, 1))
 
 
 _PERIODS = ("log_every", "evaluate_every", "checkpoint_every")
@@ -92,8 +94,8 @@ class Experiment:
     loss: LossSettings = dataclasses.field(default_factory=LossSettings)
 
     def __post_init__(self) -> None:
-        within(self, seed=(0, 2**31 - 1), steps=(1, 2**31 - 1), batch_size=(1, _ANY), keep=(1, _ANY))
-        within(self, fsdp=(1, _ANY), **dict.fromkeys(_PERIODS, (0, _ANY)))
+        check_ranges(self, seed=(0, 2**31 - 1), steps=(1, 2**31 - 1), batch_size=(1, _ANY), keep=(1, _ANY))
+        check_ranges(self, fsdp=(1, _ANY), **dict.fromkeys(_PERIODS, (0, _ANY)))
         if self.batch_size % self.optimizer.accumulate:
             raise ValueError(
                 f"batch_size {self.batch_size} can't be cut into optimizer.accumulate="
@@ -103,7 +105,7 @@ class Experiment:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Experiment":
         """Builds it from nested plain values; ValueError names every unknown or mistyped setting."""
-        return filled(cls(), values)
+        return build_settings(cls(), values)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns nested plain values, as configs and checkpoints hold them."""

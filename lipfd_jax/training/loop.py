@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 
 from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.kernels.dispatch import kernels_for
-from lipfd_jax.models.inputs import mismatch
+from lipfd_jax.models.inputs import convention_warning
 from lipfd_jax.runtime.compilation import announcement
 from lipfd_jax.runtime.distributed import anywhere, by_first
 from lipfd_jax.runtime.mesh import connect, make_mesh, to_devices
@@ -68,7 +68,7 @@ def train(
     Args:
       stop: asked before the first and after every step on every process, with the same answer on all.
       profile_steps: trace this many steps into WORKDIR/profile, after the first ones.
-      kernels: a setting of kernels.choice.
+      kernels: a setting of kernels.dispatch.
 
     Raises:
       Diverged: the loss became NaN or infinite.
@@ -131,7 +131,7 @@ class _Run:
             self.experiment.name, len(self.data.sources[TRAINING]), windows, config.inputs.name,
             self.mesh.size, self.step, self.experiment.steps, self.workdir,
         )  # fmt: skip
-        if warning := mismatch(config.inputs, windows):
+        if warning := convention_warning(config.inputs, windows):
             logger.warning("%s", warning)
         if self.first:
             write_json(epath.Path(self.workdir) / "config.json", self.experiment.to_dict())

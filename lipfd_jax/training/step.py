@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
-from lipfd_jax.kernels.dispatch import Kernels, bound
+from lipfd_jax.kernels.dispatch import Kernels, with_kernels
 from lipfd_jax.models import losses
-from lipfd_jax.models.inputs import prepare
+from lipfd_jax.models.inputs import prepare_inputs
 from lipfd_jax.training.optimizer import schedule
 from lipfd_jax.training.state import Recipe, TrainState
 
@@ -23,7 +23,7 @@ def make_step(recipe: Recipe, kernels: Kernels | str = "auto") -> Step:
     The step takes a state and a global batch (composite (B, 1000, 2500, 3) uint8 RGB, label (B,) int32) and
     returns the next state with loss, classification, region, accuracy, gradient_norm and learning_rate,
     scalars of float32. BatchNorm sees the whole batch, or each of the parts it is cut into.
-    `kernels` is what its operations are chosen by (kernels.choice).
+    `kernels` is what its operations are chosen by (kernels.dispatch).
     """
     settings = recipe.experiment.optimizer
     rate = schedule(settings, recipe.experiment.steps)
@@ -42,7 +42,7 @@ def make_step(recipe: Recipe, kernels: Kernels | str = "auto") -> Step:
             ema=_averaged(state, trainable, settings.ema),
         ), jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), measured)
 
-    return bound(step, kernels)
+    return with_kernels(step, kernels)
 
 
 def jitted_step(recipe: Recipe, kernels: Kernels | str, state: TrainState) -> Step:
@@ -86,9 +86,9 @@ def _gradients(recipe: Recipe, state: TrainState, statistics: Any, batch: dict[s
 
     def objective(trainable: Any) -> tuple[jax.Array, tuple]:
         model = nnx.merge(recipe.graph, trainable, state.frozen, statistics, copy=True)
-        prepared = prepare(batch["composite"], recipe.config.inputs, dtype=jnp.dtype(recipe.dtype))
+        prepared = prepare_inputs(batch["composite"], recipe.config.inputs, dtype=jnp.dtype(recipe.dtype))
         output = model(prepared.image, prepared.crops, train=True)
-        parts = losses.total(
+        parts = losses.total_loss(
             output, batch["label"], region_weight=loss.region_weight, label_smoothing=loss.label_smoothing
         )
         accuracy = jnp.mean((output.logits > 0) == (batch["label"] > 0))

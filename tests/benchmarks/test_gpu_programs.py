@@ -4,7 +4,7 @@ import jax
 
 from benchmarks import gpu_programs
 from lipfd_jax.kernels.dispatch import VARIANTS
-from lipfd_jax.kernels.dispatch import variant as chosen
+from lipfd_jax.kernels.dispatch import select_variant as chosen
 from lipfd_jax.models.inputs import Inputs
 from lipfd_jax.models.lipfd import ModelConfig
 

@@ -15,7 +15,7 @@ from flax import nnx, traverse_util
 
 from lipfd_jax.checkpoints import released as conversion
 from lipfd_jax.checkpoints.metadata import CheckpointError
-from lipfd_jax.checkpoints.released import RELEASED_MODEL, antialiased, convert
+from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert_released, with_antialias
 from lipfd_jax.checkpoints.store import open_model, read_metadata
 from lipfd_jax.models.inputs import RELEASED
 from lipfd_jax.models.lipfd import ModelConfig, abstract_weights
@@ -54,7 +54,7 @@ def check(path, weights):
 def test_the_checkpoint_opens_like_one_of_our_own(tmp_path, weights, tensors, layout):
     named_ = {f"module.{key}": value for key, value in tensors.items()} if layout == "module." else tensors
     source = write_pth(tmp_path / "ckpt.pth", named_, model=layout == "model")
-    convert(source, tmp_path / "new" / "out", config=CONFIG)
+    convert_released(source, tmp_path / "new" / "out", config=CONFIG)
     opened = check(tmp_path / "new" / "out", weights)
     assert opened.metadata.model == CONFIG
     assert opened.metadata.windows == "released"
@@ -64,7 +64,7 @@ def test_the_checkpoint_opens_like_one_of_our_own(tmp_path, weights, tensors, la
 
 def test_half_precision_weights_are_converted(tmp_path, tensors):
     half = {k: v.astype(ml_dtypes.bfloat16) if v.dtype == np.float32 else v for k, v in tensors.items()}
-    convert(write_pth(tmp_path / "ckpt.pth", half), tmp_path / "out", config=CONFIG)
+    convert_released(write_pth(tmp_path / "ckpt.pth", half), tmp_path / "out", config=CONFIG)
     kernel = open_model(tmp_path / "out").model.fc.kernel[...]
     assert kernel.dtype == jnp.float32
     np.testing.assert_array_equal(np.asarray(kernel).T, half["backbone.fc.weight"].astype(np.float32))
@@ -72,7 +72,7 @@ def test_half_precision_weights_are_converted(tmp_path, tensors):
 
 def test_the_convention_is_recorded():
     assert ModelConfig("vit_l14", "resnet50", RELEASED) == RELEASED_MODEL
-    assert antialiased(RELEASED_MODEL).inputs == dataclasses.replace(RELEASED, released_antialias=True)
+    assert with_antialias(RELEASED_MODEL).inputs == dataclasses.replace(RELEASED, released_antialias=True)
 
 
 def broken(tensors):
@@ -103,7 +103,7 @@ def test_weights_that_do_not_fit_leave_nothing(tmp_path, tensors, kind):
     unfit, parts = broken(tensors)[kind]
     source = write_pth(tmp_path / "ckpt.pth", unfit)
     with pytest.raises(CheckpointError) as error:
-        convert(source, tmp_path / "new" / "out", config=CONFIG)
+        convert_released(source, tmp_path / "new" / "out", config=CONFIG)
     for part in [str(source), *parts]:
         assert part in str(error.value)
     assert os.listdir(tmp_path) == ["ckpt.pth"]
@@ -127,13 +127,13 @@ def test_hostile_and_damaged_files_leave_nothing(tmp_path, tensors):
         "absent": "no such file",
     }.items():
         with pytest.raises(CheckpointError, match=reason):
-            convert(tmp_path / f"{name}.pth", tmp_path / "out", config=CONFIG)
+            convert_released(tmp_path / f"{name}.pth", tmp_path / "out", config=CONFIG)
         assert sorted(os.listdir(tmp_path)) == files
 
 
 def test_a_failed_save_leaves_nothing_and_keeps_what_was_there(tmp_path, weights, tensors, monkeypatch):
     source = write_pth(tmp_path / "ckpt.pth", tensors)
-    convert(source, tmp_path / "out", config=CONFIG)
+    convert_released(source, tmp_path / "out", config=CONFIG)
 
     def fail(path, *rest):
         pathlib.Path(path).mkdir()
@@ -141,9 +141,9 @@ def test_a_failed_save_leaves_nothing_and_keeps_what_was_there(tmp_path, weights
 
     monkeypatch.setattr(conversion, "save_model", fail)
     with pytest.raises(OSError, match="no space"):
-        convert(source, tmp_path / "out", config=CONFIG, overwrite=True)
+        convert_released(source, tmp_path / "out", config=CONFIG, overwrite=True)
     with pytest.raises(OSError, match="no space"):
-        convert(source, tmp_path / "other", config=CONFIG)
+        convert_released(source, tmp_path / "other", config=CONFIG)
     assert sorted(os.listdir(tmp_path)) == ["ckpt.pth", "out"]
     check(tmp_path / "out", weights)
 
@@ -152,7 +152,7 @@ def test_weights_that_are_not_numbers_are_refused(tmp_path, tensors):
     damaged = {key: value.copy() for key, value in tensors.items()}
     damaged["backbone.fc.weight"][0, :2] = np.nan, np.inf
     with pytest.raises(CheckpointError, match="fc/kernel holds 2 values that are NaN or infinite"):
-        convert(write_pth(tmp_path / "ckpt.pth", damaged), tmp_path / "out", config=CONFIG)
+        convert_released(write_pth(tmp_path / "ckpt.pth", damaged), tmp_path / "out", config=CONFIG)
     assert os.listdir(tmp_path) == ["ckpt.pth"]
 
 
@@ -195,35 +195,35 @@ def test_what_a_killed_conversion_left_is_removed_by_the_next(tmp_path, weights,
     killed = "released.save_model = lambda path, *rest: (os.mkdir(path), os.kill(os.getpid(), 9))"
     assert small_convert(source, tmp_path / "out", killed).returncode == -9
     assert sorted(os.listdir(tmp_path)) == [".out.writing", "ckpt.pth"]
-    convert(source, tmp_path / "out", config=CONFIG)
+    convert_released(source, tmp_path / "out", config=CONFIG)
     assert sorted(os.listdir(tmp_path)) == ["ckpt.pth", "out"]
     # Killed between the two renamings, the checkpoint to be replaced comes back first.
     (tmp_path / ".out.writing").mkdir()
     os.replace(tmp_path / "out", tmp_path / ".out.writing" / "old")
     with pytest.raises(CheckpointError, match="exists already"):
-        convert(source, tmp_path / "out", config=CONFIG)
+        convert_released(source, tmp_path / "out", config=CONFIG)
     check(tmp_path / "out", weights)
 
 
 def test_two_conversions_to_one_folder_do_not_meet(tmp_path, tensors):
     source = write_pth(tmp_path / "ckpt.pth", tensors)
     with locked(tmp_path / ".out.writing", "a conversion"), pytest.raises(InUse, match="under way"):
-        convert(source, tmp_path / "out", config=CONFIG)
+        convert_released(source, tmp_path / "out", config=CONFIG)
 
 
 def test_only_checkpoints_are_overwritten_and_only_when_asked(tmp_path, tensors):
     source = write_pth(tmp_path / "ckpt.pth", tensors)
-    convert(source, tmp_path / "out", config=CONFIG)
+    convert_released(source, tmp_path / "out", config=CONFIG)
     with pytest.raises(CheckpointError, match="--overwrite"):
-        convert(source, tmp_path / "out", config=CONFIG)
+        convert_released(source, tmp_path / "out", config=CONFIG)
     other = dataclasses.replace(CONFIG, activation="gelu")
-    convert(source, tmp_path / "out", config=other, overwrite=True)
+    convert_released(source, tmp_path / "out", config=other, overwrite=True)
     assert read_metadata(tmp_path / "out").model == other
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "file").write_text("kept")
     for path in (tmp_path / "precious", source):
         with pytest.raises(CheckpointError, match="not one of our checkpoints"):
-            convert(source, path, config=CONFIG, overwrite=True)
+            convert_released(source, path, config=CONFIG, overwrite=True)
     assert (tmp_path / "precious" / "file").read_text() == "kept"
     assert sorted(os.listdir(tmp_path)) == ["ckpt.pth", "out", "precious"]
 

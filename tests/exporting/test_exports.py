@@ -21,7 +21,7 @@ from lipfd_jax.evaluation.grid import Named, evaluate_grid
 from lipfd_jax.evaluation.metrics.bootstrap import Drawing
 from lipfd_jax.exporting.write import export
 from lipfd_jax.inference.engines import open_export
-from lipfd_jax.models.inputs import PAPER, RELEASED, prepare
+from lipfd_jax.models.inputs import PAPER, RELEASED, prepare_inputs
 from lipfd_jax.models.lipfd import ModelConfig
 from tests.checkpoints.test_calibration import PLATT
 from tests.drawn import drawn
@@ -132,7 +132,7 @@ def test_prepared_pictures_go_in_where_asked_for(checkpoint, tmp_path, some):
     needs("onnx", "onnxruntime")
     export(checkpoint, tmp_path / "prepared", format="onnx", source="prepared")
     opened = open_export(tmp_path / "prepared")
-    batch = jax.jit(prepare, static_argnums=1)(some, opened.metadata.model.inputs)
+    batch = jax.jit(prepare_inputs, static_argnums=1)(some, opened.metadata.model.inputs)
     found, _ = opened.run(*map(np.asarray, batch))
     np.testing.assert_allclose(found, lipfd_jax.Detector.open(checkpoint).score(some), atol=1e-4)
     with pytest.raises(CheckpointError, match="takes prepared pictures; export with --inputs=composites"):

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lipfd_jax.kernels.chunks import cached, largest_divisor
+from lipfd_jax.kernels.chunks import largest_divisor, map_parts
 
 
 @pytest.mark.parametrize(("count", "size", "parts"), [(4, 2, 2), (5, 4, 1), (6, 4, 3), (3, 8, 3)])
@@ -17,7 +17,7 @@ def test_parts_divide_the_batch(count, size, parts):
 
     batch = {"a": jnp.arange(3.0 * count).reshape(count, 3), "b": jnp.arange(count)}
     expected = np.arange(3.0 * count).reshape(count, 3).sum(1) + np.arange(count)
-    np.testing.assert_array_equal(cached(function, batch, size)["sum"], expected)
+    np.testing.assert_array_equal(map_parts(function, batch, size)["sum"], expected)
     assert set(sizes) == {parts}
 
 

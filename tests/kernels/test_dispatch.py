@@ -7,7 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lipfd_jax.kernels.dispatch import SETTINGS, VARIANTS, Kernels, bound, kernels_for, use, variant
+from lipfd_jax.kernels.dispatch import (
+    KERNEL_SETTINGS,
+    VARIANTS,
+    Kernels,
+    kernels_for,
+    select_variant,
+    use_kernels,
+    with_kernels,
+)
 from lipfd_jax.kernels.product import product
 
 
@@ -25,7 +33,7 @@ def test_unknown_devices_get_plain_operations():
     assert kernels_for([device("npu")]).implementation == "plain"
 
 
-@pytest.mark.parametrize("setting", SETTINGS[1:])
+@pytest.mark.parametrize("setting", KERNEL_SETTINGS[1:])
 def test_any_implementation_can_be_forced(setting):
     assert kernels_for([device("cpu")], setting) == Kernels(setting)
 
@@ -47,12 +55,12 @@ def test_a_spread_batch_is_not_cut():
 
 
 def test_the_innermost_choice_counts_and_ends():
-    before = variant("attention")
-    with use(Kernels("tpu")):
-        with use("cpu"):
-            assert variant("attention") == "head_groups"
-        assert variant("product") == "convolution"
-    assert variant("attention") == before
+    before = select_variant("attention")
+    with use_kernels(Kernels("tpu")):
+        with use_kernels("cpu"):
+            assert select_variant("attention") == "head_groups"
+        assert select_variant("product") == "convolution"
+    assert select_variant("attention") == before
 
 
 def test_a_bound_function_keeps_its_choice_wherever_it_is_called():
@@ -62,8 +70,8 @@ def test_a_bound_function_keeps_its_choice_wherever_it_is_called():
     )
     programs = {}
     for name in ("plain", "tpu"):
-        function = jax.jit(bound(lambda x, kernel: product(x, kernel), Kernels(name)))
-        with use(Kernels("gpu")):
+        function = jax.jit(with_kernels(lambda x, kernel: product(x, kernel), Kernels(name)))
+        with use_kernels(Kernels("gpu")):
             programs[name] = function.lower(x, kernel).as_text()
             np.testing.assert_allclose(function(x, kernel), np.asarray(x) @ np.asarray(kernel), rtol=1e-5)
     assert "dot_general" in programs["plain"]

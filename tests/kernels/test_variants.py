@@ -13,23 +13,23 @@ from lipfd_jax.kernels import bf16_convolution, bf16_kernel_gradient, kernel_gra
 from lipfd_jax.kernels.attention import attention
 from lipfd_jax.kernels.batch_statistics import batch_statistics
 from lipfd_jax.kernels.channel_sums import affine, channel_sums
-from lipfd_jax.kernels.chunks import in_chunks
+from lipfd_jax.kernels.chunks import map_chunks
 from lipfd_jax.kernels.convolution import convolution, plain
 from lipfd_jax.kernels.dense import dense
-from lipfd_jax.kernels.dispatch import VARIANTS, Kernels, use
+from lipfd_jax.kernels.dispatch import VARIANTS, Kernels, use_kernels
 from lipfd_jax.kernels.input_convolution import input_convolution
 from lipfd_jax.kernels.max_pool import max_pool
 from lipfd_jax.kernels.normed_product import normed_product
 from lipfd_jax.kernels.product import product
 from lipfd_jax.kernels.relu import relu
-from lipfd_jax.kernels.resize import resize, taps
-from lipfd_jax.kernels.resize_picture import resize_picture
+from lipfd_jax.kernels.resize import compute_taps, resize
+from lipfd_jax.kernels.resize_image import resize_image
 from lipfd_jax.kernels.stem import stem
 from lipfd_jax.models.norm import BatchNorm
 
 CHANNELS = 8
-SIDES = taps(40, 35, antialias=True), taps(60, 20, antialias=True)
-LONG_SIDES = taps(40, 17, antialias=True, box=(2.5, 33)), taps(60, 70, antialias=True)
+SIDES = compute_taps(40, 35, antialias=True), compute_taps(60, 20, antialias=True)
+LONG_SIDES = compute_taps(40, 17, antialias=True, box=(2.5, 33)), compute_taps(60, 70, antialias=True)
 
 
 def coloured(pictures):
@@ -45,7 +45,7 @@ def normed(operation, x, kernel, params, *, train):
 
 
 def halves_of_squares(x):
-    return in_chunks(lambda part: jnp.square(part["a"]) / 2, {"a": x}, "crops")
+    return map_chunks(lambda part: jnp.square(part["a"]) / 2, {"a": x}, "crops")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,12 +64,12 @@ CASES = {
         Case(lambda x: resize(x, *LONG_SIDES), ((2, 3, 40, 60, 3),)),
         Case(lambda x: resize(x, *LONG_SIDES, dtype=jnp.bfloat16), ((40, 60, 3),), 2e-2),
     ],
-    "resize_picture": [
+    "resize_image": [
         Case(
-            lambda x: resize_picture(x, *SIDES, dtype=jnp.float32, coloured=coloured), ((2, 40, 60, 3),), 2e-5
+            lambda x: resize_image(x, *SIDES, dtype=jnp.float32, coloured=coloured), ((2, 40, 60, 3),), 2e-5
         ),
         Case(
-            lambda x: resize_picture(x, *SIDES, dtype=jnp.bfloat16, coloured=coloured),
+            lambda x: resize_image(x, *SIDES, dtype=jnp.bfloat16, coloured=coloured),
             ((2, 40, 60, 3),),
             2e-2,
             scale=100,
@@ -174,7 +174,7 @@ def values_and_gradients(function, given, implementation):
         above = [jnp.asarray(a, b.dtype) for a, b in zip(above, jax.tree.leaves(values), strict=True)]
         return jax.tree.leaves(values), back(jax.tree.unflatten(jax.tree.structure(values), above))
 
-    with use(kernels(implementation)):
+    with use_kernels(kernels(implementation)):
         values, gradients = run(given)
     return [*values, *gradients]
 
@@ -187,7 +187,7 @@ def test_half_precision_loses_no_more_by_moments():
     norm.scale[...], norm.bias[...] = jnp.asarray(rng.standard_normal((2, 20)), jnp.float32)
 
     def result(x, implementation):
-        with use(Kernels(implementation)):
+        with use_kernels(Kernels(implementation)):
             return np.asarray(normed_product(x, kernel, nnx.clone(norm), train=True), np.float32)
 
     exact = result(x, "plain")
@@ -200,14 +200,14 @@ def test_half_precision_loses_no_more_by_moments():
 def test_equal_pixels_of_a_pool_have_the_gradient_once():
     """Where values are equal the variants may share the gradient out as they like, but not lose any."""
     for implementation in ("plain", "cpu"):
-        with use(Kernels(implementation)):
+        with use_kernels(Kernels(implementation)):
             _, back = jax.vjp(max_pool, jnp.ones((1, 8, 8, 2)))
             assert back(jnp.ones((1, 4, 4, 2)))[0].sum() == pytest.approx(32)
 
 
 @pytest.mark.parametrize("implementation", ["plain", "cpu", "cpu bfloat16", "tpu", "gpu"])
 def test_relu_has_no_gradient_at_zero(implementation):
-    with use(kernels(implementation)):
+    with use_kernels(kernels(implementation)):
         y, back = jax.vjp(relu, jnp.array([-2.0, 0.0, 3.0]))
     np.testing.assert_array_equal(y, [0, 0, 3])
     np.testing.assert_array_equal(back(jnp.array([5.0, 6.0, 7.0], y.dtype))[0], [0, 0, 7])

@@ -10,9 +10,9 @@ import pytest
 from flax import nnx
 from jax import export
 
-from lipfd_jax.kernels.dispatch import Kernels, bound
+from lipfd_jax.kernels.dispatch import Kernels, with_kernels
 from lipfd_jax.models.forward import forward, forward_prepared
-from lipfd_jax.models.inputs import PAPER, prepare
+from lipfd_jax.models.inputs import PAPER, prepare_inputs
 from lipfd_jax.models.lipfd import ModelConfig
 from tests.drawn import drawn
 
@@ -28,7 +28,7 @@ def model():
 def program(model, function, kernels):
     """The model's jitted `function` of what follows the parameters, and these."""
     graph, state = nnx.split(model)
-    return jax.jit(bound(lambda state, x: function(nnx.merge(graph, state), x), kernels)), state
+    return jax.jit(with_kernels(lambda state, x: function(nnx.merge(graph, state), x), kernels)), state
 
 
 def draw(count):
@@ -51,7 +51,7 @@ def test_kernels_give_the_same_scores(model, kernels, count):
 def test_prepared_pictures_give_the_same_scores(model):
     run, state = program(model, forward_prepared, CPU)
     whole, _ = program(model, forward, CPU)
-    prepared = prepare(draw(2), model.config.inputs)
+    prepared = prepare_inputs(draw(2), model.config.inputs)
     np.testing.assert_allclose(run(state, prepared).logits, whole(state, draw(2)).logits, atol=1e-4)
 
 

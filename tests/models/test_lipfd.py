@@ -91,7 +91,7 @@ def test_gradients_reach_every_parameter(prepared, remat):
     def gradient(params):
         model = nnx.merge(graph, params, stats, copy=True)
         output = model(*prepared, train=True)
-        return losses.total(output, jnp.array([0, 1]), region_weight=0.1).total
+        return losses.total_loss(output, jnp.array([0, 1]), region_weight=0.1).total
 
     for path, leaf in nnx.to_flat_state(gradient(params)):
         assert np.isfinite(leaf[...]).all(), path

@@ -36,23 +36,23 @@ def test_padding_does_not_count():
 
 def test_region_awareness_over_frames():
     even = jnp.full((2, 5, 3), 1 / 3)
-    assert losses.region_awareness(even) == pytest.approx(10)
+    assert losses.region_awareness_loss(even) == pytest.approx(10)
     head = jnp.broadcast_to(jnp.array([0.6, 0.3, 0.1]), (1, 5, 3))
-    assert losses.region_awareness(head) == pytest.approx(10)
+    assert losses.region_awareness_loss(head) == pytest.approx(10)
     lip = jnp.broadcast_to(jnp.array([0.1, 0.3, 0.6]), (1, 5, 3))
-    assert losses.region_awareness(lip) == pytest.approx(10 / np.exp(0.5))
+    assert losses.region_awareness_loss(lip) == pytest.approx(10 / np.exp(0.5))
     both = jnp.concatenate([head, lip])
-    assert losses.region_awareness(both, weights=jnp.array([0, 1])) == pytest.approx(10 / np.exp(0.5))
+    assert losses.region_awareness_loss(both, weights=jnp.array([0, 1])) == pytest.approx(10 / np.exp(0.5))
 
 
 def test_region_awareness_has_the_known_bounds():
     gates = jnp.array([[[0.0, 1.0, 0.0]] * 5])  # the sigmoid's limits before the softmax
     shares = jnp.exp(gates) / jnp.exp(gates).sum(-1, keepdims=True)
-    assert 5 * losses.region_awareness(shares) == pytest.approx(34.74, abs=0.01)  # summed, as released
+    assert 5 * losses.region_awareness_loss(shares) == pytest.approx(34.74, abs=0.01)  # summed, as released
 
 
 def test_total_adds_the_parts():
     output = Output(LOGITS, jnp.full((4, 5, 3), 1 / 3), jnp.zeros((4, 8)))
-    found = losses.total(output, LABELS, region_weight=0.01)
+    found = losses.total_loss(output, LABELS, region_weight=0.01)
     assert found.total == pytest.approx(found.classification + 0.1)
     assert found.region == pytest.approx(10)

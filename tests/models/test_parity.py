@@ -17,7 +17,7 @@ from flax import nnx
 
 from lipfd_jax.checkpoints import tables
 from lipfd_jax.models.forward import forward_prepared
-from lipfd_jax.models.inputs import RELEASED, prepare
+from lipfd_jax.models.inputs import RELEASED, prepare_inputs
 from lipfd_jax.models.lipfd import ModelConfig, abstract_model, abstract_weights
 from tests.reference import pictures, weights
 
@@ -57,7 +57,7 @@ def inputs(golden, antialias):
 
 def prepared(composites, antialias):
     convention = dataclasses.replace(RELEASED, released_antialias=bool(antialias))
-    return jax.jit(prepare, static_argnums=1)(composites, convention)
+    return jax.jit(prepare_inputs, static_argnums=1)(composites, convention)
 
 
 def model_of(params):

@@ -11,7 +11,7 @@ from flax import nnx
 from lipfd_jax.models.forward import forward
 from lipfd_jax.models.inputs import PAPER
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
-from lipfd_jax.models.saliency import CELL, saliency
+from lipfd_jax.models.saliency import CELL, compute_saliency
 from tests.drawn import drawn
 
 _CONFIG = ModelConfig("vit_tiny", "resnet_tiny", dataclasses.replace(PAPER, picture_size=280, crop_size=64))
@@ -31,7 +31,7 @@ def _maps(model: LipFD, composites: np.ndarray) -> np.ndarray:
     return np.asarray(_mapped(model, composites))
 
 
-_mapped = nnx.jit(saliency)
+_mapped = nnx.jit(compute_saliency)
 
 
 def _halved(model: LipFD, *, local: float, shared: float) -> LipFD:

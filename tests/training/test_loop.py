@@ -281,7 +281,7 @@ def test_a_broken_disk_is_no_damaged_checkpoint(changed, composites, tmp_path, m
     def broken(*_):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(checkpointer, "verify", broken)
+    monkeypatch.setattr(checkpointer, "verify_arrays", broken)
     with pytest.raises(OSError, match=r"Input/output error.*checkpoints/1"):
         train(_on(changed, composites), tmp_path)
     assert (tmp_path / "checkpoints" / "1").exists()

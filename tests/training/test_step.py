@@ -8,7 +8,7 @@ import pytest
 from flax import nnx
 
 from lipfd_jax.models import losses
-from lipfd_jax.models.inputs import prepare
+from lipfd_jax.models.inputs import prepare_inputs
 from lipfd_jax.runtime.mesh import make_mesh
 from lipfd_jax.training.state import create_state, make_recipe
 from lipfd_jax.training.step import make_step
@@ -51,9 +51,9 @@ def _plain(recipe, state, batch, parts):
     model = recipe.model(state)
 
     def loss(model, composites, labels):
-        inputs = prepare(composites, recipe.config.inputs)
+        inputs = prepare_inputs(composites, recipe.config.inputs)
         output = model(inputs.image, inputs.crops, train=True)
-        found = losses.total(output, labels, region_weight=recipe.experiment.loss.region_weight)
+        found = losses.total_loss(output, labels, region_weight=recipe.experiment.loss.region_weight)
         return found.total
 
     value_and_grad = nnx.jit(nnx.value_and_grad(loss, argnums=nnx.DiffState(0, nnx.Param)))

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from lipfd_jax.checkpoints.errors import quoted, refusal
+from lipfd_jax.checkpoints.errors import quote, refusal
 
 _MAX_READ = 16 << 20  # of a member read whole
 _MAX_DIRECTORY = 8 << 20  # read whole by zipfile; a member takes about 100 bytes in it
@@ -28,7 +28,7 @@ class Member:
     crc: int
 
 
-class Archive:
+class PthArchive:
     """The members of one .pth file by their name inside its folder, as "data.pkl" or "data/0".
 
     Members are stored uncompressed, don't overlap and lie inside the file. The file is opened anew for every
@@ -53,7 +53,7 @@ class Archive:
         # PyTorch before 2.1 doesn't say.
         order = self.read("byteorder") if "byteorder" in self.members else b"little"
         if order != b"little":
-            raise refusal(path, f"its byte order is {quoted(repr(order))}, expected little")
+            raise refusal(path, f"its byte order is {quote(repr(order))}, expected little")
 
     def read(self, name: str) -> bytes:
         """A small member's bytes; CheckpointError if it is missing, large or damaged."""
@@ -67,23 +67,23 @@ class Archive:
     def read_into(self, member: Member, offset: int, buffer: memoryview) -> None:
         """Fills a buffer of bytes from a member, starting at `offset`; CheckpointError if it is damaged."""
         if offset < 0 or offset + len(buffer) > member.size:
-            raise refusal(self.path, f"bytes outside {quoted(member.name)} were asked for")
+            raise refusal(self.path, f"bytes outside {quote(member.name)} were asked for")
         whole = len(buffer) == member.size
         with open(self.path, "rb") as file:
             if not whole and member.name not in self._verified:
                 self._compare(member, self._stream_crc(file, member))
             file.seek(member.start + offset)
             if file.readinto(buffer) != len(buffer):
-                raise refusal(self.path, f"it ends inside {quoted(member.name)}")
+                raise refusal(self.path, f"it ends inside {quote(member.name)}")
         if whole:
             self._compare(member, zlib.crc32(buffer))
 
     def _directory(self, file: io.BufferedReader) -> list[zipfile.ZipInfo]:
         start = file.read(300)
         if not start.startswith(_ZIP):  # other bytes before a zip are for files that want to be two things
-            raise refusal(self.path, _no_zip(start))
+            raise refusal(self.path, _describe_non_zip(start))
         try:
-            with zipfile.ZipFile(_Limited(file)) as archive:
+            with zipfile.ZipFile(_LimitedFile(file)) as archive:
                 return archive.infolist()
         except _UNREADABLE as error:
             raise refusal(
@@ -96,14 +96,14 @@ class Archive:
         for info in infos:
             name = info.filename
             if name in seen:
-                problems.append(f"its zip has the member {quoted(name)} twice")
+                problems.append(f"its zip has the member {quote(name)} twice")
             seen.add(name)
             if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
                 problems.append(
-                    f"its member {quoted(name)} is compressed; torch.save stores members as they are"
+                    f"its member {quote(name)} is compressed; torch.save stores members as they are"
                 )
             if info.flag_bits & 0x1:
-                problems.append(f"its member {quoted(name)} is encrypted")
+                problems.append(f"its member {quote(name)} is encrypted")
         if problems:
             raise refusal(self.path, problems)
 
@@ -118,7 +118,7 @@ class Archive:
                 if method == zipfile.ZIP_STORED and name == _raw_name(info):
                     start = info.header_offset + _LOCAL_HEADER.size + sum(lengths)
                     return Member(info.filename, start, info.file_size, info.CRC)
-        raise refusal(self.path, f"its member {quoted(info.filename)} is not where its zip directory says")
+        raise refusal(self.path, f"its member {quote(info.filename)} is not where its zip directory says")
 
     def _folder(self, names: list[str]) -> str:
         """The one folder everything is in, with its slash."""
@@ -140,7 +140,7 @@ class Archive:
         if member.crc not in (0, crc):
             raise refusal(
                 self.path,
-                f"its member {quoted(member.name)} is damaged (its checksum differs); copy the file again",
+                f"its member {quote(member.name)} is damaged (its checksum differs); copy the file again",
             )
         self._verified.add(member.name)
 
@@ -152,7 +152,7 @@ class Archive:
         return crc
 
 
-class _Limited:
+class _LimitedFile:
     """A file for zipfile to read the directory from, refusing reads that only a hostile directory needs."""
 
     def __init__(self, file: io.BufferedReader) -> None:
@@ -173,9 +173,9 @@ def _check_apart(path: Path, members: list[Member], infos: list[zipfile.ZipInfo]
     problems, end = [], 0
     for start, stop, name in spans:
         if start < end:
-            problems.append(f"its member {quoted(name)} overlaps another")
+            problems.append(f"its member {quote(name)} overlaps another")
         if stop > size:
-            problems.append(f"its member {quoted(name)} reaches beyond the end of the file")
+            problems.append(f"its member {quote(name)} reaches beyond the end of the file")
         end = max(end, stop)
     if problems:
         raise refusal(path, problems)
@@ -185,7 +185,7 @@ def _raw_name(info: zipfile.ZipInfo) -> bytes:
     return info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437")
 
 
-def _no_zip(start: bytes) -> str:
+def _describe_non_zip(start: bytes) -> str:
     if start.startswith(_LEGACY):
         return (
             "it has the format of PyTorch before 1.6, which is not read here; with PyTorch: "

@@ -11,8 +11,8 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from lipfd_jax.checkpoints.errors import quoted
-from lipfd_jax.checkpoints.pth.records import CALLS, STORAGES, Global, PickleRefused, expect, storage
+from lipfd_jax.checkpoints.errors import quote
+from lipfd_jax.checkpoints.pth.records import CALLS, STORAGES, Global, PickleError, expect_type, parse_storage
 
 MAX_BYTES = 16 << 20  # a released-size checkpoint with an optimizer of 600 tensors has 0.2 MB
 MAX_OPCODES = 1_000_000  # and 50,000 opcodes
@@ -27,15 +27,15 @@ def read_pickle(data: bytes) -> object:
         PickleRefused: any other global, any opcode `torch.save` doesn't write, a broken or oversized pickle.
     """
     if len(data) > MAX_BYTES:
-        raise PickleRefused(f"its pickle has {len(data):,} bytes, expected at most {MAX_BYTES:,}")
-    machine = _Machine(data)
+        raise PickleError(f"its pickle has {len(data):,} bytes, expected at most {MAX_BYTES:,}")
+    machine = _PickleMachine(data)
     for _ in range(MAX_OPCODES):
         if machine.step():
             return machine.result()
-    raise PickleRefused(f"its pickle has more than {MAX_OPCODES:,} opcodes")
+    raise PickleError(f"its pickle has more than {MAX_OPCODES:,} opcodes")
 
 
-class _Machine:
+class _PickleMachine:
     """A pickle machine's stack, marks and memo, and one method per kind of opcode."""
 
     def __init__(self, data: bytes) -> None:
@@ -59,13 +59,13 @@ class _Machine:
         elif opcode in _ACTIONS:
             _ACTIONS[opcode](self)
         else:
-            raise PickleRefused(f"its pickle uses the opcode {_name(opcode)}, which torch.save doesn't write")
+            raise PickleError(f"its pickle uses the opcode {_name(opcode)}, which torch.save doesn't write")
         return False
 
     def result(self) -> object:
         """The one value left on the stack."""
         if len(self._stack) != 1 or self._marks or self._at != len(self._data):
-            raise PickleRefused("its pickle doesn't end where it says it does")
+            raise PickleError("its pickle doesn't end where it says it does")
         return self._stack[0]
 
     # Reading the opcodes' arguments
@@ -73,7 +73,7 @@ class _Machine:
     def _take(self, count: int) -> bytes:
         start, self._at = self._at, self._at + count
         if self._at > len(self._data):
-            raise PickleRefused("its pickle is cut off")
+            raise PickleError("its pickle is cut off")
         return self._data[start : self._at]
 
     def _number(self, layout: str) -> Any:
@@ -82,19 +82,19 @@ class _Machine:
     def _line(self) -> str:
         end = self._data.find(b"\n", self._at, self._at + 1000)
         if end < 0:
-            raise PickleRefused("its pickle holds a global without an end")
+            raise PickleError("its pickle holds a global without an end")
         return _text(self._take(end + 1 - self._at)[:-1])
 
     # The stack
 
     def _pop(self) -> Any:
         if len(self._stack) <= (self._marks[-1] if self._marks else 0):
-            raise PickleRefused("its pickle takes a value from an empty stack")
+            raise PickleError("its pickle takes a value from an empty stack")
         return self._stack.pop()
 
     def _pop_marked(self) -> list[Any]:
         if not self._marks:
-            raise PickleRefused("its pickle has no mark where it needs one")
+            raise PickleError("its pickle has no mark where it needs one")
         start = self._marks.pop()
         items = self._stack[start:]
         del self._stack[start:]
@@ -109,7 +109,7 @@ class _Machine:
     def _protocol(self) -> None:
         version = self._number("<B")
         if not 2 <= version <= 5:
-            raise PickleRefused(f"its pickle says it has protocol {version}, expected 2 to 5")
+            raise PickleError(f"its pickle says it has protocol {version}, expected 2 to 5")
 
     def _mark(self) -> None:
         self._marks.append(len(self._stack))
@@ -117,7 +117,7 @@ class _Machine:
     def _long(self) -> None:
         length = self._number("<B")
         if length > _MAX_INT_BYTES:
-            raise PickleRefused(f"its pickle holds an integer of {length} bytes")
+            raise PickleError(f"its pickle holds an integer of {length} bytes")
         self._stack.append(int.from_bytes(self._take(length), "little", signed=True))
 
     def _tuple(self, length: int) -> None:
@@ -129,30 +129,28 @@ class _Machine:
 
     def _get(self, index: int) -> None:
         if index not in self._memo:
-            raise PickleRefused("its pickle refers to a value it never made")
+            raise PickleError("its pickle refers to a value it never made")
         self._stack.append(self._memo[index])
 
     def _append(self, items: list[Any]) -> None:
-        expect(self._top(), list, "what is appended to").extend(items)
+        expect_type(self._top(), list, "what is appended to").extend(items)
 
     def _set_items(self, items: list[Any]) -> None:
-        target = expect(self._top(), dict, "what gets a key")
+        target = expect_type(self._top(), dict, "what gets a key")
         if len(items) % 2:
-            raise PickleRefused("its pickle has a key without a value")
+            raise PickleError("its pickle has a key without a value")
         for key, value in zip(items[::2], items[1::2], strict=True):
             if not (type(key) is str or (type(key) is int and 0 <= key < _MAX_KEY)):
-                raise PickleRefused(
-                    f"its pickle has {quoted(key)} as a key, expected a string or small integer"
-                )
+                raise PickleError(f"its pickle has {quote(key)} as a key, expected a string or small integer")
             if key in target:
-                raise PickleRefused(f"its pickle has the key {quoted(str(key))} twice")
+                raise PickleError(f"its pickle has the key {quote(str(key))} twice")
             target[key] = value
 
     def _global(self, module: object, name: object) -> None:
         full = f"{module} {name}" if type(module) is str and type(name) is str else None
         if full not in CALLS and full not in STORAGES:
-            raise PickleRefused(
-                f"its pickle asks for the global {quoted(module)} {quoted(name)}; only tensors, numbers, "
+            raise PickleError(
+                f"its pickle asks for the global {quote(module)} {quote(name)}; only tensors, numbers, "
                 "strings and their containers are read. If you trust it, save its weights alone with PyTorch"
             )
         self._stack.append(Global(full))
@@ -162,28 +160,28 @@ class _Machine:
         self._global(self._pop(), name)
 
     def _reduce(self) -> None:
-        arguments = expect(self._pop(), tuple, "arguments")
-        function = expect(self._pop(), Global, "a function").name
+        arguments = expect_type(self._pop(), tuple, "arguments")
+        function = expect_type(self._pop(), Global, "a function").name
         if function not in CALLS:
-            raise PickleRefused(f"its pickle calls {function}")
+            raise PickleError(f"its pickle calls {function}")
         self._stack.append(CALLS[function](arguments))
 
     def _build(self) -> None:
         """A state dict carries its modules' versions as an attribute, `_metadata`: dropped."""
-        state = expect(self._pop(), dict, "a state")
-        expect(self._top(), dict, "what gets a state")
+        state = expect_type(self._pop(), dict, "a state")
+        expect_type(self._top(), dict, "what gets a state")
         if len(state) != 1 or "_metadata" not in state:
-            raise PickleRefused("its pickle sets the state of an object")
+            raise PickleError("its pickle sets the state of an object")
 
     def _persistent(self) -> None:
-        self._stack.append(storage(self._pop()))
+        self._stack.append(parse_storage(self._pop()))
 
 
 def _text(raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
-        raise PickleRefused("its pickle holds a string that is not UTF-8") from error
+        raise PickleError("its pickle holds a string that is not UTF-8") from error
 
 
 def _name(opcode: bytes) -> str:
@@ -194,11 +192,11 @@ def _name(opcode: bytes) -> str:
 _CONSTANTS = {b"N": None, b"\x88": True, b"\x89": False, b")": ()}
 _NUMBERS = {b"J": "<i", b"K": "<B", b"M": "<H", b"G": ">d"}
 _STRINGS = {b"X": "<I", b"\x8c": "<B", b"\x8d": "<Q"}
-_ACTIONS: dict[bytes, Callable[[_Machine], object]] = {
-    b"\x80": _Machine._protocol,
+_ACTIONS: dict[bytes, Callable[[_PickleMachine], object]] = {
+    b"\x80": _PickleMachine._protocol,
     b"\x95": lambda m: m._take(8),  # FRAME: a hint on how much to read at once
-    b"(": _Machine._mark,
-    b"\x8a": _Machine._long,
+    b"(": _PickleMachine._mark,
+    b"\x8a": _PickleMachine._long,
     b"]": lambda m: m._stack.append([]),
     b"}": lambda m: m._stack.append({}),
     b"t": lambda m: m._stack.append(tuple(m._pop_marked())),
@@ -215,8 +213,8 @@ _ACTIONS: dict[bytes, Callable[[_Machine], object]] = {
     b"h": lambda m: m._get(m._number("<B")),
     b"j": lambda m: m._get(m._number("<I")),
     b"c": lambda m: m._global(m._line(), m._line()),
-    b"\x93": _Machine._stack_global,
-    b"R": _Machine._reduce,
-    b"b": _Machine._build,
-    b"Q": _Machine._persistent,
+    b"\x93": _PickleMachine._stack_global,
+    b"R": _PickleMachine._reduce,
+    b"b": _PickleMachine._build,
+    b"Q": _PickleMachine._persistent,
 }

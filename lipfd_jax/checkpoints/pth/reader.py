@@ -12,23 +12,23 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
-from lipfd_jax.checkpoints.errors import is_name, quoted, refusal
-from lipfd_jax.checkpoints.pth.archive import Archive, Member
+from lipfd_jax.checkpoints.errors import is_tensor_name, quote, refusal
+from lipfd_jax.checkpoints.pth.archive import Member, PthArchive
 from lipfd_jax.checkpoints.pth.pickle import read_pickle
-from lipfd_jax.checkpoints.pth.records import PickleRefused, StorageRecord, TensorRecord
+from lipfd_jax.checkpoints.pth.records import PickleError, StorageRecord, TensorRecord
 
 _ENTRIES = ("model", "state_dict")  # where training scripts put the weights beside other things
 _WRAPPER = "module."  # DistributedDataParallel's prefix, on all keys or none
 
 
 @dataclass(frozen=True)
-class LazyTensor:
+class PthTensor:
     """A tensor inside a .pth file: `np.asarray(tensor)` reads it, into memory of its own.
 
     `offset` and `strides` count values of the storage; both were checked to stay inside it.
     """
 
-    archive: Archive
+    archive: PthArchive
     member: Member
     dtype: np.dtype
     shape: tuple[int, ...]
@@ -45,7 +45,7 @@ class LazyTensor:
     def _read(self) -> np.ndarray:
         if 0 in self.shape:
             return np.empty(self.shape, self.dtype)
-        in_order = _row_major(self.shape, self.strides)
+        in_order = _is_row_major(self.shape, self.strides)
         shape = self.shape if in_order else (_extent(self.shape, self.strides),)
         array = np.empty(shape, self.dtype)
         buffer = memoryview(array.reshape(-1).view(np.uint8))
@@ -56,7 +56,7 @@ class LazyTensor:
         return np.ascontiguousarray(np.ndarray(self.shape, self.dtype, array, strides=strides))
 
 
-def open_pth(path: str | Path) -> dict[str, LazyTensor]:
+def open_pth(path: str | Path) -> dict[str, PthTensor]:
     """The tensors of a file `torch.save` wrote, by key: those of its `model` entry, or of a bare state dict.
 
     The prefix `module.` is taken off where all keys have it.
@@ -65,48 +65,48 @@ def open_pth(path: str | Path) -> dict[str, LazyTensor]:
         CheckpointError: anything but tensors, numbers, strings and their containers in it; a damaged file; a
             tensor that doesn't fit its storage, or a storage its member; with all such mismatches.
     """
-    archive = Archive(path)
+    archive = PthArchive(path)
     try:
-        entries = _weights(read_pickle(archive.read("data.pkl")))
-    except PickleRefused as error:
+        entries = _find_weights(read_pickle(archive.read("data.pkl")))
+    except PickleError as error:
         raise refusal(path, str(error)) from error
-    problems = _problems(entries, archive)
+    problems = _find_problems(entries, archive)
     if problems or not entries:
         raise refusal(path, problems or "it holds no weights")
     wrapped = all(key.startswith(_WRAPPER) for key in entries)
-    return {key.removeprefix(_WRAPPER) if wrapped else key: _lazy(entries[key], archive) for key in entries}
+    return {
+        key.removeprefix(_WRAPPER) if wrapped else key: _make_tensor(entries[key], archive) for key in entries
+    }
 
 
-def _weights(value: object) -> Mapping[object, object]:
+def _find_weights(value: object) -> Mapping[object, object]:
     if type(value) is not dict:
-        raise PickleRefused(
-            f"it holds {quoted(value)}, expected a state dict or a dict with the entry 'model'"
-        )
+        raise PickleError(f"it holds {quote(value)}, expected a state dict or a dict with the entry 'model'")
     for entry in _ENTRIES:
         if type(value.get(entry)) is dict:
             return value[entry]
     return value
 
 
-def _problems(entries: Mapping[object, object], archive: Archive) -> list[str]:
+def _find_problems(entries: Mapping[object, object], archive: PthArchive) -> list[str]:
     """What is wrong with the entries, each against the archive and with storages spoken of before."""
     problems, storages = [], {}
     for key, record in entries.items():
-        if type(record) is not TensorRecord or not is_name(key):
-            problems.append(f"{quoted(str(key))} holds {quoted(record)}, expected tensors under names")
+        if type(record) is not TensorRecord or not is_tensor_name(key):
+            problems.append(f"{quote(str(key))} holds {quote(record)}, expected tensors under names")
             continue
         first = storages.setdefault(record.storage.key, record.storage)
         if record.storage != first:
-            problems.append(f"{quoted(key)} gives its storage another type or size than a tensor before it")
+            problems.append(f"{quote(key)} gives its storage another type or size than a tensor before it")
         elif problem := _storage_problem(first, archive) or _view_problem(record):
-            problems.append(f"{quoted(key)} {problem}")
+            problems.append(f"{quote(key)} {problem}")
     return problems
 
 
-def _storage_problem(storage: StorageRecord, archive: Archive) -> str:
+def _storage_problem(storage: StorageRecord, archive: PthArchive) -> str:
     member = archive.members.get(f"data/{storage.key}")
     if member is None:
-        return f"is in a storage {quoted(storage.key)} that is not there"
+        return f"is in a storage {quote(storage.key)} that is not there"
     size = storage.values * _dtype(storage).itemsize
     if size != member.size:
         values = f"{storage.values:,} values of {storage.dtype}"
@@ -124,9 +124,9 @@ def _view_problem(record: TensorRecord) -> str:
     return ""
 
 
-def _lazy(record: TensorRecord, archive: Archive) -> LazyTensor:
+def _make_tensor(record: TensorRecord, archive: PthArchive) -> PthTensor:
     member = archive.members[f"data/{record.storage.key}"]
-    return LazyTensor(archive, member, _dtype(record.storage), record.shape, record.strides, record.offset)
+    return PthTensor(archive, member, _dtype(record.storage), record.shape, record.strides, record.offset)
 
 
 def _dtype(storage: StorageRecord) -> np.dtype:
@@ -140,7 +140,7 @@ def _extent(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
     return 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
 
 
-def _row_major(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+def _is_row_major(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
     expected = 1
     for size, stride in zip(reversed(shape), reversed(strides), strict=True):
         if size != 1 and stride != expected:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lipfd_jax.checkpoints.errors import quoted
+from lipfd_jax.checkpoints.errors import quote
 
 STORAGES = {
     "torch FloatStorage": "float32",
@@ -21,7 +21,7 @@ STORAGES = {
 _MAX_DIMENSIONS = 16
 
 
-class PickleRefused(ValueError):
+class PickleError(ValueError):
     """The pickle holds something other than plain values and tensors, or is broken."""
 
 
@@ -51,63 +51,63 @@ class Global:
     name: str
 
 
-def expect(value: object, kind: type, what: str) -> Any:
+def expect_type(value: object, kind: type, what: str) -> Any:
     """The value, if its type is exactly `kind`; PickleRefused otherwise."""
     if type(value) is not kind:
-        raise PickleRefused(f"its pickle has {quoted(value)} where {what} ({kind.__name__}) belongs")
+        raise PickleError(f"its pickle has {quote(value)} where {what} ({kind.__name__}) belongs")
     return value
 
 
-def storage(identity: object) -> StorageRecord:
+def parse_storage(identity: object) -> StorageRecord:
     """From a persistent id, ("storage", type, key, device, number of values)."""
-    fields = expect(identity, tuple, "a storage's description")
-    if len(fields) != 5 or expect(fields[0], str, "a storage's tag") != "storage":
-        raise PickleRefused("its pickle refers to something that is not a storage")
-    kind = expect(fields[1], Global, "a storage's type").name
+    fields = expect_type(identity, tuple, "a storage's description")
+    if len(fields) != 5 or expect_type(fields[0], str, "a storage's tag") != "storage":
+        raise PickleError("its pickle refers to something that is not a storage")
+    kind = expect_type(fields[1], Global, "a storage's type").name
     if kind not in STORAGES:
-        raise PickleRefused(f"its pickle has {kind} as a storage's type")
-    (values,) = _counts(fields[4:], "a storage's number of values")
-    return StorageRecord(expect(fields[2], str, "a storage's key"), STORAGES[kind], values)
+        raise PickleError(f"its pickle has {kind} as a storage's type")
+    (values,) = _expect_counts(fields[4:], "a storage's number of values")
+    return StorageRecord(expect_type(fields[2], str, "a storage's key"), STORAGES[kind], values)
 
 
-def _ordered_dict(arguments: tuple[object, ...]) -> dict[object, object]:
+def _parse_ordered_dict(arguments: tuple[object, ...]) -> dict[object, object]:
     if arguments:
-        raise PickleRefused("its pickle makes an OrderedDict of arguments")
+        raise PickleError("its pickle makes an OrderedDict of arguments")
     return {}
 
 
-def _tensor(arguments: tuple[object, ...]) -> TensorRecord:
+def _parse_tensor(arguments: tuple[object, ...]) -> TensorRecord:
     """From (storage, offset, shape, strides, requires_grad, hooks[, metadata])."""
     if len(arguments) not in (6, 7) or (len(arguments) == 7 and arguments[6]):
-        raise PickleRefused("its pickle makes a tensor of a kind that is not known here")
-    shape, strides = (expect(a, tuple, "a shape") for a in arguments[2:4])
+        raise PickleError("its pickle makes a tensor of a kind that is not known here")
+    shape, strides = (expect_type(a, tuple, "a shape") for a in arguments[2:4])
     if len(shape) != len(strides) or len(shape) > _MAX_DIMENSIONS:
-        raise PickleRefused(f"its pickle has a tensor of {len(shape)} dimensions and {len(strides)} strides")
-    (offset,) = _counts(arguments[1:2], "a tensor's offset")
+        raise PickleError(f"its pickle has a tensor of {len(shape)} dimensions and {len(strides)} strides")
+    (offset,) = _expect_counts(arguments[1:2], "a tensor's offset")
     return TensorRecord(
-        expect(arguments[0], StorageRecord, "a tensor's storage"),
+        expect_type(arguments[0], StorageRecord, "a tensor's storage"),
         offset,
-        _counts(shape, "a tensor's size"),
-        _counts(strides, "a tensor's stride"),
+        _expect_counts(shape, "a tensor's size"),
+        _expect_counts(strides, "a tensor's stride"),
     )
 
 
-def _parameter(arguments: tuple[object, ...]) -> TensorRecord:
+def _parse_parameter(arguments: tuple[object, ...]) -> TensorRecord:
     """From (tensor, requires_grad, hooks)."""
     if len(arguments) != 3:
-        raise PickleRefused("its pickle makes a parameter of a kind that is not known here")
-    return expect(arguments[0], TensorRecord, "a parameter's tensor")
+        raise PickleError("its pickle makes a parameter of a kind that is not known here")
+    return expect_type(arguments[0], TensorRecord, "a parameter's tensor")
 
 
-def _counts(values: tuple[object, ...], what: str) -> tuple[int, ...]:
+def _expect_counts(values: tuple[object, ...], what: str) -> tuple[int, ...]:
     for value in values:
-        if expect(value, int, what) < 0:
-            raise PickleRefused(f"its pickle has {value} as {what}")
+        if expect_type(value, int, what) < 0:
+            raise PickleError(f"its pickle has {value} as {what}")
     return values
 
 
 CALLS: dict[str, Callable[[tuple[object, ...]], object]] = {
-    "collections OrderedDict": _ordered_dict,
-    "torch._utils _rebuild_tensor_v2": _tensor,
-    "torch._utils _rebuild_parameter": _parameter,
+    "collections OrderedDict": _parse_ordered_dict,
+    "torch._utils _rebuild_tensor_v2": _parse_tensor,
+    "torch._utils _rebuild_parameter": _parse_parameter,
 }

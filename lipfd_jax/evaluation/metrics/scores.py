@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from lipfd_jax.storage import files
-from lipfd_jax.vocabulary import CLASSES, parse_picture_name
+from lipfd_jax.vocabulary import CLASSES, parse_composite_name
 
 _LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
 _REQUIRED = ("path", "label", "score")
@@ -139,7 +139,7 @@ def _header(cells: list[str], name: str) -> list[str]:
 
 def _parse(cells: Mapping[str, str], place: str) -> ScoreRow:
     cells = {column: cell.strip() for column, cell in cells.items()}
-    named = parse_picture_name(cells["path"])
+    named = parse_composite_name(cells["path"])
     derived = {"video": named.video, "source": named.name, "window": named.window} if named else {}
     label = _LABELS.get(cells["label"])
     if label is None:
@@ -338,5 +338,5 @@ def next_record(rows: int, skipped: Iterable[Skipped]) -> int:
 
 def unscored_videos(skipped: Iterable[Skipped], scored: Iterable[str]) -> list[str]:
     """Videos named among the skipped records of which no window was scored, sorted."""
-    names = {named.video for one in skipped if (named := parse_picture_name(one.path))}
+    names = {named.video for one in skipped if (named := parse_composite_name(one.path))}
     return sorted(names - set(scored))

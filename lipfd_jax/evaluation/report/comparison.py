@@ -10,7 +10,7 @@ from lipfd_jax.evaluation.metrics.compute import Metrics, video_metrics, window_
 from lipfd_jax.evaluation.metrics.pooling import MEAN, Pooling, VideoScores, video_scores
 from lipfd_jax.evaluation.metrics.scores import Scores, ScoresError
 from lipfd_jax.evaluation.report.text_tables import align, columns_table, interval, number, printable
-from lipfd_jax.vocabulary import THRESHOLD, parse_picture_name, picture_name
+from lipfd_jax.vocabulary import THRESHOLD, composite_name, parse_composite_name
 
 _SHOWN = 5  # windows listed by name of those that only one side has
 _DIFFERENCES = ("auc", "ap", "eer", "acc", "fpr", "fnr", "cllr", "min_cllr")  # printed; the JSON has all
@@ -164,8 +164,8 @@ def _sides(comparison: Comparison, level: str) -> tuple[Metrics, Metrics, Interv
 def _keys(scores: Scores) -> dict[str, int]:
     keys: dict[str, int] = {}
     for place, path in enumerate(scores.path):
-        named = parse_picture_name(path)
-        key = picture_name(named.video, named.window) if named else path
+        named = parse_composite_name(path)
+        key = composite_name(named.video, named.window) if named else path
         if keys.setdefault(key, place) != place:
             raise ScoresError(f"two windows end in {key}: {scores.path[keys[key]]!r} and {path!r}")
     return keys

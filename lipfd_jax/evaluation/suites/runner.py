@@ -20,7 +20,7 @@ from lipfd_jax.perturbations.catalogue import CLEAN, Effect
 from lipfd_jax.preprocessing.composite import Window, composite
 from lipfd_jax.runtime.distributed import by_first, gather, is_first
 from lipfd_jax.storage import files
-from lipfd_jax.vocabulary import picture_name
+from lipfd_jax.vocabulary import composite_name
 
 Score = Callable[[np.ndarray], np.ndarray]  # composites (B, 1000, 2500, 3) uint8 to probabilities (B,)
 Measure = Callable[[Subject, Sequence[Window]], dict[str, Any]]  # of a video and its untouched windows
@@ -300,7 +300,7 @@ def _rows(
     }
     return [
         {
-            "path": picture_name(subject.video, window.index),
+            "path": composite_name(subject.video, window.index),
             "score": float(value),
             "window": window.index,
             "start_frame": window.start_frame,

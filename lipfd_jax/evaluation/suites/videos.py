@@ -16,7 +16,7 @@ from lipfd_jax.perturbations.mel_strips import coloured, loudness, native
 from lipfd_jax.preprocessing.composite import Window
 from lipfd_jax.preprocessing.extraction import Change, Extraction, extract
 from lipfd_jax.preprocessing.frame_cache import KeptFrames
-from lipfd_jax.vocabulary import WindowsMode
+from lipfd_jax.vocabulary import WindowConvention
 
 
 class Subject(Protocol):
@@ -59,7 +59,7 @@ class ClipSubject:
     """A video file: effects are made on its samples and pictures, before anything is cut."""
 
     clip: Clip
-    mode: WindowsMode
+    mode: WindowConvention
     crop: str = "none"  # or "faces": windows are cut to the face, as a build with that setting does it
     footage: Footage | None = None  # of earlier effects
 
@@ -148,7 +148,7 @@ class RecordSubject:
         return _finished(cut, effect, self.video)
 
 
-def clip_subjects(clips: Sequence[Clip], mode: WindowsMode, crop: str = "none") -> list[ClipSubject]:
+def clip_subjects(clips: Sequence[Clip], mode: WindowConvention, crop: str = "none") -> list[ClipSubject]:
     """Clips as subjects, in their order; `crop` as the records were built with it."""
     return [ClipSubject(clip, mode, crop) for clip in clips]
 

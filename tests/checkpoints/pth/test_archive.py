@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lipfd_jax.checkpoints.errors import CheckpointError
-from lipfd_jax.checkpoints.pth.archive import Archive
+from lipfd_jax.checkpoints.pth.archive import PthArchive
 from lipfd_jax.checkpoints.pth.reader import open_pth
 from tests.checkpoints.pth.pth_files import ordered_dict, program, tensor, text, write_pth, write_zip
 
@@ -196,7 +196,7 @@ def test_damage_is_noticed_where_only_a_part_of_a_storage_is_read(tmp_path):
 
 
 def test_bytes_outside_a_member_are_never_read(good):
-    archive = Archive(good)
+    archive = PthArchive(good)
     member = archive.members["data/0"]
     for offset, length in ((-1, 4), (member.size, 1), (0, member.size + 1)):
         with pytest.raises(CheckpointError, match="outside"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lipfd_jax.checkpoints.errors import CheckpointError
-from lipfd_jax.checkpoints.pth.archive import Archive
+from lipfd_jax.checkpoints.pth.archive import PthArchive
 from lipfd_jax.checkpoints.pth.reader import open_pth
 from tests.checkpoints.pth import pth_files
 from tests.checkpoints.pth.pth_files import (
@@ -111,9 +111,9 @@ def test_the_optimizer_is_never_read(tmp_path, monkeypatch):
     pickled = program(mapping(optimizer=optimizer, model=weights))
     path = write_zip(tmp_path / "a.pth", pickled, {"0": TWELVE.tobytes(), "1": TWELVE.tobytes()})
     read = []
-    read_into = Archive.read_into
+    read_into = PthArchive.read_into
     monkeypatch.setattr(
-        Archive,
+        PthArchive,
         "read_into",
         lambda self, member, *rest: (read.append(member.name), read_into(self, member, *rest)),
     )

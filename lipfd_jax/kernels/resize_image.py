@@ -7,15 +7,15 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from lipfd_jax.kernels.dispatch import variant
+from lipfd_jax.kernels.dispatch import select_variant
 from lipfd_jax.kernels.input_convolution import SQUARE
 from lipfd_jax.kernels.resize import Taps, resize
 
-Colouring = Callable[[jax.Array], jax.Array]
+ColourTransform = Callable[[jax.Array], jax.Array]
 
 
-def resize_picture(
-    pictures: jax.Array, rows: Taps, columns: Taps, *, dtype: DTypeLike, coloured: Colouring
+def resize_image(
+    pictures: jax.Array, rows: Taps, columns: Taps, *, dtype: DTypeLike, coloured: ColourTransform
 ) -> jax.Array:
     """Resamples pictures (..., height, width, channels) to (..., rows.size, columns.size, channels).
 
@@ -26,19 +26,19 @@ def resize_picture(
       dtype: of the result.
       coloured: is applied to the result, on (..., channels); must commute with resizing.
     """
-    function = {"plain": plain, "squares": in_squares}[variant("resize_picture")]
+    function = {"plain": plain, "squares": in_squares}[select_variant("resize_image")]
     return function(pictures, rows, columns, dtype=dtype, coloured=coloured)
 
 
 def plain(
-    pictures: jax.Array, rows: Taps, columns: Taps, *, dtype: DTypeLike, coloured: Colouring
+    pictures: jax.Array, rows: Taps, columns: Taps, *, dtype: DTypeLike, coloured: ColourTransform
 ) -> jax.Array:
     """The definition."""
     return coloured(resize(pictures, rows, columns, dtype=dtype))
 
 
 def in_squares(
-    pictures: jax.Array, rows: Taps, columns: Taps, *, dtype: DTypeLike, coloured: Colouring
+    pictures: jax.Array, rows: Taps, columns: Taps, *, dtype: DTypeLike, coloured: ColourTransform
 ) -> jax.Array:
     """By products that deliver the pixels as (squares, positions inside a square) along each axis.
 
