@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.detection import coverage, quality_warnings, verdict
 from lipfd_jax.detection.batches import Predict
 from lipfd_jax.detection.detection_settings import Settings
@@ -14,6 +13,7 @@ from lipfd_jax.detection.lip_sync import Agreement, agreement
 from lipfd_jax.detection.result import Caution, FaceResult, NotJudged, WindowScore, not_judged
 from lipfd_jax.detection.scoring import Clock, Material, Picture, Report, Scorer
 from lipfd_jax.detection.sound import Heard, listen, runs
+from lipfd_jax.evaluation.metrics.pooling import PLAIN, Decision
 from lipfd_jax.faces.finders import Finder
 from lipfd_jax.faces.scan import MAX_HOURS, Scan, scan
 from lipfd_jax.faces.tracks import FaceTrack, fit_windows, follow
@@ -73,7 +73,7 @@ def judge(
     predict: Predict,
     *,
     settings: Settings,
-    calibration: Calibration | None = None,
+    decision: Decision = PLAIN,
     batch_size: int = 8,
     report: Report | None = None,
 ) -> Judgement:
@@ -86,9 +86,9 @@ def judge(
     told, clock, agreements = report or (lambda part, done: None), looked.clock, looked.agreements
     seen, heard, tracks = looked.material.seen, looked.material.heard, looked.material.tracks
     scorer = Scorer(looked.material, predict, settings, batch_size=batch_size, clock=clock, report=told)
-    left_out = scorer.run(calibration)
+    left_out = scorer.run(decision)
     faces = [
-        _face(number, track, seen, windows, calibration, agreements[number].correlation)
+        _face(number, track, seen, windows, decision, agreements[number].correlation)
         for number, (track, windows) in enumerate(zip(tracks, scorer.scored, strict=True))
     ]
     found = (
@@ -149,13 +149,13 @@ def _face(
     track: FaceTrack,
     seen: Scan,
     windows: Sequence[WindowScore],
-    calibration: Calibration | None,
+    decision: Decision,
     correlation: float,
 ) -> FaceResult:
     bounds = coverage.boundaries(seen) - seen.times[0]
     middles = np.array([(window.start + window.end) / 2 for window in windows])
-    smooth = verdict.curve(middles, np.array([window.score for window in windows])) if windows else middles
-    found = verdict.evidence([w.score for w in windows if not w.refined], calibration)
+    smooth = verdict.smooth_scores(middles, np.array([window.score for window in windows]))
+    found = verdict.compute_evidence([w.score for w in windows if not w.refined], decision)
     missing = [
         not_judged(float(bounds[track.frames[a]]), float(bounds[track.frames[b - 1] + 1]), reason)
         for a, b, reason in runs(track.unfit)
@@ -167,11 +167,11 @@ def _face(
         end=round(float(bounds[track.frames[-1] + 1]), 3),
         judged_seconds=round(float(np.diff(bounds)[track.frames[track.unfit == ""]].sum()), 3),
         finder=track.finder,
-        outcome=verdict.outcome(found, calibration),
+        outcome=verdict.choose_outcome(found, decision),
         evidence=found,
         windows=tuple(windows),
-        curve=verdict.points(middles, smooth),
-        suspicions=verdict.suspicions(middles, smooth, calibration),
+        curve=verdict.curve_points(middles, smooth),
+        suspicions=verdict.find_suspicions(middles, smooth, decision),
         not_judged=tuple(missing),
         sound_correlation=None if np.isnan(correlation) else round(correlation, 3),
     )

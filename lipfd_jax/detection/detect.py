@@ -22,6 +22,7 @@ from lipfd_jax.detection.quality_warnings import checkpoint_cautions
 from lipfd_jax.detection.result import SCHEMA, Result
 from lipfd_jax.detection.scoring import Report
 from lipfd_jax.detection.texts import UNCALIBRATED
+from lipfd_jax.evaluation.metrics.pooling import decide
 from lipfd_jax.faces.finders import default_finder
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.version import __version__
@@ -87,25 +88,25 @@ def detect(
     sums = sums_of(video, sound)
     finder = default_finder() if settings.crop == "auto" else None
     looked = look(video, finder=finder, sound=sound, report=report)
-    calibration = model.metadata.calibration  # from here on the model is needed, which may still be opened
+    decision = decide(model.metadata.calibration)  # waits for the model, if it is still loading
     judged = judge(
         looked,
         predict or model.predict,
         settings=settings,
-        calibration=calibration,
+        decision=decision,
         batch_size=model.batch_size,
         report=report,
     )
     cautions = (*judged.cautions, *checkpoint_cautions(model.metadata.windows))
-    found = verdict.combined([face.evidence for face in judged.faces], calibration)
+    found = verdict.combine_faces([face.evidence for face in judged.faces], decision)
     result = Result(
-        outcome=verdict.outcome(found, calibration, cautions),
+        outcome=verdict.choose_outcome(found, decision, cautions),
         evidence=found,
-        error_rates=verdict.error_rates(calibration),
+        error_rates=verdict.error_rates(decision.calibration),
         faces=judged.faces,
         not_judged=judged.not_judged,
         cautions=cautions,
-        notes=() if calibration else (UNCALIBRATED,),
+        notes=() if decision.calibration else (UNCALIBRATED,),
         file=file_facts(video, sound, judged.scan, sums),
         checkpoint=checkpoint_facts(model),
         settings=settings.to_json(),

@@ -14,6 +14,7 @@ from lipfd_jax.detection.result import FaceResult, NotJudged, Result
 from lipfd_jax.detection.scoring import Picture
 from lipfd_jax.detection.sound import Heard
 from lipfd_jax.detection.texts import BLIND_SPOTS, OUTCOMES, SERIOUS_LIMIT, clock, number
+from lipfd_jax.evaluation.metrics.pooling import Decision, decide
 from lipfd_jax.evaluation.report.examples import ReportPicture, shown
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.pages.axes import Axis
@@ -23,7 +24,7 @@ from lipfd_jax.pages.rendering import render_page
 from lipfd_jax.preprocessing.audio import coloured
 from lipfd_jax.preprocessing.composite import assembled
 from lipfd_jax.storage import files
-from lipfd_jax.vocabulary import REGIONS, THRESHOLD
+from lipfd_jax.vocabulary import REGIONS
 
 _FACES = 6  # shown in full; the rest is in result.json
 _STRIP = 24  # pictures of the video in a row
@@ -53,7 +54,7 @@ def write_page(path: Path, detected: Detected, model: Model, video: Path) -> Non
         mel=_mel(judged.heard, judged.scan),
         rows=[_row(face, result.file.seconds) for face in result.faces[:_FACES]],
         missing=_missing(result.not_judged),
-        faces=[_face(face, judged.pictures, model, result) for face in result.faces[:_FACES] if face.windows],
+        faces=[_face(face, judged.pictures, model) for face in result.faces[:_FACES] if face.windows],
         blind_spots=BLIND_SPOTS,
         quote=summary(result),
         facts=_facts(result),
@@ -95,7 +96,7 @@ def summary(result: Result) -> str:
     return "\n".join(lines)
 
 
-def _face(face: FaceResult, pictures: tuple[Picture, ...], model: Model, result: Result) -> dict[str, Any]:
+def _face(face: FaceResult, pictures: tuple[Picture, ...], model: Model) -> dict[str, Any]:
     score = "not scored" if face.evidence.score is None else f"score {number(face.evidence.score, 3)}"
     follows = ""
     if face.sound_correlation is not None:
@@ -111,18 +112,18 @@ def _face(face: FaceResult, pictures: tuple[Picture, ...], model: Model, result:
             {"start": s.start, "text": f"{clock(s.start)} to {clock(s.end)}, score {number(s.score)}"}
             for s in face.suspicions
         ],
-        "chart": _chart(face, result),
+        "chart": _chart(face, decide(model.metadata.calibration)),
         "missing": _missing(face.not_judged),
         "windows": [_window(p, model) for p in pictures if p.face == face.number - 1],
     }
 
 
-def _chart(face: FaceResult, result: Result) -> Markup:
+def _chart(face: FaceResult, decision: Decision) -> Markup:
     """Window scores and their smoothed curve over time."""
     times = np.array([point.time for point in face.curve])
     low, high = float(face.start), max(float(face.end), face.start + 0.1)
     ticks = tuple(np.linspace(low, high, 5))
-    threshold = _score_threshold(result)
+    threshold = decision.window_threshold
     scores = np.array([window.score for window in face.windows])
     return chart_html(
         Chart(
@@ -138,15 +139,6 @@ def _chart(face: FaceResult, result: Result) -> Markup:
             height=220,
         )
     )
-
-
-def _score_threshold(result: Result) -> float:
-    """The score at which the calibrated probability reaches its threshold."""
-    calibration = result.checkpoint["calibration"]
-    if not calibration:
-        return THRESHOLD
-    wanted = np.log(calibration["threshold"]) - np.log1p(-calibration["threshold"])
-    return float(1 / (1 + np.exp(-(wanted - calibration["intercept"]) / calibration["slope"])))
 
 
 def _window(picture: Picture, model: Model) -> dict[str, Any]:

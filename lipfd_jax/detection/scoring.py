@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from lipfd_jax.checkpoints.calibration import Calibration
-from lipfd_jax.detection import verdict, window_selection
+from lipfd_jax.detection import window_selection
 from lipfd_jax.detection.batches import Predict
 from lipfd_jax.detection.coverage import boundaries
 from lipfd_jax.detection.detection_settings import Settings
 from lipfd_jax.detection.result import WindowScore
 from lipfd_jax.detection.sound import Heard
+from lipfd_jax.evaluation.metrics.pooling import Decision
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack
@@ -89,7 +89,7 @@ class Scorer:
         self._done = 0
         self._composites = np.empty((batch_size, *COMPOSITE_SHAPE), np.uint8)  # of a batch; used again
 
-    def run(self, calibration: Calibration | None) -> int:
+    def run(self, decision: Decision) -> int:
         """Scores everything; returns how many tracks the budget left out."""
         starts, left_out = window_selection.first_choice(
             self.material.tracks, self.material.seen.times, self.settings.budget
@@ -97,7 +97,7 @@ class Scorer:
         self._score([(i, int(s)) for i, chosen in enumerate(starts) for s in chosen], refined=False)
         left = 0 if self.settings.stride > 0 else self.settings.refined
         for _ in range(_ROUNDS):
-            more = self._refinements(calibration, left)
+            more = self._refinements(decision, left)
             if not more:
                 break
             left -= len(more)
@@ -108,10 +108,10 @@ class Scorer:
         """The kept pictures, face by face, most suspicious first."""
         return [picture for kept in self._kept for picture in kept]
 
-    def _refinements(self, calibration: Calibration | None, limit: int) -> list[tuple[int, int]]:
+    def _refinements(self, decision: Decision, limit: int) -> list[tuple[int, int]]:
         more: list[tuple[int, int]] = []
         for index, (track, windows) in enumerate(zip(self.material.tracks, self.scored, strict=True)):
-            over = verdict.over_threshold(np.array([w.score for w in windows]), calibration)
+            over = decision.is_fake([w.score for w in windows])
             starts = np.array([w.start_frame for w in windows], np.int64)
             found = window_selection.refinement(
                 track, self.material.seen.times, starts, over, max(limit - len(more), 0)

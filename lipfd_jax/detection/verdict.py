@@ -1,4 +1,4 @@
-"""From window scores to evidence, suspicious stretches and one of five outcomes."""
+"""Verdict of a video: evidence from window scores, suspicious stretches and one of five outcomes."""
 
 from collections.abc import Sequence
 
@@ -7,41 +7,34 @@ import numpy as np
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.detection.result import Caution, CurvePoint, ErrorRates, Evidence, Suspicion
 from lipfd_jax.detection.texts import SERIOUS_LIMIT, Outcome
-from lipfd_jax.vocabulary import THRESHOLD
+from lipfd_jax.evaluation.metrics.pooling import PLAIN, Decision, pool_windows
 
 NOTHING = Evidence(None, None, None)
 # Of the log10 likelihood ratio: ten times likelier from a forgery, a hundred times.
 _MODERATE, _STRONG = 1.0, 2.0
-_UNCALIBRATED_MODERATE = 0.9  # score from which on an uncalibrated one is called moderate evidence
+_UNCALIBRATED_MODERATE = 0.9  # lowest uncalibrated score that is moderate evidence
 _SMOOTHING = 0.75  # seconds on both sides whose median is the smoothed score
-_EDGE = 0.2  # seconds, a window's length: how far a stretch goes on beyond its last window's middle at a gap
+_EDGE = 0.2  # seconds, a window's length; half of it is added to a stretch's last window at a gap
 _GAP = 2.0  # seconds without a window that end a stretch
 
 
-def pooled(scores: Sequence[float], calibration: Calibration | None) -> float | None:
-    """The score of a video from those of its windows, as the calibration was fitted; else their mean."""
+def compute_evidence(scores: Sequence[float], decision: Decision = PLAIN) -> Evidence:
+    """Evidence of one face: the pooled score of its windows, calibrated if the decision is."""
     if not len(scores):
-        return None
-    kind = calibration.pooling if calibration else "mean"
-    count = {"mean": len(scores), "topk": calibration.top if calibration else None, "max": 1}[kind]
-    return float(np.mean(np.sort(scores)[-count:]))
-
-
-def evidence(scores: Sequence[float], calibration: Calibration | None) -> Evidence:
-    """What a face's windows come to."""
-    score = pooled(scores, calibration)
-    if score is None or calibration is None:
+        return NOTHING
+    score, calibration = pool_windows(scores, decision.pooling), decision.calibration
+    if calibration is None:
         return Evidence(score, None, None)
     ratio, probability = calibration.log10_likelihood_ratio(score), calibration.probability(score)
     return Evidence(score, float(ratio), float(probability))
 
 
-def combined(faces: Sequence[Evidence], calibration: Calibration | None) -> Evidence:
-    """What all faces come to: 'one of them, nobody knows which, is forged' against 'none is'.
+def combine_faces(faces: Sequence[Evidence], decision: Decision = PLAIN) -> Evidence:
+    """Evidence of a video: 'one of its faces, unknown which, is forged' against 'none is'.
 
     The likelihood ratio of that is the mean of the faces' ratios. The score is the highest.
     """
-    faces = [face for face in faces if face.score is not None]
+    faces, calibration = [face for face in faces if face.score is not None], decision.calibration
     if not faces:
         return NOTHING
     score = max(face.score for face in faces)
@@ -52,24 +45,26 @@ def combined(faces: Sequence[Evidence], calibration: Calibration | None) -> Evid
     return Evidence(score, float(np.log10(ratio)), odds / (1 + odds))
 
 
-def outcome(found: Evidence, calibration: Calibration | None, cautions: Sequence[Caution] = ()) -> Outcome:
-    """One of the five outcomes."""
-    if found.score is None:
+def choose_outcome(
+    evidence: Evidence, decision: Decision = PLAIN, cautions: Sequence[Caution] = ()
+) -> Outcome:
+    """One of the five outcomes: evidence against the threshold, and the warnings that apply."""
+    if evidence.score is None:
         return "not_judged"
     if sum(caution.serious for caution in cautions) >= SERIOUS_LIMIT:
         return "inconclusive"
-    if calibration is None:
-        if found.score >= _UNCALIBRATED_MODERATE:
+    if decision.calibration is None:
+        if evidence.score >= _UNCALIBRATED_MODERATE:
             return "moderate"
-        return "inconclusive" if found.score >= THRESHOLD else "none"
-    if found.probability >= calibration.threshold and found.log10_likelihood_ratio >= _MODERATE:
-        return "strong" if found.log10_likelihood_ratio >= _STRONG else "moderate"
-    below = found.probability < calibration.threshold and found.log10_likelihood_ratio < 0
+        return "inconclusive" if evidence.score >= decision.threshold else "none"
+    if evidence.probability >= decision.threshold and evidence.log10_likelihood_ratio >= _MODERATE:
+        return "strong" if evidence.log10_likelihood_ratio >= _STRONG else "moderate"
+    below = evidence.probability < decision.threshold and evidence.log10_likelihood_ratio < 0
     return "none" if below else "inconclusive"
 
 
 def error_rates(calibration: Calibration | None) -> ErrorRates | None:
-    """How often the calibration's threshold errs."""
+    """Error rates measured at the calibration's threshold; None without a calibration."""
     if calibration is None:
         return None
     return ErrorRates(
@@ -82,32 +77,27 @@ def error_rates(calibration: Calibration | None) -> ErrorRates | None:
     )
 
 
-def over_threshold(scores: np.ndarray, calibration: Calibration | None) -> np.ndarray:
-    """(n,) bool: whether each score counts as fake."""
-    if calibration is None:
-        return np.asarray(scores) >= THRESHOLD
-    return calibration.probability(np.asarray(scores, float)) >= calibration.threshold
-
-
-def curve(middles: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """(n,) the median of the scores within 0.75 s of each window's middle (n,), ascending."""
+def smooth_scores(middles: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """(n,) running median of scores (n,) within 0.75 s of the windows' middles (n,), in ascending seconds."""
     first = np.searchsorted(middles, middles - _SMOOTHING)
     last = np.searchsorted(middles, middles + _SMOOTHING, side="right")
     return np.array([np.median(scores[a:b]) for a, b in zip(first, last, strict=True)])
 
 
-def points(middles: np.ndarray, smooth: np.ndarray) -> tuple[CurvePoint, ...]:
-    """The curve for a result."""
+def curve_points(middles: np.ndarray, smooth: np.ndarray) -> tuple[CurvePoint, ...]:
+    """Points of a smoothed curve (n,), times rounded to milliseconds."""
     return tuple(CurvePoint(round(float(t), 3), float(s)) for t, s in zip(middles, smooth, strict=True))
 
 
-def suspicions(
-    middles: np.ndarray, smooth: np.ndarray, calibration: Calibration | None
+def find_suspicions(
+    middles: np.ndarray, smooth: np.ndarray, decision: Decision = PLAIN
 ) -> tuple[Suspicion, ...]:
-    """Stretches over the threshold; they end halfway to the next window below it."""
-    over = over_threshold(smooth, calibration)
+    """Stretches whose smoothed score (n,) reaches the threshold.
+
+    Each ends halfway to the next window below the threshold.
+    """
     found: list[Suspicion] = []
-    for index in np.flatnonzero(over):
+    for index in np.flatnonzero(decision.is_fake(smooth)):
         start, end = (_edge(middles, index, step) for step in (-1, 1))
         score = float(smooth[index])
         if found and found[-1].end >= start - 1e-6:
@@ -118,8 +108,8 @@ def suspicions(
 
 
 def _edge(middles: np.ndarray, index: int, step: int) -> float:
-    """Where what a window stands for ends: halfway to its neighbour, or at its own end beside a gap."""
-    beside = index + step
-    distance = abs(middles[beside] - middles[index]) if 0 <= beside < len(middles) else np.inf
+    """Time at which a window's share of the curve ends: halfway to its neighbour, or its own end at a gap."""
+    other = index + step
+    distance = abs(middles[other] - middles[index]) if 0 <= other < len(middles) else np.inf
     reach = distance / 2 if distance <= _GAP else _EDGE / 2
     return float(middles[index] + step * reach)

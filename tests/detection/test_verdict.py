@@ -1,5 +1,6 @@
 """Evidence and outcomes by hand-worked values."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -10,6 +11,8 @@ from lipfd_jax.detection import verdict
 from lipfd_jax.detection.quality_warnings import caution
 from lipfd_jax.detection.result import Evidence
 from lipfd_jax.detection.texts import OUTCOMES
+from lipfd_jax.evaluation.metrics.pooling import PLAIN, decide, video_scores
+from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores
 
 CALIBRATION = Calibration(
     kind="temperature", slope=1.0, intercept=0.0, pooling="mean", top=None, threshold=0.5,
@@ -19,12 +22,15 @@ CALIBRATION = Calibration(
 )  # fmt: skip
 
 
-def _outcome(score, calibration=CALIBRATION, cautions=()):
-    return verdict.outcome(verdict.evidence([score], calibration), calibration, cautions)
+DECISION = decide(CALIBRATION)
+
+
+def _outcome(score, decision=DECISION, cautions=()):
+    return verdict.choose_outcome(verdict.compute_evidence([score], decision), decision, cautions)
 
 
 def test_evidence_is_the_calibrations():
-    found = verdict.evidence([0.8, 0.9, 1.0], CALIBRATION)
+    found = verdict.compute_evidence([0.8, 0.9, 1.0], DECISION)
     assert found.score == pytest.approx(0.9)
     assert found.log10_likelihood_ratio == pytest.approx(math.log10(9))  # odds 9 to 1, at even prior odds
     assert found.probability == pytest.approx(0.9)
@@ -35,13 +41,13 @@ def test_outcomes_with_a_calibration():
     assert _outcome(0.95) == "moderate"  # 19 times
     assert _outcome(0.8) == "inconclusive"  # 4 times
     assert _outcome(0.3) == "none"
-    assert verdict.outcome(verdict.NOTHING, CALIBRATION) == "not_judged"
+    assert verdict.choose_outcome(verdict.NOTHING, DECISION) == "not_judged"
 
 
 def test_no_strong_word_without_a_calibration():
-    assert _outcome(1.0, None) == "moderate"
-    assert _outcome(0.7, None) == "inconclusive"
-    assert _outcome(0.2, None) == "none"
+    assert _outcome(1.0, PLAIN) == "moderate"
+    assert _outcome(0.7, PLAIN) == "inconclusive"
+    assert _outcome(0.2, PLAIN) == "none"
 
 
 def test_two_serious_warnings_make_anything_inconclusive():
@@ -54,7 +60,7 @@ def test_two_serious_warnings_make_anything_inconclusive():
 
 def test_of_several_faces_the_mean_of_the_ratios_counts():
     faces = [Evidence(0.9, 1.0, 0.9), Evidence(0.1, -1.0, 0.1), Evidence(None, None, None)]
-    found = verdict.combined(faces, CALIBRATION)
+    found = verdict.combine_faces(faces, DECISION)
     assert found.score == 0.9
     assert found.log10_likelihood_ratio == pytest.approx(math.log10((10 + 0.1) / 2))
     assert found.probability == pytest.approx(5.05 / 6.05)
@@ -70,15 +76,29 @@ def test_the_curve_is_a_median_and_keeps_edges():
     middles = np.arange(0, 10, 0.25)
     scores = np.where(middles < 5, 0.1, 0.9)
     scores[8] = 1.0  # a single odd window
-    smooth = verdict.curve(middles, scores)
+    smooth = verdict.smooth_scores(middles, scores)
     assert smooth[8] == pytest.approx(0.1)
-    (found,) = verdict.suspicions(middles, smooth, None)
+    (found,) = verdict.find_suspicions(middles, smooth)
     assert (found.start, found.score) == (pytest.approx(4.875), 0.9)
     assert found.end == pytest.approx(9.75 + 0.1)
 
 
 def test_a_gap_ends_a_suspicious_stretch():
     middles = np.array([1.0, 1.5, 9.0, 9.5])
-    first, second = verdict.suspicions(middles, np.full(4, 0.9), None)
+    first, second = verdict.find_suspicions(middles, np.full(4, 0.9))
     assert (first.start, first.end) == (pytest.approx(0.9), pytest.approx(1.6))
     assert (second.start, second.end) == (pytest.approx(8.9), pytest.approx(9.6))
+
+
+@pytest.mark.parametrize(("pooling", "top"), [("mean", None), ("topk", 3), ("topk", 99), ("max", None)])
+def test_a_face_is_pooled_and_called_as_in_evaluation(pooling, top):
+    scores = np.random.default_rng(4).uniform(0, 1, 11)
+    decision = decide(dataclasses.replace(CALIBRATION, pooling=pooling, top=top, slope=2.0, threshold=0.7))
+    rows = [
+        ScoreRow(path=f"1_fake/a_{k}.png", label=1, score=float(s), video="1_fake/a", source="a", window=k)
+        for k, s in enumerate(scores)
+    ]
+    evaluated = video_scores(Scores.from_rows(rows), decision.pooling, decision.calibration)
+    found = verdict.compute_evidence(scores, decision)
+    assert (found.score, found.probability) == (evaluated.pooled[0], evaluated.score[0])
+    assert decision.is_fake(found.score) == (evaluated.score[0] >= decision.threshold)

@@ -1,6 +1,7 @@
 """From the scores of a video's windows to the score of the video."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,8 +69,7 @@ def video_scores(
     lowest, highest = np.full(len(video), np.inf), np.full(len(video), -np.inf)
     np.minimum.at(lowest, index, scores.score)
     np.maximum.at(highest, index, scores.score)
-    # Rounding must not carry the mean of equal scores past them: 0.5 has to stay at the threshold.
-    pooled = np.clip(_pooled(scores.score, index, windows, pooling), lowest, highest)
+    pooled = np.clip(_pool(scores.score, index, windows, pooling), lowest, highest)
     return VideoScores(
         video=video,
         label=scores.label[first],
@@ -83,7 +83,19 @@ def video_scores(
     )
 
 
-def _pooled(scores: np.ndarray, index: np.ndarray, windows: np.ndarray, pooling: Pooling) -> np.ndarray:
+def pool_windows(scores: Sequence[float] | np.ndarray, pooling: Pooling = MEAN) -> float:
+    """Pooled score of one video from those of its windows (n,), n > 0: equal to that of `video_scores`."""
+    scores = np.asarray(scores, np.float64)
+    pooled = _pool(scores, np.zeros(len(scores), np.int64), np.array([len(scores)]), pooling)
+    return float(np.clip(pooled[0], scores.min(), scores.max()))
+
+
+def _pool(scores: np.ndarray, index: np.ndarray, windows: np.ndarray, pooling: Pooling) -> np.ndarray:
+    """Pooled scores (videos,) of windows' scores (n,), given each window's video and each video's windows.
+
+    Callers clip them to the video's lowest and highest score: rounding must not carry the mean of equal
+    scores past them, as 0.5 has to stay at the threshold.
+    """
     top = {"mean": None, "topk": pooling.top, "max": 1}[pooling.kind]
     if top is None:
         return np.bincount(index, scores, len(windows)) / windows
@@ -111,6 +123,11 @@ class Decision:
             return float(self.threshold)
         line = self.calibration
         return float(1 / (1 + np.exp(-(logit(self.threshold) - line.intercept) / line.slope)))
+
+    def is_fake(self, scores: np.ndarray | float) -> np.ndarray:
+        """Whether pooled scores (any shape, 0..1), calibrated here if need be, reach the threshold."""
+        scores = np.asarray(scores, np.float64)
+        return (self.calibration.probability(scores) if self.calibration else scores) >= self.threshold
 
     @property
     def at(self) -> str:
