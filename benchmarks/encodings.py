@@ -18,10 +18,10 @@ import numpy as np
 from absl import app, flags
 from PIL import Image
 
-from lipfd_jax.listing.avlips import avlips_clips
+from lipfd_jax.listing.avlips import list_avlips
 from lipfd_jax.preprocessing import encoding
-from lipfd_jax.preprocessing.composite import Window, composite
-from lipfd_jax.preprocessing.extraction import extract
+from lipfd_jax.preprocessing.composite import Window, make_composite
+from lipfd_jax.preprocessing.extraction import extract_windows
 
 _AVLIPS = flags.DEFINE_string("avlips", None, "Clips in the AVLips layout.", required=True)
 _WINDOWS = flags.DEFINE_integer("windows_per_clip", 3, "Windows taken of each clip.")
@@ -147,9 +147,9 @@ def records(windows: list[Window]) -> dict[str, dict[str, float]]:
     kinds = {"compact": 0, "compact, effort 4": 4, "lossy": 0, "composite": 0}
     return {
         f"record: {name}": measure(
-            lambda window, n=name, e=effort: encoding.encode(window, n.split(",")[0], effort=e),
-            encoding.rebuild,
-            composite,
+            lambda window, n=name, e=effort: encoding.encode_window(window, n.split(",")[0], effort=e),
+            encoding.rebuild_composite,
+            make_composite,
             windows,
         )
         for name, effort in kinds.items()
@@ -161,8 +161,10 @@ def main(argv: list[str]) -> None:
     del argv
     cv2.setNumThreads(0)
     step = max(10 // _WINDOWS.value, 1)
-    clips = avlips_clips(_AVLIPS.value).clips
-    windows = [window for clip in clips for window in extract(clip).cut_windows[::step][: _WINDOWS.value]]
+    clips = list_avlips(_AVLIPS.value).clips
+    windows = [
+        window for clip in clips for window in extract_windows(clip).cut_windows[::step][: _WINDOWS.value]
+    ]
     print(f"{len(windows)} windows, frames {windows[0].frames.shape[1:]}; OpenCV {cv2.__version__}\n")
     print("| coder | kB | in, ms | out, ms | mean error | largest |\n|---|---|---|---|---|---|")
     figures = candidates(windows) | records(windows)

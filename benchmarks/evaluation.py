@@ -32,7 +32,7 @@ from lipfd_jax.evaluation.report.metrics_files import metrics_csv
 from lipfd_jax.inference.program import make_forward
 from lipfd_jax.models.inputs import RELEASED
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
-from lipfd_jax.runtime.mesh import make_mesh, replicated, to_devices
+from lipfd_jax.runtime.mesh import make_mesh, put_on_devices, replicated_sharding
 from lipfd_jax.tools.rehearsal import draw_composites
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
@@ -88,7 +88,7 @@ def forward_alone(states: tuple, forward: functools.partial) -> float:
     """Seconds for the same number of windows that need no reading."""
     mesh = make_mesh()
     noise = np.random.default_rng(0).integers(0, 256, (_BATCH.value, *COMPOSITE_SHAPE), np.uint8)
-    composites = to_devices({"composite": noise}, mesh)["composite"]
+    composites = put_on_devices({"composite": noise}, mesh)["composite"]
     started = time.perf_counter()
     for _ in range(-(-_WINDOWS.value // _BATCH.value)):
         jax.block_until_ready(forward(states, composites))
@@ -112,7 +112,7 @@ def main(_: list[str]) -> None:
     """Measures, prints, and writes what was asked for."""
     mesh = make_mesh()
     graph, state = nnx.split(model())
-    states = (jax.device_put(state, replicated(mesh)),)
+    states = (jax.device_put(state, replicated_sharding(mesh)),)
     run = functools.partial(
         predict, graph, states, mesh=mesh, batch_size=_BATCH.value, threads=_THREADS.value
     )

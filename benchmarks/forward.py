@@ -27,9 +27,9 @@ from absl import app, flags, logging
 from benchmarks import forward_engines as engines
 from benchmarks.torch_network import TorchLipFD
 from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert_released
-from lipfd_jax.exporting.write import export
+from lipfd_jax.exporting.write import export_checkpoint
 from lipfd_jax.models.inputs import RELEASED, prepare_inputs
-from lipfd_jax.runtime.compilation import usable_cores
+from lipfd_jax.runtime.compilation import count_usable_cores
 
 _LIBRARIES = ("jax", "torch", "onnxruntime", "openvino", "nncf", "numpy")
 
@@ -42,7 +42,7 @@ def prepared_folder(folder: pathlib.Path, encoder: str, backbone: str, windows: 
     torch.save(TorchLipFD(encoder, backbone).state_dict(), folder / engines.TORCH)
     config = dataclasses.replace(RELEASED_MODEL, **names)
     convert_released(folder / engines.TORCH, folder / engines.CHECKPOINT, config=config)
-    export(folder / engines.CHECKPOINT, folder / engines.ONNX, format="onnx", source="prepared")
+    export_checkpoint(folder / engines.CHECKPOINT, folder / engines.ONNX, format="onnx", source="prepared")
     noise = np.random.default_rng(0).integers(0, 256, (windows, 1000, 2500, 3), np.uint8)
     prepared = jax.jit(prepare_inputs, static_argnums=1)(noise, RELEASED)
     np.savez(folder / engines.BATCH, image=prepared.image, crops=prepared.crops)
@@ -110,7 +110,7 @@ def machine() -> dict[str, object]:
     said = {key.strip(): value.split() for key, _, value in (line.partition(":") for line in lines)}
     return {
         "processor": " ".join(said.get("model name", [platform.processor()])),
-        "cores": usable_cores(),
+        "cores": count_usable_cores(),
         "flags": [flag for flag in said.get("flags", []) if flag.startswith(("avx512", "amx"))],
         "versions": versions,
     }

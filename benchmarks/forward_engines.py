@@ -31,10 +31,10 @@ def jax_engine(folder: pathlib.Path, precision: str) -> Run:
     from lipfd_jax.models.forward import forward_prepared
     from lipfd_jax.models.inputs import PreparedInputs
     from lipfd_jax.models.lipfd import LipFD
-    from lipfd_jax.runtime.memory import give_back_freed
+    from lipfd_jax.runtime.memory import release_freed_memory
 
     model = with_precision(open_model(folder / CHECKPOINT).model, precision, jax.devices())
-    give_back_freed()
+    release_freed_memory()
     graph, state = nnx.split(model)
     prepared = PreparedInputs(*map(jax.numpy.asarray, batch(folder)))
 
@@ -90,12 +90,12 @@ def quantise(folder: pathlib.Path) -> None:
     sys.modules.setdefault("openvino_telemetry", None)  # it would tell its makers of each use
     import openvino
 
-    from lipfd_jax.exporting.int8 import quantised
+    from lipfd_jax.exporting.int8 import quantise
     from lipfd_jax.exporting.onnx_file import MODEL
 
     image, crops = batch(folder)
     model = openvino.Core().read_model(folder / ONNX / MODEL)
-    small = quantised(model, [{"picture": image[:1], "crops": crops[:1]}])
+    small = quantise(model, [{"picture": image[:1], "crops": crops[:1]}])
     openvino.save_model(small, folder / INT8, compress_to_fp16=False)
 
 

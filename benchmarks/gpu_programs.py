@@ -16,7 +16,7 @@ from jax.experimental import topologies
 from lipfd_jax.kernels.dispatch import VARIANTS, Kernels, with_kernels
 from lipfd_jax.models.forward import forward as forward_pass
 from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_model
-from lipfd_jax.runtime.mesh import make_mesh, to_devices
+from lipfd_jax.runtime.mesh import make_mesh, put_on_devices
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.state import abstract_state, create_state, make_recipe
 from lipfd_jax.training.step import make_step
@@ -78,7 +78,7 @@ def forward_side(config: ModelConfig, batch: int, attention: str) -> Callable[[]
 def step_side(config: ModelConfig, batch: int, attention: str) -> Callable[[], object]:
     """Runs one training step, as training compiles it."""
     mesh, recipe = make_mesh(devices=jax.devices()[:1]), make_recipe(_experiment(config, batch))
-    state, data = create_state(recipe, mesh), to_devices(batch_of(batch), mesh)
+    state, data = create_state(recipe, mesh), put_on_devices(batch_of(batch), mesh)
     step = jax.jit(with_attention(make_step(recipe, Kernels("gpu")), attention), donate_argnums=0)
 
     def run() -> float:

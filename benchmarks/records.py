@@ -34,10 +34,10 @@ from datasets_tfds.avlips.avlips_dataset_builder import Builder
 from datasets_tfds.avlips.make_dummy_data import chirp, write_wav
 from datasets_tfds.build import build
 from datasets_tfds.build_settings import Settings, changed
-from lipfd_jax.listing.avlips import avlips_clips
+from lipfd_jax.listing.avlips import list_avlips
 from lipfd_jax.listing.clips import Clip
 from lipfd_jax.preprocessing import encoding
-from lipfd_jax.preprocessing.windows import released_frames, released_starts
+from lipfd_jax.preprocessing.window_starts import released_frames, released_starts
 
 _AVLIPS = flags.DEFINE_string("avlips", None, "Clips in the AVLips layout, with wavs.")
 _COPIES = flags.DEFINE_integer("copies", 10, "How often our side builds them, to get past its start.")
@@ -133,7 +133,9 @@ def measure_ours(
     )
     made = report.read(builder.data_path)
     source = _source(builder)
-    reading, _ = _timed(lambda: _all(lambda i: encoding.rebuild(source[i]), range(len(source)), workers))
+    reading, _ = _timed(
+        lambda: _all(lambda i: encoding.rebuild_composite(source[i]), range(len(source)), workers)
+    )
     return _figures(made["records"], built, reading, made["bytes"])
 
 
@@ -162,13 +164,13 @@ def _figures(windows: int, built: Cost, reading: float, size: int) -> dict[str, 
 def compare(avlips: pathlib.Path, scratch: pathlib.Path) -> dict[str, dict[str, float]]:
     """Figures of both sides for every config, and the ratios to the released way."""
     data = scratch / "data"
-    for kind, path in [(clip.path.parent.name, clip.path) for clip in avlips_clips(avlips).clips]:
+    for kind, path in [(clip.path.parent.name, clip.path) for clip in list_avlips(avlips).clips]:
         for copy in range(_COPIES.value):
             for old in (path, avlips / "wav" / kind / f"{path.stem}.wav"):
                 new = data / old.relative_to(avlips).with_name(f"{copy:03d}x{old.name}")
                 new.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(old, new)
-    clips, sides = list(avlips_clips(avlips).clips), {}
+    clips, sides = list(list_avlips(avlips).clips), {}
     for name in _CONFIGS.value:
         config, _, effort = name.partition(":")
         settings = changed(config, effort=int(effort or 0), held_out=False, fractions=(1.0, 0.0, 0.0))

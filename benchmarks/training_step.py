@@ -28,8 +28,8 @@ from benchmarks.processes import peak_bytes
 from benchmarks.torch_network import TorchLipFD
 from lipfd_jax.kernels.dispatch import kernels_for
 from lipfd_jax.models.lipfd import ModelConfig
-from lipfd_jax.runtime.memory import keep_freed
-from lipfd_jax.runtime.mesh import make_mesh, to_devices
+from lipfd_jax.runtime.memory import keep_freed_memory
+from lipfd_jax.runtime.mesh import make_mesh, put_on_devices
 from lipfd_jax.training.config import Experiment, OptimizerSettings
 from lipfd_jax.training.state import create_state, make_recipe
 from lipfd_jax.training.step import jitted_step
@@ -47,7 +47,7 @@ class JaxStep:
         kernels = kernels_for(mesh.devices.flat, precision=experiment.model.dtype)
         recipe = make_recipe(experiment, kernels)
         self.state = create_state(recipe, mesh)
-        self.batch = to_devices(batch, mesh)
+        self.batch = put_on_devices(batch, mesh)
         self.step = jitted_step(recipe, kernels, self.state)
 
     def __call__(self) -> float:
@@ -121,7 +121,7 @@ def turns(name: str, count: int, repeats: int) -> list[dict[str, float]]:
     """Seconds, CPU seconds and memory of a side's steps, in a process of its own; two before do not count."""
     side, dtype, kept = SIDES[name]
     if kept:
-        keep_freed()
+        keep_freed_memory()
     experiment = Experiment(
         steps=1000,
         batch_size=count,

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from lipfd_jax.listing.folder import LINKS, Links
 from lipfd_jax.listing.layouts import Layout
-from lipfd_jax.preprocessing.containers import DAMAGED, Damaged
+from lipfd_jax.preprocessing.containers import DAMAGE_POLICIES, DamagePolicy
 from lipfd_jax.preprocessing.encoding import Encoding
 from lipfd_jax.vocabulary import SPLITS, WINDOW_CONVENTIONS, WindowConvention
 
@@ -20,7 +20,7 @@ _CHOICES = {
     "encoding": get_args(Encoding),
     "windows": WINDOW_CONVENTIONS,
     "links": LINKS,
-    "damaged": DAMAGED,
+    "damaged": DAMAGE_POLICIES,
     "crop": CROPS,
 }
 
@@ -39,7 +39,7 @@ class Settings:
     splits_csv: str = ""  # a split to follow instead of the hash (see datasets_tfds.splits)
     clips_csv: str = "clips.csv"  # layout folder: the CSV that describes it, relative to manual_dir
     links: Links = "refuse"  # whether links may lead out of the data folder
-    damaged: Damaged = "refuse"  # clips of which a decoder reports damage; kept ones carry a warning
+    damaged: DamagePolicy = "refuse"  # clips of which a decoder reports damage; kept ones carry a warning
     crop: Crop = "none"  # faces: windows are cut to the face seen longest, framed like AVLips
     videos_per_shard: int = 64
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing.video import read_frames
-from lipfd_jax.preprocessing.workers import each_clip
+from lipfd_jax.preprocessing.workers import map_clips
 
 FRAMES = (0, 12, 24, 48, 96)
 UPPER_PART = 0.4  # of the picture's height; in talking heads the mouth is below it
@@ -56,7 +56,7 @@ def similarity(pair: Pair) -> float | str:
 
 def mismatches(clips: Iterable[Clip], worker_count: int) -> list[tuple[Pair, float | str]]:
     """Returns the pairs that do not show the same footage, or can't be compared, with what was found."""
-    done = each_clip(similarity, pairs(clips), workers=worker_count)
+    done = map_clips(similarity, pairs(clips), workers=worker_count)
     results = [(one.clip, one.problem or one.result) for one in done]
     different = [(pair, found) for pair, found in results if isinstance(found, str) or found < SAME]
     return sorted(different, key=lambda entry: entry[0].real.video)

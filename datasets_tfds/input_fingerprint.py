@@ -7,20 +7,20 @@ import pathlib
 from datasets_tfds.build_settings import Settings
 from datasets_tfds.errors import BuildError
 from lipfd_jax.listing.clips import Listing
-from lipfd_jax.listing.layouts import archive, find
+from lipfd_jax.listing.layouts import find_archive, list_layout
 
 _ENDS = 1 << 20  # bytes at each end of an archive that go into its sum
 
 
 def describe(place: pathlib.Path, listing: Listing, settings: Settings) -> dict[str, str]:
     """The sums of what a place holds: of the listing (names, sizes), and of the archive if it is in one."""
-    packed = archive(place, settings.layout, settings.clips_csv)
+    packed = find_archive(place, settings.layout, settings.clips_csv)
     return {"listing": _listing_sum(listing), "archive": _archive_sum(packed) if packed else ""}
 
 
 def listed(place: pathlib.Path, settings: Settings, unpack_dir: pathlib.Path) -> Listing:
     """The listing of a place by the settings of a build. Raises what `find` raises."""
-    return find(
+    return list_layout(
         place,
         settings.layout,
         clips_csv=settings.clips_csv,
@@ -33,7 +33,7 @@ def refuse_other(
     noted: dict[str, str], place: pathlib.Path, settings: Settings, unpack_dir: pathlib.Path
 ) -> None:
     """Raises BuildError where a place holds other than a build was made from, ClipError where nothing is."""
-    packed = archive(place, settings.layout, settings.clips_csv)
+    packed = find_archive(place, settings.layout, settings.clips_csv)
     if packed and _archive_sum(packed) == noted["archive"]:
         return
     found = listed(place, settings, unpack_dir)

@@ -4,7 +4,7 @@ from absl import flags
 
 from datasets_tfds.build_settings import CROPS, Settings, changed, named_settings
 from lipfd_jax.listing.folder import LINKS
-from lipfd_jax.preprocessing.containers import DAMAGED
+from lipfd_jax.preprocessing.containers import DAMAGE_POLICIES
 
 _CHANGES = (
     "effort",
@@ -35,7 +35,7 @@ def define() -> None:
     flags.DEFINE_string("clips_csv", None, "layout folder: the CSV, relative to manual_dir")
     flags.DEFINE_enum("links", None, LINKS, "whether links may lead out of a folder of your own")
     flags.DEFINE_enum("crop", None, CROPS, "faces: cut windows to the face, framed like AVLips")
-    flags.DEFINE_enum("damaged", None, DAMAGED, "clips of which a decoder reports damage")
+    flags.DEFINE_enum("damaged", None, DAMAGE_POLICIES, "clips of which a decoder reports damage")
 
 
 def settings() -> Settings:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from datasets_tfds.build_settings import Settings
-from lipfd_jax.listing.clips import Clip, ClipError, Composites, Item
+from lipfd_jax.listing.clips import Clip, ClipError, CompositeFiles, Item
 from lipfd_jax.preprocessing import encoding, extraction
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, LABELS
 
@@ -57,7 +57,7 @@ def examples(item: Item, settings: Settings) -> Examples:
     Raises:
       ClipError: the video can't be used; the message says why.
     """
-    if isinstance(item, Composites):
+    if isinstance(item, CompositeFiles):
         return _from_composites(item, settings)
     found = _extracted(item, settings)
     records = []
@@ -65,25 +65,25 @@ def examples(item: Item, settings: Settings) -> Examples:
         fields = _fields(item, window.index, window.start_frame, window.fps, settings.windows)
         if settings.damaged == "keep":
             fields["warnings"] = "; ".join(found.warnings)
-        fields |= encoding.encode(window, settings.encoding, effort=settings.effort)
+        fields |= encoding.encode_window(window, settings.encoding, effort=settings.effort)
         records.append((key(item.video, window.index), fields))
     return Examples(tuple(records), tuple(found.warnings))
 
 
 def _extracted(clip: Clip, settings: Settings) -> extraction.Extraction:
     if settings.crop == "none":
-        return extraction.extract(clip, settings.windows, settings.damaged)
-    from lipfd_jax.faces.extraction import extract_face  # and its libraries, which are an extra
+        return extraction.extract_windows(clip, settings.windows, settings.damaged)
+    from lipfd_jax.faces.extraction import extract_face_windows  # and its libraries, which are an extra
 
-    return extract_face(clip, damaged=settings.damaged)
+    return extract_face_windows(clip, damaged=settings.damaged)
 
 
-def _from_composites(item: Composites, settings: Settings) -> Examples:
+def _from_composites(item: CompositeFiles, settings: Settings) -> Examples:
     records = []
     for window, path in item.paths:
         coded = path.read_bytes()
         try:
-            encoding.rebuild({"composite": coded})
+            encoding.rebuild_composite({"composite": coded})
         except ValueError as error:
             raise ClipError(f"{path}: {error}") from error
         fields = _fields(item, window, -1, 0.0, "released") | {"composite": coded}

@@ -14,7 +14,7 @@ from datasets_tfds.errors import BuildError
 from datasets_tfds.records import codec, record_key
 from datasets_tfds.shards import Written
 from lipfd_jax.listing.clips import Listing
-from lipfd_jax.listing.names import printable
+from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.version import __version__
 from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES
 
@@ -73,7 +73,7 @@ def summary(report: dict[str, Any]) -> str:
     ]
     if report["left_out"]:
         lines.append(f"{len(report['left_out'])} videos are in no split")
-    return "\n".join(map(printable, lines))
+    return "\n".join(map(escape_controls, lines))
 
 
 def check_records(

@@ -19,7 +19,7 @@ from datasets_tfds.build_settings import Settings
 from datasets_tfds.errors import BuildError
 from datasets_tfds.records import codec, examples
 from lipfd_jax.listing.clips import ClipError, Item
-from lipfd_jax.preprocessing.workers import each_clip
+from lipfd_jax.preprocessing.workers import map_clips
 from lipfd_jax.storage.files import write_bytes
 
 FORMAT = 2  # raise it whenever extraction or encoding give other records: old parts are then not taken up
@@ -144,7 +144,7 @@ def finish_videos(
     function = functools.partial(_timed, settings=settings, folder=folder)
     seconds: list[float] = []
     with tqdm(total=len(items), initial=len(outcomes), unit="video", smoothing=0.05) as bar:
-        for done in each_clip(function, todo, workers=worker_count):
+        for done in map_clips(function, todo, workers=worker_count):
             video = done.clip.video
             outcome, taken = done.result or (VideoOutcome(video, (), 0, problem=done.problem), 0.0)
             outcomes[video] = outcome

@@ -21,8 +21,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from datasets_tfds import footage, options
 from datasets_tfds.build_settings import Settings
 from lipfd_jax.listing.clips import Clip, ClipError, Item
-from lipfd_jax.listing.layouts import find
-from lipfd_jax.listing.names import printable
+from lipfd_jax.listing.layouts import list_layout
+from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.storage import files
 from lipfd_jax.vocabulary import SPLITS
 
@@ -142,7 +142,7 @@ def main(argv: list[str]) -> None:
     try:
         settings = options.settings()
         with tempfile.TemporaryDirectory() as unpacked:
-            found = find(
+            found = list_layout(
                 given.manual_dir,
                 settings.layout,
                 clips_csv=settings.clips_csv,
@@ -189,7 +189,7 @@ def _print_mismatches(clips: list[Clip], worker_count: int) -> None:
     )
     for pair, result in different:
         print(
-            printable(
+            escape_controls(
                 f"  {pair.real.video} {pair.fake.video}: "
                 f"{result if isinstance(result, str) else f'{result:.3f}'}"
             )

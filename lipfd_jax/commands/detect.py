@@ -19,8 +19,8 @@ from tqdm import tqdm
 from lipfd_jax.commands import detector_flags
 from lipfd_jax.detection.detection_settings import Settings
 from lipfd_jax.inference.background import Opening
-from lipfd_jax.listing.videos import videos_in
-from lipfd_jax.runtime.memory import one_line
+from lipfd_jax.listing.videos import list_videos
+from lipfd_jax.runtime.memory import exit_when_exhausted
 
 if TYPE_CHECKING:
     from lipfd_jax.detection.batch_run import Line
@@ -38,10 +38,10 @@ def main(argv: list[str]) -> None:
     logging.getLogger("lipfd_jax").setLevel(logging.INFO)
     try:
         settings = detector_flags.settings()
-        videos = videos_in([Path(name) for name in argv[1:]])
+        videos = list_videos([Path(name) for name in argv[1:]])
         if given.sound and len(videos) > 1:
             raise ValueError("--sound goes with one video")
-        with one_line("try a smaller --batch_size"), closing(detector_flags.opening()) as opening:
+        with exit_when_exhausted("try a smaller --batch_size"), closing(detector_flags.opening()) as opening:
             lines = _judged(opening, videos, settings)
     except (ValueError, OSError) as error:  # ours name the file and what to do
         sys.exit(f"error: {error}")

@@ -39,7 +39,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("refined", 30, "More windows around suspicions.", lower_bound=0)
     flags.DEFINE_float("stride", 0.0, "Full coverage: a window every so many seconds.", lower_bound=0)
     flags.DEFINE_integer("batch_size", None, "Windows at once, over all devices.")
-    compilation.define_flag()
+    compilation.define_cache_flag()
     flags.DEFINE_enum(
         "engine", "auto", ("auto", *ENGINES), "What runs an export; by default the first installed that can."
     )
@@ -61,7 +61,7 @@ def settings() -> Settings:
 def opened() -> Detector:
     """The detector, its programs kept for the next start. ValueError or OSError as `Detector.open`."""
     given = flags.FLAGS
-    compilation.keep_in(given.compilation_cache)
+    compilation.use_compilation_cache(given.compilation_cache)
     return Detector.open(
         given.checkpoint,
         step=given.step,

@@ -20,8 +20,8 @@ from lipfd_jax.inference.detector import Detector
 from lipfd_jax.inference.engines import ENGINES
 from lipfd_jax.kernels.dispatch import KERNEL_SETTINGS
 from lipfd_jax.runtime import compilation
-from lipfd_jax.runtime.distributed import initialise
-from lipfd_jax.runtime.memory import one_line
+from lipfd_jax.runtime.distributed import join_processes
+from lipfd_jax.runtime.memory import exit_when_exhausted
 
 
 def main(argv: list[str]) -> None:
@@ -31,9 +31,9 @@ def main(argv: list[str]) -> None:
     given = flags.FLAGS
     absl_logging.set_verbosity(absl_logging.WARNING)  # the libraries' own chatter
     logging.getLogger("lipfd_jax").setLevel(logging.INFO)
-    compilation.keep_in(given.compilation_cache)
+    compilation.use_compilation_cache(given.compilation_cache)
     if given.distributed:
-        initialise()
+        join_processes()
     try:
         options = Options(
             batch_size=given.batch_size,
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> None:
             precision=given.precision,
             engine=given.engine,
         )
-        with one_line("try a smaller --batch_size"):
+        with exit_when_exhausted("try a smaller --batch_size"):
             _run(given, options)
     except (ValueError, OSError) as error:  # ours name the file and what to do
         sys.exit(f"error: {error}")
@@ -174,7 +174,7 @@ def _define_how() -> None:
         "One of several processes that share the scoring (TPU pod slice, SLURM, or JAX_COORDINATOR_ADDRESS, "
         "JAX_NUM_PROCESSES and JAX_PROCESS_ID). Also by LIPFD_DISTRIBUTED=1.",
     )
-    compilation.define_flag()
+    compilation.define_cache_flag()
     flags.DEFINE_enum(
         "engine", "auto", ("auto", *ENGINES), "What runs an export; by default the first installed that can."
     )

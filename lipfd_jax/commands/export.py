@@ -7,8 +7,8 @@ from absl import app, flags, logging
 
 from lipfd_jax.data.sources import open_source
 from lipfd_jax.exporting.package import FORMATS
-from lipfd_jax.exporting.write import export
-from lipfd_jax.runtime.memory import one_line
+from lipfd_jax.exporting.write import export_checkpoint
+from lipfd_jax.runtime.memory import exit_when_exhausted
 
 
 def main(argv: list[str]) -> None:
@@ -19,8 +19,8 @@ def main(argv: list[str]) -> None:
     jax.config.update("jax_platforms", "cpu")  # nothing is computed; the program is for all platforms
     given = flags.FLAGS
     try:
-        with one_line("end what else is running"):
-            made = export(
+        with exit_when_exhausted("end what else is running"):
+            made = export_checkpoint(
                 argv[1],
                 argv[2],
                 format=given.format,

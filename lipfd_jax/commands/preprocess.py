@@ -6,13 +6,13 @@ from pathlib import Path
 
 from absl import app, flags
 
-from lipfd_jax.listing.avlips import avlips_clips
+from lipfd_jax.listing.avlips import list_avlips
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.listing.clips_csv import folder_clips
+from lipfd_jax.listing.clips_csv import list_csv_clips
 from lipfd_jax.listing.folder import LINKS
 from lipfd_jax.preprocessing.clip_task import MachineError
-from lipfd_jax.preprocessing.composite_pngs import write_pictures
-from lipfd_jax.preprocessing.containers import DAMAGED
+from lipfd_jax.preprocessing.composite_pngs import write_composites
+from lipfd_jax.preprocessing.containers import DAMAGE_POLICIES
 from lipfd_jax.storage.locks import InUse
 from lipfd_jax.vocabulary import WINDOW_CONVENTIONS
 
@@ -25,8 +25,8 @@ def main(argv: list[str]) -> None:
     if bool(given.avlips) == bool(given.csv):
         raise app.UsageError("give either --avlips=DIR or --csv=FILE")
     try:
-        listed = avlips_clips if given.avlips else folder_clips
-        summary = write_pictures(
+        listed = list_avlips if given.avlips else list_csv_clips
+        summary = write_composites(
             listed(given.avlips or given.csv, given.links),
             Path(given.output),
             windows=given.windows,
@@ -59,7 +59,7 @@ def define_flags() -> None:
         "paper: whole clip, sound in step; released: as the released code",
     )
     flags.DEFINE_enum("links", "refuse", LINKS, "whether links may lead out of a folder of your own")
-    flags.DEFINE_enum("damaged", "refuse", DAMAGED, "clips of which a decoder reports damage")
+    flags.DEFINE_enum("damaged", "refuse", DAMAGE_POLICIES, "clips of which a decoder reports damage")
     flags.DEFINE_integer(
         "workers", os.cpu_count(), "processes; 0 works in this one", lower_bound=0, upper_bound=1024
     )

@@ -16,8 +16,8 @@ from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.inference import precision
 from lipfd_jax.kernels.dispatch import KERNEL_SETTINGS
 from lipfd_jax.runtime import compilation
-from lipfd_jax.runtime.distributed import initialise
-from lipfd_jax.runtime.memory import keep_freed, one_line
+from lipfd_jax.runtime.distributed import join_processes
+from lipfd_jax.runtime.memory import exit_when_exhausted, keep_freed_memory
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.loop import Diverged, train
 
@@ -36,14 +36,14 @@ def main(argv: list[str]) -> None:
     absl_logging.set_verbosity(absl_logging.WARNING)  # the libraries' own chatter
     logger.setLevel(logging.INFO)
     if given.distributed:
-        initialise()
-    compilation.keep_in(given.compilation_cache)
+        join_processes()
+    compilation.use_compilation_cache(given.compilation_cache)
     if jax.devices()[0].platform == "cpu":
-        keep_freed()
+        keep_freed_memory()
     try:
         experiment = Experiment.from_dict(given.config.to_dict() | settings_for(given["from"].value))
         experiment = in_precision(experiment, given.precision)
-        with one_line("try a smaller batch_size or a larger accumulate; the same command goes on"):
+        with exit_when_exhausted("try a smaller batch_size or a larger accumulate; the same command goes on"):
             result = train(
                 experiment,
                 given.workdir,
@@ -121,7 +121,7 @@ def define_flags() -> None:
         "One of several processes (TPU pod slice, SLURM, or JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and "
         "JAX_PROCESS_ID). Also by LIPFD_DISTRIBUTED=1.",
     )
-    compilation.define_flag()
+    compilation.define_cache_flag()
     flags.DEFINE_enum(
         "precision",
         None,

@@ -8,7 +8,7 @@ import numpy as np
 
 from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.preprocessing import encoding
-from lipfd_jax.preprocessing.composite import assembled
+from lipfd_jax.preprocessing.composite import assemble_composite
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, composite_name
 
 TEXT_FIELDS = ("video", "source", "generator", "windows")
@@ -28,7 +28,7 @@ def decode(record: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
       CorruptRecord: the pictures can't be decoded; the message names the video and the window.
     """
-    return {**metadata(record), "composite": _readable(encoding.rebuild, record)}
+    return {**metadata(record), "composite": _readable(encoding.rebuild_composite, record)}
 
 
 def decode_parts(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,14 +37,14 @@ def decode_parts(record: Mapping[str, Any]) -> dict[str, Any]:
     `mel` (rows, columns, 3) and `frames` (5, height, width, 3), uint8 RGB: as they were before enlarging
     (128 rows, the video's size), or the halves of a composite stored whole. `assemble` finishes the sample.
     """
-    mel, frames = _readable(encoding.parts, record)
+    mel, frames = _readable(encoding.decode_parts, record)
     return {**metadata(record), "mel": mel, "frames": np.stack(frames)}
 
 
 def assemble(sample: Mapping[str, Any]) -> dict[str, Any]:
     """Puts the composite in the place of its parts."""
     kept = {name: value for name, value in sample.items() if name not in ("mel", "frames")}
-    return {**kept, "composite": assembled(sample["mel"], sample["frames"])}
+    return {**kept, "composite": assemble_composite(sample["mel"], sample["frames"])}
 
 
 def _readable(read: Callable[[Mapping[str, Any]], Any], record: Mapping[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from etils import epath
 from natsort import natsort_keygen
 
 from lipfd_jax.data.corrupt import CorruptRecord
-from lipfd_jax.listing.composites import composites, noted_windows
+from lipfd_jax.listing.composites import list_composites, read_window_convention
 from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES, parse_composite_name
 
 logger = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ class PictureFolder:
 
     def __init__(self, folder: str | os.PathLike):
         self.folder = epath.Path(folder)
-        listing = composites(self.folder, "follow")
+        listing = list_composites(self.folder, "follow")
         if listing.problems:
             count, (name, reason) = len(listing.problems), listing.problems[0]
             logger.warning("%s: %d files are left out, the first is %s: %s", folder, count, name, reason)
@@ -144,7 +144,7 @@ class PictureFolder:
         self.pictures = sorted(found, key=natsort_keygen(lambda p: (p.parent.name, p.name)))
         if not self.pictures:
             raise FileNotFoundError(f"{folder}: no pictures named NAME_J.png in 0_real or 1_fake")
-        self.windows = noted_windows(self.folder)
+        self.windows = read_window_convention(self.folder)
 
     def __len__(self) -> int:
         return len(self.pictures)

@@ -15,8 +15,8 @@ from lipfd_jax.detection.scoring import Clock, Material, Picture, Report, Scorer
 from lipfd_jax.detection.sound import Heard, listen, runs
 from lipfd_jax.evaluation.metrics.pooling import PLAIN, Decision
 from lipfd_jax.faces.finders import Finder
-from lipfd_jax.faces.scan import MAX_HOURS, Scan, scan
-from lipfd_jax.faces.tracks import FaceTrack, fit_windows, follow
+from lipfd_jax.faces.scan import MAX_HOURS, Scan, scan_video
+from lipfd_jax.faces.tracks import FaceTrack, find_fit_starts, follow_faces
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.containers import Damage
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
@@ -60,7 +60,7 @@ def look(
     """
     told, clock = report or (lambda part, done: None), Clock()
     with clock.part("picture and faces"):
-        seen = scan(video, finder, damage=Damage("keep"), progress=lambda done: told("looking", done))
+        seen = scan_video(video, finder, damage=Damage("keep"), progress=lambda done: told("looking", done))
     with clock.part("sound"):
         heard = _listened(video, sound, seen)
     tracks, agreements = _tracks(seen, heard, with_faces=finder is not None)
@@ -125,7 +125,7 @@ def _tracks(seen: Scan, heard: Heard | None, *, with_faces: bool) -> tuple[list[
     """What is to be judged, the likeliest speaker first, and how each mouth follows the sound."""
     found = [coverage.whole_picture(seen)]
     if with_faces:
-        found = follow(seen.samples, seen.times, seen.width, seen.height)
+        found = follow_faces(seen.samples, seen.times, seen.width, seen.height)
     found = coverage.without_damage(found, seen)
     tracks = [t for t in coverage.with_sound(found, seen, heard) if len(t.frames) >= FRAMES_PER_WINDOW]
     agreements = [agreement(track, seen, heard) for track in tracks]
@@ -137,7 +137,7 @@ def _rank(track: FaceTrack, found: Agreement) -> tuple:
     """The face whose mouth moves with the sound comes first, unmeasured ones last."""
     known = not np.isnan(found.correlation)
     return (
-        not len(fit_windows(track)),
+        not len(find_fit_starts(track)),
         not known,
         -round(found.correlation, 2) if known else 0,
         -len(track.frames),

@@ -18,7 +18,7 @@ from lipfd_jax.detection.detection_settings import Settings
 from lipfd_jax.detection.result import SCHEMA
 from lipfd_jax.detection.texts import OUTCOMES, Outcome, number
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.listing.names import printable
+from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.storage import files
 from lipfd_jax.storage.locks import locked
 
@@ -44,9 +44,9 @@ class Line:
 
     def text(self) -> str:
         """One line for the terminal."""
-        name = printable(str(self.path))
+        name = escape_controls(str(self.path))
         if self.outcome is None:
-            return f"error: {printable(self.error)}"
+            return f"error: {escape_controls(self.error)}"
         figures = [] if self.score is None else [f"score {number(self.score, 3)}"]
         if self.log10_likelihood_ratio is not None:
             figures.append(f"likelihood ratio {number(10**self.log10_likelihood_ratio)}")

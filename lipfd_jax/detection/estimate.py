@@ -8,7 +8,7 @@ from lipfd_jax.detection.scoring import SHOWN
 from lipfd_jax.detection.window_selection import CLIP_SECONDS
 from lipfd_jax.faces.scan import MAX_HOURS, SAMPLES_PER_SECOND
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing.containers import opened
+from lipfd_jax.preprocessing.containers import open_container
 from lipfd_jax.vocabulary import WINDOWS_PER_CLIP
 
 # Seconds of one core, measured on clips of 224x224 to 1920x1080; a rough guide.
@@ -68,7 +68,7 @@ def _windows(seconds: float, settings: Settings) -> float:
 def header_facts(path: Path) -> tuple[float, int]:
     """Seconds and pixels that a file's header promises; 0 where it can't be opened."""
     try:
-        with opened(path) as container:
+        with open_container(path) as container:
             stream = container.streams.best("video")
             if stream is None or stream.codec_context is None:
                 return 0.0, 0

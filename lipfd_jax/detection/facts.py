@@ -10,7 +10,7 @@ import av
 
 from lipfd_jax.detection.result import FileFacts
 from lipfd_jax.faces.scan import Scan
-from lipfd_jax.preprocessing.containers import opened
+from lipfd_jax.preprocessing.containers import open_container
 
 
 def sha256(path: Path) -> str:
@@ -27,13 +27,13 @@ def identity(sums: Mapping[str, str], fingerprint: str, settings: Mapping[str, A
 
 def file_facts(path: Path, sound: Path | None, scan: Scan, sums: Mapping[str, str]) -> FileFacts:
     """What a result says of the file. Raises ClipError."""
-    with opened(path) as container:
+    with open_container(path) as container:
         name = container.format.name
         video = _stream_facts(container.streams.best("video"))
         track = container.streams.best("audio")
         facts = None if track is None else _stream_facts(track)
     if sound is not None:
-        with opened(sound) as container:
+        with open_container(sound) as container:
             facts = {"file": sound.name, "sha256": sums["sound"]}
             facts |= _stream_facts(container.streams.best("audio"))
     return FileFacts(

@@ -21,8 +21,8 @@ from lipfd_jax.pages.axes import Axis
 from lipfd_jax.pages.charts import Chart, Guide, Line, chart_html
 from lipfd_jax.pages.images import data_uri
 from lipfd_jax.pages.rendering import render_page
-from lipfd_jax.preprocessing.audio import coloured
-from lipfd_jax.preprocessing.composite import assembled
+from lipfd_jax.preprocessing.audio import colour_mel
+from lipfd_jax.preprocessing.composite import assemble_composite
 from lipfd_jax.storage import files
 from lipfd_jax.vocabulary import REGIONS
 
@@ -142,7 +142,7 @@ def _chart(face: FaceResult, decision: Decision) -> Markup:
 
 
 def _window(picture: Picture, model: Model) -> dict[str, Any]:
-    composite, window = assembled(picture.mel, picture.frames), picture.window
+    composite, window = assemble_composite(picture.mel, picture.frames), picture.window
     made = shown(
         ReportPicture(composite, clock(window.start), 1, window.score, saliency=model.saliency(composite))
     )
@@ -196,7 +196,7 @@ def _mel(heard: Heard | None, scan: Scan) -> str:
     step = max(1, heard.columns // _MEL_COLUMNS)
     parts = [block[:, : block.shape[1] // step * step] for block in heard.blocks]
     power = np.concatenate([p.reshape(len(p), -1, step).mean(2) for p in parts if p.shape[1]], axis=1)
-    picture = coloured(power)
+    picture = colour_mel(power)
     per_second = picture.shape[1] / max(heard.end - heard.start, 0.01)
     width = max(2, round((scan.end - scan.times[0]) * per_second))
     first = round((heard.start - scan.times[0]) * per_second)

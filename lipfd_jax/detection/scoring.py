@@ -18,10 +18,10 @@ from lipfd_jax.evaluation.metrics.pooling import Decision
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack
-from lipfd_jax.faces.window_reader import Wanted, read_windows
+from lipfd_jax.faces.window_reader import WindowRequest, read_windows
 from lipfd_jax.inference.program import part_of
 from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND
-from lipfd_jax.preprocessing.composite import assembled
+from lipfd_jax.preprocessing.composite import assemble_composite
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW
 
 SHOWN = 3  # windows of each face whose pictures are kept for the report
@@ -139,12 +139,12 @@ class Scorer:
         for windows in self.scored:
             windows.sort(key=lambda window: window.start_frame)
 
-    def _wanted(self, index: int, start: int) -> Wanted:
+    def _wanted(self, index: int, start: int) -> WindowRequest:
         track, seen = self.material.tracks[index], self.material.seen
         square = track.square(start + FRAMES_PER_WINDOW // 2, seen.width, seen.height)
-        return Wanted(index, start, square, reduce=self.settings.crop == "auto")
+        return WindowRequest(index, start, square, reduce=self.settings.crop == "auto")
 
-    def _picture(self, wanted: Wanted, frames: np.ndarray, refined: bool) -> Picture:
+    def _picture(self, wanted: WindowRequest, frames: np.ndarray, refined: bool) -> Picture:
         with self._clock.part("mel"):
             mel = self._mel(wanted.start)
         zero, square = self.material.seen.times[0], wanted.square
@@ -171,7 +171,7 @@ class Scorer:
         with self._clock.part("composites"):
             composites = self._composites[: len(batch)]
             for place, picture in zip(composites, batch, strict=True):
-                assembled(picture.mel, picture.frames, out=place)
+                assemble_composite(picture.mel, picture.frames, out=place)
         with self._clock.part("model"):
             scores, weights = self._predict(composites)
         for picture, score, shares in zip(batch, scores, weights, strict=True):

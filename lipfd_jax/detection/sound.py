@@ -12,9 +12,9 @@ from lipfd_jax.preprocessing.audio import (
     COLUMNS_PER_SECOND,
     SAMPLE_RATE,
     SILENCE,
-    coloured,
-    mel_blocks,
-    sound_pieces,
+    colour_mel,
+    compute_mel_blocks,
+    read_sound_pieces,
 )
 from lipfd_jax.preprocessing.containers import Damage
 from lipfd_jax.preprocessing.extraction import mel_strip
@@ -70,7 +70,7 @@ class Heard:
         begin, end = context(first, last, self.columns)
         if (begin, end) not in self._pictures:
             self._pictures.clear()
-            self._pictures[begin, end] = coloured(self.power(begin, end))
+            self._pictures[begin, end] = colour_mel(self.power(begin, end))
         return mel_strip(self._pictures[begin, end], first - begin, last - begin)
 
 
@@ -89,7 +89,7 @@ def listen(path: Path, longest: float) -> Heard:
     Raises ClipError where there is none, where it can't be decoded, or longer than `longest` seconds.
     """
     ears, damage = _Ears(), Damage("keep")
-    blocks = tuple(mel_blocks(ears.noting(sound_pieces(path, longest, damage))))
+    blocks = tuple(compute_mel_blocks(ears.noting(read_sound_pieces(path, longest, damage))))
     loudness, peak, voice = ears.finished()
     unknown = [float("nan")] * (damage.places - len(damage.times))
     places = (*(time - ears.start for time in damage.times), *unknown)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lipfd_jax.faces.tracks import FaceTrack, fit_windows
+from lipfd_jax.faces.tracks import FaceTrack, find_fit_starts
 from lipfd_jax.vocabulary import WINDOWS_PER_CLIP
 
 CLIP_SECONDS = 8.0  # a training clip; that much of a face gets ten windows while the budget lasts
@@ -30,7 +30,7 @@ def first_choice(
     They are spread evenly over all places where five frames can be judged, the first and the last included:
     for a clip of up to 8 s and one face, exactly the ten windows of a record.
     """
-    fit = [fit_windows(track) for track in tracks]
+    fit = [find_fit_starts(track) for track in tracks]
     if budget.stride > 0:
         return [_strided(starts, times, budget.stride) for starts in fit], 0
     seconds = np.array([_seconds(starts, times) for starts in fit])
@@ -90,7 +90,7 @@ def refinement(
     worth = np.flatnonzero((suspicious[1:] | suspicious[:-1]) & (gaps > CLOSEST))
     changing = suspicious[1:] != suspicious[:-1]
     order = sorted(worth, key=lambda i: (not changing[i], -gaps[i], i))
-    fit = fit_windows(track)
+    fit = find_fit_starts(track)
     found = []
     for index in order[:limit]:
         between = fit[(fit > starts[index]) & (fit < starts[index + 1])]

@@ -19,7 +19,7 @@ from lipfd_jax.evaluation.metrics.pooling import MEAN, Pooling, VideoScores, vid
 from lipfd_jax.evaluation.metrics.scores import Scores
 from lipfd_jax.evaluation.output_folder import read_evaluated
 from lipfd_jax.exporting.package import is_export
-from lipfd_jax.runtime.distributed import by_first
+from lipfd_jax.runtime.distributed import run_on_first
 
 PRIOR = 0.5
 
@@ -171,7 +171,7 @@ def calibrate(
         print(f"\n{_told(found)}\nstored in {held.checkpoint}")
         kept.append(found)
 
-    by_first(store)
+    run_on_first(store)
     return kept[0] if kept else None
 
 

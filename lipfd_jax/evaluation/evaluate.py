@@ -31,8 +31,8 @@ from lipfd_jax.inference.engines import OpenedExport, open_export
 from lipfd_jax.inference.loading import opened_with_program
 from lipfd_jax.inference.program import make_saliency
 from lipfd_jax.models.inputs import convention_warning
-from lipfd_jax.runtime.distributed import by_first, from_first, is_first
-from lipfd_jax.runtime.mesh import connect, make_mesh
+from lipfd_jax.runtime.distributed import broadcast_from_first, is_first_process, run_on_first
+from lipfd_jax.runtime.mesh import connect_processes, make_mesh
 from lipfd_jax.storage.locks import locked
 
 
@@ -94,7 +94,7 @@ def evaluate(
     """
     others = read_scores(options.against) if options.against else None
     mesh = make_mesh()
-    connect(mesh)
+    connect_processes(mesh)
     opened, run, mapped = _opened(checkpoint, step, mesh, options)
     held = identity(source)
     calibration = opened.calibration if options.calibrated else None
@@ -103,12 +103,12 @@ def evaluate(
     notes = _notes(opened, source, held)
     notes |= {"calibration": f"fitted on {calibration.data}"} if calibration else {}
     with _claimed(output, _evaluated(opened, held), options.overwrite) as folder:
-        if is_first():
+        if is_first_process():
             print("\n".join(f"{name + ':':14s} {text}" for name, text in notes.items()))
         size = _global(options.batch_size, mesh)
         counted = functools.partial(run, batch_size=size, threads=options.threads)
         score_source(counted, source, folder, skip_corrupt=options.skip_corrupt)
-        scores = read_scores(folder / SCORES) if is_first() else None
+        scores = read_scores(folder / SCORES) if is_first_process() else None
         known = scores or Scores.from_rows([])
         shown = example_windows(known, count=options.examples, threshold=decision.window_threshold)
         pictures = list(_pictures(run, mapped, source, scores, folder, shown))
@@ -197,7 +197,7 @@ def _claimed(output: str | os.PathLike, wanted: Evaluated, overwrite: bool) -> I
                 held.enter_context(locked(output, "an evaluation"))
             return str(claim(output, wanted, overwrite=overwrite))
 
-        yield Path(by_first(take))
+        yield Path(run_on_first(take))
 
 
 def _notes(opened: Opened | OpenedExport, source: RecordSource, held: Identity) -> dict[str, str]:
@@ -249,7 +249,7 @@ def _pictures(
     Every process computes them; the first one, which has the scores, yields them.
     """
     skipped = [one.index for one in read_skipped(folder / SKIPPED)] if scores else []
-    places = from_first(np.setdiff1d(np.arange(len(source)), skipped)[chosen].tolist())
+    places = broadcast_from_first(np.setdiff1d(np.arange(len(source)), skipped)[chosen].tolist())
     found = list(run(Chosen(source, places), batch_size=jax.device_count()))
     weights = np.concatenate([p.region_weights for p in found]) if found else ()
     for number, (place, region_weights) in enumerate(zip(places, weights, strict=True)):

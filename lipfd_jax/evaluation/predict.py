@@ -27,8 +27,8 @@ from lipfd_jax.evaluation.metrics.scores import (
 )
 from lipfd_jax.evaluation.output_folder import SCORES, SKIPPED
 from lipfd_jax.inference.program import make_forward, part_of, takes_parts
-from lipfd_jax.runtime.distributed import by_first, gather
-from lipfd_jax.runtime.mesh import to_devices
+from lipfd_jax.runtime.distributed import gather_lists, run_on_first
+from lipfd_jax.runtime.mesh import put_on_devices
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +106,7 @@ def predict_by(
     alone = jax.process_count() == 1
     waiting = None  # results of the batch before, where they are computed while the next one is read
     for batch in _first_cut(batches, first):
-        composites = to_devices({"composite": batch["composite"]}, mesh)["composite"]
+        composites = put_on_devices({"composite": batch["composite"]}, mesh)["composite"]
         running = batch, forward(composites)
         if waiting:
             yield _prediction(*waiting)
@@ -134,7 +134,7 @@ def collect(predictions: Iterator[Prediction]) -> Scores:
 
 def _prediction(batch: Mapping[str, np.ndarray], results: tuple[jax.Array, jax.Array]) -> Prediction:
     scores, weights = (np.asarray(jax.device_get(r), np.float32) for r in results)
-    places = gather([_place(batch, i) for i in range(len(batch["mask"]))])
+    places = gather_lists([_place(batch, i) for i in range(len(batch["mask"]))])
     # Results lie process by process; records were dealt out one by one, so they are taken in turn.
     per_process = len(scores) // jax.process_count()
     turns = [process * per_process + k for k in range(per_process) for process in range(jax.process_count())]
@@ -196,7 +196,7 @@ def score_source(run: Run, source: RecordSource, folder: Path, *, skip_corrupt: 
         return logs[0].start
 
     try:
-        start = by_first(begin)
+        start = run_on_first(begin)
         corrupt = CorruptRecords("skip" if skip_corrupt else "stop", limit=most(len(source)))
         for prediction in run(source, start=start, corrupt=corrupt) if start < len(source) else ():
             for log in logs:

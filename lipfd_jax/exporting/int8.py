@@ -16,13 +16,13 @@ from lipfd_jax.exporting import onnx_file
 from lipfd_jax.exporting.program import Program
 
 MODEL = "model.xml"
-_CALIBRATING = 100  # windows at most, and as many others that the AUC is measured on
-_DROP = 0.005  # of the AUC, at most; products are put back to float32 until that holds
+_MAX_WINDOWS = 100  # windows at most, and as many others that the AUC is measured on
+_MAX_AUC_DROP = 0.005  # of the AUC, at most; products are put back to float32 until that holds
 # Their inputs are pixels, or their results scores: little work, and the first to suffer.
-_FLOAT = ("prepare", "input_convolution", "stem", "fuse")
+_FLOAT_SCOPES = ("prepare", "input_convolution", "stem", "fuse")
 
 
-def write(folder: Path, program: Program, description: str, source: RecordSource) -> None:
+def write_int8(folder: Path, program: Program, description: str, source: RecordSource) -> None:
     """Writes the quantised program for composites.
 
     NNCF's post-training quantisation with smoothing, as for transformers, on up to 100 windows of the source,
@@ -36,21 +36,21 @@ def write(folder: Path, program: Program, description: str, source: RecordSource
     import openvino
 
     with tempfile.TemporaryDirectory(dir=folder) as made:
-        onnx_file.write(Path(made), program, description)
+        onnx_file.write_onnx(Path(made), program, description)
         model = openvino.Core().read_model(Path(made) / onnx_file.MODEL)
-        small = quantised(model, *chosen(source))
+        small = quantise(model, *select_windows(source))
         small.set_rt_info(description, "lipfd")
         openvino.save_model(small, folder / MODEL, compress_to_fp16=False)
 
 
-def chosen(source: RecordSource) -> tuple["Windows", "Windows"]:
+def select_windows(source: RecordSource) -> tuple["WindowDataset", "WindowDataset"]:
     """Windows to calibrate on, and others to measure the AUC on; a lone one is for both."""
     count = len(source)
-    places = np.unique(np.linspace(0, count - 1, min(count, 2 * _CALIBRATING)).astype(int)).tolist()
-    return Windows(source, places[::2]), Windows(source, places[1::2] or places)
+    places = np.unique(np.linspace(0, count - 1, min(count, 2 * _MAX_WINDOWS)).astype(int)).tolist()
+    return WindowDataset(source, places[::2]), WindowDataset(source, places[1::2] or places)
 
 
-class Windows:
+class WindowDataset:
     """Composites (1, 1000, 2500, 3) of a source, by their numbers, decoded one at a time."""
 
     def __init__(self, source: RecordSource, places: list[int]):
@@ -68,7 +68,7 @@ class Windows:
         return [int(self.source[place]["label"]) for place in self.places]
 
 
-def quantised(model: Any, calibrating: Any, validating: "Windows | None" = None) -> Any:
+def quantise(model: Any, calibrating: Any, validating: "WindowDataset | None" = None) -> Any:
     """An OpenVINO model with its large products in 8-bit integers.
 
     Args:
@@ -83,7 +83,9 @@ def quantised(model: Any, calibrating: Any, validating: "Windows | None" = None)
         "subset_size": len(calibrating),
         "model_type": nncf.ModelType.TRANSFORMER,
         "preset": nncf.QuantizationPreset.MIXED,
-        "ignored_scope": nncf.IgnoredScope(patterns=[f".*{name}/.*" for name in _FLOAT], validate=False),
+        "ignored_scope": nncf.IgnoredScope(
+            patterns=[f".*{name}/.*" for name in _FLOAT_SCOPES], validate=False
+        ),
     }
     labels = validating.labels() if validating else []
     if len(set(labels)) < 2:
@@ -92,5 +94,9 @@ def quantised(model: Any, calibrating: Any, validating: "Windows | None" = None)
     def measured(compiled: Any, windows: Iterable[np.ndarray]) -> tuple[float, None]:
         return roc_auc_score(labels, [float(compiled(window)[0][0]) for window in windows]), None
 
-    held = {"validation_dataset": nncf.Dataset(validating), "validation_fn": measured, "max_drop": _DROP}
+    held = {
+        "validation_dataset": nncf.Dataset(validating),
+        "validation_fn": measured,
+        "max_drop": _MAX_AUC_DROP,
+    }
     return nncf.quantize_with_accuracy_control(model, **held, **shared)

@@ -6,14 +6,14 @@ import jax
 import numpy as np
 import onnx
 
-from lipfd_jax.exporting.onnx_graph import Graph, finished, trace
+from lipfd_jax.exporting.onnx_graph import Graph, make_onnx_model, trace_jaxpr
 from lipfd_jax.exporting.onnx_operations import OPERATIONS
 from lipfd_jax.exporting.program import OUTPUTS, Program
 
 MODEL, WEIGHTS = "model.onnx", "weights.bin"
 
 
-def write(folder: Path, program: Program, description: str) -> None:
+def write_onnx(folder: Path, program: Program, description: str) -> None:
     """Writes the graph, and beside it the constants; `description` goes into the graph's metadata.
 
     Raises:
@@ -26,9 +26,9 @@ def write(folder: Path, program: Program, description: str) -> None:
     with open(folder / WEIGHTS, "wb") as file:
         graph = Graph(first, batch[first].shape[0], file)
         values = [np.asarray(array) for array in jax.tree.leaves(program.weights)]
-        results = trace(graph, closed.jaxpr, closed.consts, [*values, *batch], OPERATIONS)
+        results = trace_jaxpr(graph, closed.jaxpr, closed.consts, [*values, *batch], OPERATIONS)
     shapes = [variable.aval.shape for variable in closed.jaxpr.outvars]
-    model = finished(
+    model = make_onnx_model(
         graph,
         {name: (spec.dtype, spec.shape) for name, spec in batch.items()},
         dict(zip(OUTPUTS, zip(results, shapes, strict=True), strict=True)),

@@ -109,7 +109,7 @@ def is_fixed(dimension: Any) -> bool:
     return isinstance(dimension, (int, np.integer))
 
 
-def trace(
+def trace_jaxpr(
     graph: Graph,
     jaxpr: Any,
     constants: Sequence[Any],
@@ -131,12 +131,12 @@ def trace(
 
     for equation in jaxpr.eqns:
         inputs = [read(variable) for variable in equation.invars]
-        inner = _inner(equation)
+        inner = _inner_jaxpr(equation)
         graph.scope = "/".join(filter(None, [scope, str(equation.source_info.name_stack)]))
         if inner is not None:
-            results = trace(graph, inner.jaxpr, inner.consts, inputs, operations, graph.scope)
+            results = trace_jaxpr(graph, inner.jaxpr, inner.consts, inputs, operations, graph.scope)
         elif _is_known(equation, inputs):
-            results = _computed(equation, inputs)
+            results = _evaluate(equation, inputs)
         elif equation.primitive.name in operations:
             results = operations[equation.primitive.name](graph, equation, *inputs)
             results = results if isinstance(results, list) else [results]
@@ -146,7 +146,7 @@ def trace(
     return [read(variable) for variable in jaxpr.outvars]
 
 
-def _inner(equation: Any) -> Any:
+def _inner_jaxpr(equation: Any) -> Any:
     """The jaxpr of an equation that only calls one."""
     return equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
 
@@ -156,13 +156,13 @@ def _is_known(equation: Any, inputs: Sequence[Any]) -> bool:
     return not any(isinstance(value, str) for value in inputs) and all(map(is_fixed, shapes))
 
 
-def _computed(equation: Any, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _evaluate(equation: Any, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
     results = equation.primitive.bind(*map(jax.numpy.asarray, inputs), **equation.params)
     results = results if equation.primitive.multiple_results else [results]
     return [np.asarray(result) for result in results]
 
 
-def finished(
+def make_onnx_model(
     graph: Graph, inputs: dict[str, tuple], outputs: dict[str, tuple[Any, tuple]]
 ) -> onnx.ModelProto:
     """The model of a graph.

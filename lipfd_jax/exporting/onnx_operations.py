@@ -10,12 +10,12 @@ from onnx import helper
 from lipfd_jax.exporting.onnx_graph import Graph, Operation, is_fixed
 
 
-def _plain(operator: str) -> Operation:
+def _elementwise(operator: str) -> Operation:
     """An operation of the same name and inputs; ONNX spreads dimensions of one as JAX does."""
     return lambda graph, equation, *values: graph.add(operator, *values)
 
 
-def _reduced(operator: str) -> Operation:
+def _reduction(operator: str) -> Operation:
     def operation(graph: Graph, equation: Any, value: Any) -> str:
         axes = np.array(equation.params["axes"], np.int64)
         return graph.add(operator, value, axes, keepdims=0)
@@ -23,11 +23,11 @@ def _reduced(operator: str) -> Operation:
     return operation
 
 
-def _reshaped(graph: Graph, equation: Any, value: Any) -> str:
+def _reshape(graph: Graph, equation: Any, value: Any) -> str:
     return graph.reshape(value, equation.outvars[0].aval.shape)
 
 
-def _same(graph: Graph, equation: Any, value: Any) -> Any:
+def _identity(graph: Graph, equation: Any, value: Any) -> Any:
     return value
 
 
@@ -83,7 +83,7 @@ def _split(graph: Graph, equation: Any, value: Any) -> list[str]:
     return made if isinstance(made, list) else [made]
 
 
-def _cut(graph: Graph, value: Any, axis: int, start: int, stop: int, step: int) -> str:
+def _slice_axis(graph: Graph, value: Any, axis: int, start: int, stop: int, step: int) -> str:
     limits = (np.array([number], np.int64) for number in (start, stop, axis, step))
     return graph.add("Slice", value, *limits)
 
@@ -94,13 +94,13 @@ def _slice(graph: Graph, equation: Any, value: Any) -> Any:
     for axis, (start, stop, step) in enumerate(zip(starts, stops, strides, strict=True)):
         size = equation.invars[0].aval.shape[axis]
         if (start, step) != (0, 1) or (is_fixed(size) and stop != size):
-            value = _cut(graph, value, axis, start, stop, step)
+            value = _slice_axis(graph, value, axis, start, stop, step)
     return value
 
 
 def _reverse(graph: Graph, equation: Any, value: Any) -> Any:
     for axis in equation.params["dimensions"]:
-        value = _cut(graph, value, axis, -1, -(2**62), -1)
+        value = _slice_axis(graph, value, axis, -1, -(2**62), -1)
     return value
 
 
@@ -128,11 +128,11 @@ def _gather(graph: Graph, equation: Any, value: Any, indices: np.ndarray) -> str
         if not np.array_equal(found, found[0] + step * np.arange(len(found))):
             raise NotImplementedError("a gather with uneven steps has no ONNX form here")
         if len(found) != rest[axis - 1]:
-            value = _cut(graph, value, axis, int(found[0]), int(found[-1]) + 1, step)
+            value = _slice_axis(graph, value, axis, int(found[0]), int(found[-1]) + 1, step)
     return graph.reshape(value, equation.outvars[0].aval.shape)
 
 
-def _product(graph: Graph, equation: Any, left: Any, right: Any) -> str:
+def _dot_general(graph: Graph, equation: Any, left: Any, right: Any) -> str:
     """A product of (shared axes, left's own, contracted) and (shared axes, contracted, right's own)."""
     (over_left, over_right), (shared_left, shared_right) = equation.params["dimension_numbers"]
     shape_left, shape_right = (variable.aval.shape for variable in equation.invars)
@@ -188,29 +188,29 @@ def _max_pool(graph: Graph, equation: Any, value: Any) -> str:
 
 
 OPERATIONS: dict[str, Operation] = {
-    "add": _plain("Add"),
-    "sub": _plain("Sub"),
-    "mul": _plain("Mul"),
-    "div": _plain("Div"),
-    "max": _plain("Max"),
-    "min": _plain("Min"),
-    "neg": _plain("Neg"),
-    "exp": _plain("Exp"),
-    "tanh": _plain("Tanh"),
-    "sqrt": _plain("Sqrt"),
-    "erf": _plain("Erf"),
-    "logistic": _plain("Sigmoid"),
+    "add": _elementwise("Add"),
+    "sub": _elementwise("Sub"),
+    "mul": _elementwise("Mul"),
+    "div": _elementwise("Div"),
+    "max": _elementwise("Max"),
+    "min": _elementwise("Min"),
+    "neg": _elementwise("Neg"),
+    "exp": _elementwise("Exp"),
+    "tanh": _elementwise("Tanh"),
+    "sqrt": _elementwise("Sqrt"),
+    "erf": _elementwise("Erf"),
+    "logistic": _elementwise("Sigmoid"),
     "erfc": _erfc,
     "rsqrt": _rsqrt,
     "square": _square,
     "integer_pow": _power,
-    "reduce_sum": _reduced("ReduceSum"),
-    "reduce_max": _reduced("ReduceMax"),
-    "reshape": _reshaped,
-    "squeeze": _reshaped,
-    "expand_dims": _reshaped,
-    "stop_gradient": _same,
-    "copy": _same,
+    "reduce_sum": _reduction("ReduceSum"),
+    "reduce_max": _reduction("ReduceMax"),
+    "reshape": _reshape,
+    "squeeze": _reshape,
+    "expand_dims": _reshape,
+    "stop_gradient": _identity,
+    "copy": _identity,
     "convert_element_type": _cast,
     "transpose": _transpose,
     "broadcast_in_dim": _broadcast,
@@ -220,7 +220,7 @@ OPERATIONS: dict[str, Operation] = {
     "slice": _slice,
     "rev": _reverse,
     "gather": _gather,
-    "dot_general": _product,
+    "dot_general": _dot_general,
     "conv_general_dilated": _convolution,
     "reduce_window_max": _max_pool,
 }

@@ -27,7 +27,7 @@ _LIBRARIES = ("lipfd-jax", "jax", "jaxlib", "onnx", "openvino", "nncf")
 
 
 @dataclasses.dataclass(frozen=True)
-class Description:
+class ExportDescription:
     """What an export is of, and what it takes."""
 
     format: str  # a name in FORMATS
@@ -44,9 +44,9 @@ class Description:
         return self.metadata.calibration
 
 
-def describe(
+def make_description(
     format: str, source: str, metadata: Metadata, fingerprint: str, quantised_on: str | None = None
-) -> Description:
+) -> ExportDescription:
     """The description of an export made today with the libraries installed."""
     versions = {}
     for name in _LIBRARIES:
@@ -55,10 +55,10 @@ def describe(
         except importlib.metadata.PackageNotFoundError:  # run from a checkout, or not needed
             continue
     today = datetime.date.today().isoformat()
-    return Description(format, source, metadata, fingerprint, today, versions, quantised_on)
+    return ExportDescription(format, source, metadata, fingerprint, today, versions, quantised_on)
 
 
-def to_json(description: Description) -> dict[str, Any]:
+def to_json(description: ExportDescription) -> dict[str, Any]:
     """Plain values, as they are stored beside and inside a program."""
     values = {field.name: getattr(description, field.name) for field in dataclasses.fields(description)}
     metadata, calibration = description.metadata, description.calibration
@@ -71,7 +71,7 @@ def to_json(description: Description) -> dict[str, Any]:
     }
 
 
-def finish(folder: Path, description: Description) -> None:
+def write_description(folder: Path, description: ExportDescription) -> None:
     """Writes export.json for the files that are in the folder, with their sums."""
     sums = {path.name: _sum(path) for path in sorted(folder.iterdir())}
     values = {**to_json(description), "files": sums}
@@ -83,7 +83,7 @@ def is_export(path: str | os.PathLike) -> bool:
     return "://" not in str(path) and (Path(path).expanduser() / FILE).is_file()
 
 
-def read(folder: Path) -> Description:
+def read_description(folder: Path) -> ExportDescription:
     """What the export in a folder is, once its files were found to be those that were written.
 
     Raises:
@@ -102,18 +102,18 @@ def read(folder: Path) -> Description:
     ]
     if problems:
         raise refusal(folder, problems)
-    return _description(fields, folder)
+    return _parse_description(fields, folder)
 
 
-def _description(values: Mapping[str, Any], folder: Path) -> Description:
+def _parse_description(values: Mapping[str, Any], folder: Path) -> ExportDescription:
     if values["format"] not in FORMATS:
         raise CheckpointError(f"{folder}: format {values['format']!r}, expected one of {', '.join(FORMATS)}")
     metadata = Metadata.from_json(values["metadata"], folder / FILE)
     if values["calibration"]:
         calibration = Calibration.from_json(values["calibration"], folder / FILE)
         metadata = dataclasses.replace(metadata, calibration=calibration)
-    names = [field.name for field in dataclasses.fields(Description)]
-    return Description(**{**{name: values.get(name) for name in names}, "metadata": metadata})
+    names = [field.name for field in dataclasses.fields(ExportDescription)]
+    return ExportDescription(**{**{name: values.get(name) for name in names}, "metadata": metadata})
 
 
 def _sum(path: Path) -> str:

@@ -13,7 +13,7 @@ from lipfd_jax.models.inputs import PreparedInputs
 from lipfd_jax.models.lipfd import LipFD, Output
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW, REGIONS
 
-Source = Literal["composites", "prepared"]  # what the program takes
+ProgramInput = Literal["composites", "prepared"]  # what the program takes
 OUTPUTS = ("probability", "region_weights")
 
 
@@ -25,7 +25,7 @@ class Program(NamedTuple):
     batch: dict[str, jax.ShapeDtypeStruct]  # name to type and shape; the first dimension is a symbol
 
 
-def make_program(model: LipFD, source: Source = "composites") -> Program:
+def make_program(model: LipFD, source: ProgramInput = "composites") -> Program:
     """The model's evaluation pass, of ordinary operations only, whatever device it is for.
 
     Args:
@@ -44,14 +44,14 @@ def make_program(model: LipFD, source: Source = "composites") -> Program:
         return jax.nn.sigmoid(output.logits), output.region_weights
 
     weights = dict(zip(names, (leaf for _, leaf in leaves), strict=True))
-    return Program(with_kernels(function, Kernels("plain")), weights, _batch(model, source))
+    return Program(with_kernels(function, Kernels("plain")), weights, _batch_shapes(model, source))
 
 
 def _forward(model: LipFD, batch: tuple[jax.Array, ...]) -> Output:
     return forward(model, *batch) if len(batch) == 1 else forward_prepared(model, PreparedInputs(*batch))
 
 
-def _batch(model: LipFD, source: Source) -> dict[str, jax.ShapeDtypeStruct]:
+def _batch_shapes(model: LipFD, source: ProgramInput) -> dict[str, jax.ShapeDtypeStruct]:
     (size,) = jax.export.symbolic_shape("b")
     if source == "composites":
         return {"composites": jax.ShapeDtypeStruct((size, *COMPOSITE_SHAPE), jnp.uint8)}

@@ -14,7 +14,7 @@ PROGRAM, WEIGHTS = "program.stablehlo", "weights.safetensors"
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
-def write(folder: Path, program: Program, description: str) -> None:
+def write_stablehlo(folder: Path, program: Program, description: str) -> None:
     """Writes the program, and beside it the weights, which it takes as an argument.
 
     Inside the program they would be held several times over while it is read. `description` goes into the

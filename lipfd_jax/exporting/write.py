@@ -12,24 +12,24 @@ from lipfd_jax.checkpoints.store import open_model
 from lipfd_jax.data.data_fingerprint import identity
 from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.exporting import package
-from lipfd_jax.exporting.package import Description
-from lipfd_jax.exporting.program import Program, Source, make_program
+from lipfd_jax.exporting.package import ExportDescription
+from lipfd_jax.exporting.program import Program, ProgramInput, make_program
 from lipfd_jax.storage.atomic_folder import published, recover
 
 # Format: the library it is written with, and the extra that brings it.
 _NEEDED = {"onnx": ("onnx", "export"), "stablehlo": ("flatbuffers", "export"), "int8": ("nncf", "int8")}
 
 
-def export(
+def export_checkpoint(
     checkpoint: str | os.PathLike,
     out: str | os.PathLike,
     *,
     format: str,
-    source: Source = "composites",
+    source: ProgramInput = "composites",
     step: int | None = None,
     calibrate: RecordSource | None = None,
     overwrite: bool = False,
-) -> Description:
+) -> ExportDescription:
     """Writes a checkpoint's evaluation pass as a program for other engines, for any batch size.
 
     It is of float32 numbers, but for the format "int8"; see exporting.int8.
@@ -60,22 +60,24 @@ def export(
         raise refusal(out, f"it exists already; choose another name ({remedy})")
     opened = open_model(checkpoint, step=step)
     quantised_on = None if calibrate is None else str(identity(calibrate))
-    description = package.describe(format, source, opened.metadata, opened.fingerprint, quantised_on)
+    description = package.make_description(format, source, opened.metadata, opened.fingerprint, quantised_on)
     program = make_program(opened.model, source)
     with published(out, "an export") as folder:
         folder.mkdir()
-        _writer(format, calibrate)(folder, program, json.dumps(package.to_json(description)))
-        package.finish(folder, description)
+        _find_writer(format, calibrate)(folder, program, json.dumps(package.to_json(description)))
+        package.write_description(folder, description)
     return description
 
 
-def _writer(format: str, calibrate: RecordSource | None) -> Callable[[Path, Program, str], None]:
+def _find_writer(format: str, calibrate: RecordSource | None) -> Callable[[Path, Program, str], None]:
     if format == "int8":
-        from lipfd_jax.exporting import int8
+        from lipfd_jax.exporting.int8 import write_int8
 
-        return functools.partial(int8.write, source=calibrate)
+        return functools.partial(write_int8, source=calibrate)
     if format == "onnx":
-        from lipfd_jax.exporting import onnx_file as module  # imports onnx, which is an extra
-    else:
-        from lipfd_jax.exporting import stablehlo as module
-    return module.write
+        from lipfd_jax.exporting.onnx_file import write_onnx  # imports onnx, which is an extra
+
+        return write_onnx
+    from lipfd_jax.exporting.stablehlo import write_stablehlo
+
+    return write_stablehlo

@@ -10,7 +10,7 @@ _LIKENESS = 0.7  # ... where they also correlate less than this ...
 _ABRUPT = 0.5  # ... and one step between frames makes this part of it: a camera that pans is no cut
 
 
-class Cuts:
+class CutDetector:
     """Compares samples of a video, and the frames between them, as they come."""
 
     def __init__(self):
@@ -20,7 +20,7 @@ class Cuts:
 
     def glance(self, brightness: np.ndarray) -> None:
         """Notes how much a frame, (height, width) uint8, changed since the frame before."""
-        self._glances.append(_thumbnail(brightness))
+        self._glances.append(_make_thumbnail(brightness))
         if len(self._glances) > 1:
             self._leap = max(self._leap, cv2.norm(*self._glances[-2:], cv2.NORM_L1))
             del self._glances[1:-1]  # the sample's and the latest
@@ -31,7 +31,7 @@ class Cuts:
         Args:
           picture: (height, width, 3) uint8, the latest frame glanced at.
         """
-        before, self._sample = self._sample, _thumbnail(picture).astype(np.float32)
+        before, self._sample = self._sample, _make_thumbnail(picture).astype(np.float32)
         abrupt = self._abrupt()
         return before is not None and abrupt and _differs(before, self._sample)
 
@@ -42,7 +42,7 @@ class Cuts:
         return leap >= _ABRUPT * whole
 
 
-def _thumbnail(picture: np.ndarray) -> np.ndarray:
+def _make_thumbnail(picture: np.ndarray) -> np.ndarray:
     """A picture (height, width) or (height, width, 3) as one of 32x18 pixels, from every few of its own."""
     stride = max(1, min(picture.shape[:2]) // _COARSE)
     coarse = np.ascontiguousarray(picture[::stride, ::stride])

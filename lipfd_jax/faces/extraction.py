@@ -6,31 +6,39 @@ from dataclasses import replace
 import numpy as np
 
 from lipfd_jax.faces.finders import Finder, default_finder
-from lipfd_jax.faces.scan import Scan, scan
-from lipfd_jax.faces.tracks import FaceTrack, fit_windows, follow
-from lipfd_jax.faces.window_reader import Wanted, read_windows
+from lipfd_jax.faces.scan import Scan, scan_video
+from lipfd_jax.faces.tracks import FaceTrack, find_fit_starts, follow_faces
+from lipfd_jax.faces.window_reader import WindowRequest, read_windows
 from lipfd_jax.listing.clips import Clip, ClipError
-from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND, Sound, mel_picture, read_sound
+from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND, Sound, make_mel_image, read_sound
 from lipfd_jax.preprocessing.composite import Window
-from lipfd_jax.preprocessing.containers import Damage, Damaged
-from lipfd_jax.preprocessing.extraction import UNCHANGED, Change, Extraction, mel_strip, reports
-from lipfd_jax.preprocessing.recoding import recoded
+from lipfd_jax.preprocessing.containers import Damage, DamagePolicy
+from lipfd_jax.preprocessing.extraction import (
+    NO_PERTURBATION,
+    ClipPerturbation,
+    Extraction,
+    damage_warnings,
+    mel_strip,
+)
+from lipfd_jax.preprocessing.recoding import recode_video
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WINDOWS_PER_CLIP
 
 _WORTH_SAYING = 0.1  # part of the video without a face that can be cut
 
 
-Reader = Callable[..., Iterable[tuple[Wanted, np.ndarray]]]  # read_windows, or another with its arguments
+WindowReader = Callable[
+    ..., Iterable[tuple[WindowRequest, np.ndarray]]
+]  # read_windows, or another with its arguments
 
 
-def extract_face(
+def extract_face_windows(
     clip: Clip,
     find: Finder | None = None,
-    damaged: Damaged = "refuse",
+    damaged: DamagePolicy = "refuse",
     *,
-    change: Change = UNCHANGED,
+    change: ClipPerturbation = NO_PERTURBATION,
     seen: Scan | None = None,
-    read: Reader = read_windows,
+    read: WindowReader = read_windows,
 ) -> Extraction:
     """Up to ten windows over the face that can be seen longest, cut to it; paper windows.
 
@@ -50,49 +58,49 @@ def extract_face(
       MissingFinder: no face detector is installed.
     """
     damage = Damage(damaged)
-    seen = seen or scan(clip.path, find or default_finder(), damage=damage)
-    track = _longest(clip, seen)
+    seen = seen or scan_video(clip.path, find or default_finder(), damage=damage)
+    track = _find_longest_track(clip, seen)
     sound = read_sound(clip.wav or clip.path, damage)
     if clip.wav is not None:
         sound = Sound(sound.samples, start=float(seen.times[0]))
-    fit = fit_windows(track)
+    fit = find_fit_starts(track)
     starts = np.unique(fit[np.rint(np.linspace(0, len(fit) - 1, WINDOWS_PER_CLIP)).astype(int)])
-    wanted = [_wanted(track, seen, int(start)) for start in starts]
-    mel = mel_picture(sound.samples if change.sound is None else change.sound(sound.samples))
+    wanted = [_make_request(track, seen, int(start)) for start in starts]
+    mel = make_mel_image(sound.samples if change.sound is None else change.sound(sound.samples))
     bounds = np.append(seen.times, seen.end)
     edges = np.rint((bounds - sound.start) * COLUMNS_PER_SECOND).astype(int)
     built = [
         Window(index, window.start, seen.fps, _strip(mel, edges, window.start), frames)
-        for index, (window, frames) in enumerate(_read(clip, seen, wanted, change, read))
+        for index, (window, frames) in enumerate(_read_frames(clip, seen, wanted, change, read))
     ]
-    return Extraction(tuple(built), (*_warnings(track, seen, sound), *reports(damage)))
+    return Extraction(tuple(built), (*_find_warnings(track, seen, sound), *damage_warnings(damage)))
 
 
-def _read(
-    clip: Clip, seen: Scan, wanted: list[Wanted], change: Change, read: Reader
-) -> Iterator[tuple[Wanted, np.ndarray]]:
+def _read_frames(
+    clip: Clip, seen: Scan, wanted: list[WindowRequest], change: ClipPerturbation, read: WindowReader
+) -> Iterator[tuple[WindowRequest, np.ndarray]]:
     """The frames of each window; of a recoded clip they are counted, as its times may be others."""
     if change.crf is None:
         yield from read(clip.path, seen, wanted, change.frame)
     else:
-        with recoded(clip.path, change.crf) as pictures:
+        with recode_video(clip.path, change.crf) as pictures:
             yield from read_windows(pictures, replace(seen, stamped=False, kept=()), wanted, change.frame)
 
 
-def _longest(clip: Clip, seen: Scan) -> FaceTrack:
+def _find_longest_track(clip: Clip, seen: Scan) -> FaceTrack:
     """The track with the most frames to cut windows from."""
-    tracks = follow(seen.samples, seen.times, seen.width, seen.height)
-    best = max(tracks, key=lambda track: len(fit_windows(track)), default=None)
+    tracks = follow_faces(seen.samples, seen.times, seen.width, seen.height)
+    best = max(tracks, key=lambda track: len(find_fit_starts(track)), default=None)
     if best is None:
         raise ClipError(f"{clip.path}: no face found")
-    if not len(fit_windows(best)):
+    if not len(find_fit_starts(best)):
         reasons = ", ".join(sorted({str(reason) for track in tracks for reason in track.unfit} - {""}))
         raise ClipError(f"{clip.path}: no face that can be cut ({reasons})")
     return best
 
 
-def _wanted(track: FaceTrack, seen: Scan, start: int) -> Wanted:
-    return Wanted(0, start, track.square(start + FRAMES_PER_WINDOW // 2, seen.width, seen.height))
+def _make_request(track: FaceTrack, seen: Scan, start: int) -> WindowRequest:
+    return WindowRequest(0, start, track.square(start + FRAMES_PER_WINDOW // 2, seen.width, seen.height))
 
 
 def _strip(mel: np.ndarray, edges: np.ndarray, start: int) -> np.ndarray:
@@ -100,7 +108,7 @@ def _strip(mel: np.ndarray, edges: np.ndarray, start: int) -> np.ndarray:
     return mel_strip(mel, int(first), int(max(last, first + 1)))
 
 
-def _warnings(track: FaceTrack, seen: Scan, sound: Sound) -> list[str]:
+def _find_warnings(track: FaceTrack, seen: Scan, sound: Sound) -> list[str]:
     missing = 1 - float((track.unfit == "").sum()) / len(seen.times)
     found = ["silent sound"] if sound.silent else []
     if missing > _WORTH_SAYING:

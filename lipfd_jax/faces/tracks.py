@@ -6,7 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from lipfd_jax.faces.finders import Face
-from lipfd_jax.faces.framing import SMALLEST_SIDE, Square, fills, leaves, moved_inside, square_around
+from lipfd_jax.faces.framing import (
+    SMALLEST_SIDE,
+    Square,
+    is_already_framed,
+    is_cut_by_edge,
+    move_inside,
+    square_around,
+)
 from lipfd_jax.faces.mouths import MEASURES
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
 
@@ -44,10 +51,10 @@ class FaceTrack:
         if self.whole:
             return None
         box = self.boxes[frame - self.frames[0]]
-        return moved_inside(square_around(box, self.finder), width, height)
+        return move_inside(square_around(box, self.finder), width, height)
 
 
-def follow(samples: Sequence[Sample], times: np.ndarray, width: int, height: int) -> list[FaceTrack]:
+def follow_faces(samples: Sequence[Sample], times: np.ndarray, width: int, height: int) -> list[FaceTrack]:
     """The tracks of all faces in a video, in order of appearance.
 
     Args:
@@ -55,17 +62,17 @@ def follow(samples: Sequence[Sample], times: np.ndarray, width: int, height: int
       times: (frames,) when each frame is shown, seconds.
       width, height: of the frames, pixels.
     """
-    kept = [chain for chain in _chains(samples) if chain[-1][0].time - chain[0][0].time >= _SHORTEST]
+    kept = [chain for chain in _chain_sightings(samples) if chain[-1][0].time - chain[0][0].time >= _SHORTEST]
     final = samples[-1].frame if samples else 0  # a face in the last sample stays until the video ends
     lasts = [len(times) - 1 if chain[-1][0].frame == final else chain[-1][0].frame for chain in kept]
-    return [_track(chain, times, width, height, last) for chain, last in zip(kept, lasts, strict=True)]
+    return [_make_track(chain, times, width, height, last) for chain, last in zip(kept, lasts, strict=True)]
 
 
 Sighting = tuple[Sample, int]  # a sample and the index of the face in it
 Chain = list[Sighting]
 
 
-def _chains(samples: Sequence[Sample]) -> list[Chain]:
+def _chain_sightings(samples: Sequence[Sample]) -> list[Chain]:
     """Sightings of the same face, joined greedily by overlap."""
     done, alive = [], []
     interval = float(np.median(np.diff([s.time for s in samples]))) if len(samples) > 1 else 0.0
@@ -73,17 +80,17 @@ def _chains(samples: Sequence[Sample]) -> list[Chain]:
         oldest = np.inf if sample.cut else sample.time - GAP - interval / 2
         done += [chain for chain in alive if chain[-1][0].time < oldest]
         alive = [chain for chain in alive if chain[-1][0].time >= oldest]
-        joined = _joined(alive, sample)
+        joined = _match_faces(alive, sample)
         for i, j in joined.items():
             alive[i].append((sample, j))
         alive += [[(sample, j)] for j in range(len(sample.faces)) if j not in joined.values()]
     return sorted(done + alive, key=lambda chain: (chain[0][0].time, chain[0][1]))
 
 
-def _joined(chains: Sequence[Chain], sample: Sample) -> dict[int, int]:
+def _match_faces(chains: Sequence[Chain], sample: Sample) -> dict[int, int]:
     """Which chain goes on in which face: the most overlapping pairs first."""
     pairs = [
-        (overlap(_face(chain[-1]).box, face.box), i, j)
+        (compute_iou(_face(chain[-1]).box, face.box), i, j)
         for i, chain in enumerate(chains)
         for j, face in enumerate(sample.faces)
     ]
@@ -99,7 +106,7 @@ def _face(sighting: Sighting) -> Face:
     return sample.faces[index]
 
 
-def overlap(a: np.ndarray, b: np.ndarray) -> float:
+def compute_iou(a: np.ndarray, b: np.ndarray) -> float:
     """Intersection over union of two boxes (left, top, right, bottom)."""
     sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
     shared = float(np.prod(np.maximum(sides, 0)))
@@ -107,7 +114,7 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
     return shared / both if both > 0 else 0.0
 
 
-def _track(chain: Chain, times: np.ndarray, width: int, height: int, last: int) -> FaceTrack:
+def _make_track(chain: Chain, times: np.ndarray, width: int, height: int, last: int) -> FaceTrack:
     from scipy.ndimage import median_filter  # takes a third of a second, and settings import this module
 
     seen = np.array([sample.time for sample, _ in chain])
@@ -116,13 +123,15 @@ def _track(chain: Chain, times: np.ndarray, width: int, height: int, last: int) 
     raw = np.stack([np.interp(times[frames], seen, column) for column in sighted.T], axis=1)
     boxes = median_filter(raw, size=(_MEDIAN, 1), mode="nearest")
     finder = _face(chain[0]).finder
-    whole = fills(square_around(np.median(boxes, axis=0), finder), width, height)
+    whole = is_already_framed(square_around(np.median(boxes, axis=0), finder), width, height)
     frontal = _frontal(seen, np.array([_face(sighting).frontal for sighting in chain]), times[frames])
-    unfit = np.array([_unfit(box, finder, ok, width, height) for box, ok in zip(boxes, frontal, strict=True)])
-    return FaceTrack(frames, boxes, unfit, whole, finder, _mouth(chain, frames))
+    unfit = np.array(
+        [_find_unfit_reason(box, finder, ok, width, height) for box, ok in zip(boxes, frontal, strict=True)]
+    )
+    return FaceTrack(frames, boxes, unfit, whole, finder, _join_mouths(chain, frames))
 
 
-def _mouth(chain: Chain, frames: np.ndarray) -> np.ndarray:
+def _join_mouths(chain: Chain, frames: np.ndarray) -> np.ndarray:
     mouth = np.full((len(frames), MEASURES), np.nan, np.float32)
     for sample, index in chain:
         if sample.mouths:
@@ -140,15 +149,15 @@ def _frontal(seen: np.ndarray, frontal: np.ndarray, times: np.ndarray) -> np.nda
     return 2 * (total[last] - total[first]) > last - first
 
 
-def _unfit(box: np.ndarray, finder: str, frontal: bool, width: int, height: int) -> str:
+def _find_unfit_reason(box: np.ndarray, finder: str, frontal: bool, width: int, height: int) -> str:
     if square_around(box, finder).side < SMALLEST_SIDE:
         return "small"
-    if leaves(box, width, height):
+    if is_cut_by_edge(box, width, height):
         return "cut"
     return "" if frontal else "profile"
 
 
-def fit_windows(track: FaceTrack) -> np.ndarray:
+def find_fit_starts(track: FaceTrack) -> np.ndarray:
     """(n,) int64: the frames from which five in a row can be judged."""
     fit = track.unfit == ""
     if len(fit) < FRAMES_PER_WINDOW:

@@ -8,11 +8,17 @@ from pathlib import Path
 import av
 import numpy as np
 
-from lipfd_jax.faces.framing import Square, cut
-from lipfd_jax.faces.scan import Scan, thread
-from lipfd_jax.preprocessing.containers import Damage, decoded, opened
-from lipfd_jax.preprocessing.frame_cache import KeptFrames
-from lipfd_jax.preprocessing.video import FrameChange, check_picture, rgb, small, video_stream
+from lipfd_jax.faces.framing import Square, cut_square
+from lipfd_jax.faces.scan import Scan, set_threading
+from lipfd_jax.preprocessing.containers import Damage, decode_frames, open_container
+from lipfd_jax.preprocessing.frame_cache import FrameCache
+from lipfd_jax.preprocessing.video import (
+    FramePerturbation,
+    check_frame_size,
+    find_video_stream,
+    shrink_to_tile,
+    to_rgb,
+)
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
 
 _SEEK_SECONDS = 3.0  # a longer way to the next window is sought, a shorter one decoded
@@ -21,7 +27,7 @@ _MARGIN = 0.001  # seconds within which a frame's time is the one noted in the f
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WindowRequest:
     """A window to be read."""
 
     track: int  # which face
@@ -31,16 +37,16 @@ class Wanted:
 
 
 def read_windows(
-    path: Path, scan: Scan, wanted: Sequence[Wanted], change: FrameChange | None = None
-) -> Iterator[tuple[Wanted, np.ndarray]]:
+    path: Path, scan: Scan, wanted: Sequence[WindowRequest], change: FramePerturbation | None = None
+) -> Iterator[tuple[WindowRequest, np.ndarray]]:
     """The frames (5, height, width, 3) uint8 RGB of each window, in order of time.
 
     Before anything is cut, `change` may put another picture of the same size in a frame's place. A window
     whose frames are not there again (a file that is read differently from the middle) is left out.
     """
     todo = sorted(wanted, key=lambda window: window.start)
-    begun: list[tuple[Wanted, list[np.ndarray]]] = []
-    with _reader(path, scan) as reader:
+    begun: list[tuple[WindowRequest, list[np.ndarray]]] = []
+    with _open_reader(path, scan) as reader:
         while todo or begun:
             frame = reader.next(reader.number + 1 if begun else todo[0].start)
             if frame is None:
@@ -48,21 +54,21 @@ def read_windows(
             begun += [(window, []) for window in todo if window.start == reader.number]
             todo = [window for window in todo if window.start > reader.number]
             if begun:
-                picture = rgb(frame, reader.reformatter)
+                picture = to_rgb(frame, reader.reformatter)
                 picture = picture if change is None else change(picture)
                 for window, pieces in begun:
-                    pieces.append(piece(picture, window))
+                    pieces.append(cut_for_window(picture, window))
                 yield from ((w, np.stack(pieces)) for w, pieces in begun if len(pieces) == FRAMES_PER_WINDOW)
                 begun = [entry for entry in begun if len(entry[1]) < FRAMES_PER_WINDOW]
 
 
-def kept_windows(
-    kept: KeptFrames,
+def read_cached_windows(
+    kept: FrameCache,
     path: Path,
     scan: Scan,
-    wanted: Sequence[Wanted],
-    change: FrameChange | None = None,
-) -> Iterator[tuple[Wanted, np.ndarray]]:
+    wanted: Sequence[WindowRequest],
+    change: FramePerturbation | None = None,
+) -> Iterator[tuple[WindowRequest, np.ndarray]]:
     """As `read_windows`, from frames that are kept in memory where they fit."""
     todo = sorted(wanted, key=lambda window: window.start)
     numbers = {window.start + k for window in todo for k in range(FRAMES_PER_WINDOW)}
@@ -74,26 +80,26 @@ def kept_windows(
     for window in todo:
         shown = [pictures.get(window.start + k) for k in range(FRAMES_PER_WINDOW)]
         if all(picture is not None for picture in shown):
-            yield window, np.stack([piece(picture, window) for picture in shown])
+            yield window, np.stack([cut_for_window(picture, window) for picture in shown])
 
 
-def piece(picture: np.ndarray, window: Wanted) -> np.ndarray:
+def cut_for_window(picture: np.ndarray, window: WindowRequest) -> np.ndarray:
     """What a window shows of a whole picture."""
     if window.reduce:
-        return cut(picture, window.square)
-    return small(picture)
+        return cut_square(picture, window.square)
+    return shrink_to_tile(picture)
 
 
 @contextmanager
-def _reader(path: Path, scan: Scan) -> Iterator["_Kept | _Reader"]:
+def _open_reader(path: Path, scan: Scan) -> Iterator["_MemoryReader | _SeekingReader"]:
     if scan.kept:
-        yield _Kept(scan.kept)
+        yield _MemoryReader(scan.kept)
         return
-    with opened(path) as container:
-        yield _Reader(path, container, scan)
+    with open_container(path) as container:
+        yield _SeekingReader(path, container, scan)
 
 
-class _Kept:
+class _MemoryReader:
     """Gives frames that the scan has kept."""
 
     def __init__(self, frames: Sequence[av.VideoFrame]):
@@ -107,13 +113,13 @@ class _Kept:
         return self.frames[number] if number < len(self.frames) else None
 
 
-class _Reader:
+class _SeekingReader:
     """Decodes on from where it is, or from a point before the frame that is wanted."""
 
     def __init__(self, path: Path, container: av.container.InputContainer, scan: Scan):
         self.path, self.container, self.scan = path, container, scan
-        self.stream = video_stream(path, container)
-        thread(self.stream)
+        self.stream = find_video_stream(path, container)
+        set_threading(self.stream)
         self.number = -1  # of the frame given last
         self.reformatter = av.video.reformatter.VideoReformatter()
         self._frames = self._decoding()
@@ -144,11 +150,11 @@ class _Reader:
 
     def _decoding(self) -> Iterator[av.VideoFrame]:
         """Frames from here on. Damage is no news: the scan has met it, and refused or noted it."""
-        return decoded(self.path, self.container, self.stream, Damage("keep"))
+        return decode_frames(self.path, self.container, self.stream, Damage("keep"))
 
     def _decoded(self, number: int) -> av.VideoFrame | None:
         for frame in self._frames:
-            check_picture(self.path, frame)
+            check_frame_size(self.path, frame)
             found = self._number(frame)
             if found is not None:
                 self.number = found

@@ -52,7 +52,7 @@ def open_export(path: str | os.PathLike, engine: str = "auto", precision: str | 
       ValueError: the engine computes in float32 alone, or there is no such precision.
     """
     folder = Path(path).expanduser().absolute()
-    about = package.read(folder)
+    about = package.read_description(folder)
     engine = _chosen(folder, about.format, engine)
     precision = "float32" if precision in (None, "auto") else precision
     if precision not in PRECISIONS:

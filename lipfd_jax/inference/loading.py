@@ -8,8 +8,8 @@ from jax.sharding import Mesh
 from lipfd_jax.checkpoints.store import Found, Opened, read_weights
 from lipfd_jax.inference.precision import opened_in
 from lipfd_jax.inference.program import prepare_forward
-from lipfd_jax.runtime.memory import give_back_freed
-from lipfd_jax.runtime.mesh import replicated
+from lipfd_jax.runtime.memory import release_freed_memory
+from lipfd_jax.runtime.mesh import replicated_sharding
 
 
 def opened_with_program(
@@ -31,7 +31,7 @@ def opened_with_program(
     ahead, precision = in_precision(found, setting=precision)
     with ThreadPoolExecutor(1, "program") as threads:
         made = threads.submit(prepare_forward, ahead.model, batch_size, mesh, kernels, precision)
-        opened, _ = in_precision(read_weights(found, replicated(mesh)), setting=precision)
-        give_back_freed()
+        opened, _ = in_precision(read_weights(found, replicated_sharding(mesh)), setting=precision)
+        release_freed_memory()
         made.result()
     return opened, precision

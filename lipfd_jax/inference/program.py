@@ -15,8 +15,8 @@ from lipfd_jax.kernels.dispatch import kernels_for, with_kernels
 from lipfd_jax.models.forward import forward
 from lipfd_jax.models.lipfd import LipFD
 from lipfd_jax.models.saliency import compute_saliency
-from lipfd_jax.runtime.compilation import Announced
-from lipfd_jax.runtime.mesh import batch_sharding, replicated
+from lipfd_jax.runtime.compilation import LoggedProgram
+from lipfd_jax.runtime.mesh import batch_sharding, replicated_sharding
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
 _PAIR = 2  # windows that a CPU computes together: its cache holds no more
@@ -54,8 +54,8 @@ def make_forward(graph: Any, mesh: Mesh, kernels: str = "auto", precision: str |
         raise ValueError(
             f"kernels={kernels!r} compute in float32 on a CPU; leave it out or take precision float32"
         )
-    compiled = jax.jit(with_kernels(scored, chosen), out_shardings=replicated(mesh))
-    program = Announced(compiled, "the forward pass, from composites to scores")
+    compiled = jax.jit(with_kernels(scored, chosen), out_shardings=replicated_sharding(mesh))
+    program = LoggedProgram(compiled, "the forward pass, from composites to scores")
     return InPairs(program) if takes_parts(mesh) else program
 
 
@@ -70,9 +70,9 @@ def make_saliency(graph: Any, mesh: Mesh, kernels: str = "auto") -> Callable[[An
         return compute_saliency(nnx.merge(graph, *states, copy=True), composites)
 
     compiled = jax.jit(
-        with_kernels(mapped, kernels_for(mesh.devices.flat, kernels)), out_shardings=replicated(mesh)
+        with_kernels(mapped, kernels_for(mesh.devices.flat, kernels)), out_shardings=replicated_sharding(mesh)
     )
-    return Announced(compiled, "the saliency of scores")
+    return LoggedProgram(compiled, "the saliency of scores")
 
 
 def takes_parts(mesh: Mesh) -> bool:
@@ -124,7 +124,9 @@ def prepare_forward(
 ) -> None:
     """Compiles the forward pass of a model, of which shapes are enough, for `count` composites at once."""
     graph, state = nnx.split(model)
-    placed = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=replicated(mesh)), state)
+    placed = jax.tree.map(
+        lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=replicated_sharding(mesh)), state
+    )
     shape = (count, *COMPOSITE_SHAPE)
     batch = jax.ShapeDtypeStruct(shape, np.uint8, sharding=batch_sharding(mesh))
     make_forward(graph, mesh, kernels, precision).prepare((placed,), batch)

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from typing import IO
 
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.listing.compression import Headers, StrictHeader, opened, small_lzma
-from lipfd_jax.listing.names import printable
+from lipfd_jax.listing.compression import StrictHeader, TarStream, has_small_dictionary, open_compressed
+from lipfd_jax.listing.names import escape_controls
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MAX_FILES = 500_000
@@ -32,7 +32,7 @@ _DAMAGE = (
 _NAMES = {errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL}
 
 
-def unpack(archive: pathlib.Path, below: pathlib.Path) -> pathlib.Path:
+def unpack_archive(archive: pathlib.Path, below: pathlib.Path) -> pathlib.Path:
     """Returns the folder an archive was unpacked to, unpacking it unless that was done before.
 
     Everything is read to its end, the archive's own too, so that all check sums in it are compared.
@@ -48,17 +48,17 @@ def unpack(archive: pathlib.Path, below: pathlib.Path) -> pathlib.Path:
     folder = os.open(below, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)  # builds of other configs share what is unpacked
-        return target if target.is_dir() else _unpack(archive, target, info.st_size)
+        return target if target.is_dir() else _unpack_to(archive, target, info.st_size)
     finally:
         os.close(folder)
 
 
-def _unpack(archive: pathlib.Path, target: pathlib.Path, size: int) -> pathlib.Path:
+def _unpack_to(archive: pathlib.Path, target: pathlib.Path, size: int) -> pathlib.Path:
     partial = target.with_name(target.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        _copy(_members(archive), partial, archive, size)
+        _copy_members(_members(archive), partial, archive, size)
         return partial.rename(target)
     except (*_DAMAGE, OSError) as error:
         shutil.rmtree(partial, ignore_errors=True)
@@ -67,7 +67,7 @@ def _unpack(archive: pathlib.Path, target: pathlib.Path, size: int) -> pathlib.P
         # gzip and bz2 report damage as OSError without a number; one with a number is the system's.
         if isinstance(error, OSError) and error.errno is not None and error.errno not in _NAMES:
             raise
-        raise ClipError(f"{archive}: can't be unpacked: {printable(str(error))}") from error
+        raise ClipError(f"{archive}: can't be unpacked: {escape_controls(str(error))}") from error
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
@@ -86,15 +86,15 @@ def _zip_members(archive: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
                 raise ClipError(f"{archive}: {member.filename!r} is a link or device; unpack it yourself")
             if member.is_dir():
                 continue
-            if member.compress_type == zipfile.ZIP_LZMA and not small_lzma(archive, member):
+            if member.compress_type == zipfile.ZIP_LZMA and not has_small_dictionary(archive, member):
                 raise ClipError(f"{archive}: {member.filename!r} asks for too much memory to unpack")
             with packed.open(member) as stream:
                 yield member.filename, stream
 
 
 def _tar_members(archive: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
-    with opened(archive) as stream:
-        headers = Headers(stream, archive)
+    with open_compressed(archive) as stream:
+        headers = TarStream(stream, archive)
         with _tarfile(headers, archive) as packed:
             for member in packed:
                 headers.read_header()
@@ -108,7 +108,7 @@ def _tar_members(archive: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
         headers.drain()
 
 
-def _tarfile(headers: Headers, archive: pathlib.Path) -> tarfile.TarFile:
+def _tarfile(headers: TarStream, archive: pathlib.Path) -> tarfile.TarFile:
     try:
         return tarfile.open(fileobj=headers, mode="r|", bufsize=_BLOCK // 8, tarinfo=StrictHeader)
     except tarfile.ReadError as error:
@@ -116,7 +116,7 @@ def _tarfile(headers: Headers, archive: pathlib.Path) -> tarfile.TarFile:
         raise ClipError(f"{archive}: no archive, or a damaged one ({error}); expected {expected}") from error
 
 
-def _copy(
+def _copy_members(
     members: Iterator[tuple[str, IO[bytes]]], folder: pathlib.Path, archive: pathlib.Path, packed: int
 ) -> None:
     free = shutil.disk_usage(folder).free - SPARE_BYTES
@@ -125,14 +125,14 @@ def _copy(
     allowed = min(free, max(RATIO_GRACE, MAX_RATIO * packed))
     total = 0
     for count, (name, stream) in enumerate(members, start=1):
-        path = _inside(name, folder, archive)
+        path = _member_path(name, folder, archive)
         if count > MAX_FILES:
             raise ClipError(f"{archive}: more than {MAX_FILES} files")
         size = min(MAX_FILE_BYTES, allowed - total)
-        total += _write(stream, path or os.devnull, size, f"{archive}: {printable(name)}")
+        total += _write_member(stream, path or os.devnull, size, f"{archive}: {escape_controls(name)}")
 
 
-def _inside(name: str, folder: pathlib.Path, archive: pathlib.Path) -> pathlib.Path | None:
+def _member_path(name: str, folder: pathlib.Path, archive: pathlib.Path) -> pathlib.Path | None:
     """The path a member may be written to; None for what macOS adds beside the files."""
     parts = pathlib.PurePosixPath(name.replace("\\", "/")).parts
     if not parts or ".." in parts or parts[0] == "/" or ":" in parts[0] or "\0" in name:
@@ -142,7 +142,7 @@ def _inside(name: str, folder: pathlib.Path, archive: pathlib.Path) -> pathlib.P
     return folder.joinpath(*parts)
 
 
-def _write(stream: IO[bytes], path: str | pathlib.Path, allowed: int, name: str) -> int:
+def _write_member(stream: IO[bytes], path: str | pathlib.Path, allowed: int, name: str) -> int:
     """Copies at most `allowed` bytes, counting what comes out rather than what the archive declares."""
     new = path != os.devnull
     if new:

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from lipfd_jax.listing import folder as folders
-from lipfd_jax.listing.clips import Clip, ClipError, Listing, distinct
+from lipfd_jax.listing.clips import Clip, ClipError, Listing, drop_duplicates
 from lipfd_jax.listing.folder import VIDEO_SUFFIXES, Links
-from lipfd_jax.listing.names import printable
+from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.vocabulary import CLASSES
 
 
-def avlips_clips(folder: str | Path, links: Links = "refuse") -> Listing:
+def list_avlips(folder: str | Path, links: Links = "refuse") -> Listing:
     """The clips of a folder in the AVLips layout, in natural order, real ones first.
 
     The layout is `0_real/NAME.mp4`, `1_fake/NAME.mp4` (any video suffix), `wav/0_real/NAME.wav` and
@@ -24,35 +24,35 @@ def avlips_clips(folder: str | Path, links: Links = "refuse") -> Listing:
     clips: dict[str, Clip] = {}
     problems: list[tuple[str, str]] = []
     for label, name in enumerate(CLASSES):
-        for path in folders.entries(folder / name):
+        for path in folders.list_entries(folder / name):
             video = f"{name}/{path.stem}"
             wav = folder / "wav" / name / f"{path.stem}.wav"
-            reason = _objection(path, wav, folder, links)
+            reason = _find_problem(path, wav, folder, links)
             if not reason and video in clips:
                 reason = f"has the name of {clips[video].path.name}"
             if reason:
-                problems.append((f"{name}/{printable(path.name)}", reason))
+                problems.append((f"{name}/{escape_controls(path.name)}", reason))
                 continue
             clips[video] = Clip(video, path, wav if wav.exists() else None, label, source=path.stem)
-    return distinct(clips.values(), problems + _lone_wavs(folder))
+    return drop_duplicates(clips.values(), problems + _lone_wavs(folder))
 
 
-def _objection(path: Path, wav: Path, folder: Path, links: Links) -> str:
-    reason = folders.objection(path, folder, links)
+def _find_problem(path: Path, wav: Path, folder: Path, links: Links) -> str:
+    reason = folders.find_file_problem(path, folder, links)
     if reason:
         return reason
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         return f"no video by its name (expected one of {' '.join(VIDEO_SUFFIXES)})"
-    if links == "refuse" and wav.exists() and folders.leaves(wav, folder):
+    if links == "refuse" and wav.exists() and folders.leads_outside(wav, folder):
         return "its wav is a link that leads out of the data folder; copy it, or give --links=follow"
     return ""
 
 
 def _lone_wavs(folder: Path) -> list[tuple[str, str]]:
-    videos = {(name, path.stem) for name in CLASSES for path in folders.entries(folder / name)}
+    videos = {(name, path.stem) for name in CLASSES for path in folders.list_entries(folder / name)}
     return [
-        (f"wav/{name}/{printable(path.name)}", "a wav without a video")
+        (f"wav/{name}/{escape_controls(path.name)}", "a wav without a video")
         for name in CLASSES
-        for path in folders.entries(folder / "wav" / name)
+        for path in folders.list_entries(folder / "wav" / name)
         if path.suffix.lower() == ".wav" and (name, path.stem) not in videos
     ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lipfd_jax.listing.names import printable
+from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.vocabulary import CLASSES
 
 _SHOWN = 20  # problems in a summary
@@ -34,7 +34,7 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Composites:
+class CompositeFiles:
     """The finished composites of one video, NAME_J.png, as released for validation."""
 
     video: str  # "CLASS/NAME"
@@ -54,7 +54,7 @@ class Composites:
         return tuple(path for _, path in self.paths)
 
 
-Item = Clip | Composites
+Item = Clip | CompositeFiles
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Listing:
         lines.append(f"  {len(real & fake)} sources have both a real and a forged video")
         if self.problems:
             lines.append(f"  {len(self.problems)} files can't be used:")
-            lines += [printable(f"    {name}: {reason}") for name, reason in self.problems[:_SHOWN]]
+            lines += [escape_controls(f"    {name}: {reason}") for name, reason in self.problems[:_SHOWN]]
         if len(self.problems) > _SHOWN:
             lines.append(f"    ... and {len(self.problems) - _SHOWN} more, all in the build report")
         return "\n".join(lines)
@@ -86,12 +86,12 @@ def _class_line(label: int, name: str, clips: Iterable[Item]) -> str:
 
 
 def _kind(item: Item) -> str:
-    if isinstance(item, Composites):
+    if isinstance(item, CompositeFiles):
         return f"as {len(item.paths)} finished pictures"
     return "with wav" if item.wav else "with only the sound inside"
 
 
-def distinct(clips: Iterable[Item], problems: Iterable[tuple[str, str]]) -> Listing:
+def drop_duplicates(clips: Iterable[Item], problems: Iterable[tuple[str, str]]) -> Listing:
     """A listing in which every file stands once, by whatever names and links it is reached.
 
     A file that stands there as real and as fake is refused both times, as nobody can tell which is true. Of
@@ -102,7 +102,7 @@ def distinct(clips: Iterable[Item], problems: Iterable[tuple[str, str]]) -> List
     refused: dict[str, str] = {}
     for clip in clips:
         for path in clip.files[:1] if isinstance(clip, Clip) else clip.files:
-            first = owners.setdefault(_identity(path), clip)
+            first = owners.setdefault(_file_key(path), clip)
             if first.label != clip.label:
                 refused[first.video] = f"the same file as {clip.video}: one file can't be real and fake"
                 refused[clip.video] = f"the same file as {first.video}: one file can't be real and fake"
@@ -113,7 +113,7 @@ def distinct(clips: Iterable[Item], problems: Iterable[tuple[str, str]]) -> List
     return Listing(kept, (*problems, *refused.items()))
 
 
-def _identity(path: Path) -> object:
+def _file_key(path: Path) -> object:
     """The same for all names and links of one file."""
     try:
         info = os.stat(path)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from lipfd_jax.listing import folder as folders
 from lipfd_jax.listing import names
-from lipfd_jax.listing.clips import Clip, ClipError, Listing, distinct
+from lipfd_jax.listing.clips import Clip, ClipError, Listing, drop_duplicates
 from lipfd_jax.listing.folder import Links
 from lipfd_jax.vocabulary import CLASSES, LABEL_BY_NAME
 
 
-def folder_clips(csv_path: str | Path, links: Links = "refuse") -> Listing:
+def list_csv_clips(csv_path: str | Path, links: Links = "refuse") -> Listing:
     """The clips a CSV names, in its order; columns path (or file), label, group, generator.
 
     Paths are relative to the CSV and stay inside its folder; label is real/fake or 0/1; group (the source id;
@@ -25,20 +25,20 @@ def folder_clips(csv_path: str | Path, links: Links = "refuse") -> Listing:
     csv_path = Path(csv_path)
     clips: list[Clip] = []
     problems: list[tuple[str, str]] = []
-    for row in _rows(csv_path):
+    for row in _read_rows(csv_path):
         name = row.get("path") or row.get("file") or ""
-        reason = _objection(name, row, csv_path.parent, links)
+        reason = _find_problem(name, row, csv_path.parent, links)
         if reason:
-            problems.append((names.printable(name), reason))
+            problems.append((names.escape_controls(name), reason))
         else:
-            clips.append(_clip(name, row, csv_path.parent, links))
-    return _named(clips, problems)
+            clips.append(_make_clip(name, row, csv_path.parent, links))
+    return _name_clips(clips, problems)
 
 
-def _clip(name: str, row: dict[str, str], folder: Path, links: Links) -> Clip:
+def _make_clip(name: str, row: dict[str, str], folder: Path, links: Links) -> Clip:
     path = folder / name
     wav = path.with_suffix(".wav")
-    usable = wav.is_file() and (links == "follow" or not folders.leaves(wav, folder))
+    usable = wav.is_file() and (links == "follow" or not folders.leads_outside(wav, folder))
     return Clip(
         video=Path(name).as_posix(),
         path=path,
@@ -49,27 +49,27 @@ def _clip(name: str, row: dict[str, str], folder: Path, links: Links) -> Clip:
     )
 
 
-def _named(clips: list[Clip], problems: list[tuple[str, str]]) -> Listing:
+def _name_clips(clips: list[Clip], problems: list[tuple[str, str]]) -> Listing:
     """Video ids for clips that carry their relative path so far; what still collides becomes a problem."""
-    short = Counter((clip.label, _flat(clip.video, keep_suffix=False)) for clip in clips)
+    short = Counter((clip.label, _flatten_path(clip.video, keep_suffix=False)) for clip in clips)
     named: dict[str, Clip] = {}
     for clip in clips:
-        name = _flat(clip.video, keep_suffix=False)
-        name = _flat(clip.video, keep_suffix=True) if short[clip.label, name] > 1 else name
+        name = _flatten_path(clip.video, keep_suffix=False)
+        name = _flatten_path(clip.video, keep_suffix=True) if short[clip.label, name] > 1 else name
         video = f"{CLASSES[clip.label]}/{name}"
         if video in named:
             problems.append((clip.video, f"would have the same name as another row: {video}"))
         else:
             named[video] = replace(clip, video=video, source=clip.source or name)
-    return distinct(named.values(), problems)
+    return drop_duplicates(named.values(), problems)
 
 
-def _flat(path: str, *, keep_suffix: bool) -> str:
+def _flatten_path(path: str, *, keep_suffix: bool) -> str:
     relative = Path(path)
     return (relative if keep_suffix else relative.with_suffix("")).as_posix().replace("/", "__")
 
 
-def _rows(csv_path: Path) -> Iterator[dict[str, str]]:
+def _read_rows(csv_path: Path) -> Iterator[dict[str, str]]:
     try:
         with open(csv_path, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restval="")
@@ -84,7 +84,7 @@ def _rows(csv_path: Path) -> Iterator[dict[str, str]]:
         raise ClipError(f"{csv_path}: can't be read: {error.strerror or error}") from error
 
 
-def _objection(name: str, row: dict[str, str], folder: Path, links: Links) -> str:
+def _find_problem(name: str, row: dict[str, str], folder: Path, links: Links) -> str:
     if not name or not name.isprintable():
         return "a row without a path, or one with control characters"
     if row.get("label", "").lower() not in LABEL_BY_NAME:
@@ -92,10 +92,10 @@ def _objection(name: str, row: dict[str, str], folder: Path, links: Links) -> st
     for column in ("group", "generator"):
         if not row.get(column, "").isprintable():
             return f"{column} {row[column]!r} holds control characters"
-    if folders.climbs(name) or (links == "refuse" and folders.leaves(folder / name, folder)):
+    if folders.climbs_out(name) or (links == "refuse" and folders.leads_outside(folder / name, folder)):
         return "leads out of the folder of the CSV; for links of your own, give --links=follow"
     try:
         is_file = (folder / name).is_file()
     except OSError as error:
         return error.strerror or str(error)
-    return folders.objection(folder / name, folder, links) if is_file else "no such file"
+    return folders.find_file_problem(folder / name, folder, links) if is_file else "no such file"

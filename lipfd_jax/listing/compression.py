@@ -20,7 +20,7 @@ _BLOCK = 1 << 18
 
 
 @contextlib.contextmanager
-def opened(path: pathlib.Path) -> Iterator[BinaryIO]:
+def open_compressed(path: pathlib.Path) -> Iterator[BinaryIO]:
     """A file's content, unpacked where it is gzip, bz2 or xz by its first bytes."""
     with open(path, "rb") as file:
         start = file.read(6)
@@ -30,12 +30,12 @@ def opened(path: pathlib.Path) -> Iterator[BinaryIO]:
         elif start.startswith(b"BZh"):
             yield bz2.BZ2File(file)
         elif start == b"\xfd7zXZ\x00":
-            yield io.BufferedReader(_Xz(file))
+            yield io.BufferedReader(_XzReader(file))
         else:
             yield file
 
 
-class _Xz(io.RawIOBase):
+class _XzReader(io.RawIOBase):
     """Reads .xz as `lzma.LZMAFile` does, which knows no bound for the memory a header may ask for."""
 
     def __init__(self, file: BinaryIO):
@@ -67,7 +67,7 @@ class _Xz(io.RawIOBase):
                 return len(data)
 
 
-class Headers:
+class TarStream:
     """A stream for tarfile that counts what is read for headers, which tarfile keeps in memory whole."""
 
     def __init__(self, stream: IO[bytes], archive: pathlib.Path):
@@ -115,7 +115,7 @@ class StrictHeader(tarfile.TarInfo):
             raise tarfile.ReadError(f"damaged or cut off: {error}") from error
 
 
-def small_lzma(archive: pathlib.Path, member: zipfile.ZipInfo) -> bool:
+def has_small_dictionary(archive: pathlib.Path, member: zipfile.ZipInfo) -> bool:
     """Whether a member of a zip, packed with LZMA, asks for a dictionary of at most `MAX_DICTIONARY`."""
     with open(archive, "rb") as file:
         file.seek(member.header_offset + 26)

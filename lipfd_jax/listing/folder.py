@@ -29,7 +29,7 @@ VIDEO_SUFFIXES = (
 _LITTER = {"thumbs.db", "desktop.ini"}  # of file managers; names with a leading dot are skipped too
 
 
-def entries(folder: Path) -> list[Path]:
+def list_entries(folder: Path) -> list[Path]:
     """What lies in a folder, in natural order (2 before 10), without the litter of file managers."""
     if not folder.is_dir():
         return []
@@ -37,12 +37,12 @@ def entries(folder: Path) -> list[Path]:
     return natsorted(found, key=lambda path: path.name)
 
 
-def objection(path: Path, folder: Path, links: Links) -> str:
+def find_file_problem(path: Path, folder: Path, links: Links) -> str:
     """Why a file below `folder` can't be taken; empty where it can."""
-    reason = names.objection(path.name) or names.objection(path.stem)
+    reason = names.find_name_problem(path.name) or names.find_name_problem(path.stem)
     if reason:
         return reason
-    if links == "refuse" and leaves(path, folder):
+    if links == "refuse" and leads_outside(path, folder):
         return "a link that leads out of the data folder; copy the file, or give --links=follow"
     try:
         return "" if path.is_file() else "no regular file"
@@ -50,7 +50,7 @@ def objection(path: Path, folder: Path, links: Links) -> str:
         return error.strerror or str(error)
 
 
-def leaves(path: Path, folder: Path) -> bool:
+def leads_outside(path: Path, folder: Path) -> bool:
     """Whether a path, links followed, ends outside of a folder."""
     try:
         return not path.resolve().is_relative_to(folder.resolve())
@@ -58,6 +58,6 @@ def leaves(path: Path, folder: Path) -> bool:
         return True
 
 
-def climbs(name: str) -> bool:
+def climbs_out(name: str) -> bool:
     """Whether a relative path leads out of its folder by itself, without any link."""
     return os.path.isabs(name) or os.path.normpath(name).split(os.sep)[0] == os.pardir

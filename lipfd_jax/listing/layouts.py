@@ -4,18 +4,18 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from lipfd_jax.listing.archives import ARCHIVE_SUFFIXES, unpack
-from lipfd_jax.listing.avlips import avlips_clips
-from lipfd_jax.listing.clips import ClipError, Listing, distinct
-from lipfd_jax.listing.clips_csv import folder_clips
-from lipfd_jax.listing.composites import composites, noted_windows
+from lipfd_jax.listing.archives import ARCHIVE_SUFFIXES, unpack_archive
+from lipfd_jax.listing.avlips import list_avlips
+from lipfd_jax.listing.clips import ClipError, Listing, drop_duplicates
+from lipfd_jax.listing.clips_csv import list_csv_clips
+from lipfd_jax.listing.composites import list_composites, read_window_convention
 from lipfd_jax.listing.folder import Links
 from lipfd_jax.vocabulary import CLASSES
 
 Layout = Literal["avlips", "folder", "official_val"]
 
 
-def find(
+def list_layout(
     place: str | os.PathLike,
     layout: Layout,
     *,
@@ -38,18 +38,18 @@ def find(
     """
     place = Path(place)
     expected = clips_csv if layout == "folder" else "0_real and 1_fake"
-    packed = archive(place, layout, clips_csv)
+    packed = find_archive(place, layout, clips_csv)
     if packed is not None:
-        place, links = unpack(packed, Path(unpack_dir)), "refuse"
-    root = _root(place, layout, clips_csv)
+        place, links = unpack_archive(packed, Path(unpack_dir)), "refuse"
+    root = _find_root(place, layout, clips_csv)
     if root is None:
         raise ClipError(f"{place}: holds no {expected}")
     if layout == "folder":
-        return folder_clips(root / clips_csv, links)
-    return avlips_clips(root, links) if layout == "avlips" else _official(root, links)
+        return list_csv_clips(root / clips_csv, links)
+    return list_avlips(root, links) if layout == "avlips" else _list_official(root, links)
 
 
-def archive(place: Path, layout: Layout, clips_csv: str = "clips.csv") -> Path | None:
+def find_archive(place: Path, layout: Layout, clips_csv: str = "clips.csv") -> Path | None:
     """The archive that has to be unpacked for what a place holds; None where it is a folder of it.
 
     Raises ClipError where the place does not exist, or holds neither the layout nor exactly one archive.
@@ -58,7 +58,7 @@ def archive(place: Path, layout: Layout, clips_csv: str = "clips.csv") -> Path |
         raise ClipError(f"{place}: no such folder or archive")
     if place.is_file():
         return place
-    if _root(place, layout, clips_csv) is not None:
+    if _find_root(place, layout, clips_csv) is not None:
         return None
     packed = sorted(p for p in place.iterdir() if p.name.lower().endswith(ARCHIVE_SUFFIXES))
     if len(packed) != 1:
@@ -67,15 +67,15 @@ def archive(place: Path, layout: Layout, clips_csv: str = "clips.csv") -> Path |
     return packed[0]
 
 
-def _official(root: Path, links: Links) -> Listing:
-    windows = noted_windows(root)
+def _list_official(root: Path, links: Links) -> Listing:
+    windows = read_window_convention(root)
     if windows != "released":
         raise ClipError(f"{root}: holds {windows} windows; this layout is for the released ones")
-    found = composites(root, links)
-    return distinct(found.clips, found.problems)
+    found = list_composites(root, links)
+    return drop_duplicates(found.clips, found.problems)
 
 
-def _root(place: Path, layout: Layout, clips_csv: str) -> Path | None:
+def _find_root(place: Path, layout: Layout, clips_csv: str) -> Path | None:
     """The folder at or one or two levels below `place` that holds the data, if exactly one does."""
     if layout == "folder":
         return next((p for p in _levels(place) if (p / clips_csv).is_file()), None)

@@ -1,7 +1,7 @@
 """Names of clips, people and methods: which ones are taken, and how any of them is printed."""
 
 
-def objection(name: str) -> str:
+def find_name_problem(name: str) -> str:
     """Why a name can't go into records, reports and score files; empty where it can.
 
     Records hold names as UTF-8, reports and score files one per line; what differs by blanks at its ends
@@ -12,6 +12,6 @@ def objection(name: str) -> str:
     return "its name begins or ends with a blank; rename it" if name != name.strip() else ""
 
 
-def printable(text: str) -> str:
+def escape_controls(text: str) -> str:
     """The text on one line, with control characters (ESC too) and bytes that are not UTF-8 as escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -9,7 +9,7 @@ from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.folder import VIDEO_SUFFIXES
 
 
-def videos_in(paths: Iterable[Path]) -> list[Path]:
+def list_videos(paths: Iterable[Path]) -> list[Path]:
     """The files named, and all videos below the folders named, in natural order, each once.
 
     Raises ClipError for a path that is not there, and for a folder without any video.

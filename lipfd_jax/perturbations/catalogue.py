@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from lipfd_jax.perturbations import frames, mel_strips, samples
-from lipfd_jax.preprocessing.composite import Window, tile
+from lipfd_jax.preprocessing.composite import Window, resize_to_tile
 
 Random = np.random.Generator
 CRFS = (30, 32, 35, 38, 40)  # of H.264 at the five levels of compression, as published
@@ -72,7 +72,7 @@ def shuffled_frames(windows: Sequence[Window], rng: Random) -> list[Window]:
     """All frames of the video in another order, the sound where it was."""
     frames = [frame for window in windows for frame in window.frames]
     if len({frame.shape for frame in frames}) > 1:  # cut to a face that comes nearer or goes
-        frames = [tile(frame) for frame in frames]  # as all frames are in the end
+        frames = [resize_to_tile(frame) for frame in frames]  # as all frames are in the end
     frames = np.stack(frames)[rng.permutation(len(frames))]
     parts = np.split(frames, np.cumsum([len(window.frames) for window in windows])[:-1])
     return [replace(window, frames=part) for window, part in zip(windows, parts, strict=True)]

@@ -11,8 +11,14 @@ from matplotlib import colormaps
 from matplotlib.colors import Normalize
 
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing.containers import Damage, best_stream, check_seconds, decoded, opened
-from lipfd_jax.preprocessing.mel import FFT_SIZE, HOP, SAMPLE_RATE, decibels, mel_power
+from lipfd_jax.preprocessing.containers import (
+    Damage,
+    check_seconds,
+    decode_frames,
+    find_stream,
+    open_container,
+)
+from lipfd_jax.preprocessing.mel import FFT_SIZE, HOP, SAMPLE_RATE, mel_power, to_decibels
 from lipfd_jax.vocabulary import COLOUR_MAP
 
 COLUMNS_PER_SECOND = SAMPLE_RATE / HOP
@@ -49,14 +55,14 @@ def read_sound(path: Path, damage: Damage | None = None) -> Sound:
     Raises ClipError where there is no track, where it holds NaN, infinite or absurd samples, is shorter than
     one mel column (2048 samples) or longer than `MAX_SECONDS`.
     """
-    starts, pieces = zip(*sound_pieces(path, damage=damage), strict=True)
+    starts, pieces = zip(*read_sound_pieces(path, damage=damage), strict=True)
     samples = np.concatenate(pieces)
     if len(samples) < FFT_SIZE:
         raise ClipError(f"{path}: {len(samples)} samples of sound at 22050 Hz, too short for a mel picture")
     return Sound(samples, starts[0])
 
 
-def sound_pieces(
+def read_sound_pieces(
     path: Path, longest: float | None = None, damage: Damage | None = None
 ) -> Iterator[tuple[float, np.ndarray]]:
     """A sound track of any length as (time of its first sample, (n,) float32 at 22050 Hz), piece by piece.
@@ -65,14 +71,16 @@ def sound_pieces(
     Raises ClipError as `read_sound` does, beyond `longest` seconds (default: `MAX_SECONDS`), but not for a
     short track.
     """
-    with opened(path) as container:
-        stream = best_stream(path, container, "audio")
+    with open_container(path) as container:
+        stream = find_stream(path, container, "audio")
         rate = stream.rate
         if rate not in _RATES:
             raise ClipError(f"{path}: sound at {rate} Hz, expected {_RATES.start} to {_RATES.stop - 1}")
         start, count, given = 0.0, 0, 0
         resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
-        for time, mono in _filled(_mono_pieces(decoded(path, container, stream, damage), rate), rate):
+        for time, mono in _fill_gaps(
+            _mono_pieces(decode_frames(path, container, stream, damage), rate), rate
+        ):
             start = start if count else time
             if isinstance(mono, int):
                 for _ in range(mono):
@@ -102,7 +110,7 @@ def _check_samples(path: Path, mono: np.ndarray) -> None:
         )
 
 
-def _filled(
+def _fill_gaps(
     pieces: Iterable[tuple[float, np.ndarray]], rate: int
 ) -> Iterator[tuple[float, np.ndarray | int]]:
     """The pieces of a track with silence, a second at a time, where some are missing.
@@ -138,22 +146,22 @@ def _mono_pieces(frames: Iterable[av.AudioFrame], rate: int) -> Iterator[tuple[f
             clock += samples.shape[1] / rate
 
 
-def mel_picture(samples: np.ndarray) -> np.ndarray:
+def make_mel_image(samples: np.ndarray) -> np.ndarray:
     """The mel picture of a whole clip: (128, columns, 3) uint8 RGB, column k centred on sample 512 k.
 
     Decibels over the clip's quietest value, in COLOUR_MAP from the clip's own minimum to its maximum, lowest
     band in row 0, as in the released code. (That one writes the picture to a file and reads it back as
     float32 k/255; times 255 and cut off this gives k again for each of the 256 values: no file is needed.)
     """
-    return coloured(np.concatenate(list(mel_blocks([samples])), axis=1))
+    return colour_mel(np.concatenate(list(compute_mel_blocks([samples])), axis=1))
 
 
-def coloured(power: np.ndarray) -> np.ndarray:
+def colour_mel(power: np.ndarray) -> np.ndarray:
     """The mel picture (128, columns, 3) uint8 RGB of mel power (128, columns); its scale is its own."""
-    return np.ascontiguousarray(colormaps[COLOUR_MAP](Normalize()(decibels(power)), bytes=True)[..., :3])
+    return np.ascontiguousarray(colormaps[COLOUR_MAP](Normalize()(to_decibels(power)), bytes=True)[..., :3])
 
 
-def mel_blocks(pieces: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+def compute_mel_blocks(pieces: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     """The mel power of a track given piece by piece, as blocks (128, up to 4096) float32.
 
     Side by side they are librosa's centred mel spectrogram, whatever the pieces.

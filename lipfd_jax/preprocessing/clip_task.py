@@ -15,14 +15,14 @@ from lipfd_jax.preprocessing.containers import SMALL_FILE
 Value = TypeVar("Value")
 # What reading an input can meet that is the input's: it is not there, is not ours, or is no file.
 _ABSENT = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EILSEQ}
-_SMALL, _LARGE = 600 << 20, 3 << 30  # bytes of memory for one clip
+_SMALL_SHARE, _LARGE_SHARE = 600 << 20, 3 << 30  # bytes of memory for one clip
 
 
 class MachineError(RuntimeError):
     """Trouble of the machine, not of a clip; the message says what, and the same command goes on later."""
 
 
-class Work(Protocol):
+class Task(Protocol):
     """What can be tried: a clip, or whatever else is made of files."""
 
     @property
@@ -38,12 +38,14 @@ class Work(Protocol):
 class ClipOutcome(Generic[Value]):
     """What became of one clip: a result, or the reason why there is none."""
 
-    clip: Work
+    clip: Task
     result: Value | None
     problem: str = ""
 
 
-def attempt(function: Callable[[Work], Value], clip: Work, *, base: int | None = None) -> ClipOutcome[Value]:
+def attempt_task(
+    function: Callable[[Task], Value], clip: Task, *, base: int | None = None
+) -> ClipOutcome[Value]:
     """The outcome of `function(clip)`.
 
     `base`: bytes of memory this process had before any clip; with it, one clip gets a
@@ -53,9 +55,9 @@ def attempt(function: Callable[[Work], Value], clip: Work, *, base: int | None =
     try:
         _check_present(clip.files)
         if base is None:
-            return ClipOutcome(clip, _called(function, clip))
-        allowance = _SMALL if sum(f.stat().st_size for f in clip.files) <= SMALL_FILE else _LARGE
-        return _bounded(function, clip, base, allowance)
+            return ClipOutcome(clip, _call(function, clip))
+        allowance = _SMALL_SHARE if sum(f.stat().st_size for f in clip.files) <= SMALL_FILE else _LARGE_SHARE
+        return _call_bounded(function, clip, base, allowance)
     except ClipError as error:
         return ClipOutcome(clip, None, str(error))
     except (MemoryError, MachineError):
@@ -68,7 +70,7 @@ def attempt(function: Callable[[Work], Value], clip: Work, *, base: int | None =
         return ClipOutcome(clip, None, f"{clip.path}: unexpected {type(error).__name__}: {error}")
 
 
-def _called(function: Callable[[Work], Value], clip: Work) -> Value:
+def _call(function: Callable[[Task], Value], clip: Task) -> Value:
     """The function's result; lack of memory is MemoryError, whichever library met it."""
     try:
         return function(clip)
@@ -78,12 +80,14 @@ def _called(function: Callable[[Work], Value], clip: Work) -> Value:
         raise
 
 
-def _bounded(function: Callable[[Work], Value], clip: Work, base: int, allowance: int) -> ClipOutcome[Value]:
+def _call_bounded(
+    function: Callable[[Task], Value], clip: Task, base: int, allowance: int
+) -> ClipOutcome[Value]:
     try:
-        with memory_limit.bounded(base + allowance):
-            return ClipOutcome(clip, _called(function, clip))
+        with memory_limit.limit_memory(base + allowance):
+            return ClipOutcome(clip, _call(function, clip))
     except MemoryError as error:
-        free = memory_limit.available()
+        free = memory_limit.available_bytes()
         if free < allowance:
             raise MachineError(
                 f"{clip.path}: {free >> 20} MB of memory are left, one clip may take {allowance >> 20}; "

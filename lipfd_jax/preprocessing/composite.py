@@ -20,12 +20,14 @@ class Window:
     frames: np.ndarray  # (5, height, width, 3) uint8 RGB; 500x500 where the video has more pixels than that
 
 
-def composite(window: Window) -> np.ndarray:
+def make_composite(window: Window) -> np.ndarray:
     """The picture of a window, (1000, 2500, 3) uint8 RGB: mel on top, the five frames side by side below."""
-    return assembled(window.mel, window.frames)
+    return assemble_composite(window.mel, window.frames)
 
 
-def assembled(mel: np.ndarray, frames: Sequence[np.ndarray], out: np.ndarray | None = None) -> np.ndarray:
+def assemble_composite(
+    mel: np.ndarray, frames: Sequence[np.ndarray], out: np.ndarray | None = None
+) -> np.ndarray:
     """The composite (1000, 2500, 3) uint8 RGB of a mel strip and five frames (height, width, 3) uint8 RGB.
 
     Every part is stretched with OpenCV's bilinear resize, as in the released code. It is written to `out`
@@ -41,7 +43,7 @@ def assembled(mel: np.ndarray, frames: Sequence[np.ndarray], out: np.ndarray | N
     return picture
 
 
-def tile(frame: np.ndarray) -> np.ndarray:
+def resize_to_tile(frame: np.ndarray) -> np.ndarray:
     """A frame (height, width, 3) uint8 stretched to (500, 500, 3)."""
     if frame.shape[:2] == (TILE, TILE):
         return frame

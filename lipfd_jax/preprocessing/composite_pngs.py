@@ -8,13 +8,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from lipfd_jax.listing.clips import Clip, ClipError, Listing
-from lipfd_jax.listing.names import printable
+from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.preprocessing.clip_task import ClipOutcome
-from lipfd_jax.preprocessing.composite import composite
-from lipfd_jax.preprocessing.containers import Damaged
-from lipfd_jax.preprocessing.encoding import png
-from lipfd_jax.preprocessing.extraction import extract
-from lipfd_jax.preprocessing.workers import each_clip
+from lipfd_jax.preprocessing.composite import make_composite
+from lipfd_jax.preprocessing.containers import DamagePolicy
+from lipfd_jax.preprocessing.encoding import encode_png
+from lipfd_jax.preprocessing.extraction import extract_windows
+from lipfd_jax.preprocessing.workers import map_clips
 from lipfd_jax.storage.files import write_bytes, write_text
 from lipfd_jax.storage.locks import locked
 from lipfd_jax.vocabulary import CLASSES, CONVENTION_FILE, WindowConvention, composite_name
@@ -23,7 +23,7 @@ JOURNAL = "preprocess.jsonl"  # one line per finished clip: {"video", "windows",
 
 
 @dataclass(frozen=True)
-class Summary:
+class PngSummary:
     """What a run found in its output folder or put there."""
 
     built: int  # clips
@@ -41,18 +41,18 @@ class Summary:
             f"{self.built} clips built, {self.skipped} finished before, {len(self.problems)} not built; "
             f"{self.pictures} pictures, {len(self.missing)} missing"
         )
-        return "\n".join(map(printable, lines))
+        return "\n".join(map(escape_controls, lines))
 
 
-def write_pictures(
+def write_composites(
     listing: Listing,
     output: Path,
     *,
     windows: WindowConvention,
     workers: int,
-    damaged: Damaged = "refuse",
+    damaged: DamagePolicy = "refuse",
     progress: bool = False,
-) -> Summary:
+) -> PngSummary:
     """Writes {0_real,1_fake}/NAME_J.png for all windows of all clips, then checks that every one is there.
 
     Clips that fail are reported and skipped. Files appear whole or not at all; clips that an earlier run
@@ -66,30 +66,35 @@ def write_pictures(
 
 
 def _write_all(
-    listing: Listing, output: Path, windows: WindowConvention, damaged: Damaged, workers: int, progress: bool
-) -> Summary:
-    finished = _finished(output, windows)
+    listing: Listing,
+    output: Path,
+    windows: WindowConvention,
+    damaged: DamagePolicy,
+    workers: int,
+    progress: bool,
+) -> PngSummary:
+    finished = _read_finished(output, windows)
     write_text(output / CONVENTION_FILE, f"{windows}\n")
     todo = [clip for clip in listing.clips if clip.video not in finished]
     skipped = len(listing.clips) - len(todo)
     warnings, problems = [], list(listing.problems)
-    outcomes = each_clip(
+    outcomes = map_clips(
         functools.partial(_write_clip, output=output, windows=windows, damaged=damaged), todo, workers=workers
     )
     with open(output / JOURNAL, "a", encoding="utf-8") as journal:
-        journal.write("\n" if _broken_off(output / JOURNAL) else "")
+        journal.write("\n" if _ends_mid_line(output / JOURNAL) else "")
         for outcome in tqdm(outcomes, total=len(todo), unit="clip", disable=not progress):
             if outcome.problem:
                 problems.append((outcome.clip.video, outcome.problem))
                 continue
-            entry = _entry(outcome, windows)
+            entry = _make_entry(outcome, windows)
             warnings += [(outcome.clip.video, text) for text in entry["warnings"]]
             finished[outcome.clip.video] = entry
             journal.write(json.dumps(entry) + "\n")
             journal.flush()
     ours = [finished[clip.video] for clip in listing.clips if clip.video in finished]
     names = [composite_name(entry["video"], index) for entry in ours for index in range(entry["pictures"])]
-    return Summary(
+    return PngSummary(
         built=len(ours) - skipped,
         skipped=skipped,
         pictures=len(names),
@@ -100,20 +105,20 @@ def _write_all(
 
 
 def _write_clip(
-    clip: Clip, *, output: Path, windows: WindowConvention, damaged: Damaged
+    clip: Clip, *, output: Path, windows: WindowConvention, damaged: DamagePolicy
 ) -> tuple[int, tuple[str, ...]]:
-    extraction = extract(clip, windows, damaged)
+    extraction = extract_windows(clip, windows, damaged)
     for window in extraction.cut_windows:
-        write_bytes(output / composite_name(clip.video, window.index), png(composite(window)))
+        write_bytes(output / composite_name(clip.video, window.index), encode_png(make_composite(window)))
     return len(extraction.cut_windows), extraction.warnings
 
 
-def _entry(outcome: ClipOutcome[tuple[int, tuple[str, ...]]], windows: WindowConvention) -> dict:
+def _make_entry(outcome: ClipOutcome[tuple[int, tuple[str, ...]]], windows: WindowConvention) -> dict:
     pictures, warnings = outcome.result
     return {"video": outcome.clip.video, "windows": windows, "pictures": pictures, "warnings": list(warnings)}
 
 
-def _finished(output: Path, windows: WindowConvention) -> dict[str, dict]:
+def _read_finished(output: Path, windows: WindowConvention) -> dict[str, dict]:
     """Journal entries of the clips whose pictures are all there."""
     journal = output / JOURNAL
     entries = {}
@@ -126,15 +131,15 @@ def _finished(output: Path, windows: WindowConvention) -> dict[str, dict]:
         if held != windows:
             raise ClipError(f"{output}: holds {held} windows; use another folder for {windows} ones")
         entries[video] = entry
-    return {video: entry for video, entry in entries.items() if _whole(output, entry)}
+    return {video: entry for video, entry in entries.items() if _is_complete(output, entry)}
 
 
-def _whole(output: Path, entry: dict) -> bool:
+def _is_complete(output: Path, entry: dict) -> bool:
     """Whether the pictures are there; a power cut can leave names without content."""
     pictures = (output / composite_name(entry["video"], index) for index in range(entry["pictures"]))
     return all(picture.is_file() and picture.stat().st_size for picture in pictures)
 
 
-def _broken_off(journal: Path) -> bool:
+def _ends_mid_line(journal: Path) -> bool:
     data = journal.read_bytes()
     return bool(data) and not data.endswith(b"\n")

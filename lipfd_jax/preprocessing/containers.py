@@ -18,7 +18,7 @@ MAX_SECONDS = 1800.0  # of a clip; half an hour of sound is 160 MB, and its mel 
 # Playlists, scripts and still pictures are containers to ffmpeg too, and can name other files: not these.
 _FORMATS = "mov,matroska,webm,avi,mpeg,mpegvideo,mpegts,flv,asf,ogg,wav,w64,aiff,flac,mp3,aac"
 _BUFFER = 1 << 16  # bytes read at once
-_MACHINE = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # what is no fault of a file
+_MACHINE_ERRORS = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # what is no fault of a file
 # ffmpeg looks for other codecs inside of PCM, through megabytes of it, which takes longer than decoding all;
 # the first few packets (64 kB) tell as well.
 _WAV_PROBES = {"max_probe_packets": "4"}
@@ -26,15 +26,15 @@ _WAV_PROBES = {"max_probe_packets": "4"}
 _METADATA = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
-Damaged = Literal["refuse", "keep"]  # what to do with clips of which a decoder reports damage
-DAMAGED: tuple[Damaged, ...] = ("refuse", "keep")
+DamagePolicy = Literal["refuse", "keep"]  # what to do with clips of which a decoder reports damage
+DAMAGE_POLICIES: tuple[DamagePolicy, ...] = ("refuse", "keep")
 
 
 @dataclass
 class Damage:
     """What decoders reported of one clip: they conceal damage and go on, and only say so if asked."""
 
-    policy: Damaged = "refuse"
+    policy: DamagePolicy = "refuse"
     places: int = 0
     times: list[float] = field(default_factory=list)  # of those known, seconds on the file's clock
 
@@ -47,7 +47,7 @@ class Damage:
             self.times.append(time)
 
 
-class _Named:
+class _NamedFile:
     """A file whose failures name it, which the system's don't when reading."""
 
     def __init__(self, file: io.RawIOBase, path: Path):
@@ -65,7 +65,7 @@ class _Named:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[av.container.InputContainer]:
+def open_container(path: Path) -> Iterator[av.container.InputContainer]:
     """A media file opened for reading.
 
     Raises ClipError, with name and reason, for what goes wrong inside; OSError for a disk that fails.
@@ -79,14 +79,14 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
     try:
         # We read, not ffmpeg: it takes an I/O error for the end of the file, and names for addresses.
         with open(path, "rb", buffering=0) as file:
-            named = _Named(file, path)
+            named = _NamedFile(file, path)
             options |= _WAV_PROBES if _is_wav(named) else {}
             with av.open(named, options=options, buffer_size=_BUFFER, **_METADATA) as container:
                 yield container
     except av.FFmpegError as error:
         if error.errno == errno.ENOMEM:
             raise MemoryError(f"{path}: the decoder got no memory") from error
-        if error.errno in _MACHINE:
+        if error.errno in _MACHINE_ERRORS:
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise ClipError(
             f"{path}: can't be decoded ({error.strerror}); damaged, cut off or no media file"
@@ -95,13 +95,13 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
         raise ClipError(f"{path}: streams appear on the way; damaged") from error
 
 
-def _is_wav(file: _Named) -> bool:
+def _is_wav(file: _NamedFile) -> bool:
     head = file.read(12)
     file.seek(0)
     return head[:4] == b"RIFF" and head[8:] == b"WAVE"
 
 
-def decoded(
+def decode_frames(
     path: Path,
     container: av.container.InputContainer,
     stream: av.stream.Stream,
@@ -109,27 +109,27 @@ def decoded(
 ) -> Iterator[av.frame.Frame]:
     """The frames of a stream, as `container.decode` gives them, with an ear for what the decoder reports.
 
-    See `frames_of`. Raises ClipError.
+    See `decode_packet`. Raises ClipError.
     """
     damage = damage or Damage()
     for packet in container.demux(stream):
-        yield from frames_of(path, packet, damage)
+        yield from decode_packet(path, packet, damage)
 
 
-def frames_of(path: Path, packet: av.Packet, damage: Damage) -> Iterator[av.frame.Frame]:
+def decode_packet(path: Path, packet: av.Packet, damage: Damage) -> Iterator[av.frame.Frame]:
     """The frames that a packet gives, with what the decoder reports of them told to `damage`.
 
     Damage is a packet marked as corrupt, a frame with concealed errors, or, where it is kept, a packet that
     can't be decoded at all. Not every changed byte shows: most codecs carry no check sums. Raises ClipError.
     """
     if packet.is_corrupt:
-        damage.met(path, "a packet is marked as corrupt", _time(packet))
+        damage.met(path, "a packet is marked as corrupt", _packet_time(packet))
     try:
         frames = packet.decode()
     except av.FFmpegError as error:
-        if error.errno in _MACHINE:
+        if error.errno in _MACHINE_ERRORS:
             raise
-        damage.met(path, f"can't be decoded ({error.strerror})", _time(packet))
+        damage.met(path, f"can't be decoded ({error.strerror})", _packet_time(packet))
         return
     for frame in frames:
         if frame.is_corrupt:
@@ -137,11 +137,11 @@ def frames_of(path: Path, packet: av.Packet, damage: Damage) -> Iterator[av.fram
         yield frame
 
 
-def _time(packet: av.Packet) -> float | None:
+def _packet_time(packet: av.Packet) -> float | None:
     return None if packet.pts is None else float(packet.pts * packet.time_base)
 
 
-def best_stream(
+def find_stream(
     path: Path, container: av.container.InputContainer, kind: Literal["video", "audio"]
 ) -> av.stream.Stream:
     """The stream a player would choose. Raises ClipError where there is none or its codec is unknown."""

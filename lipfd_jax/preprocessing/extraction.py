@@ -9,15 +9,21 @@ from pathlib import Path
 import numpy as np
 
 from lipfd_jax.listing.clips import Clip, ClipError
-from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND, Sound, mel_picture, read_sound
-from lipfd_jax.preprocessing.composite import Window, tile
-from lipfd_jax.preprocessing.containers import Damage, Damaged
-from lipfd_jax.preprocessing.recoding import recoded
-from lipfd_jax.preprocessing.video import Decoded, FrameChange, Track, read_frames, read_track
-from lipfd_jax.preprocessing.windows import paper_starts, released_frames, released_starts
+from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND, Sound, make_mel_image, read_sound
+from lipfd_jax.preprocessing.composite import Window, resize_to_tile
+from lipfd_jax.preprocessing.containers import Damage, DamagePolicy
+from lipfd_jax.preprocessing.recoding import recode_video
+from lipfd_jax.preprocessing.video import (
+    DecodedFrames,
+    FramePerturbation,
+    VideoTrack,
+    read_frames,
+    read_track,
+)
+from lipfd_jax.preprocessing.window_starts import paper_starts, released_frames, released_starts
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WindowConvention, colour_table
 
-Reader = Callable[..., Decoded]  # read_frames, or that of one file
+FrameReader = Callable[..., DecodedFrames]  # read_frames, or that of one file
 _TOLERATED = 0.5  # seconds by which sound and video may differ in length without a word
 
 
@@ -30,23 +36,23 @@ class Extraction:
 
 
 @dataclass(frozen=True)
-class Change:
+class ClipPerturbation:
     """What is done to a clip before its windows are cut, as tests of robustness do."""
 
     sound: Callable[[np.ndarray], np.ndarray] | None = None  # of samples (n,) float32 at 22050 Hz
-    frame: FrameChange | None = None  # of every frame shown, before it is made smaller
+    frame: FramePerturbation | None = None  # of every frame shown, before it is made smaller
     crf: int | None = None  # the pictures are encoded once more as H.264 at this rate factor
 
 
-UNCHANGED = Change()
+NO_PERTURBATION = ClipPerturbation()
 
 
-def extract(
+def extract_windows(
     clip: Clip,
     windows: WindowConvention = "paper",
-    damaged: Damaged = "refuse",
-    change: Change = UNCHANGED,
-    read: Reader = read_frames,
+    damaged: DamagePolicy = "refuse",
+    change: ClipPerturbation = NO_PERTURBATION,
+    read: FrameReader = read_frames,
 ) -> Extraction:
     """All windows of a clip, in one decoding pass and, unless it is recoded, without temporary files.
 
@@ -62,38 +68,38 @@ def extract(
     if windows == "released" and clip.wav is None:
         raise ClipError(f"{clip.path}: no wav beside it, which released windows need; use paper windows")
     track = read_track(clip.path)
-    _check_count(clip.path, len(track.times))
-    sound = _sound(clip, track, damage)
-    mel = mel_picture(sound.samples if change.sound is None else change.sound(sound.samples))
-    cut = _released if windows == "released" else _paper
-    with nullcontext(clip.path) if change.crf is None else recoded(clip.path, change.crf) as pictures:
+    _check_frame_count(clip.path, len(track.times))
+    sound = _read_sound_track(clip, track, damage)
+    mel = make_mel_image(sound.samples if change.sound is None else change.sound(sound.samples))
+    cut = _cut_released_windows if windows == "released" else _cut_paper_windows
+    with nullcontext(clip.path) if change.crf is None else recode_video(clip.path, change.crf) as pictures:
         reader = functools.partial(read if change.crf is None else read_frames, pictures, change=change.frame)
         built, warnings = cut(clip.path, track, sound, mel, damage, reader)
     if not built:
         raise ClipError(f"{clip.path}: no complete window of {FRAMES_PER_WINDOW} frames")
-    return Extraction(tuple(built), (*_oddities(track, sound), *warnings, *reports(damage)))
+    return Extraction(tuple(built), (*_sound_warnings(track, sound), *warnings, *damage_warnings(damage)))
 
 
-def reports(damage: Damage) -> list[str]:
+def damage_warnings(damage: Damage) -> list[str]:
     """The warning that goes with a clip kept in spite of damage."""
     return [f"damaged: decoders reported {damage.places} places"] if damage.places else []
 
 
-def _sound(clip: Clip, track: Track, damage: Damage) -> Sound:
+def _read_sound_track(clip: Clip, track: VideoTrack, damage: Damage) -> Sound:
     if clip.wav is None:
         return read_sound(clip.path, damage)
     return Sound(read_sound(clip.wav, damage).samples, start=float(track.times[0]))
 
 
-def _paper(
-    path: Path, track: Track, sound: Sound, mel: np.ndarray, damage: Damage, read: Reader
+def _cut_paper_windows(
+    path: Path, track: VideoTrack, sound: Sound, mel: np.ndarray, damage: Damage, read: FrameReader
 ) -> tuple[list[Window], list[str]]:
     starts = paper_starts(len(track.times))
     decoded, warnings = read(_consecutive(starts), damage), []
     if len(decoded.times) != len(track.times):
         # The packets of some codecs are not frames one to one. Rare, so it may cost a second pass.
         warnings = [f"{len(track.times)} frames announced, {len(decoded.times)} decoded"]
-        _check_count(path, len(decoded.times))
+        _check_frame_count(path, len(decoded.times))
         track = track.retimed(decoded.times)
         starts = paper_starts(len(track.times))
         decoded = read(_consecutive(starts), Damage(damage.policy))  # counted already
@@ -103,13 +109,13 @@ def _paper(
         end = start + FRAMES_PER_WINDOW
         first, last = bounds[start], max(bounds[end], bounds[start] + 1)
         unheard += bool(first >= mel.shape[1] or last <= 0)
-        frames = _stacked([decoded.pictures[number] for number in range(start, end)])
+        frames = _stack_frames([decoded.pictures[number] for number in range(start, end)])
         built.append(Window(index, start, track.fps, mel_strip(mel, first, last), frames))
     return built, warnings + [f"{unheard} windows lie outside the sound"] * (unheard > 0)
 
 
-def _released(
-    path: Path, track: Track, sound: Sound, mel: np.ndarray, damage: Damage, read: Reader
+def _cut_released_windows(
+    path: Path, track: VideoTrack, sound: Sound, mel: np.ndarray, damage: Damage, read: FrameReader
 ) -> tuple[list[Window], list[str]]:
     if track.opencv_count < 1:
         raise ClipError(f"{path}: its header gives no number of frames, which released windows need")
@@ -124,7 +130,7 @@ def _released(
         first, last = (int(np.round(number * per_frame)) for number in (nominal, nominal + FRAMES_PER_WINDOW))
         if first >= min(last, mel.shape[1]):
             raise ClipError(f"{path}: no mel columns for window {index}; the released code fails here too")
-        frames = _stacked([pictures[number] for number in numbers])
+        frames = _stack_frames([pictures[number] for number in numbers])
         built.append(Window(index, numbers[0], track.fps, np.ascontiguousarray(mel[:, first:last]), frames))
     left = len(kept) % FRAMES_PER_WINDOW
     return built, [f"last {left} frames dropped, as they fill no window"] * (left > 0)
@@ -134,10 +140,10 @@ def _consecutive(starts: list[int]) -> set[int]:
     return {start + offset for start in starts for offset in range(FRAMES_PER_WINDOW)}
 
 
-def _stacked(pictures: list[np.ndarray]) -> np.ndarray:
+def _stack_frames(pictures: list[np.ndarray]) -> np.ndarray:
     """Frames as one array; as tiles of 500x500 in the odd video that changes its size on the way."""
     same = len({picture.shape for picture in pictures}) == 1
-    return np.stack(pictures if same else [tile(picture) for picture in pictures])
+    return np.stack(pictures if same else [resize_to_tile(picture) for picture in pictures])
 
 
 def mel_strip(mel: np.ndarray, first: int, last: int) -> np.ndarray:
@@ -150,12 +156,12 @@ def mel_strip(mel: np.ndarray, first: int, last: int) -> np.ndarray:
     return strip
 
 
-def _check_count(path: Path, count: int) -> None:
+def _check_frame_count(path: Path, count: int) -> None:
     if count < FRAMES_PER_WINDOW:
         raise ClipError(f"{path}: {count} frames, expected at least {FRAMES_PER_WINDOW}")
 
 
-def _oddities(track: Track, sound: Sound) -> list[str]:
+def _sound_warnings(track: VideoTrack, sound: Sound) -> list[str]:
     begin, end = (time - track.times[0] for time in (sound.start, sound.start + sound.seconds))
     found = ["silent sound"] if sound.silent else []
     if max(abs(begin), abs(end - track.seconds)) > _TOLERATED:

@@ -6,35 +6,39 @@ from pathlib import Path
 import numpy as np
 
 from lipfd_jax.preprocessing.containers import Damage
-from lipfd_jax.preprocessing.video import Decoded, FrameChange, read_frames, small
+from lipfd_jax.preprocessing.video import DecodedFrames, FramePerturbation, read_frames, shrink_to_tile
 
 _MOST_BYTES = 400 * 2**20  # of frames in full size; a video with more is decoded each time
 
 
-class KeptFrames:
+class FrameCache:
     """Reads as `read_frames` does, and decodes the same frames of the same file only once."""
 
     def __init__(self, most_bytes: int = _MOST_BYTES):
         self._most = most_bytes
         self._key: tuple[Path, frozenset[int]] | None = None
-        self._whole: Decoded | None = None
+        self._whole: DecodedFrames | None = None
 
     def read(
         self,
         path: Path,
         wanted: Collection[int],
         damage: Damage | None = None,
-        change: FrameChange | None = None,
-    ) -> Decoded:
+        change: FramePerturbation | None = None,
+    ) -> DecodedFrames:
         """The same frames, bit for bit, as `read_frames` with these arguments. Raises ClipError."""
         whole = self.whole(path, wanted, damage)
         if whole is None:
             return read_frames(path, wanted, damage, change)
         # A change may draw from a generator: frames come in the order in which they are decoded.
-        pictures = {n: small(p if change is None else change(p)) for n, p in sorted(whole.pictures.items())}
-        return Decoded(pictures, whole.times)
+        pictures = {
+            n: shrink_to_tile(p if change is None else change(p)) for n, p in sorted(whole.pictures.items())
+        }
+        return DecodedFrames(pictures, whole.times)
 
-    def whole(self, path: Path, wanted: Collection[int], damage: Damage | None = None) -> Decoded | None:
+    def whole(
+        self, path: Path, wanted: Collection[int], damage: Damage | None = None
+    ) -> DecodedFrames | None:
         """The frames in full size; None where these would take too much memory. Raises ClipError."""
         key = path, frozenset(wanted)
         if key != self._key:
@@ -43,7 +47,7 @@ class KeptFrames:
             self._key = key
         return self._whole
 
-    def _decoded(self, path: Path, wanted: frozenset[int], damage: Damage | None) -> Decoded | None:
+    def _decoded(self, path: Path, wanted: frozenset[int], damage: Damage | None) -> DecodedFrames | None:
         held = 0
 
         def counted(picture: np.ndarray) -> np.ndarray:

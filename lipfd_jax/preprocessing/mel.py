@@ -9,7 +9,7 @@ SAMPLE_RATE = 22050
 FFT_SIZE = 2048
 HOP = 512
 BANDS = 128
-_TOGETHER = 32  # columns transformed at once, as librosa does for windows of this size
+_COLUMNS_PER_FFT = 32  # columns transformed at once, as librosa does for windows of this size
 _RANGE = 80.0  # decibels that are kept below the loudest value
 _FAINTEST = 1e-10  # power that counts as none
 # Slaney's scale: linear up to 1000 Hz, logarithmic above.
@@ -27,13 +27,13 @@ def mel_power(samples: np.ndarray) -> np.ndarray:
     frames = np.lib.stride_tricks.sliding_window_view(samples, FFT_SIZE)[::HOP].T
     kind = np.result_type(samples.dtype, np.complex64)
     spectrum = np.zeros((1 + FFT_SIZE // 2, frames.shape[1]), kind, order="F")
-    for first in range(0, frames.shape[1], _TOGETHER):
-        some = slice(first, first + _TOGETHER)
-        spectrum[:, some] = scipy.fft.rfft(_window() * frames[:, some], axis=-2)
-    return np.einsum("ft,mf->mt", np.abs(spectrum) ** 2.0, _filters(), optimize=True)
+    for first in range(0, frames.shape[1], _COLUMNS_PER_FFT):
+        some = slice(first, first + _COLUMNS_PER_FFT)
+        spectrum[:, some] = scipy.fft.rfft(_hann_window() * frames[:, some], axis=-2)
+    return np.einsum("ft,mf->mt", np.abs(spectrum) ** 2.0, _mel_filters(), optimize=True)
 
 
-def decibels(power: np.ndarray) -> np.ndarray:
+def to_decibels(power: np.ndarray) -> np.ndarray:
     """Power in decibels above its lowest value, none more than 80 below its highest."""
     found = 10.0 * np.log10(np.maximum(_FAINTEST, power))
     found -= 10.0 * np.log10(np.maximum(_FAINTEST, np.min(power)))
@@ -51,14 +51,14 @@ def mel_frequencies(count: int, highest: float = SAMPLE_RATE / 2) -> np.ndarray:
 
 
 @functools.cache
-def _window() -> np.ndarray:
+def _hann_window() -> np.ndarray:
     """Hann's, periodic, (2048, 1) float64."""
     turn = np.linspace(-np.pi, np.pi, FFT_SIZE + 1)
     return (0.5 * np.cos(0 * turn) + 0.5 * np.cos(turn))[:-1, None]
 
 
 @functools.cache
-def _filters() -> np.ndarray:
+def _mel_filters() -> np.ndarray:
     """Triangles (128, 1025) float32 of equal area, each from the middle of the band below to that above."""
     edges = mel_frequencies(BANDS + 2)
     widths = np.diff(edges)

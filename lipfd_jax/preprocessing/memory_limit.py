@@ -9,31 +9,31 @@ from pathlib import Path
 _CGROUP = Path("/sys/fs/cgroup")  # a container's own limits and counts, where there are any
 
 
-def available() -> int:
+def available_bytes() -> int:
     """Bytes to be had without swapping, of the machine, the container or what this process is allowed.
 
     A huge number if unknown.
     """
-    found = re.search(r"MemAvailable:\s+(\d+) kB", _text(Path("/proc/meminfo")))
+    found = re.search(r"MemAvailable:\s+(\d+) kB", _read_text(Path("/proc/meminfo")))
     free = int(found[1]) * 1024 if found else sys.maxsize
-    limit, used = _text(_CGROUP / "memory.max").strip(), _text(_CGROUP / "memory.current").strip()
+    limit, used = _read_text(_CGROUP / "memory.max").strip(), _read_text(_CGROUP / "memory.current").strip()
     contained = int(limit) - int(used) if limit.isdecimal() and used.isdecimal() else sys.maxsize
-    return min(free, contained, _allowed("RLIMIT_DATA", "VmData"), _allowed("RLIMIT_AS", "VmSize"))
+    return min(free, contained, _bytes_left("RLIMIT_DATA", "VmData"), _bytes_left("RLIMIT_AS", "VmSize"))
 
 
-def kills() -> int:
+def count_oom_kills() -> int:
     """How many processes the system has killed for want of memory so far; only differences mean anything."""
-    counts = (_text(Path("/proc/vmstat")), _text(_CGROUP / "memory.events"))
+    counts = (_read_text(Path("/proc/vmstat")), _read_text(_CGROUP / "memory.events"))
     return sum(int(count) for text in counts for count in re.findall(r"^oom_kill (\d+)$", text, re.MULTILINE))
 
 
-def private() -> int:
+def private_bytes() -> int:
     """Bytes of memory this process has asked for, used or not; 0 if unknown."""
-    return _own("VmData")
+    return _status_bytes("VmData")
 
 
 @contextlib.contextmanager
-def bounded(limit: int) -> Iterator[None]:
+def limit_memory(limit: int) -> Iterator[None]:
     """Lets this process ask for so many bytes in all; what asks for more meets MemoryError.
 
     Does nothing where the system has no such bound that it keeps (all but Linux).
@@ -52,22 +52,22 @@ def bounded(limit: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_DATA, (before, hard))
 
 
-def _allowed(limit: str, field: str) -> int:
+def _bytes_left(limit: str, field: str) -> int:
     """Bytes left of a limit that was set for this process, as batch systems do."""
     if not sys.platform.startswith("linux"):
         return sys.maxsize
     import resource
 
     most = resource.getrlimit(getattr(resource, limit))[0]
-    return sys.maxsize if most == resource.RLIM_INFINITY else max(most - _own(field), 0)
+    return sys.maxsize if most == resource.RLIM_INFINITY else max(most - _status_bytes(field), 0)
 
 
-def _own(field: str) -> int:
-    found = re.search(rf"{field}:\s+(\d+) kB", _text(Path("/proc/self/status")))
+def _status_bytes(field: str) -> int:
+    found = re.search(rf"{field}:\s+(\d+) kB", _read_text(Path("/proc/self/status")))
     return int(found[1]) * 1024 if found else 0
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text()
     except OSError:

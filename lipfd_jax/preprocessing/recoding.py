@@ -8,8 +8,8 @@ from pathlib import Path
 
 import av
 
-from lipfd_jax.preprocessing.containers import Damage, decoded, opened
-from lipfd_jax.preprocessing.video import check_picture, rgb, video_stream
+from lipfd_jax.preprocessing.containers import Damage, decode_frames, open_container
+from lipfd_jax.preprocessing.video import check_frame_size, find_video_stream, to_rgb
 
 # Equal pictures give equal bytes: one thread, and the arithmetic that is the same on every processor. Without
 # it, x264's (core 165) AVX-512 code gives other bytes in nearly every run, on one thread too.
@@ -18,7 +18,7 @@ _CLOCK = 90_000  # ticks per second
 
 
 @contextmanager
-def recoded(path: Path, crf: int) -> Iterator[Path]:
+def recode_video(path: Path, crf: int) -> Iterator[Path]:
     """The pictures of a video as libx264 leaves them at a rate factor, in a file that goes afterwards.
 
     Frames, their order and their times stay; there is no sound in it. Sizes with an odd side are encoded
@@ -34,13 +34,13 @@ def recoded(path: Path, crf: int) -> Iterator[Path]:
 def _encode(path: Path, output: av.container.OutputContainer, crf: int) -> None:
     stream, last = None, -1
     reformatter = av.video.reformatter.VideoReformatter()
-    with opened(path) as container:
-        source = video_stream(path, container)
-        for number, frame in enumerate(decoded(path, container, source, Damage("keep"))):
-            check_picture(path, frame)
-            picture = av.VideoFrame.from_ndarray(rgb(frame, reformatter), format="rgb24")
+    with open_container(path) as container:
+        source = find_video_stream(path, container)
+        for number, frame in enumerate(decode_frames(path, container, source, Damage("keep"))):
+            check_frame_size(path, frame)
+            picture = av.VideoFrame.from_ndarray(to_rgb(frame, reformatter), format="rgb24")
             if stream is None:
-                stream = _stream(output, picture, source.guessed_rate or Fraction(25), crf)
+                stream = _add_stream(output, picture, source.guessed_rate or Fraction(25), crf)
                 begin = frame.time or 0.0
             seconds = number / float(stream.rate) if frame.time is None else frame.time - begin
             last = max(round(seconds * _CLOCK), last + 1)
@@ -50,7 +50,7 @@ def _encode(path: Path, output: av.container.OutputContainer, crf: int) -> None:
             output.mux(stream.encode(None))
 
 
-def _stream(
+def _add_stream(
     output: av.container.OutputContainer, picture: av.VideoFrame, rate: Fraction, crf: int
 ) -> av.VideoStream:
     stream = output.add_stream("libx264", rate=rate, options={"crf": str(crf)} | REPEATABLE)

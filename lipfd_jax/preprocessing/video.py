@@ -16,15 +16,15 @@ import cv2
 import numpy as np
 
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing.composite import tile
+from lipfd_jax.preprocessing.composite import resize_to_tile
 from lipfd_jax.preprocessing.containers import (
     MAX_PIXELS,
     SMALL_FILE,
     Damage,
-    best_stream,
     check_seconds,
-    decoded,
-    opened,
+    decode_frames,
+    find_stream,
+    open_container,
 )
 from lipfd_jax.vocabulary import TILE
 
@@ -34,12 +34,12 @@ MAX_BYTES_SMALL = 24 << 20  # the same in a small file: 3840x2160 in 10-bit 4:2:
 _MOST_BITS = 64  # that a pixel takes in any format
 _THREADS_BYTES = 256 << 20  # of pictures that a decoder's threads may work on at once
 _MOST_THREADS = 16
-FrameChange = Callable[[np.ndarray], np.ndarray]  # of a picture (height, width, 3) uint8 RGB
+FramePerturbation = Callable[[np.ndarray], np.ndarray]  # of a picture (height, width, 3) uint8 RGB
 _FALLBACK_RATE = 25  # frames per second where a file gives neither timestamps nor a rate
 
 
 @dataclass(frozen=True)
-class Track:
+class VideoTrack:
     """When the frames of a video are shown."""
 
     times: np.ndarray  # (n,) float64, seconds on the file's clock, not falling
@@ -62,20 +62,20 @@ class Track:
         """(n + 1,) float64: frame k is shown from entry k to entry k + 1."""
         return np.append(self.times, self.end)
 
-    def retimed(self, times: Sequence[float | None]) -> "Track":
+    def retimed(self, times: Sequence[float | None]) -> "VideoTrack":
         """The same track with the frames that decoding really gave."""
-        shown, end = _spans(times, [0.0] * len(times), 1 / self.fps)
+        shown, end = _frame_times(times, [0.0] * len(times), 1 / self.fps)
         return replace(self, times=shown, end=end)
 
 
-def read_track(path: Path) -> Track:
+def read_track(path: Path) -> VideoTrack:
     """The timestamps of a video, read from its packets without decoding.
 
     Raises ClipError where there is no video stream, no frame, more than `MAX_SECONDS` or `MAX_FRAMES`, or
     where the file ends before its header says.
     """
-    with opened(path) as container:
-        stream = video_stream(path, container)
+    with open_container(path) as container:
+        stream = find_video_stream(path, container)
         times, durations, seen = [], [], 0.0  # seen: seconds of whichever stream goes furthest
         for packet in container.demux():
             if not packet.size or packet.is_discard:
@@ -90,14 +90,14 @@ def read_track(path: Path) -> Track:
         if not times:
             raise ClipError(f"{path}: no video frames; cut off or empty")
         step = 1 / float(stream.guessed_rate or stream.average_rate or _FALLBACK_RATE)
-        track = Track(*_spans(times, durations, step), _opencv_count(container, stream))
+        track = VideoTrack(*_frame_times(times, durations, step), _opencv_count(container, stream))
         check_seconds(path, track.seconds)
-        _check_whole(path, container, stream, track, seen)
+        _check_complete(path, container, stream, track, seen)
         return track
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecodedFrames:
     """Frames of a video and the times of all of them."""
 
     pictures: dict[
@@ -110,10 +110,10 @@ def read_frames(
     path: Path,
     wanted: Collection[int],
     damage: Damage | None = None,
-    change: FrameChange | None = None,
+    change: FramePerturbation | None = None,
     *,
     whole: bool = False,
-) -> Decoded:
+) -> DecodedFrames:
     """The wanted frames of a video, found by decoding it once from beginning to end.
 
     They are turned as the file's rotation says; frames of more than 500x500 pixels are resized to 500x500 at
@@ -124,20 +124,20 @@ def read_frames(
     wanted = frozenset(wanted)
     pictures: dict[int, np.ndarray] = {}
     times: list[float | None] = []
-    with opened(path) as container:
-        stream = video_stream(path, container)
+    with open_container(path) as container:
+        stream = find_video_stream(path, container)
         reformatter = av.video.reformatter.VideoReformatter()
-        for frame in decoded(path, container, stream, damage):
-            check_picture(path, frame)
+        for frame in decode_frames(path, container, stream, damage):
+            check_frame_size(path, frame)
             if len(times) in wanted:
-                picture = rgb(frame, reformatter)
+                picture = to_rgb(frame, reformatter)
                 picture = picture if change is None else change(picture)
-                pictures[len(times)] = picture if whole else small(picture)
+                pictures[len(times)] = picture if whole else shrink_to_tile(picture)
             times.append(frame.time)
-    return Decoded(pictures, tuple(times))
+    return DecodedFrames(pictures, tuple(times))
 
 
-def rgb(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:
+def to_rgb(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:
     """A decoded frame as (height, width, 3) uint8 RGB, turned as the file's rotation says."""
     # To BGR with these flags, as OpenCV does it: straight to RGB differs by up to 3 of 255 for 10-bit video.
     bgr = reformatter.reformat(frame, format="bgr24", interpolation="BICUBIC").to_ndarray()
@@ -145,37 +145,37 @@ def rgb(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter
     return np.ascontiguousarray(turned)
 
 
-def small(picture: np.ndarray) -> np.ndarray:
+def shrink_to_tile(picture: np.ndarray) -> np.ndarray:
     """A picture of more than 500x500 pixels as one of 500x500, as the composite will need it."""
-    return tile(picture) if picture.shape[0] * picture.shape[1] > TILE * TILE else picture
+    return resize_to_tile(picture) if picture.shape[0] * picture.shape[1] > TILE * TILE else picture
 
 
-def video_stream(path: Path, container: av.container.InputContainer) -> av.VideoStream:
+def find_video_stream(path: Path, container: av.container.InputContainer) -> av.VideoStream:
     """The stream a player would show, its decoder held to pictures and threads that memory has room for.
 
     Raises ClipError where there is none, or its pictures are too large or of no size at all.
     """
-    stream = best_stream(path, container, "video")
+    stream = find_stream(path, container, "video")
     context = stream.codec_context
     if not context.width * context.height:  # what ffmpeg makes of sizes beyond `MAX_PIXELS`, too
         most = MAX_PIXELS // 10**6
         raise ClipError(f"{path}: the size of its pictures is over {most} million pixels, or can't be read")
-    check_picture(path, context)
+    check_frame_size(path, context)
     # Pictures may become larger on the way, or of another format: the decoder then refuses them itself.
     most = max(context.width * context.height, MAX_BYTES * 8 // _MOST_BITS)
     context.options = {"max_pixels": str(most)}
     context.thread_count = min(
-        os.cpu_count() or 1, _MOST_THREADS, max(_THREADS_BYTES // max(_bytes(context), 1), 1)
+        os.cpu_count() or 1, _MOST_THREADS, max(_THREADS_BYTES // max(_frame_bytes(context), 1), 1)
     )
     return stream
 
 
-def check_picture(path: Path, picture: av.VideoFrame | av.VideoCodecContext) -> None:
+def check_frame_size(path: Path, picture: av.VideoFrame | av.VideoCodecContext) -> None:
     """Raises ClipError for pictures that take more memory than we hold, or than a small file may ask for."""
     size = f"{path}: pictures of {picture.width}x{picture.height}"
     if picture.width * picture.height > MAX_PIXELS:
         raise ClipError(f"{size} pixels, expected at most {MAX_PIXELS // 10**6} million")
-    taken = _bytes(picture)
+    taken = _frame_bytes(picture)
     if taken <= MAX_BYTES_SMALL:
         return
     form = picture.format.name if picture.format else "an unknown format"
@@ -186,13 +186,15 @@ def check_picture(path: Path, picture: av.VideoFrame | av.VideoCodecContext) -> 
         raise ClipError(f"{size} {MAX_BYTES_SMALL >> 20} in a file of up to 1 MB")
 
 
-def _bytes(picture: av.VideoFrame | av.VideoCodecContext) -> int:
+def _frame_bytes(picture: av.VideoFrame | av.VideoCodecContext) -> int:
     """Of one picture, as decoded; where its format is not known, as for the largest."""
     bits = picture.format.padded_bits_per_pixel if picture.format else _MOST_BITS
     return picture.width * picture.height * bits // 8
 
 
-def _spans(times: Sequence[float | None], durations: list[float], step: float) -> tuple[np.ndarray, float]:
+def _frame_times(
+    times: Sequence[float | None], durations: list[float], step: float
+) -> tuple[np.ndarray, float]:
     """Frame times and the end of the last frame; even steps where the file stamps no times (H.264 in AVI)."""
     if None in times:
         return np.arange(len(times)) * step, len(times) * step
@@ -212,8 +214,8 @@ def _opencv_count(container: av.container.InputContainer, stream: av.VideoStream
     return int(seconds * (stream.guessed_rate or 0) + Fraction(1, 2))
 
 
-def _check_whole(
-    path: Path, container: av.container.InputContainer, stream: av.VideoStream, track: Track, seen: float
+def _check_complete(
+    path: Path, container: av.container.InputContainer, stream: av.VideoStream, track: VideoTrack, seen: float
 ) -> None:
     """Raises ClipError where the file holds less than its header says, as when a download broke off."""
     if stream.duration is not None:

@@ -17,7 +17,7 @@ import cv2
 import threadpoolctl
 
 from lipfd_jax.preprocessing import memory_limit
-from lipfd_jax.preprocessing.clip_task import ClipOutcome, MachineError, Value, Work, attempt
+from lipfd_jax.preprocessing.clip_task import ClipOutcome, MachineError, Task, Value, attempt_task
 
 _AHEAD = 4  # clips in work per worker, so that a slow one does not stall the others; bounds the memory
 _SCARCE = 512 << 20  # bytes: with less memory free than this, a worker that dies is not the clip's fault
@@ -27,8 +27,8 @@ _PRELOADED = [
 ]
 
 
-def each_clip(
-    function: Callable[[Work], Value], clips: Iterable[Work], *, workers: int
+def map_clips(
+    function: Callable[[Task], Value], clips: Iterable[Task], *, workers: int
 ) -> Iterator[ClipOutcome[Value]]:
     """Outcomes of `function(clip)`, in the order of the clips, by `workers` processes (0: in this one).
 
@@ -47,20 +47,20 @@ def each_clip(
     if workers < 1:
         for module in _PRELOADED:  # whose memory is no clip's
             importlib.import_module(module)
-        with _remembered_interrupts() as interrupted:
+        with _record_interrupts() as interrupted:
             for clip in clips:
-                outcome = attempt(function, clip, base=memory_limit.private())
+                outcome = attempt_task(function, clip, base=memory_limit.private_bytes())
                 if interrupted:
                     raise KeyboardInterrupt
                 yield outcome
         return
     queue = iter(clips)
-    pool, kills = _pool(workers), memory_limit.kills()
-    pending: deque[tuple[Work, Future]] = deque()
+    pool, kills = _make_pool(workers), memory_limit.count_oom_kills()
+    pending: deque[tuple[Task, Future]] = deque()
     try:
         while True:
             for clip in itertools.islice(queue, _AHEAD * workers - len(pending)):
-                pending.append((clip, _submitted(pool, function, clip)))
+                pending.append((clip, _submit(pool, function, clip)))
             if not pending:
                 return
             clip, future = pending.popleft()
@@ -69,17 +69,17 @@ def each_clip(
             except BrokenProcessPool:
                 # Some clip in work took its process down and the pool with it. Try this one by itself, give
                 # the others to a new pool.
-                outcome = _alone(function, clip, kills)
+                outcome = _retry_alone(function, clip, kills)
                 pool.shutdown(wait=False, cancel_futures=True)
-                pool = _pool(workers)
-                pending = deque((c, f if _good(f) else _submitted(pool, function, c)) for c, f in pending)
+                pool = _make_pool(workers)
+                pending = deque((c, f if _has_result(f) else _submit(pool, function, c)) for c, f in pending)
             yield outcome
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
 @contextlib.contextmanager
-def _remembered_interrupts() -> Iterator[list[int]]:
+def _record_interrupts() -> Iterator[list[int]]:
     """A list that fills with the interrupts (Ctrl-C) seen: libraries' callbacks can swallow the exception."""
     seen: list[int] = []
     before = signal.getsignal(signal.SIGINT)
@@ -98,7 +98,7 @@ def _remembered_interrupts() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _submitted(pool: ProcessPoolExecutor, function: Callable[[Work], Value], clip: Work) -> Future:
+def _submit(pool: ProcessPoolExecutor, function: Callable[[Task], Value], clip: Task) -> Future:
     try:
         return pool.submit(_attempt_bounded, function, clip)
     except BrokenProcessPool as error:  # the pool broke since we last looked; found out when its turn comes
@@ -107,15 +107,15 @@ def _submitted(pool: ProcessPoolExecutor, function: Callable[[Work], Value], cli
         return future
 
 
-def _good(future: Future) -> bool:
+def _has_result(future: Future) -> bool:
     return future.done() and not future.cancelled() and future.exception() is None
 
 
-def _alone(function: Callable[[Work], Value], clip: Work, kills: int) -> ClipOutcome[Value]:
+def _retry_alone(function: Callable[[Task], Value], clip: Task, kills: int) -> ClipOutcome[Value]:
     """The outcome of a clip that may have taken its worker down: tried by itself, twice if need be."""
     for _ in range(2):
         _check_memory(kills)
-        with _pool(1) as pool, contextlib.suppress(BrokenProcessPool):
+        with _make_pool(1) as pool, contextlib.suppress(BrokenProcessPool):
             return pool.submit(_attempt_bounded, function, clip).result()
     _check_memory(kills)
     reason = (
@@ -126,19 +126,19 @@ def _alone(function: Callable[[Work], Value], clip: Work, kills: int) -> ClipOut
 
 def _check_memory(kills: int) -> None:
     """Raises MachineError where the system killed for memory since `kills` were counted, or has little."""
-    if memory_limit.kills() > kills or memory_limit.available() < _SCARCE:
-        free = memory_limit.available() >> 20
+    if memory_limit.count_oom_kills() > kills or memory_limit.available_bytes() < _SCARCE:
+        free = memory_limit.available_bytes() >> 20
         raise MachineError(f"a worker died and memory is short ({free} MB are free); use fewer --workers")
 
 
 _base = 0  # bytes of memory a worker had before its first clip
 
 
-def _attempt_bounded(function: Callable[[Work], Value], clip: Work) -> ClipOutcome[Value]:
-    return attempt(function, clip, base=_base)
+def _attempt_bounded(function: Callable[[Task], Value], clip: Task) -> ClipOutcome[Value]:
+    return attempt_task(function, clip, base=_base)
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
+def _make_pool(workers: int) -> ProcessPoolExecutor:
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     if "forkserver" in methods:
@@ -153,7 +153,7 @@ def prepare_worker() -> None:
     threadpoolctl.threadpool_limits(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
-    _base = memory_limit.private()
+    _base = memory_limit.private_bytes()
 
 
 def _exit_with_parent() -> None:

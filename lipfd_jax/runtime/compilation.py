@@ -14,7 +14,7 @@ flags.disclaim_key_flags()  # it is the command's own, also in its --help
 logger = logging.getLogger(__name__)
 
 
-def define_flag() -> None:
+def define_cache_flag() -> None:
     """Defines --compilation_cache."""
     flags.DEFINE_string(
         "compilation_cache",
@@ -23,28 +23,28 @@ def define_flag() -> None:
     )
 
 
-def keep_in(folder: str) -> None:
+def use_compilation_cache(folder: str) -> None:
     """From now on compiled programs are taken from this folder and kept there; "" changes nothing.
 
     Those of a machine with so many cores, that is: a CPU's program is made for the cores that the process may
     use, but JAX would also take one that was made with fewer, where each operation then runs on one core.
     """
     if folder:
-        jax.config.update("jax_compilation_cache_dir", os.path.join(folder, f"{usable_cores()}_cores"))
+        jax.config.update("jax_compilation_cache_dir", os.path.join(folder, f"{count_usable_cores()}_cores"))
 
 
-def usable_cores() -> int:
+def count_usable_cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def announcement(what: str) -> str:
+def compilation_message(what: str) -> str:
     """The line that says what is compiled, and where it is kept."""
     cache = jax.config.jax_compilation_cache_dir
     return f"compiling {what}" + (f"; {cache} keeps it for the next start" if cache else "")
 
 
-class Announced:
+class LoggedProgram:
     """A jitted function whose making is logged once: it compiles, or takes the program from the cache.
 
     That happens at its first call, or before it in `prepare`.
@@ -68,7 +68,7 @@ class Announced:
     @contextlib.contextmanager
     def _announced(self) -> Iterator[None]:
         self._said = True
-        logger.info("%s", announcement(self._what))
+        logger.info("%s", compilation_message(self._what))
         started = time.perf_counter()
         yield
         logger.info("ready after %.0f s", time.perf_counter() - started)

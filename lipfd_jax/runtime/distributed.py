@@ -10,12 +10,12 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 
-def initialise(environment: Mapping[str, str] = os.environ) -> None:
-    """Joins the other processes (TPU pod slice, SLURM, or as the environment says); see `cluster`."""
-    jax.distributed.initialize(**cluster(environment))
+def join_processes(environment: Mapping[str, str] = os.environ) -> None:
+    """Joins the run's processes: a TPU pod slice, SLURM, or as `cluster_arguments` reads the environment."""
+    jax.distributed.initialize(**cluster_arguments(environment))
 
 
-def cluster(environment: Mapping[str, str]) -> dict[str, str | int]:
+def cluster_arguments(environment: Mapping[str, str]) -> dict[str, str | int]:
     """Returns jax.distributed.initialize's arguments from the environment; none where JAX finds them."""
     if "JAX_NUM_PROCESSES" not in environment:
         return {}
@@ -26,12 +26,12 @@ def cluster(environment: Mapping[str, str]) -> dict[str, str | int]:
     }
 
 
-def is_first() -> bool:
+def is_first_process() -> bool:
     """Whether this process is the one that writes and prints."""
     return jax.process_index() == 0
 
 
-def gather(values: list) -> list:
+def gather_lists(values: list) -> list:
     """Joins lists of plain values of all processes, in process order; every process must call it."""
     if jax.process_count() == 1:
         return values
@@ -47,29 +47,29 @@ def gather(values: list) -> list:
     ]
 
 
-def anywhere(said: bool) -> bool:
+def is_true_anywhere(said: bool) -> bool:
     """Whether any process says so; every process must ask. Waits for the devices where there are several."""
-    return any(gather([said]))
+    return any(gather_lists([said]))
 
 
-def from_first(value: Any) -> Any:
+def broadcast_from_first(value: Any) -> Any:
     """The first process's plain value, on all; every process must call it."""
-    return gather([value] if is_first() else [])[0]
+    return gather_lists([value] if is_first_process() else [])[0]
 
 
-def by_first(action: Callable[[], Any]) -> Any:
+def run_on_first(action: Callable[[], Any]) -> Any:
     """Has the first process do something; its plain result, or its refusal, reaches all.
 
     Every process must call it. Raises on the first process what `action` raises; on the others ValueError
     with the same message where that was a ValueError or an OSError.
     """
     outcome, refused = {}, None
-    if is_first():
+    if is_first_process():
         try:
             outcome = {"value": action()}
         except (ValueError, OSError) as error:
             outcome, refused = {"refused": str(error)}, error
-    outcome = from_first(outcome)
+    outcome = broadcast_from_first(outcome)
     if refused:
         raise refused
     if "refused" in outcome:

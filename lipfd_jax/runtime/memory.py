@@ -9,11 +9,11 @@ import jax
 
 # glibc's options: no blocks of their own for large ones, one heap for all threads (only the first grows
 # beyond 64 MiB), and none of it given back.
-_KEEPING = {-4: 0, -8: 1, -1: -1}
+_MALLOC_OPTIONS = {-4: 0, -8: 1, -1: -1}
 
 
 @contextlib.contextmanager
-def one_line(remedy: str) -> Iterator[None]:
+def exit_when_exhausted(remedy: str) -> Iterator[None]:
     """Ends the process with an error of one line where memory runs out, and with what helps.
 
     XLA raises its own error for that, of the devices as of the machine; its other errors pass.
@@ -28,7 +28,7 @@ def one_line(remedy: str) -> Iterator[None]:
         sys.exit(f"error: out of memory ({str(error).splitlines()[0]}); {remedy}")
 
 
-def give_back_freed() -> None:
+def release_freed_memory() -> None:
     """Gives the system back what was freed, as after a model's weights were rounded.
 
     Linux's allocator (glibc) keeps gigabytes of it, in pieces below 32 MiB; others give it back themselves.
@@ -37,7 +37,7 @@ def give_back_freed() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def keep_freed() -> None:
+def keep_freed_memory() -> None:
     """Keeps what is freed for what is asked for next, as in a training step that takes gigabytes each time.
 
     Linux's allocator (glibc) gives large blocks back at once, and gets them back page by page, filled with
@@ -47,5 +47,5 @@ def keep_freed() -> None:
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         set_option = ctypes.CDLL(None).mallopt
-        for option, value in _KEEPING.items():
+        for option, value in _MALLOC_OPTIONS.items():
             set_option(option, value)

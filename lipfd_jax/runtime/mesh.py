@@ -23,7 +23,7 @@ def make_mesh(fsdp: int = 1, devices: Any = None) -> Mesh:
     )
 
 
-def connect(mesh: Mesh) -> None:
+def connect_processes(mesh: Mesh) -> None:
     """Has the processes meet in every group of devices that a program on the mesh can use.
 
     CPU processes connect at a group's first collective and give up after 30 seconds. Without this they would
@@ -45,7 +45,7 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec((DATA, FSDP)))
 
 
-def replicated(mesh: Mesh) -> NamedSharding:
+def replicated_sharding(mesh: Mesh) -> NamedSharding:
     """Returns the sharding of what every device holds whole."""
     return NamedSharding(mesh, PartitionSpec())
 
@@ -57,14 +57,14 @@ def state_sharding(state: Any, mesh: Mesh) -> Any:
         size = mesh.shape[FSDP]
         fits = [d for d, n in enumerate(array.shape) if n % size == 0]
         if size == 1 or not fits or np.prod(array.shape) < _SMALLEST_SHARDED:
-            return replicated(mesh)
+            return replicated_sharding(mesh)
         split = max(fits, key=lambda d: array.shape[d])
         return NamedSharding(mesh, PartitionSpec(*(FSDP if d == split else None for d in range(split + 1))))
 
     return jax.tree.map(of, state)
 
 
-def to_devices(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
+def put_on_devices(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
     """Makes global arrays from this process's part of a batch."""
     sharding = batch_sharding(mesh)
     return {name: jax.make_array_from_process_local_data(sharding, value) for name, value in batch.items()}

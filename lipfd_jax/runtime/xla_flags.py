@@ -28,7 +28,7 @@ def set_flag() -> None:
     if NAME in flags or not (flags.strip() or "--").startswith("--"):
         return
     libraries = list(_libraries())
-    if libraries and all(_holds(path, NAME) for path in libraries):
+    if libraries and all(_contains(path, NAME) for path in libraries):
         os.environ["XLA_FLAGS"] = f"{flags} {FLAG}".strip()
 
 
@@ -39,6 +39,6 @@ def _libraries() -> Iterator[Path]:
             yield from Path(folder).glob(pattern)
 
 
-def _holds(path: Path, text: str) -> bool:
+def _contains(path: Path, text: str) -> bool:
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return content.find(text.encode()) >= 0

@@ -42,7 +42,7 @@ class Judge:
           ClipError: the file can't be judged; the message is the reason, under `name` where it needs one.
           MachineError: this machine failed, or is short of memory or disk.
         """
-        kills = memory_limit.kills()
+        kills = memory_limit.count_oom_kills()
         with self._reading(video, name) as connection:
             try:
                 return self._conversation(connection, told)
@@ -126,7 +126,7 @@ class Judge:
     def _death(self, kills: int) -> Exception:
         if self._overdue:
             return ClipError(f"took over {self._limits.work_minutes:g} minutes and was given up")
-        if memory_limit.kills() > kills:
+        if memory_limit.count_oom_kills() > kills:
             return MachineError(
                 "the process that read the video was killed as this computer ran out of memory"
             )

@@ -18,7 +18,7 @@ from lipfd_jax.detection.report import write_page
 from lipfd_jax.detection.texts import Outcome
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing import memory_limit
-from lipfd_jax.preprocessing.clip_task import MachineError, attempt
+from lipfd_jax.preprocessing.clip_task import MachineError, attempt_task
 from lipfd_jax.preprocessing.workers import prepare_worker
 from lipfd_jax.serving import protocol
 from lipfd_jax.storage import files
@@ -80,7 +80,7 @@ def run(connection: Connection, task: Task) -> None:
     jax.config.update("jax_platforms", "cpu")  # accelerators belong to the server; nothing is computed here
     model = FarModel(connection, task.metadata, task.checkpoint, task.batch_size, task.fingerprint)
     try:
-        tried = attempt(functools.partial(_judged, model), task, base=memory_limit.private())
+        tried = attempt_task(functools.partial(_judged, model), task, base=memory_limit.private_bytes())
     except (MemoryError, MachineError, OSError) as error:
         protocol.send(connection, protocol.Message("machine", text=_named(task, str(error))))
         return

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from anyio import to_thread
 
-from lipfd_jax.listing.names import printable
+from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.serving.limits import Limits, Refused
 
 _NAME_LETTERS = 120  # of a file's name that are shown
@@ -75,4 +75,4 @@ def _write(file: BinaryIO, data: bytes) -> None:
 def shown_name(name: str) -> str:
     """A file's name as it is shown: on one line, its end without folders, no letters that turn the others."""
     last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    return printable(last.strip())[:_NAME_LETTERS] or "video"
+    return escape_controls(last.strip())[:_NAME_LETTERS] or "video"

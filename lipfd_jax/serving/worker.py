@@ -7,7 +7,7 @@ from typing import Protocol
 
 from lipfd_jax.detection.texts import Outcome
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.listing.names import printable
+from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.preprocessing.clip_task import MachineError
 from lipfd_jax.serving.detecting import Told
 from lipfd_jax.serving.jobs import Job, Jobs
@@ -65,9 +65,9 @@ class Worker:
         try:
             return self._judge(job.video, job.name, told), ""
         except ClipError as error:
-            return None, printable(str(error))
+            return None, escape_controls(str(error))
         except (MachineError, OSError) as error:
-            reason = printable(str(error))
+            reason = escape_controls(str(error))
             _LOG.error("a video could not be judged: %s", reason)
             return None, f"this computer failed, not the file ({reason})"
         except Exception:  # a fault of ours, but one video's; the server goes on

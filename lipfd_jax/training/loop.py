@@ -16,9 +16,9 @@ from jax.sharding import Mesh
 from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.kernels.dispatch import kernels_for
 from lipfd_jax.models.inputs import convention_warning
-from lipfd_jax.runtime.compilation import announcement
-from lipfd_jax.runtime.distributed import anywhere, by_first
-from lipfd_jax.runtime.mesh import connect, make_mesh, to_devices
+from lipfd_jax.runtime.compilation import compilation_message
+from lipfd_jax.runtime.distributed import is_true_anywhere, run_on_first
+from lipfd_jax.runtime.mesh import connect_processes, make_mesh, put_on_devices
 from lipfd_jax.storage.files import write_json
 from lipfd_jax.storage.locks import locked
 from lipfd_jax.training import metrics_log
@@ -81,11 +81,11 @@ def train(
     workdir = os.fspath(workdir)
     workdir = workdir if "://" in workdir else os.path.abspath(workdir)
     mesh = make_mesh(experiment.fsdp)
-    connect(mesh)
+    connect_processes(mesh)
     data = open_data(experiment.data)
     recipe = make_recipe(experiment, kernels_for(mesh.devices.flat, kernels, experiment.model.dtype))
     with contextlib.ExitStack() as held:
-        by_first(lambda: held.enter_context(locked(workdir, "a training run")))
+        run_on_first(lambda: held.enter_context(locked(workdir, "a training run")))
         data.recall(workdir)
         saved = RunCheckpointer(workdir, recipe, windows=data.windows, records=data.identities)
         checkpointer = held.enter_context(saved)
@@ -176,7 +176,7 @@ class _Run:
         )
         batches = f"batches of {self.experiment.batch_size}"
         what = f"the training step ({config.encoder} + {config.backbone}, {batches}) for {devices}"
-        logger.info("%s", announcement(what))
+        logger.info("%s", compilation_message(what))
         started = time.perf_counter()
         yield
         logger.info("compiled in %.0f s; the first steps are under way", time.perf_counter() - started)
@@ -193,13 +193,13 @@ class _Run:
         except CorruptRecord as error:
             self.problem = error
         self.progress.waited(time.perf_counter() - started)
-        if anywhere(batch is None):
+        if is_true_anywhere(batch is None):
             elsewhere = "another process met a corrupt record; its log names it"
             self.problem = self.problem or CorruptRecord(elsewhere)
             return None, []
         names = [f"{v}_{w}" for v, w in zip(batch["video"], batch["window"], strict=True)]
         arrays = {"composite": batch["composite"], "label": batch["label"].astype(np.int32)}
-        return to_devices(arrays, self.mesh), names
+        return put_on_devices(arrays, self.mesh), names
 
     def _report(self, state: TrainState, *, saving: bool) -> dict[str, float] | None:
         """Logs and evaluates where due; returns the metrics a checkpoint is ranked by, if any."""

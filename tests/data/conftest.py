@@ -41,7 +41,7 @@ def record(index, label, encoding_name="compact"):
     window = Window(index, index, 25.0, smooth_strip(index), smooth_frames(index))
     folder = ("0_real", "1_fake")[label]
     return {
-        **encoding.encode(window, encoding_name),
+        **encoding.encode_window(window, encoding_name),
         "label": label,
         "video": f"{folder}/{index}".encode(),
         "source": str(index).encode(),

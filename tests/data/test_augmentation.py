@@ -81,11 +81,11 @@ def test_levels_go_up_to_the_highest(sample):
 @pytest.mark.parametrize("encoding", ["compact", "composite", "lossy"])
 def test_every_encoding_can_be_augmented(encoding, sample):
     from lipfd_jax.preprocessing.composite import Window
-    from lipfd_jax.preprocessing.encoding import encode
+    from lipfd_jax.preprocessing.encoding import encode_window
 
     window = Window(0, 0, 25.0, sample["mel"], sample["frames"])
     fields = {k: v for k, v in sample.items() if k not in ("mel", "frames")}
-    parts = records.decode_parts({**fields, **encode(window, encoding)})
+    parts = records.decode_parts({**fields, **encode_window(window, encoding)})
     always = AugmentationSettings(**dict.fromkeys(PROBABILITIES, 1.0))
     result = records.assemble(_augmented(parts, always))
     assert result["composite"].shape == COMPOSITE_SHAPE

@@ -30,7 +30,7 @@ from lipfd_jax.preprocessing import encoding
 from lipfd_jax.vocabulary import CLASSES, COMPOSITE_SHAPE
 
 DUMMY_WINDOWS = 8  # of a clip of 12 frames
-_PNG = encoding.png(np.zeros((8, 8, 3), np.uint8))
+_PNG = encoding.encode_png(np.zeros((8, 8, 3), np.uint8))
 
 
 def _build(manual_dir, data_dir, *, config="avlips", workers=0, changes=None, **options):
@@ -189,7 +189,7 @@ def test_bad_inputs_are_named_and_nothing_else_is_lost(tmp_path):
     records = [record for split in builder.info.splits for record in builder.as_data_source(split)]
     assert {r["video"].decode() for r in records} == odd | {f"{k}/{n}" for k in CLASSES for n in "abc"}
     assert len(records) == made["records"] == (len(odd) + 6) * DUMMY_WINDOWS
-    assert all(encoding.rebuild(record).shape == COMPOSITE_SHAPE for record in records)
+    assert all(encoding.rebuild_composite(record).shape == COMPOSITE_SHAPE for record in records)
 
 
 def test_no_good_video_is_an_error(tmp_path):

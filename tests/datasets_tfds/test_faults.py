@@ -62,7 +62,7 @@ FAULTS = [
 @pytest.mark.parametrize(("module", "name"), [(resume, "write_bytes"), (resume, "examples")])
 def test_trouble_of_the_machine_loses_no_clip(tmp_path, monkeypatch, module, name, error):
     with monkeypatch.context() as patch:
-        patch.setattr(memory_limit, "available", lambda: 100 << 20)
+        patch.setattr(memory_limit, "available_bytes", lambda: 100 << 20)
         patch.setattr(module, name, _failing_after(3, error, getattr(module, name)))
         with pytest.raises(MachineError if isinstance(error, MemoryError) else type(error)):
             _build(tmp_path)
@@ -146,7 +146,7 @@ def test_a_finished_build_is_not_taken_for_one_of_other_videos(tmp_path):
 def test_an_archive_is_known_again_without_unpacking(tmp_path, monkeypatch):
     packed = shutil.make_archive(str(tmp_path / "data"), "zip", FOLDER)
     _build(tmp_path / "out", manual_dir=packed)
-    monkeypatch.setattr(input_fingerprint, "find", None)
+    monkeypatch.setattr(input_fingerprint, "list_layout", None)
     _build(tmp_path / "out", manual_dir=packed)
 
 

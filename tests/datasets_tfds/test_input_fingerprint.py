@@ -17,7 +17,7 @@ from datasets_tfds.avlips.make_dummy_data import (
 )
 from datasets_tfds.build_settings import Settings, changed, named_settings
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.listing.layouts import find
+from lipfd_jax.listing.layouts import list_layout
 
 
 def test_config_names_leave_defaults_out():
@@ -36,7 +36,7 @@ def test_senseless_settings_are_refused(options):
 
 
 def test_finds_avlips_and_says_so(tmp_path):
-    found = find(FOLDER, "avlips", unpack_dir=tmp_path)
+    found = list_layout(FOLDER, "avlips", unpack_dir=tmp_path)
     assert len(found.clips) == 8
     assert "1_fake: 4 videos of 4 sources (4 with wav)" in found.summary()
     assert "4 sources have both" in found.summary()
@@ -45,8 +45,8 @@ def test_finds_avlips_and_says_so(tmp_path):
 @pytest.mark.parametrize("kind", ["zip", "gztar"])
 def test_finds_avlips_in_an_archive(tmp_path, kind):
     packed = shutil.make_archive(str(tmp_path / "AVLips"), kind, FOLDER.parent, FOLDER.name)
-    by_path = find(packed, "avlips", unpack_dir=tmp_path / "out")
-    in_folder = find(tmp_path, "avlips", unpack_dir=tmp_path / "out")
+    by_path = list_layout(packed, "avlips", unpack_dir=tmp_path / "out")
+    in_folder = list_layout(tmp_path, "avlips", unpack_dir=tmp_path / "out")
     assert [item.video for item in by_path.clips] == [item.video for item in in_folder.clips]
     assert len(by_path.clips) == 8
 
@@ -55,7 +55,7 @@ def test_names_what_is_missing(tmp_path):
     shutil.copytree(FOLDER, tmp_path / "data")
     (tmp_path / "data/0_real/dummy0.mp4").unlink()
     (tmp_path / "data/wav/1_fake/dummy1.wav").unlink()
-    found = find(tmp_path / "data", "avlips", unpack_dir=tmp_path)
+    found = list_layout(tmp_path / "data", "avlips", unpack_dir=tmp_path)
     assert "wav/0_real/dummy0.wav: a wav without a video" in found.summary()
     assert "1 with only the sound inside, 3 with wav" in found.summary()
 
@@ -64,9 +64,9 @@ def test_names_what_is_missing(tmp_path):
 def test_an_empty_folder_is_an_error(tmp_path, layout):
     (tmp_path / "data").mkdir()
     with pytest.raises(ClipError, match="nor exactly one archive"):
-        find(tmp_path / "data", layout, unpack_dir=tmp_path)
+        list_layout(tmp_path / "data", layout, unpack_dir=tmp_path)
     with pytest.raises(ClipError, match="no such folder"):
-        find(tmp_path / "nowhere", layout, unpack_dir=tmp_path)
+        list_layout(tmp_path / "nowhere", layout, unpack_dir=tmp_path)
 
 
 def test_builds_a_folder_described_by_a_csv(tmp_path, capsys):
@@ -117,5 +117,5 @@ def test_builds_the_official_validation_pictures_as_they_are(tmp_path):
 
 def test_the_same_clips_twice_in_a_row(tmp_path):
     write_clips(tmp_path / "data", ("a",))
-    one, two = (find(tmp_path / "data", "avlips", unpack_dir=tmp_path) for _ in range(2))
+    one, two = (list_layout(tmp_path / "data", "avlips", unpack_dir=tmp_path) for _ in range(2))
     assert one == two

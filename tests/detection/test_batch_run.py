@@ -12,7 +12,7 @@ from lipfd_jax.detection.batch_run import detect_all, exit_code, folder_name
 from lipfd_jax.detection.detection_settings import Settings
 from lipfd_jax.detection.result import schema
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.listing.videos import videos_in
+from lipfd_jax.listing.videos import list_videos
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -37,7 +37,7 @@ def folder(film, grainy, speech, tmp_path):
 def test_results_tables_and_exit_codes(folder, model, one_face, tmp_path):
     said = []
     output = tmp_path / "out"
-    lines = detect_all(model, videos_in([folder]), output, table=True, say=said.append)
+    lines = detect_all(model, list_videos([folder]), output, table=True, say=said.append)
     assert len(said) == len(lines) == 3
     by_name = {line.path.name: line for line in lines}
     assert by_name["a.mp4"].outcome == "none"
@@ -83,9 +83,9 @@ def test_folder_names_hold_harmless_letters_only():
 
 def test_paths_that_are_not_there_are_named(tmp_path):
     with pytest.raises(ClipError, match=r"nothing\.mp4"):
-        videos_in([tmp_path / "nothing.mp4"])
+        list_videos([tmp_path / "nothing.mp4"])
     with pytest.raises(ClipError, match="no video"):
-        videos_in([tmp_path])
+        list_videos([tmp_path])
 
 
 def test_where_there_is_no_checkpoint_the_way_to_one_is_said(monkeypatch):

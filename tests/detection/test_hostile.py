@@ -11,7 +11,7 @@ import pytest
 from lipfd_jax.detection.batch_run import detect_all
 from lipfd_jax.faces import scan
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.listing.videos import videos_in
+from lipfd_jax.listing.videos import list_videos
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_bad_files_are_named_with_a_reason_and_leave_nothing(clip, tmp_path, mod
         (tmp_path / name).write_bytes(content)
     os.mkfifo(tmp_path / "pipe.mp4")
     (tmp_path / "device.mp4").symlink_to("/dev/zero")
-    paths = videos_in([tmp_path / name for name in (*files, "pipe.mp4", "device.mp4")])
+    paths = list_videos([tmp_path / name for name in (*files, "pipe.mp4", "device.mp4")])
     lines = detect_all(model, paths, tmp_path / "out", say=str)
     assert [line.outcome for line in lines] == [None] * 7
     assert all(line.path.name in line.error for line in lines)
@@ -98,11 +98,11 @@ def test_a_download_that_broke_off_is_said(film, grainy, tmp_path, model):
 
 def test_pictures_declared_too_large_are_refused_before_they_take_memory(tmp_path):
     with pytest.raises(ClipError, match=r"a\.avi: the size of its pictures is over 16 million"):
-        scan.scan(_declared(tmp_path / "a.avi", 30_000), None)
+        scan.scan_video(_declared(tmp_path / "a.avi", 30_000), None)
 
 
 def test_too_many_frames_are_refused(clip, tmp_path, monkeypatch):
     monkeypatch.setattr(scan, "MOST_FRAMES", 20)
     (tmp_path / "a.mp4").write_bytes(clip)
     with pytest.raises(ClipError, match="over 20 frames"):
-        scan.scan(tmp_path / "a.mp4", None)
+        scan.scan_video(tmp_path / "a.mp4", None)

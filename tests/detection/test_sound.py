@@ -7,8 +7,8 @@ import pytest
 
 from lipfd_jax.detection.sound import STEP, Heard, context, listen, sound_reasons
 from lipfd_jax.listing.clips import Clip
-from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND, coloured, mel_picture, read_sound
-from lipfd_jax.preprocessing.extraction import extract
+from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND, colour_mel, make_mel_image, read_sound
+from lipfd_jax.preprocessing.extraction import extract_windows
 
 
 def _heard(voice, peak=None):
@@ -19,7 +19,7 @@ def _heard(voice, peak=None):
 
 def test_strips_of_clips_up_to_8_s_are_those_of_records_to_the_bit(media):
     wav = media / "AVLips/wav/0_real/2.wav"
-    windows = extract(Clip("0_real/2", media / "AVLips/0_real/2.mp4", wav, 0, "2")).cut_windows
+    windows = extract_windows(Clip("0_real/2", media / "AVLips/0_real/2.mp4", wav, 0, "2")).cut_windows
     heard = listen(wav, 100)
     for window in windows:
         first, last = np.rint(
@@ -35,10 +35,10 @@ def test_a_long_sound_is_scaled_over_the_8_s_around(tmp_path):
     loud[22050 * 25 :] *= 500  # far away from what is looked at
     soundfile.write(tmp_path / "a.wav", loud, 22050)
     heard = listen(tmp_path / "a.wav", 100)
-    whole = mel_picture(read_sound(tmp_path / "a.wav").samples)
+    whole = make_mel_image(read_sound(tmp_path / "a.wav").samples)
     near = heard.strip(430, 440)
     begin, end = context(430, 440, heard.columns)
-    np.testing.assert_array_equal(near, coloured(heard.power(begin, end))[:, 430 - begin : 440 - begin])
+    np.testing.assert_array_equal(near, colour_mel(heard.power(begin, end))[:, 430 - begin : 440 - begin])
     assert near.mean() > whole[:, 430:440].mean() + 20  # the loud end leaves it no colours
     assert end - begin == 345
     assert (begin + end) // 2 == pytest.approx(435, abs=1)

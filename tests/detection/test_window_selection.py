@@ -4,7 +4,7 @@ import numpy as np
 
 from lipfd_jax.detection.window_selection import Budget, first_choice, refinement
 from lipfd_jax.faces.tracks import FaceTrack
-from lipfd_jax.preprocessing.windows import paper_starts
+from lipfd_jax.preprocessing.window_starts import paper_starts
 
 
 def _track(first, count, unfit=()):

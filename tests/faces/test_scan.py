@@ -7,9 +7,9 @@ import pytest
 
 from lipfd_jax.faces.finders import Face
 from lipfd_jax.faces.mouths import MOTION
-from lipfd_jax.faces.scan import _Scanner, scan
+from lipfd_jax.faces.scan import _Scanner, scan_video
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing.containers import Damage, opened
+from lipfd_jax.preprocessing.containers import Damage, open_container
 
 RNG = np.random.default_rng(0)
 SCENES = [np.kron(RNG.integers(0, 255, (6, 8, 3), np.uint8), np.ones((20, 20, 1), np.uint8)) for _ in "ab"]
@@ -29,7 +29,7 @@ def video(film, tmp_path_factory):
 
 
 def test_samples_come_five_times_a_second_and_the_cut_is_seen(video):
-    found = scan(video, _found)
+    found = scan_video(video, _found)
     assert (found.width, found.height, len(found.times)) == (160, 120, 100)
     assert found.fps == pytest.approx(25)
     assert [s.frame for s in found.samples] == list(range(0, 100, 5))
@@ -42,15 +42,15 @@ def test_a_camera_that_pans_is_no_cut(film, tmp_path):
     blocks = np.random.default_rng(0).choice(np.uint8([0, 255]), (3, 20, 1)).repeat(3, axis=2)
     wide = blocks.repeat(40, axis=0).repeat(60, axis=1)
     pictures = [wide[:, 12 * number : 12 * number + 160] for number in range(60)]
-    assert not any(sample.cut for sample in scan(film(tmp_path / "a.mp4", pictures), None).samples)
+    assert not any(sample.cut for sample in scan_video(film(tmp_path / "a.mp4", pictures), None).samples)
     leap = pictures[:31] + pictures[:30]
-    cuts = [s.frame for s in scan(film(tmp_path / "b.mp4", leap), None).samples if s.cut]
+    cuts = [s.frame for s in scan_video(film(tmp_path / "b.mp4", leap), None).samples if s.cut]
     assert cuts == [35]
 
 
 def test_motion_is_that_of_the_mouth(video):
     still, moving = (
-        np.concatenate([s.mouths[0][1:, MOTION] for s in part]) for part in _halves(scan(video, _found))
+        np.concatenate([s.mouths[0][1:, MOTION] for s in part]) for part in _halves(scan_video(video, _found))
     )
     assert still.max() < 2
     assert moving.min() > 50
@@ -61,13 +61,13 @@ def _halves(found):
 
 
 def test_without_a_finder_no_faces_are_found(video):
-    found = scan(video, None)
+    found = scan_video(video, None)
     assert not any(sample.faces for sample in found.samples)
     assert (found.width, found.height, len(found.times)) == (160, 120, 100)
 
 
 def test_thumbnails_are_few_and_even_however_long_the_video(film, tmp_path):
-    found = scan(film(tmp_path / "a.mp4", [SCENES[0]] * 130, fps=5), None)
+    found = scan_video(film(tmp_path / "a.mp4", [SCENES[0]] * 130, fps=5), None)
     times = [thumbnail.time for thumbnail in found.thumbnails]
     np.testing.assert_allclose(np.diff(times), 0.4, atol=1e-3)
     assert times[-1] > 25
@@ -76,7 +76,7 @@ def test_thumbnails_are_few_and_even_however_long_the_video(film, tmp_path):
 
 def test_progress_is_told_in_seconds(video):
     told = []
-    scan(video, None, progress=told.append)
+    scan_video(video, None, progress=told.append)
     assert told == pytest.approx([1.0, 2.0, 3.0])
 
 
@@ -99,7 +99,7 @@ def test_one_time_stamped_on_all_frames_is_no_clock():
 def test_what_is_no_video_is_refused(tmp_path):
     (tmp_path / "a.mp4").write_text("a shopping list")
     with pytest.raises(ClipError, match=r"a\.mp4"):
-        scan(tmp_path / "a.mp4", None)
+        scan_video(tmp_path / "a.mp4", None)
 
 
 @pytest.fixture(scope="module")
@@ -113,13 +113,13 @@ def spoilt(film, spoil, tmp_path_factory):
 
 def test_damage_is_refused_unless_told_otherwise(spoilt):
     with pytest.raises(ClipError, match=r"a\.mp4: damaged: .*--damaged=keep"):
-        scan(spoilt, None)
+        scan_video(spoilt, None)
 
 
 @pytest.mark.parametrize("threaded", [0, 1 << 30])
 def test_damage_reaches_to_the_next_key_frame(spoilt, monkeypatch, threaded):
     monkeypatch.setattr("lipfd_jax.faces.scan._THREADED_PIXELS", threaded)
-    found = scan(spoilt, None, damage=Damage("keep"))
+    found = scan_video(spoilt, None, damage=Damage("keep"))
     assert found.corrupt >= 1
     shown = found.times[found.spoilt]
     assert shown[0] == pytest.approx(1.4 - 0.25, abs=0.05)
@@ -128,9 +128,9 @@ def test_damage_reaches_to_the_next_key_frame(spoilt, monkeypatch, threaded):
 
 
 def test_damage_that_no_time_is_known_of_counts_where_it_was_met(spoilt):
-    data, found = Damage("keep"), scan(spoilt, None, damage=Damage("keep"))
+    data, found = Damage("keep"), scan_video(spoilt, None, damage=Damage("keep"))
     scanner = _Scanner(None, 0.04)
-    with opened(spoilt) as container:
+    with open_container(spoilt) as container:
         for number, frame in enumerate(container.decode(video=0)):
             if number == 60:
                 break

@@ -6,9 +6,9 @@ import pytest
 from lipfd_jax.faces import scan as scanning
 from lipfd_jax.faces import window_reader
 from lipfd_jax.faces.framing import Square
-from lipfd_jax.faces.scan import scan
-from lipfd_jax.faces.window_reader import Wanted, kept_windows, read_windows
-from lipfd_jax.preprocessing.frame_cache import KeptFrames
+from lipfd_jax.faces.scan import scan_video
+from lipfd_jax.faces.window_reader import WindowRequest, read_cached_windows, read_windows
+from lipfd_jax.preprocessing.frame_cache import FrameCache
 from lipfd_jax.preprocessing.video import read_frames
 
 
@@ -25,10 +25,10 @@ def test_windows_hold_the_frames_they_name(video, jump, monkeypatch):
     if jump is not None:
         monkeypatch.setattr(window_reader, "_SEEK_SECONDS", jump)
         monkeypatch.setattr(scanning, "_KEPT_BYTES", 0)
-    seen = scan(video, None)
+    seen = scan_video(video, None)
     assert len(seen.kept) == (300 if jump is None else 0)
     starts = [0, 3, 130, 132, 295]
-    wanted = [Wanted(0, s, None, reduce=False) for s in starts[::-1]]
+    wanted = [WindowRequest(0, s, None, reduce=False) for s in starts[::-1]]
     found = {window.start: frames for window, frames in read_windows(video, seen, wanted)}
     assert list(found) == starts
     pictures = read_frames(video, range(300)).pictures
@@ -37,24 +37,24 @@ def test_windows_hold_the_frames_they_name(video, jump, monkeypatch):
 
 
 def test_kept_frames_give_the_same_windows(video):
-    seen = scan(video, None)
-    wanted = [Wanted(0, start, Square(4, 4, 40)) for start in (130, 3, 6)]
+    seen = scan_video(video, None)
+    wanted = [WindowRequest(0, start, Square(4, 4, 40)) for start in (130, 3, 6)]
 
     def darker():
         shades = iter(range(2, 100))
         return lambda picture: picture // next(shades)  # which one depends on the order
 
     for most in (10**9, 10**5):
-        kept = KeptFrames(most)
+        kept = FrameCache(most)
         for change in (None, darker, darker):
-            ours = list(kept_windows(kept, video, seen, wanted, change and change()))
+            ours = list(read_cached_windows(kept, video, seen, wanted, change and change()))
             theirs = list(read_windows(video, seen, wanted, change and change()))
             assert [window for window, _ in ours] == [window for window, _ in theirs]
             np.testing.assert_array_equal([f for _, f in ours], [f for _, f in theirs])
 
 
 def test_two_faces_of_one_window_are_cut_each(video):
-    wanted = [Wanted(0, 10, Square(0, 0, 40)), Wanted(1, 10, Square(50, 10, 30))]
-    (a, left), (b, right) = read_windows(video, scan(video, None), wanted)
+    wanted = [WindowRequest(0, 10, Square(0, 0, 40)), WindowRequest(1, 10, Square(50, 10, 30))]
+    (a, left), (b, right) = read_windows(video, scan_video(video, None), wanted)
     assert (a.track, left.shape) == (0, (5, 40, 40, 3))
     assert (b.track, right.shape) == (1, (5, 30, 30, 3))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lipfd_jax.inference.program import InPairs, make_forward
-from lipfd_jax.runtime.compilation import Announced
+from lipfd_jax.runtime.compilation import LoggedProgram
 from lipfd_jax.runtime.mesh import make_mesh
 
 
@@ -53,7 +53,7 @@ def test_what_was_made_ahead_is_what_runs():
         traced.append(batch.shape)
         return batch + state
 
-    run = InPairs(Announced(jax.jit(program), "a sum"))
+    run = InPairs(LoggedProgram(jax.jit(program), "a sum"))
     run.prepare(*(jax.ShapeDtypeStruct(shape, np.float32) for shape in ((), (4, 3))))
     for count in (4, 2, 6):
         batch = np.arange(3.0 * count, dtype=np.float32).reshape(count, 3)

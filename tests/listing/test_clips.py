@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from lipfd_jax.listing.avlips import avlips_clips
+from lipfd_jax.listing.avlips import list_avlips
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.listing.clips_csv import folder_clips
+from lipfd_jax.listing.clips_csv import list_csv_clips
 
 
 def _touch(*paths):
@@ -18,7 +18,7 @@ def _touch(*paths):
 def test_avlips_layout_in_natural_order(tmp_path):
     _touch(*(tmp_path / "0_real" / f"{n}.mp4" for n in (10, 2, 0)), tmp_path / "1_fake" / "2.avi")
     _touch(tmp_path / "wav" / "0_real" / "2.wav")
-    listing = avlips_clips(tmp_path)
+    listing = list_avlips(tmp_path)
     assert [clip.video for clip in listing.clips] == ["0_real/0", "0_real/2", "0_real/10", "1_fake/2"]
     assert [clip.label for clip in listing.clips] == [0, 0, 0, 1]
     assert [clip.wav is not None for clip in listing.clips] == [False, True, False, False]
@@ -31,7 +31,7 @@ def test_avlips_problems_are_named(tmp_path):
     _touch(tmp_path / "0_real" / ".DS_Store", tmp_path / "0_real" / "._a.mp4", tmp_path / "wav/1_fake/b.wav")
     _touch(tmp_path / "0_real" / "new\nline.mp4")
     (tmp_path / "0_real" / "folder.mp4").mkdir()
-    listing = avlips_clips(tmp_path)
+    listing = list_avlips(tmp_path)
     assert [clip.path.name for clip in listing.clips] == ["a.mov"]
     assert {name for name, _ in listing.problems} == {
         "0_real/a.mp4", "0_real/notes.txt", "0_real/new\\nline.mp4", "0_real/folder.mp4", "wav/1_fake/b.wav"
@@ -48,9 +48,9 @@ def test_links_out_of_the_folder_are_refused(tmp_path):
     (data / "0_real" / "c.mp4").symlink_to(data / "0_real" / "b.mp4")
     (data / "wav" / "0_real").mkdir(parents=True)
     (data / "wav" / "0_real" / "b.wav").symlink_to(outside / "secret.wav")
-    listing = avlips_clips(data)
+    listing = list_avlips(data)
     assert [clip.video for clip in listing.clips] == ["0_real/c"]
-    followed = avlips_clips(data, links="follow")
+    followed = list_avlips(data, links="follow")
     assert [clip.video for clip in followed.clips] == ["0_real/a", "0_real/b"]  # c is b again
     assert followed.clips[1].wav == data / "wav" / "0_real" / "b.wav"
     assert {name for name, _ in followed.problems} == {"0_real/loop.mp4", "0_real/c"}
@@ -59,7 +59,7 @@ def test_links_out_of_the_folder_are_refused(tmp_path):
     fake = data / "1_fake" / "d.mp4"
     fake.parent.mkdir()
     fake.hardlink_to(data / "0_real" / "b.mp4")
-    problems = dict(avlips_clips(data, links="follow").problems)
+    problems = dict(list_avlips(data, links="follow").problems)
     assert problems["0_real/b"] == "the same file as 1_fake/d: one file can't be real and fake"
     assert problems["1_fake/d"] == "the same file as 0_real/b: one file can't be real and fake"
     assert {name for name, _ in listing.problems} == {"0_real/a.mp4", "0_real/loop.mp4", "0_real/b.mp4"}
@@ -69,14 +69,14 @@ def test_names_that_are_not_utf8_are_refused(tmp_path):
     _touch(tmp_path / "0_real" / "ü.mp4", tmp_path / "0_real" / "日本.mp4")
     with open(os.fsencode(tmp_path / "0_real") + b"/\xff.mp4", "wb") as file:
         file.write(b"x")
-    listing = avlips_clips(tmp_path)
+    listing = list_avlips(tmp_path)
     assert {clip.source for clip in listing.clips} == {"ü", "日本"}
     assert listing.problems[0][0].encode() == b"0_real/\\udcff.mp4"
 
 
 def test_a_folder_of_another_layout_is_refused(tmp_path):
     with pytest.raises(ClipError, match="0_real"):
-        avlips_clips(tmp_path)
+        list_avlips(tmp_path)
 
 
 def _csv(folder, *rows, heading="path,label,group,generator"):
@@ -87,7 +87,7 @@ def _csv(folder, *rows, heading="path,label,group,generator"):
 
 def test_csv_rows_become_clips(tmp_path):
     _touch(tmp_path / "a" / "x.mp4", tmp_path / "a" / "x.wav", tmp_path / "y.mov")
-    listing = folder_clips(_csv(tmp_path, "a/x.mp4,fake,anna,wav2lip", "y.mov,0,,"))
+    listing = list_csv_clips(_csv(tmp_path, "a/x.mp4,fake,anna,wav2lip", "y.mov,0,,"))
     first, second = listing.clips
     assert (first.video, first.label, first.source, first.generator) == ("1_fake/a__x", 1, "anna", "wav2lip")
     assert first.wav == tmp_path / "a" / "x.wav"
@@ -97,7 +97,7 @@ def test_csv_rows_become_clips(tmp_path):
 
 def test_csv_without_optional_columns_or_with_file(tmp_path):
     _touch(tmp_path / "x.mp4")
-    listing = folder_clips(_csv(tmp_path, "x.mp4,real", heading="file,label"))
+    listing = list_csv_clips(_csv(tmp_path, "x.mp4,real", heading="file,label"))
     assert listing.clips[0].source == "x"
 
 
@@ -109,7 +109,7 @@ def test_csv_names_that_collide_keep_their_suffix(tmp_path):
         tmp_path / "a/b.mp4",
         tmp_path / "a__b.mp4",
     )
-    listing = folder_clips(
+    listing = list_csv_clips(
         _csv(tmp_path, "x.mp4,0,,", "x.mov,0,,", "z/x.mp4,1,,", "a/b.mp4,0,,", "a__b.mp4,0,,")
     )
     videos = [clip.video for clip in listing.clips]
@@ -121,7 +121,7 @@ def test_csv_problems_are_named(tmp_path):
     data = tmp_path / "data"
     _touch(tmp_path / "out.mp4", data / "x.mp4")
     long = "x" * 300 + ".mp4"
-    listing = folder_clips(
+    listing = list_csv_clips(
         _csv(
             data,
             "../out.mp4,0,,",
@@ -142,4 +142,4 @@ def test_a_file_that_is_no_such_csv_is_refused(tmp_path, content):
     path = tmp_path / "clips.csv"
     path.write_bytes(content)
     with pytest.raises(ClipError, match=r"clips\.csv"):
-        folder_clips(path)
+        list_csv_clips(path)

@@ -7,8 +7,8 @@ import pytest
 import soxr
 
 from lipfd_jax.perturbations import mel_strips
-from lipfd_jax.preprocessing.audio import SAMPLE_RATE, mel_picture
-from lipfd_jax.preprocessing.composite import Window, composite
+from lipfd_jax.preprocessing.audio import SAMPLE_RATE, make_mel_image
+from lipfd_jax.preprocessing.composite import Window, make_composite
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def sound():
 
 @pytest.fixture(scope="module")
 def values(sound):
-    return mel_strips.loudness(mel_picture(sound))
+    return mel_strips.loudness(make_mel_image(sound))
 
 
 def _decibels_apart(a, b):
@@ -49,7 +49,7 @@ def test_blends_of_colours_lie_between_their_parts():
 
 def test_band_limit_is_what_resampling_leaves(sound, values):
     through = soxr.resample(soxr.resample(sound, SAMPLE_RATE, 16000), 16000, SAMPLE_RATE)
-    true = mel_strips.loudness(mel_picture(through[: len(sound)]))
+    true = mel_strips.loudness(make_mel_image(through[: len(sound)]))
     limited = mel_strips.band_limit(values)
     assert _decibels_apart(true, values) > 10 * _decibels_apart(true, limited)
     changed = np.flatnonzero((limited != values).any(axis=1))
@@ -63,7 +63,7 @@ def test_noise_is_what_noise_on_the_samples_gives(sound, values, decibels):
     white = rng.standard_normal(len(sound)).astype(np.float32)
     loudest, power = (_mel_power(s) for s in (sound, white))
     added = white * np.sqrt(loudest.max() / power.mean() * 10 ** (-decibels / 10))
-    true = mel_strips.loudness(mel_picture(sound + added))
+    true = mel_strips.loudness(make_mel_image(sound + added))
     approximate = mel_strips.noise(values, decibels, rng)
     assert _decibels_apart(true, approximate) < 7
     assert _decibels_apart(true, approximate) < 0.4 * _decibels_apart(true, values)
@@ -101,7 +101,7 @@ def test_trim_cuts_off_leading_silence_only(values):
 
 def test_the_mel_half_of_a_composite_shrinks_to_the_strip_it_was_made_of(values):
     strip = mel_strips.coloured(values[:, 30:39])
-    whole = composite(Window(0, 0, 25.0, strip, np.zeros((5, 8, 8, 3), np.uint8)))
+    whole = make_composite(Window(0, 0, 25.0, strip, np.zeros((5, 8, 8, 3), np.uint8)))
     shrunk = mel_strips.native(whole[:500], 25.0)
     assert shrunk.shape == strip.shape
     assert _decibels_apart(mel_strips.loudness(shrunk), mel_strips.loudness(strip)) < 1.5

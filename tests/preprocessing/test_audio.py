@@ -9,9 +9,9 @@ import pytest
 
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing import audio, memory_limit
-from lipfd_jax.preprocessing.audio import mel_picture, read_sound
-from lipfd_jax.preprocessing.clip_task import attempt
-from lipfd_jax.preprocessing.containers import opened
+from lipfd_jax.preprocessing.audio import make_mel_image, read_sound
+from lipfd_jax.preprocessing.clip_task import attempt_task
+from lipfd_jax.preprocessing.containers import open_container
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_codec_hidden_in_a_wav_is_heard_by_its_first_64_kilobytes(tmp_path, st
         container.mux(stream.encode())
     hidden = np.frombuffer(raw.read_bytes(), "<i2").reshape(-1, 2)
     path = studio.write_wav(tmp_path / "a.wav", hidden, 48000, "PCM_16")
-    with opened(path) as container:
+    with open_container(path) as container:
         assert container.streams.best("audio").codec_context.name == "ac3"
 
 
@@ -50,9 +50,9 @@ def test_track_in_a_video_starts_when_its_timestamps_say(tmp_path, studio):
 
 def test_mel_picture_does_not_depend_on_the_blocks(monkeypatch, studio):
     samples = np.float32(studio.chirp(7, 22050) + np.random.default_rng(0).normal(0, 1e-3, 7 * 22050))
-    whole = mel_picture(samples)
+    whole = make_mel_image(samples)
     monkeypatch.setattr(audio, "_BLOCK", 50)
-    difference = np.abs(mel_picture(samples).astype(int) - whole)
+    difference = np.abs(make_mel_image(samples).astype(int) - whole)
     assert whole.shape == (128, 1 + len(samples) // 512, 3)
     assert difference.max() <= 1
 
@@ -60,15 +60,15 @@ def test_mel_picture_does_not_depend_on_the_blocks(monkeypatch, studio):
 def test_mel_blocks_are_the_same_whatever_the_pieces(monkeypatch):
     monkeypatch.setattr(audio, "_BLOCK", 50)
     samples = np.random.default_rng(0).normal(0, 0.1, 5 * 22050).astype(np.float32)
-    whole = np.concatenate(list(audio.mel_blocks([samples])), axis=1)
+    whole = np.concatenate(list(audio.compute_mel_blocks([samples])), axis=1)
     assert whole.shape == (128, 1 + len(samples) // 512)
     for size in (100, 7000, 60000):
         pieces = [samples[first : first + size] for first in range(0, len(samples), size)]
-        np.testing.assert_array_equal(np.concatenate(list(audio.mel_blocks(pieces)), axis=1), whole)
+        np.testing.assert_array_equal(np.concatenate(list(audio.compute_mel_blocks(pieces)), axis=1), whole)
 
 
 def test_mel_rises_with_the_tone(studio):
-    green = mel_picture(np.float32(studio.chirp(6, 22050)))[..., 1].astype(
+    green = make_mel_image(np.float32(studio.chirp(6, 22050)))[..., 1].astype(
         int
     )  # viridis: green rises with the value
     loudest = green[:, 5:-5].argmax(axis=0)
@@ -79,7 +79,7 @@ def test_mel_rises_with_the_tone(studio):
 def test_silence_is_told(tmp_path, studio):
     assert read_sound(studio.write_wav(tmp_path / "a.wav", np.zeros(16000))).silent
     assert not read_sound(studio.write_wav(tmp_path / "b.wav", studio.chirp(1))).silent
-    assert mel_picture(np.zeros(22050, np.float32)).shape == (128, 44, 3)
+    assert make_mel_image(np.zeros(22050, np.float32)).shape == (128, 44, 3)
 
 
 def _nan(studio, path):
@@ -160,5 +160,7 @@ def test_half_an_hour_of_nothing_takes_little_memory(tmp_path):
     """768 kHz and a gap of half an hour: 5.5 GB of zeros, were they made at that rate at once."""
     path = _with_gap(tmp_path / "a.mkv", 768_000, 1790)
     clip = Clip("0_real/a", path, None, 0, "a")
-    outcome = attempt(lambda clip: len(read_sound(clip.path).samples), clip, base=memory_limit.private())
+    outcome = attempt_task(
+        lambda clip: len(read_sound(clip.path).samples), clip, base=memory_limit.private_bytes()
+    )
     assert (outcome.problem, outcome.result) == ("", pytest.approx(1790.2 * 22050, abs=1))

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from lipfd_jax.listing.avlips import avlips_clips
+from lipfd_jax.listing.avlips import list_avlips
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing import composite_pngs
-from lipfd_jax.preprocessing.composite import composite
-from lipfd_jax.preprocessing.composite_pngs import write_pictures
-from lipfd_jax.preprocessing.extraction import extract
+from lipfd_jax.preprocessing.composite import make_composite
+from lipfd_jax.preprocessing.composite_pngs import write_composites
+from lipfd_jax.preprocessing.extraction import extract_windows
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def _names(folder):
 
 def test_everything_good_is_built_and_the_rest_is_named(data, tmp_path):
     output = tmp_path / "out"
-    summary = write_pictures(avlips_clips(data), output, windows="paper", workers=0)
+    summary = write_composites(list_avlips(data), output, windows="paper", workers=0)
     assert (summary.built, summary.skipped, summary.pictures, summary.missing) == (3, 0, 28, ())
     assert summary.warnings == (("1_fake/mute", "silent sound"),)
     assert {name for name, _ in summary.problems} == {
@@ -45,14 +45,14 @@ def test_everything_good_is_built_and_the_rest_is_named(data, tmp_path):
     }  # fmt: skip
     assert "3 clips built, 0 finished before, 5 not built; 28 pictures, 0 missing" in str(summary)
     assert len(_names(output)) == 28 + 3  # the journal, the note of the windows and the lock
-    clip = next(clip for clip in avlips_clips(data).clips if clip.video == "0_real/0")
+    clip = next(clip for clip in list_avlips(data).clips if clip.video == "0_real/0")
     picture = cv2.cvtColor(cv2.imread(str(output / "0_real" / "0_3.png")), cv2.COLOR_BGR2RGB)
-    np.testing.assert_array_equal(picture, composite(extract(clip).cut_windows[3]))
+    np.testing.assert_array_equal(picture, make_composite(extract_windows(clip).cut_windows[3]))
 
 
 def test_a_stopped_run_goes_on(data, tmp_path, monkeypatch):
     output, whole = tmp_path / "out", tmp_path / "whole"
-    write_pictures(avlips_clips(data), whole, windows="paper", workers=0)
+    write_composites(list_avlips(data), whole, windows="paper", workers=0)
     written = []
 
     def stopping(path, payload):
@@ -64,12 +64,12 @@ def test_a_stopped_run_goes_on(data, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(composite_pngs, "write_bytes", stopping)
         with pytest.raises(KeyboardInterrupt):
-            write_pictures(avlips_clips(data), output, windows="paper", workers=0)
+            write_composites(list_avlips(data), output, windows="paper", workers=0)
     with open(output / composite_pngs.JOURNAL, "a") as journal:
         journal.write('{"video": "1_fa')  # as a kill leaves it
-    summary = write_pictures(avlips_clips(data), output, windows="paper", workers=0)
+    summary = write_composites(list_avlips(data), output, windows="paper", workers=0)
     assert (summary.built, summary.skipped, summary.missing) == (2, 1, ())
-    summary = write_pictures(avlips_clips(data), output, windows="paper", workers=0)
+    summary = write_composites(list_avlips(data), output, windows="paper", workers=0)
     assert (summary.built, summary.skipped) == (0, 3)
     assert _names(output) == _names(whole)
     assert all(
@@ -79,20 +79,20 @@ def test_a_stopped_run_goes_on(data, tmp_path, monkeypatch):
 
 def test_a_second_run_builds_only_what_is_gone(data, tmp_path):
     output = tmp_path / "out"
-    write_pictures(avlips_clips(data), output, windows="paper", workers=0)
+    write_composites(list_avlips(data), output, windows="paper", workers=0)
     (output / "1_fake" / "mute_4.png").write_bytes(b"")  # as a power cut may leave it
     with open(output / composite_pngs.JOURNAL, "a") as journal:
         journal.write('[]\n{"video": "1_fake/other"}\n')  # damaged lines
-    summary = write_pictures(avlips_clips(data), output, windows="paper", workers=0)
+    summary = write_composites(list_avlips(data), output, windows="paper", workers=0)
     assert (summary.built, summary.skipped, summary.pictures) == (1, 2, 28)
     lines = [json.loads(line) for line in (output / composite_pngs.JOURNAL).read_text().splitlines()]
     assert lines[-1]["video"] == "1_fake/mute"
 
 
 def test_windows_modes_are_not_mixed(data, tmp_path):
-    write_pictures(avlips_clips(data), tmp_path / "out", windows="paper", workers=0)
+    write_composites(list_avlips(data), tmp_path / "out", windows="paper", workers=0)
     with pytest.raises(ClipError, match="holds paper windows"):
-        write_pictures(avlips_clips(data), tmp_path / "out", windows="released", workers=0)
+        write_composites(list_avlips(data), tmp_path / "out", windows="released", workers=0)
 
 
 def test_names_too_long_for_a_picture_are_named(tmp_path, studio):
@@ -100,7 +100,7 @@ def test_names_too_long_for_a_picture_are_named(tmp_path, studio):
     folder.mkdir(parents=True)
     for name in ("x" * 250, "y" * 240, "日本 ü"):
         studio.write_video(tmp_path / "a.mkv", 6, sound=studio.chirp(1)).rename(folder / f"{name}.mkv")
-    summary = write_pictures(avlips_clips(tmp_path / "data"), tmp_path / "out", windows="paper", workers=0)
+    summary = write_composites(list_avlips(tmp_path / "data"), tmp_path / "out", windows="paper", workers=0)
     assert (summary.built, summary.pictures) == (2, 4)
     assert [name for name, _ in summary.problems] == ["0_real/" + "x" * 250]
     assert "too long" in summary.problems[0][1]

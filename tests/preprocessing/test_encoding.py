@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lipfd_jax.preprocessing.composite import Window, composite
-from lipfd_jax.preprocessing.encoding import encode, rebuild
+from lipfd_jax.preprocessing.composite import Window, make_composite
+from lipfd_jax.preprocessing.encoding import encode_window, rebuild_composite
 
 
 def _window(height, width, columns=9):
@@ -22,41 +22,43 @@ def _window(height, width, columns=9):
 def test_lossless_encodings_rebuild_the_composite(size):
     window = _window(*size)
     for encoding in ("compact", "composite"):
-        np.testing.assert_array_equal(rebuild(encode(window, encoding)), composite(window))
-    np.testing.assert_array_equal(rebuild(encode(window, effort=3)), composite(window))
+        np.testing.assert_array_equal(
+            rebuild_composite(encode_window(window, encoding)), make_composite(window)
+        )
+    np.testing.assert_array_equal(rebuild_composite(encode_window(window, effort=3)), make_composite(window))
 
 
 def test_very_long_and_very_short_mel_strips():
     for columns in (1, 20000):
         window = _window(8, 8, columns)
-        np.testing.assert_array_equal(rebuild(encode(window)), composite(window))
+        np.testing.assert_array_equal(rebuild_composite(encode_window(window)), make_composite(window))
 
 
 def test_lossy_is_small_and_near():
     window = _window(224, 224)
-    fields = encode(window, "lossy")
-    assert len(fields["frames"]) < len(encode(window)["frames"]) / 2
-    difference = np.abs(rebuild(fields).astype(int) - composite(window))
+    fields = encode_window(window, "lossy")
+    assert len(fields["frames"]) < len(encode_window(window)["frames"]) / 2
+    difference = np.abs(rebuild_composite(fields).astype(int) - make_composite(window))
     assert difference[:500].max() == 0
     assert 0 < difference.mean() < 3
 
 
 def test_damaged_fields_are_named():
-    fields = encode(_window(20, 20))
+    fields = encode_window(_window(20, 20))
     for data in (b"", b"nonsense", fields["frames"][: len(fields["frames"]) // 2]):
         with pytest.raises(ValueError, match="frames"):
-            rebuild({**fields, "frames": data})
+            rebuild_composite({**fields, "frames": data})
     with pytest.raises(ValueError, match="composite"):
-        rebuild({"composite": fields["mel"]})
+        rebuild_composite({"composite": fields["mel"]})
 
 
 def test_unknown_encoding_is_refused():
     with pytest.raises(ValueError, match="compact"):
-        encode(_window(4, 4), "gif")
+        encode_window(_window(4, 4), "gif")
 
 
 def test_a_picture_that_claims_to_be_large_is_not_decoded(monkeypatch):
     head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBB", 13, b"IHDR", 30_000, 30_000, 8, 2)
     monkeypatch.setattr("cv2.imdecode", lambda *_: pytest.fail("it is decoded"))
     with pytest.raises(ValueError, match="30000x30000 pixels, expected 2500x1000"):
-        rebuild({"composite": head})
+        rebuild_composite({"composite": head})

@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-from lipfd_jax.listing.avlips import avlips_clips
+from lipfd_jax.listing.avlips import list_avlips
 from lipfd_jax.listing.clips import Clip, ClipError
-from lipfd_jax.listing.clips_csv import folder_clips
-from lipfd_jax.preprocessing.audio import mel_picture, read_sound
-from lipfd_jax.preprocessing.composite import composite
-from lipfd_jax.preprocessing.encoding import encode, rebuild
-from lipfd_jax.preprocessing.extraction import extract
+from lipfd_jax.listing.clips_csv import list_csv_clips
+from lipfd_jax.preprocessing.audio import make_mel_image, read_sound
+from lipfd_jax.preprocessing.composite import make_composite
+from lipfd_jax.preprocessing.encoding import encode_window, rebuild_composite
+from lipfd_jax.preprocessing.extraction import extract_windows
 
 RATE = 22050 / 512  # mel columns per second
 MINIMUM = (68, 1, 84)  # viridis of the lowest value
@@ -38,17 +38,17 @@ def _sha256(picture):
 
 
 def test_released_windows_equal_the_recorded_ones(recorded, golden, media):
-    clips = [*avlips_clips(media / "AVLips").clips, *avlips_clips(media / "tricky").clips]
+    clips = [*list_avlips(media / "AVLips").clips, *list_avlips(media / "tricky").clips]
     assert {clip.video for clip in clips} == set(recorded)
     for clip in clips:
-        windows = extract(clip, "released").cut_windows
+        windows = extract_windows(clip, "released").cut_windows
         assert {window.index for window in windows} == set(recorded[clip.video])
         for window in windows:
-            picture, row = composite(window), recorded[clip.video][window.index]
+            picture, row = make_composite(window), recorded[clip.video][window.index]
             assert _sha256(picture[500:]) == row["frames_sha256"]
             if _sha256(picture[:500]) != row["mel_sha256"]:  # a newer resampler, at 44.1 kHz
                 _assert_mel_is_near(picture, golden, clip.video, window.index)
-            np.testing.assert_array_equal(rebuild(encode(window)), picture)
+            np.testing.assert_array_equal(rebuild_composite(encode_window(window)), picture)
 
 
 def _assert_mel_is_near(picture, golden, video, index):
@@ -60,12 +60,12 @@ def _assert_mel_is_near(picture, golden, video, index):
 
 def test_released_windows_need_the_wav(tmp_path, studio):
     with pytest.raises(ClipError, match=r"a\.mkv: no wav"):
-        extract(_clip(studio.write_video(tmp_path / "a.mkv", sound=studio.chirp(2))), "released")
+        extract_windows(_clip(studio.write_video(tmp_path / "a.mkv", sound=studio.chirp(2))), "released")
 
 
 def test_released_windows_overlap_in_short_clips_and_drop_the_rest(tmp_path, studio):
     wav = studio.write_wav(tmp_path / "a.wav", studio.chirp(1.6))
-    extraction = extract(_clip(studio.write_video(tmp_path / "a.mp4", 40), wav), "released")
+    extraction = extract_windows(_clip(studio.write_video(tmp_path / "a.mp4", 40), wav), "released")
     shown = [[studio.number_of(frame) for frame in window.frames] for window in extraction.cut_windows]
     assert shown == [list(range(start, start + 5)) for start in range(0, 35, 5)]
     assert extraction.warnings == ("last 4 frames dropped, as they fill no window",)
@@ -74,7 +74,7 @@ def test_released_windows_overlap_in_short_clips_and_drop_the_rest(tmp_path, stu
 @pytest.mark.parametrize("frames", [5, 6, 14, 40, 300])
 def test_paper_windows_are_consecutive_and_span_the_clip(tmp_path, studio, frames):
     wav = studio.write_wav(tmp_path / "a.wav", studio.chirp(frames / 25))
-    extraction = extract(_clip(studio.write_video(tmp_path / "a.mp4", frames), wav))
+    extraction = extract_windows(_clip(studio.write_video(tmp_path / "a.mp4", frames), wav))
     assert len(extraction.cut_windows) == min(10, frames - 4)
     assert [window.index for window in extraction.cut_windows] == list(range(len(extraction.cut_windows)))
     for window in extraction.cut_windows:
@@ -89,7 +89,7 @@ def test_paper_windows_are_consecutive_and_span_the_clip(tmp_path, studio, frame
 
 def _assert_in_step(extraction, times, end, samples, sound_start):
     """Every window's mel is that of the time from its first frame to the end of its fifth."""
-    mel, bounds = mel_picture(samples), np.append(times, end)
+    mel, bounds = make_mel_image(samples), np.append(times, end)
     for window in extraction.cut_windows:
         span = bounds[[window.start_frame, window.start_frame + 5]] - sound_start
         first, last = np.rint(span * RATE).astype(int)
@@ -104,7 +104,7 @@ def test_sound_stays_in_step_at_variable_frame_rates(tmp_path, studio):
     steps = np.random.default_rng(3).choice([0.02, 0.04, 0.1, 0.25], 60)
     times = np.round(np.concatenate([[0], np.cumsum(steps)[:-1]]), 3)
     path = studio.write_video(tmp_path / "a.mkv", 60, times=list(times), sound=studio.chirp(8))
-    extraction = extract(_clip(path))
+    extraction = extract_windows(_clip(path))
     assert len({window.mel.shape[1] for window in extraction.cut_windows}) > 3
     mel = read_sound(path).samples
     _assert_in_step(extraction, times, times[-1] + 0.04, mel, 0.0)
@@ -112,7 +112,7 @@ def test_sound_stays_in_step_at_variable_frame_rates(tmp_path, studio):
 
 def test_sound_that_starts_late_and_ends_early_is_padded(tmp_path, studio):
     path = studio.write_video(tmp_path / "a.mkv", 100, sound=studio.chirp(1.5), sound_start=1.0)
-    extraction = extract(_clip(path))
+    extraction = extract_windows(_clip(path))
     _assert_in_step(extraction, np.arange(100) / 25, 4.0, read_sound(path).samples, 1.0)
     for window in (extraction.cut_windows[0], extraction.cut_windows[-1]):
         assert (window.mel == MINIMUM).all()
@@ -127,7 +127,7 @@ def test_a_click_is_heard_in_the_window_that_shows_its_moment(tmp_path, studio):
         studio.write_video(tmp_path / "a.mkv", 100, sound=sound[8000:], sound_start=0.5),
         studio.write_video(tmp_path / "b.mkv", 40, times=list(np.arange(40) / 10), sound=sound),
     ):
-        windows = extract(_clip(path)).cut_windows
+        windows = extract_windows(_clip(path)).cut_windows
         bright = [window.mel[..., 0].max() for window in windows]  # only the loudest values are yellow
         loudest = windows[int(np.argmax(bright))]
         assert loudest.start_frame / loudest.fps <= 2.3
@@ -139,7 +139,7 @@ def test_wav_is_preferred_and_starts_with_the_first_frame(tmp_path, studio):
         tmp_path / "a.mkv", 50, times=[1 + n / 25 for n in range(50)], sound=studio.chirp(3)
     )
     wav = studio.write_wav(tmp_path / "a.wav", studio.chirp(2)[::-1])
-    extraction = extract(_clip(path, wav))
+    extraction = extract_windows(_clip(path, wav))
     _assert_in_step(extraction, np.arange(50) / 25, 2.0, read_sound(wav).samples, 0.0)
 
 
@@ -148,16 +148,16 @@ def test_a_silent_wav_is_built_and_flagged(tmp_path, studio):
         studio.write_video(tmp_path / "a.mp4"), studio.write_wav(tmp_path / "a.wav", np.zeros(25600))
     )
     for mode in ("paper", "released"):
-        extraction = extract(clip, mode)
+        extraction = extract_windows(clip, mode)
         assert "silent sound" in extraction.warnings
         assert len(extraction.cut_windows) >= 7
 
 
 def test_every_clip_at_hand_gives_ten_windows(media):
-    clips = folder_clips(media / "clips.csv").clips[::5]
+    clips = list_csv_clips(media / "clips.csv").clips[::5]
     assert len(clips) == 7
     for clip in clips:
-        windows = extract(clip).cut_windows
+        windows = extract_windows(clip).cut_windows
         assert len(windows) == 10
         assert all(window.mel.shape[1] >= 4 for window in windows)
 
@@ -184,7 +184,7 @@ def test_damage_is_named(tmp_path, studio, damage, mode):
     make, reason = DAMAGE[damage]
     path, wav = make(studio, tmp_path)
     with pytest.raises(ClipError, match=rf"a\.(mp4|wav): .*{reason if wav else 'no (sound|wav)'}"):
-        extract(_clip(path, wav), mode)
+        extract_windows(_clip(path, wav), mode)
 
 
 def test_a_video_that_changes_its_size_is_built(tmp_path, studio):
@@ -195,8 +195,8 @@ def test_a_video_that_changes_its_size_is_built(tmp_path, studio):
     path.write_bytes(b"".join(parts))
     wav = studio.write_wav(tmp_path / "a.wav", studio.chirp(2))
     with pytest.raises(ClipError, match="damaged: a packet is marked as corrupt"):
-        extract(_clip(path, wav))  # the counter of the transport stream jumps at the seam
-    kept = extract(_clip(path, wav), damaged="keep")
+        extract_windows(_clip(path, wav))  # the counter of the transport stream jumps at the seam
+    kept = extract_windows(_clip(path, wav), damaged="keep")
     assert kept.warnings[-1] == "damaged: decoders reported 1 places"
     assert all(window.frames.shape[0] == 5 for window in kept.cut_windows)
 
@@ -214,7 +214,9 @@ def test_mutated_files_end_in_windows_or_in_a_reason(tmp_path, studio, suffix):
         path = tmp_path / f"{number}.{suffix}"
         path.write_bytes(data[: random.integers(len(data))] if number % 4 == 0 else data)
         try:
-            assert all(window.frames.shape[0] == 5 for window in extract(_clip(path, wav)).cut_windows)
+            assert all(
+                window.frames.shape[0] == 5 for window in extract_windows(_clip(path, wav)).cut_windows
+            )
         except ClipError as error:
             reasons.append((f"{path}: ", str(error)))
     assert len(reasons) >= 3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lipfd_jax.preprocessing import frame_cache
-from lipfd_jax.preprocessing.frame_cache import KeptFrames
+from lipfd_jax.preprocessing.frame_cache import FrameCache
 from lipfd_jax.preprocessing.video import read_frames
 
 
@@ -20,7 +20,7 @@ def _noisy():
 
 @pytest.mark.parametrize("most", [10**9, 10**6])  # the second holds one frame
 def test_the_same_frames_as_without_memory(video, most):
-    kept = KeptFrames(most)
+    kept = FrameCache(most)
     for change in (None, _noisy, _noisy, None):
         made, wanted = ([make and make() for make in (change, change)], [7, 3, 4])
         ours, theirs = kept.read(video, wanted, None, made[0]), read_frames(video, wanted, None, made[1])
@@ -36,7 +36,7 @@ def test_a_video_is_decoded_once(video, monkeypatch):
     monkeypatch.setattr(
         frame_cache, "read_frames", lambda *given, **kw: calls.append(1) or read_frames(*given, **kw)
     )
-    kept = KeptFrames()
+    kept = FrameCache()
     for change in (None, _noisy()):
         kept.read(video, [1, 2], None, change)
     assert len(calls) == 1

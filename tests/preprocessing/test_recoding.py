@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from lipfd_jax.preprocessing.recoding import recoded
+from lipfd_jax.preprocessing.recoding import recode_video
 from lipfd_jax.preprocessing.video import read_frames
 
 CRFS = (30, 32, 35, 38, 40)
@@ -29,7 +29,7 @@ def video(tmp_path_factory):
 
 
 def test_it_is_h264_with_the_same_frames_and_times(video):
-    with recoded(video, 30) as path:
+    with recode_video(video, 30) as path:
         with av.open(str(path)) as container:
             assert [stream.codec_context.name for stream in container.streams] == ["h264"]
             assert b"crf=30.0" in path.read_bytes()  # libx264 notes its settings in the stream
@@ -43,7 +43,7 @@ def test_error_grows_and_size_falls_with_the_level(video):
     whole = read_frames(video, range(12)).pictures
     errors, sizes = [], []
     for crf in CRFS:
-        with recoded(video, crf) as path:
+        with recode_video(video, crf) as path:
             pictures = read_frames(path, range(12)).pictures
             sizes.append(path.stat().st_size)
         errors.append(float(np.mean([(pictures[n].astype(float) - whole[n]) ** 2 for n in whole])))
@@ -65,6 +65,6 @@ def test_it_is_the_same_each_time(film, tmp_path):
     for _ in range(16):
         litter = [random.bytes(size) for size in range(1000, 300_000, 9000)]  # for what reads memory unset
         del litter
-        with recoded(path, 35) as made:
+        with recode_video(path, 35) as made:
             found.add(made.read_bytes())
     assert len(found) == 1

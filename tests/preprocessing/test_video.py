@@ -10,8 +10,8 @@ import pytest
 
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing import containers
-from lipfd_jax.preprocessing.containers import Damage, opened
-from lipfd_jax.preprocessing.video import read_frames, read_track, video_stream
+from lipfd_jax.preprocessing.containers import Damage, open_container
+from lipfd_jax.preprocessing.video import find_video_stream, read_frames, read_track
 
 FORMATS = {
     "a.mp4": {},
@@ -208,5 +208,5 @@ def test_threads_are_as_many_as_memory_has_room_for(tmp_path, studio, monkeypatc
     monkeypatch.setattr("os.cpu_count", lambda: 64)
     for room, threads in ((1 << 40, 16), (80 * 48 * 3 // 2 * 3, 3), (1, 1)):
         monkeypatch.setattr("lipfd_jax.preprocessing.video._THREADS_BYTES", room)
-        with opened(path) as container:
-            assert video_stream(path, container).codec_context.thread_count == threads
+        with open_container(path) as container:
+            assert find_video_stream(path, container).codec_context.thread_count == threads

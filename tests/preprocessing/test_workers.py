@@ -100,14 +100,14 @@ def test_without_processes_failures_are_one_clips_too(tmp_path, monkeypatch):
     clips = [Clip(f"0_real/{n}", Path(f"{n}.mp4"), None, 0, str(n)) for n in range(3)]
     for clip in clips:
         clip.path.touch()
-    first, second, third = workers.each_clip(work, clips, workers=0)
+    first, second, third = workers.map_clips(work, clips, workers=0)
     assert (first.result, first.problem) == ("fine", "")
     assert second.problem == "1.mp4: damaged"
     assert "unexpected KeyError" in third.problem
 
 
 def test_a_file_that_is_not_there_is_its_clips_problem(tmp_path):
-    [outcome] = workers.each_clip(len, [Clip("0_real/a", tmp_path / "a.mp4", None, 0, "a")], workers=0)
+    [outcome] = workers.map_clips(len, [Clip("0_real/a", tmp_path / "a.mp4", None, 0, "a")], workers=0)
     assert outcome.problem == f"{tmp_path}/a.mp4: No such file or directory"
 
 
@@ -126,7 +126,7 @@ def test_trouble_of_the_machine_ends_the_run(tmp_path, monkeypatch, error, expec
     (tmp_path / "a.mp4").touch()
     monkeypatch.setattr(workers.memory, "available", lambda: 100 << 20)
     with pytest.raises(expected, match=r"full|bad|100 MB of memory are left"):
-        list(workers.each_clip(work, [Clip("0_real/a", tmp_path / "a.mp4", None, 0, "a")], workers=0))
+        list(workers.map_clips(work, [Clip("0_real/a", tmp_path / "a.mp4", None, 0, "a")], workers=0))
 
 
 def test_an_interrupt_that_a_library_swallows_counts_at_the_next_clip(tmp_path):
@@ -137,7 +137,7 @@ def test_an_interrupt_that_a_library_swallows_counts_at_the_next_clip(tmp_path):
     (tmp_path / "a.mp4").touch()
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        list(workers.each_clip(work, [Clip("0_real/a", tmp_path / "a.mp4", None, 0, "a")], workers=0))
+        list(workers.map_clips(work, [Clip("0_real/a", tmp_path / "a.mp4", None, 0, "a")], workers=0))
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -161,7 +161,7 @@ def test_without_processes_a_clip_has_its_share_of_memory_too(tmp_path):
     for clip in clips:
         clip.path.touch()
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    first, second, third = workers.each_clip(work, clips, workers=0)
+    first, second, third = workers.map_clips(work, clips, workers=0)
     assert (first.result, third.result) == (1 << 20, 1 << 20)
     assert second.problem == f"{tmp_path}/1.mp4: takes more than 600 MB of memory"
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
@@ -169,11 +169,11 @@ def test_without_processes_a_clip_has_its_share_of_memory_too(tmp_path):
 
 def test_no_more_processes_than_clips_are_started(tmp_path, monkeypatch):
     asked = []
-    pool = workers._pool
-    monkeypatch.setattr(workers, "_pool", lambda count: asked.append(count) or pool(count))
-    assert list(workers.each_clip(repr, [], workers=1000)) == []
+    pool = workers._make_pool
+    monkeypatch.setattr(workers, "_make_pool", lambda count: asked.append(count) or pool(count))
+    assert list(workers.map_clips(repr, [], workers=1000)) == []
     clip = Clip("0_real/a", tmp_path / "a.mp4", None, 0, "a")
     clip.path.touch()
-    [outcome] = workers.each_clip(repr, [clip], workers=1000)
+    [outcome] = workers.map_clips(repr, [clip], workers=1000)
     assert "0_real/a" in outcome.result
     assert asked == [1]

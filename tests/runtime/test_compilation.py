@@ -6,7 +6,7 @@ import os
 import jax
 import pytest
 
-from lipfd_jax.runtime.compilation import Announced, keep_in
+from lipfd_jax.runtime.compilation import LoggedProgram, use_compilation_cache
 
 
 @pytest.fixture(autouse=True)
@@ -17,9 +17,9 @@ def own_cache():
 
 
 def test_the_first_call_is_announced(caplog, tmp_path):
-    keep_in(str(tmp_path))
-    keep_in("")  # changes nothing
-    double = Announced(lambda x: 2 * x, "the double")
+    use_compilation_cache(str(tmp_path))
+    use_compilation_cache("")  # changes nothing
+    double = LoggedProgram(lambda x: 2 * x, "the double")
     with caplog.at_level(logging.INFO, "lipfd_jax"):
         assert [double(1), double(2)] == [2, 4]
     said = [record.getMessage() for record in caplog.records]
@@ -31,6 +31,6 @@ def test_each_number_of_cores_has_programs_of_its_own(monkeypatch, tmp_path):
     folders = set()
     for cores in ({0}, {0, 1}, {2, 3}):
         monkeypatch.setattr(os, "sched_getaffinity", lambda process, cores=cores: cores, raising=False)
-        keep_in(str(tmp_path))
+        use_compilation_cache(str(tmp_path))
         folders.add(jax.config.jax_compilation_cache_dir)
     assert folders == {str(tmp_path / "1_cores"), str(tmp_path / "2_cores")}

@@ -7,7 +7,7 @@ import sys
 import jax
 import pytest
 
-from lipfd_jax.runtime.memory import one_line
+from lipfd_jax.runtime.memory import exit_when_exhausted
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from lipfd_jax.runtime.memory import one_line
     ],
 )
 def test_want_of_memory_is_said_with_what_helps(error):
-    with pytest.raises(SystemExit) as ended, one_line("try less"):
+    with pytest.raises(SystemExit) as ended, exit_when_exhausted("try less"):
         raise error
     assert ended.value.code.startswith("error: out of memory (")
     assert ended.value.code.endswith("); try less")
@@ -27,12 +27,12 @@ def test_want_of_memory_is_said_with_what_helps(error):
 
 
 def test_what_xla_says_of_too_much_is_understood():
-    with pytest.raises(SystemExit, match="out of memory"), one_line("try less"):
+    with pytest.raises(SystemExit, match="out of memory"), exit_when_exhausted("try less"):
         jax.numpy.zeros((1 << 50,), "float32").block_until_ready()
 
 
 def test_other_errors_pass():
-    with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"), one_line("try less"):
+    with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"), exit_when_exhausted("try less"):
         raise jax.errors.JaxRuntimeError("INTERNAL: something else")
 
 

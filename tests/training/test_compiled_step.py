@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from lipfd_jax.kernels.dispatch import kernels_for
-from lipfd_jax.runtime.mesh import make_mesh, to_devices
+from lipfd_jax.runtime.mesh import make_mesh, put_on_devices
 from lipfd_jax.training.state import create_state, make_recipe
 from lipfd_jax.training.step import jitted_step, make_step
 
@@ -16,7 +16,7 @@ def test_compiling_changes_no_number(experiment):
     recipe, mesh = make_recipe(experiment), make_mesh(devices=jax.devices()[:1])
     state = create_state(recipe, mesh)
     composites = np.random.default_rng(0).integers(0, 256, (4, 1000, 2500, 3), np.uint8)
-    batch = to_devices({"composite": composites, "label": np.array([0, 1, 1, 0], np.int32)}, mesh)
+    batch = put_on_devices({"composite": composites, "label": np.array([0, 1, 1, 0], np.int32)}, mesh)
     kernels = kernels_for(mesh.devices.flat)
     apart = jax.jit(one_by_one(make_step(recipe, kernels)), compiler_options=APART)(state, batch)
     compiled = jitted_step(recipe, kernels, state)(state, batch)  # as in training; other tests have it

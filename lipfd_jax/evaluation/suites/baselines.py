@@ -11,8 +11,8 @@ from lipfd_jax.evaluation.metrics.bootstrap import Drawing, intervals
 from lipfd_jax.evaluation.metrics.compute import compute_metrics
 from lipfd_jax.evaluation.suites.videos import ClipSubject, Subject
 from lipfd_jax.perturbations.catalogue import mouth
-from lipfd_jax.preprocessing.composite import Window, tile
-from lipfd_jax.preprocessing.containers import best_stream, opened
+from lipfd_jax.preprocessing.composite import Window, resize_to_tile
+from lipfd_jax.preprocessing.containers import find_stream, open_container
 
 _FOLDS = 5
 _MEANING = "Reached here by {what} alone: a detector must do better to show anything."
@@ -53,8 +53,8 @@ def model_free(rows: Sequence[dict[str, Any]], drawing: Drawing) -> list[dict[st
 def file_columns(subject: ClipSubject) -> dict[str, float | str]:
     """Properties of a clip's file: numbers as logarithms, formats as words."""
     path = subject.clip.path
-    with opened(path) as container:
-        video = best_stream(path, container, "video")
+    with open_container(path) as container:
+        video = find_stream(path, container, "video")
         context = video.codec_context
         seconds = float(container.duration or 0) / av.time_base or 1.0
         rate = video.average_rate or video.guessed_rate or 25
@@ -66,8 +66,8 @@ def file_columns(subject: ClipSubject) -> dict[str, float | str]:
             "video": context.name,
         }
     sound = subject.clip.wav or path
-    with opened(sound) as container:
-        track = best_stream(sound, container, "audio")
+    with open_container(sound) as container:
+        track = find_stream(sound, container, "audio")
         format_ = f"{track.codec_context.name} {track.rate} {track.channels}"
     return {**columns, "sound": format_}
 
@@ -77,7 +77,7 @@ def mouth_sharpness(windows: Sequence[Window]) -> float:
     values = []
     for window in windows:
         for frame in window.frames:
-            picture = cv2.cvtColor(tile(frame), cv2.COLOR_RGB2GRAY)
+            picture = cv2.cvtColor(resize_to_tile(frame), cv2.COLOR_RGB2GRAY)
             values.append(cv2.Laplacian(picture[mouth(*picture.shape)], cv2.CV_64F).var())
     return float(np.log(np.mean(values) + 1e-3))
 

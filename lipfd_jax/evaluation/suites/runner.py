@@ -17,8 +17,8 @@ from tqdm import tqdm
 from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores, ScoresWriter, read_scores
 from lipfd_jax.evaluation.suites.videos import Subject, partner, with_mels
 from lipfd_jax.perturbations.catalogue import CLEAN, Effect
-from lipfd_jax.preprocessing.composite import Window, composite
-from lipfd_jax.runtime.distributed import by_first, gather, is_first
+from lipfd_jax.preprocessing.composite import Window, make_composite
+from lipfd_jax.runtime.distributed import gather_lists, is_first_process, run_on_first
 from lipfd_jax.storage import files
 from lipfd_jax.vocabulary import composite_name
 
@@ -226,15 +226,17 @@ def run_cells(
         folders.append(SuiteFolder(output, videos, list(makeable), identity, **options))
         return folders[0].left()
 
-    left = by_first(begin)
+    left = run_on_first(begin)
     shares = [left[process :: jax.process_count()] for process in range(jax.process_count())]
     turns = max(sum(len(names) + unknown for _, names, unknown in share) for share in shares)
     made = _outcomes(shares[jax.process_index()], subjects, makeable, score, measure)
-    for _ in tqdm(range(turns), desc=Path(output).name, unit="cell of a video", disable=not is_first()):
-        for outcome in gather(list(itertools.islice(made, 1))):
+    for _ in tqdm(
+        range(turns), desc=Path(output).name, unit="cell of a video", disable=not is_first_process()
+    ):
+        for outcome in gather_lists(list(itertools.islice(made, 1))):
             for folder in folders:
                 _note(folder, *outcome)
-    if not is_first():
+    if not is_first_process():
         return None
     empty = folders[0].finish()
     names = [name for name in makeable if name not in empty]
@@ -291,7 +293,7 @@ def _rows(
     windows = subject.windows(effect)
     if effect.foreign_sound:
         windows = with_mels(windows, partner(subjects, place).windows(CLEAN))
-    values = score(np.stack([composite(window) for window in windows]))
+    values = score(np.stack([make_composite(window) for window in windows]))
     same = {
         "video": subject.video,
         "label": subject.label,

@@ -25,7 +25,7 @@ from lipfd_jax.evaluation.suites.videos import Subject, clip_subjects, record_su
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.pages.rendering import Section
 from lipfd_jax.perturbations.catalogue import CLEAN, Effect, perturbations
-from lipfd_jax.runtime.distributed import by_first
+from lipfd_jax.runtime.distributed import run_on_first
 from lipfd_jax.storage import files
 from lipfd_jax.storage.locks import locked
 
@@ -124,7 +124,7 @@ def run_suite(
     identity = {"weights": weights, "records": data.identity, "on": data.on, "precision": precision}
     measure = measured if name == "controls" else None
     with contextlib.ExitStack() as held:
-        by_first(lambda: held.enter_context(locked(folder, f"the {name} suite")))
+        run_on_first(lambda: held.enter_context(locked(folder, f"the {name} suite")))
         ran = run_cells(
             effects,
             data.subjects,

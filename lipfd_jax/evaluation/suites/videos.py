@@ -14,8 +14,8 @@ from lipfd_jax.listing.clips import Clip
 from lipfd_jax.perturbations.catalogue import Effect
 from lipfd_jax.perturbations.mel_strips import coloured, loudness, native
 from lipfd_jax.preprocessing.composite import Window
-from lipfd_jax.preprocessing.extraction import Change, Extraction, extract
-from lipfd_jax.preprocessing.frame_cache import KeptFrames
+from lipfd_jax.preprocessing.extraction import ClipPerturbation, Extraction, extract_windows
+from lipfd_jax.preprocessing.frame_cache import FrameCache
 from lipfd_jax.vocabulary import WindowConvention
 
 
@@ -41,16 +41,16 @@ class Footage:
     """What was decoded of one clip, and where its face was found."""
 
     def __init__(self) -> None:
-        self.frames = KeptFrames()
+        self.frames = FrameCache()
         self._seen: Any = None
 
     def seen(self, path: Path) -> Any:
         """The face scan of the clip, made once: faces are found before anything is changed."""
         if self._seen is None:
             from lipfd_jax.faces.finders import default_finder
-            from lipfd_jax.faces.scan import scan
+            from lipfd_jax.faces.scan import scan_video
 
-            self._seen = scan(path, default_finder())
+            self._seen = scan_video(path, default_finder())
         return self._seen
 
 
@@ -89,7 +89,7 @@ class ClipSubject:
         """Decodes the clip and cuts its windows, the effect made on the way. Raises ClipError."""
         clip = dataclasses.replace(self.clip, wav=None) if effect.inner_track else self.clip
         sound, frame = (effect.random(self.video, part) for part in ("sound", "frames"))
-        change = Change(
+        change = ClipPerturbation(
             sound=None if effect.sound is None else lambda samples: effect.sound(samples, sound),
             frame=None
             if effect.frame is None or effect.crf
@@ -102,15 +102,15 @@ class ClipSubject:
         """With an empty memory of its own."""
         return dataclasses.replace(self, footage=Footage())
 
-    def _extracted(self, clip: Clip, change: Change) -> Extraction:
+    def _extracted(self, clip: Clip, change: ClipPerturbation) -> Extraction:
         footage = self.footage or Footage()
         if self.crop == "none":
-            return extract(clip, self.mode, change=change, read=footage.frames.read)
-        from lipfd_jax.faces.extraction import extract_face  # and its libraries, which are an extra
-        from lipfd_jax.faces.window_reader import kept_windows
+            return extract_windows(clip, self.mode, change=change, read=footage.frames.read)
+        from lipfd_jax.faces.extraction import extract_face_windows  # and its libraries, which are an extra
+        from lipfd_jax.faces.window_reader import read_cached_windows
 
-        read = functools.partial(kept_windows, footage.frames)
-        return extract_face(clip, change=change, seen=footage.seen(clip.path), read=read)
+        read = functools.partial(read_cached_windows, footage.frames)
+        return extract_face_windows(clip, change=change, seen=footage.seen(clip.path), read=read)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,7 +22,7 @@ from lipfd_jax.evaluation.suites.videos import RecordSubject, clip_subjects, par
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.perturbations.catalogue import CLEAN, Effect, perturbations, shuffled_frames
 from lipfd_jax.preprocessing import encoding
-from lipfd_jax.preprocessing.composite import Window, tile
+from lipfd_jax.preprocessing.composite import Window, resize_to_tile
 
 _DRAWING = Drawing(draws=50)
 
@@ -44,7 +44,7 @@ class _Records:
         frames = np.stack([cv2.GaussianBlur(frame, (0, 0), 2) for frame in noise])
         mel = np.full((128, 9, 3), (68, 1, 84), np.uint8)
         mel[40 + number] = (253, 231, 36)
-        coded = encoding.encode(Window(window, 5 * window, 25.0, mel, frames), "compact", effort=0)
+        coded = encoding.encode_window(Window(window, 5 * window, 25.0, mel, frames), "compact", effort=0)
         video = f"{('0_real', '1_fake')[label]}/v{number}"
         known = {"video": video, "source": f"s{number}", "generator": "", "windows": "paper", "label": label}
         return coded | known | {"window": window, "start_frame": 5 * window, "fps": 25.0}
@@ -136,7 +136,7 @@ def test_frames_are_shuffled_among_windows_of_any_size():
     frames = [np.full((5, *size, 3), 10 * place, np.uint8) for place, size in enumerate(sizes, start=1)]
     windows = [Window(place, 0, 25.0, one[0], one) for place, one in enumerate(frames)]
     found = shuffled_frames(windows, np.random.default_rng(0))
-    values = np.concatenate([tile(frame)[:1, 0, 0] for window in found for frame in window.frames])
+    values = np.concatenate([resize_to_tile(frame)[:1, 0, 0] for window in found for frame in window.frames])
     assert sorted(values) == [10] * 5 + [20] * 5
 
 
@@ -320,7 +320,7 @@ def test_clips_have_to_be_those_of_the_records(clips):
         """Records of these clips, as a build would hold them."""
 
     def record(subject, window):
-        return encoding.encode(window, "compact", effort=0) | {
+        return encoding.encode_window(window, "compact", effort=0) | {
             "video": subject.video,
             "source": subject.source,
             "generator": "",

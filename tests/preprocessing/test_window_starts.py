@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lipfd_jax.preprocessing.windows import paper_starts, released_frames, released_starts
+from lipfd_jax.preprocessing.window_starts import paper_starts, released_frames, released_starts
 
 
 def test_released_starts_wrap_modulo_256():
