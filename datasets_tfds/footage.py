@@ -65,7 +65,7 @@ def mismatches(clips: Iterable[Clip], worker_count: int) -> list[tuple[Pair, flo
 def _upper_parts(path: pathlib.Path) -> dict[int, np.ndarray]:
     """Frame number -> grey upper part of the picture, made small so that compression does not matter."""
     parts = {}
-    for number, picture in read_frames(path, FRAMES).pictures.items():
+    for number, picture in read_frames(path, FRAMES).frames.items():
         upper = picture[: max(1, int(picture.shape[0] * UPPER_PART))]
         grey = cv2.cvtColor(np.ascontiguousarray(upper), cv2.COLOR_RGB2GRAY)
         parts[number] = cv2.resize(grey, _SMALL, interpolation=cv2.INTER_AREA).astype(np.float64)

@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
         reason = str(error) or "out of memory"
         sys.exit(f"error: {reason}; once that is mended, the same command goes on from here")
     print(summary)
-    sys.exit(0 if summary.pictures and not summary.missing else 1)
+    sys.exit(0 if summary.composites and not summary.missing else 1)
 
 
 def define_flags() -> None:

@@ -44,7 +44,7 @@ class Graph:
             return value
         if id(value) not in self._by_identity:
             name = self._name()
-            self.constants[name] = self._stored(np.ascontiguousarray(value), name)
+            self.constants[name] = self._store(np.ascontiguousarray(value), name)
             self._by_identity[id(value)] = value, name
         return self._by_identity[id(value)][1]
 
@@ -73,16 +73,16 @@ class Graph:
         parts = [
             np.array([n], np.int64)
             if is_fixed(n)
-            else self.add("Mul", self._batch, np.array([self.for_one(n)], np.int64))
+            else self.add("Mul", self._batch, np.array([self.size_for_one(n)], np.int64))
             for n in dimensions
         ]
         return self.add("Concat", *parts, axis=0)
 
-    def for_one(self, dimension: Any) -> int:
+    def size_for_one(self, dimension: Any) -> int:
         """A dimension where the batch is one sample; the others are multiples of it."""
         return int(dimension if is_fixed(dimension) else dimension // self._symbol)
 
-    def _stored(self, array: np.ndarray, name: str) -> onnx.TensorProto:
+    def _store(self, array: np.ndarray, name: str) -> onnx.TensorProto:
         if array.nbytes < _SMALL:
             return numpy_helper.from_array(array, name)
         start = -(-self._weights.tell() // _ALIGNED) * _ALIGNED

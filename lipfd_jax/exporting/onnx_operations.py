@@ -111,9 +111,10 @@ def _gather(graph: Graph, equation: Any, value: Any, indices: np.ndarray) -> str
     each axis, and that they form a grid.
     """
     shape = equation.invars[0].aval.shape
-    rest = [graph.for_one(size) for size in shape[1:]]
+    rest = [graph.size_for_one(size) for size in shape[1:]]
     sizes = tuple(
-        1 if axis == 0 else graph.for_one(size) for axis, size in enumerate(equation.params["slice_sizes"])
+        1 if axis == 0 else graph.size_for_one(size)
+        for axis, size in enumerate(equation.params["slice_sizes"])
     )
     positions = np.arange(math.prod(rest), dtype=np.int32).reshape(1, *rest)
     params = {**equation.params, "slice_sizes": sizes}

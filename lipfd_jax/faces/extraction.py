@@ -36,7 +36,7 @@ def extract_face_windows(
     find: Finder | None = None,
     damaged: DamagePolicy = "refuse",
     *,
-    change: ClipPerturbation = NO_PERTURBATION,
+    perturbation: ClipPerturbation = NO_PERTURBATION,
     seen: Scan | None = None,
     read: WindowReader = read_windows,
 ) -> Extraction:
@@ -49,7 +49,7 @@ def extract_face_windows(
     Args:
       find: the face finder; by default the one that is installed.
       damaged: whether clips of which a decoder reports damage are refused, or kept with a warning.
-      change: what is done to sound and pictures; faces are looked for, and windows chosen, before that.
+      perturbation: what is done to sound and pictures; faces are looked for, and windows chosen, before that.
       seen: what `scan` found in the clip earlier.
       read: what stands in for `read_windows` on the clip itself.
 
@@ -66,25 +66,27 @@ def extract_face_windows(
     fit = find_fit_starts(track)
     starts = np.unique(fit[np.rint(np.linspace(0, len(fit) - 1, WINDOWS_PER_CLIP)).astype(int)])
     wanted = [_make_request(track, seen, int(start)) for start in starts]
-    mel = make_mel_image(sound.samples if change.sound is None else change.sound(sound.samples))
+    mel = make_mel_image(sound.samples if perturbation.sound is None else perturbation.sound(sound.samples))
     bounds = np.append(seen.times, seen.end)
     edges = np.rint((bounds - sound.start) * COLUMNS_PER_SECOND).astype(int)
     built = [
         Window(index, window.start, seen.fps, _strip(mel, edges, window.start), frames)
-        for index, (window, frames) in enumerate(_read_frames(clip, seen, wanted, change, read))
+        for index, (window, frames) in enumerate(_read_frames(clip, seen, wanted, perturbation, read))
     ]
     return Extraction(tuple(built), (*_find_warnings(track, seen, sound), *damage_warnings(damage)))
 
 
 def _read_frames(
-    clip: Clip, seen: Scan, wanted: list[WindowRequest], change: ClipPerturbation, read: WindowReader
+    clip: Clip, seen: Scan, wanted: list[WindowRequest], perturbation: ClipPerturbation, read: WindowReader
 ) -> Iterator[tuple[WindowRequest, np.ndarray]]:
     """The frames of each window; of a recoded clip they are counted, as its times may be others."""
-    if change.crf is None:
-        yield from read(clip.path, seen, wanted, change.frame)
+    if perturbation.crf is None:
+        yield from read(clip.path, seen, wanted, perturbation.frame)
     else:
-        with recode_video(clip.path, change.crf) as pictures:
-            yield from read_windows(pictures, replace(seen, stamped=False, kept=()), wanted, change.frame)
+        with recode_video(clip.path, perturbation.crf) as pictures:
+            yield from read_windows(
+                pictures, replace(seen, stamped=False, kept=()), wanted, perturbation.frame
+            )
 
 
 def _find_longest_track(clip: Clip, seen: Scan) -> FaceTrack:
@@ -110,7 +112,7 @@ def _strip(mel: np.ndarray, edges: np.ndarray, start: int) -> np.ndarray:
 
 def _find_warnings(track: FaceTrack, seen: Scan, sound: Sound) -> list[str]:
     missing = 1 - float((track.unfit == "").sum()) / len(seen.times)
-    found = ["silent sound"] if sound.silent else []
+    found = ["silent sound"] if sound.is_silent else []
     if missing > _WORTH_SAYING:
         found.append(f"no face that can be cut in {100 * missing:.0f} % of the frames")
     return found

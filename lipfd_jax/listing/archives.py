@@ -94,23 +94,23 @@ def _zip_members(archive: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 def _tar_members(archive: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
     with open_compressed(archive) as stream:
-        headers = TarStream(stream, archive)
-        with _tarfile(headers, archive) as packed:
+        tar = TarStream(stream, archive)
+        with _tarfile(tar, archive) as packed:
             for member in packed:
-                headers.read_header()
+                tar.read_header()
                 if member.isdir():
                     continue
                 if not member.isreg() or member.issparse():
                     raise ClipError(f"{archive}: {member.name!r} is a link or device; unpack it yourself")
-                with headers.data():
+                with tar.reading_data():
                     yield member.name, packed.extractfile(member)
             packed.members = []  # nothing of them is needed again
-        headers.drain()
+        tar.drain()
 
 
-def _tarfile(headers: TarStream, archive: pathlib.Path) -> tarfile.TarFile:
+def _tarfile(tar: TarStream, archive: pathlib.Path) -> tarfile.TarFile:
     try:
-        return tarfile.open(fileobj=headers, mode="r|", bufsize=_BLOCK // 8, tarinfo=StrictHeader)
+        return tarfile.open(fileobj=tar, mode="r|", bufsize=_BLOCK // 8, tarinfo=StrictHeader)
     except tarfile.ReadError as error:
         expected = " ".join(ARCHIVE_SUFFIXES)
         raise ClipError(f"{archive}: no archive, or a damaged one ({error}); expected {expected}") from error

@@ -89,7 +89,7 @@ class TarStream:
         self._count = 0
 
     @contextlib.contextmanager
-    def data(self) -> Iterator[None]:
+    def reading_data(self) -> Iterator[None]:
         """What is read within is a member's content."""
         self._free = True
         yield

@@ -96,7 +96,7 @@ class Conv(nnx.Module):
             return product(x[:, :: self.stride, :: self.stride], kernel[0, 0])
         return convolution(x, kernel, self.stride)
 
-    def normed(self, x: jax.Array, norm: BatchNorm, *, train: bool) -> jax.Array:
+    def with_norm(self, x: jax.Array, norm: BatchNorm, *, train: bool) -> jax.Array:
         """`norm` of a 1x1 convolution of x."""
         x = x.astype(self.dtype)[:, :: self.stride, :: self.stride]
         return normed_product(x, self.kernel[...][0, 0], norm, train=train)
@@ -134,9 +134,9 @@ class Block(nnx.Module):
         y = relu(self.bn1(self.conv1(x), train=train))
         y = self.bn2(self.conv2(y), train=train)
         if self.bottleneck:
-            y = self.conv3.normed(relu(y), self.bn3, train=train)
+            y = self.conv3.with_norm(relu(y), self.bn3, train=train)
         if self.downsample:
-            x = self.shortcut_conv.normed(x, self.shortcut_bn, train=train)
+            x = self.shortcut_conv.with_norm(x, self.shortcut_bn, train=train)
         return relu(x + y, readers=2)
 
 

@@ -43,7 +43,7 @@ class Sound:
         return len(self.samples) / SAMPLE_RATE
 
     @property
-    def silent(self) -> bool:
+    def is_silent(self) -> bool:
         """Whether there is nothing to hear."""
         return float(np.abs(self.samples).max()) < SILENCE
 

@@ -28,7 +28,7 @@ class PngSummary:
 
     built: int  # clips
     skipped: int  # clips finished by an earlier run
-    pictures: int  # of both
+    composites: int  # of both
     warnings: tuple[tuple[str, str], ...]  # (video, what is odd about it)
     problems: tuple[tuple[str, str], ...]  # (name, why nothing was built)
     missing: tuple[str, ...]  # pictures that should be there and are not
@@ -39,7 +39,7 @@ class PngSummary:
         lines += [f"missing: {name}" for name in self.missing]
         lines.append(
             f"{self.built} clips built, {self.skipped} finished before, {len(self.problems)} not built; "
-            f"{self.pictures} pictures, {len(self.missing)} missing"
+            f"{self.composites} composites, {len(self.missing)} missing"
         )
         return "\n".join(map(escape_controls, lines))
 
@@ -97,7 +97,7 @@ def _write_all(
     return PngSummary(
         built=len(ours) - skipped,
         skipped=skipped,
-        pictures=len(names),
+        composites=len(names),
         warnings=tuple(warnings),
         problems=tuple(problems),
         missing=tuple(name for name in names if not (output / name).is_file()),

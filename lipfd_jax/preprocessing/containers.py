@@ -38,7 +38,7 @@ class Damage:
     places: int = 0
     times: list[float] = field(default_factory=list)  # of those known, seconds on the file's clock
 
-    def met(self, path: Path, what: str, time: float | None = None) -> None:
+    def record(self, path: Path, what: str, time: float | None = None) -> None:
         """Counts one report, or raises ClipError where such clips are refused."""
         if self.policy == "refuse":
             raise ClipError(f"{path}: damaged: {what}; --damaged=keep takes such clips, with a warning")
@@ -123,17 +123,17 @@ def decode_packet(path: Path, packet: av.Packet, damage: Damage) -> Iterator[av.
     can't be decoded at all. Not every changed byte shows: most codecs carry no check sums. Raises ClipError.
     """
     if packet.is_corrupt:
-        damage.met(path, "a packet is marked as corrupt", _packet_time(packet))
+        damage.record(path, "a packet is marked as corrupt", _packet_time(packet))
     try:
         frames = packet.decode()
     except av.FFmpegError as error:
         if error.errno in _MACHINE_ERRORS:
             raise
-        damage.met(path, f"can't be decoded ({error.strerror})", _packet_time(packet))
+        damage.record(path, f"can't be decoded ({error.strerror})", _packet_time(packet))
         return
     for frame in frames:
         if frame.is_corrupt:
-            damage.met(path, "a frame was decoded with errors", frame.time)
+            damage.record(path, "a frame was decoded with errors", frame.time)
         yield frame
 
 

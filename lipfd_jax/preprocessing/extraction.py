@@ -51,7 +51,7 @@ def extract_windows(
     clip: Clip,
     windows: WindowConvention = "paper",
     damaged: DamagePolicy = "refuse",
-    change: ClipPerturbation = NO_PERTURBATION,
+    perturbation: ClipPerturbation = NO_PERTURBATION,
     read: FrameReader = read_frames,
 ) -> Extraction:
     """All windows of a clip, in one decoding pass and, unless it is recoded, without temporary files.
@@ -70,10 +70,16 @@ def extract_windows(
     track = read_track(clip.path)
     _check_frame_count(clip.path, len(track.times))
     sound = _read_sound_track(clip, track, damage)
-    mel = make_mel_image(sound.samples if change.sound is None else change.sound(sound.samples))
+    mel = make_mel_image(sound.samples if perturbation.sound is None else perturbation.sound(sound.samples))
     cut = _cut_released_windows if windows == "released" else _cut_paper_windows
-    with nullcontext(clip.path) if change.crf is None else recode_video(clip.path, change.crf) as pictures:
-        reader = functools.partial(read if change.crf is None else read_frames, pictures, change=change.frame)
+    with (
+        nullcontext(clip.path)
+        if perturbation.crf is None
+        else recode_video(clip.path, perturbation.crf) as pictures
+    ):
+        reader = functools.partial(
+            read if perturbation.crf is None else read_frames, pictures, perturbation=perturbation.frame
+        )
         built, warnings = cut(clip.path, track, sound, mel, damage, reader)
     if not built:
         raise ClipError(f"{clip.path}: no complete window of {FRAMES_PER_WINDOW} frames")
@@ -100,7 +106,7 @@ def _cut_paper_windows(
         # The packets of some codecs are not frames one to one. Rare, so it may cost a second pass.
         warnings = [f"{len(track.times)} frames announced, {len(decoded.times)} decoded"]
         _check_frame_count(path, len(decoded.times))
-        track = track.retimed(decoded.times)
+        track = track.with_times(decoded.times)
         starts = paper_starts(len(track.times))
         decoded = read(_consecutive(starts), Damage(damage.policy))  # counted already
     bounds = np.rint((track.boundaries() - sound.start) * COLUMNS_PER_SECOND).astype(int)
@@ -109,7 +115,7 @@ def _cut_paper_windows(
         end = start + FRAMES_PER_WINDOW
         first, last = bounds[start], max(bounds[end], bounds[start] + 1)
         unheard += bool(first >= mel.shape[1] or last <= 0)
-        frames = _stack_frames([decoded.pictures[number] for number in range(start, end)])
+        frames = _stack_frames([decoded.frames[number] for number in range(start, end)])
         built.append(Window(index, start, track.fps, mel_strip(mel, first, last), frames))
     return built, warnings + [f"{unheard} windows lie outside the sound"] * (unheard > 0)
 
@@ -120,7 +126,7 @@ def _cut_released_windows(
     if track.opencv_count < 1:
         raise ClipError(f"{path}: its header gives no number of frames, which released windows need")
     starts = released_starts(track.opencv_count)
-    pictures = read(released_frames(starts), damage).pictures
+    pictures = read(released_frames(starts), damage).frames
     kept = sorted(pictures)
     per_frame = mel.shape[1] / track.opencv_count
     built = []
@@ -163,7 +169,7 @@ def _check_frame_count(path: Path, count: int) -> None:
 
 def _sound_warnings(track: VideoTrack, sound: Sound) -> list[str]:
     begin, end = (time - track.times[0] for time in (sound.start, sound.start + sound.seconds))
-    found = ["silent sound"] if sound.silent else []
+    found = ["silent sound"] if sound.is_silent else []
     if max(abs(begin), abs(end - track.seconds)) > _TOLERATED:
         found.append(f"sound from {begin:.2f} to {end:.2f} s, video from 0 to {track.seconds:.2f} s")
     return found

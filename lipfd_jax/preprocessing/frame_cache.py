@@ -24,30 +24,31 @@ class FrameCache:
         path: Path,
         wanted: Collection[int],
         damage: Damage | None = None,
-        change: FramePerturbation | None = None,
+        perturbation: FramePerturbation | None = None,
     ) -> DecodedFrames:
         """The same frames, bit for bit, as `read_frames` with these arguments. Raises ClipError."""
-        whole = self.whole(path, wanted, damage)
+        whole = self.read_whole(path, wanted, damage)
         if whole is None:
-            return read_frames(path, wanted, damage, change)
+            return read_frames(path, wanted, damage, perturbation)
         # A change may draw from a generator: frames come in the order in which they are decoded.
         pictures = {
-            n: shrink_to_tile(p if change is None else change(p)) for n, p in sorted(whole.pictures.items())
+            n: shrink_to_tile(p if perturbation is None else perturbation(p))
+            for n, p in sorted(whole.frames.items())
         }
         return DecodedFrames(pictures, whole.times)
 
-    def whole(
+    def read_whole(
         self, path: Path, wanted: Collection[int], damage: Damage | None = None
     ) -> DecodedFrames | None:
         """The frames in full size; None where these would take too much memory. Raises ClipError."""
         key = path, frozenset(wanted)
         if key != self._key:
             self._key, self._whole = None, None
-            self._whole = self._decoded(path, key[1], damage)
+            self._whole = self._decode(path, key[1], damage)
             self._key = key
         return self._whole
 
-    def _decoded(self, path: Path, wanted: frozenset[int], damage: Damage | None) -> DecodedFrames | None:
+    def _decode(self, path: Path, wanted: frozenset[int], damage: Damage | None) -> DecodedFrames | None:
         held = 0
 
         def counted(picture: np.ndarray) -> np.ndarray:

@@ -62,7 +62,7 @@ class VideoTrack:
         """(n + 1,) float64: frame k is shown from entry k to entry k + 1."""
         return np.append(self.times, self.end)
 
-    def retimed(self, times: Sequence[float | None]) -> "VideoTrack":
+    def with_times(self, times: Sequence[float | None]) -> "VideoTrack":
         """The same track with the frames that decoding really gave."""
         shown, end = _frame_times(times, [0.0] * len(times), 1 / self.fps)
         return replace(self, times=shown, end=end)
@@ -100,9 +100,7 @@ def read_track(path: Path) -> VideoTrack:
 class DecodedFrames:
     """Frames of a video and the times of all of them."""
 
-    pictures: dict[
-        int, np.ndarray
-    ]  # frame number, in the order they are shown -> (height, width, 3) uint8 RGB
+    frames: dict[int, np.ndarray]  # by number in display order: (height, width, 3) uint8 RGB
     times: tuple[float | None, ...]  # of every frame, wanted or not; seconds on the file's clock
 
 
@@ -110,7 +108,7 @@ def read_frames(
     path: Path,
     wanted: Collection[int],
     damage: Damage | None = None,
-    change: FramePerturbation | None = None,
+    perturbation: FramePerturbation | None = None,
     *,
     whole: bool = False,
 ) -> DecodedFrames:
@@ -131,7 +129,7 @@ def read_frames(
             check_frame_size(path, frame)
             if len(times) in wanted:
                 picture = to_rgb(frame, reformatter)
-                picture = picture if change is None else change(picture)
+                picture = picture if perturbation is None else perturbation(picture)
                 pictures[len(times)] = picture if whole else shrink_to_tile(picture)
             times.append(frame.time)
     return DecodedFrames(pictures, tuple(times))

@@ -51,23 +51,23 @@ class LoggedProgram:
     """
 
     def __init__(self, function: Callable[..., Any], what: str):
-        self._function, self._what, self._said = function, what, False
+        self._function, self._what, self._is_logged = function, what, False
 
     def __call__(self, *args: Any) -> Any:
         """The function's value."""
-        if self._said:
+        if self._is_logged:
             return self._function(*args)
-        with self._announced():
+        with self._log_compilation():
             return self._function(*args)
 
     def prepare(self, *shapes: Any) -> None:
         """Compiles for arguments of these shapes (`jax.ShapeDtypeStruct` with their shardings)."""
-        with contextlib.nullcontext() if self._said else self._announced():
+        with contextlib.nullcontext() if self._is_logged else self._log_compilation():
             self._function.lower(*shapes).compile()  # the next call finds it
 
     @contextlib.contextmanager
-    def _announced(self) -> Iterator[None]:
-        self._said = True
+    def _log_compilation(self) -> Iterator[None]:
+        self._is_logged = True
         logger.info("%s", compilation_message(self._what))
         started = time.perf_counter()
         yield

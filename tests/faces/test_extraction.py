@@ -42,7 +42,9 @@ def test_changes_are_made_before_anything_is_cut(clip):
         return np.zeros_like(samples)
 
     changes = ClipPerturbation(sound=silent), ClipPerturbation(frame=inverted), ClipPerturbation(crf=30)
-    quiet, bright, recoded = (extract_face_windows(clip, _at(100, 80), change=c).cut_windows for c in changes)
+    quiet, bright, recoded = (
+        extract_face_windows(clip, _at(100, 80), perturbation=c).cut_windows for c in changes
+    )
     assert set(shapes) == {(240, 320, 3)}
     assert len(heard) == 1
     for before, *after in zip(plain, quiet, bright, recoded, strict=True):

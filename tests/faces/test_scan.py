@@ -90,7 +90,7 @@ def test_one_time_stamped_on_all_frames_is_no_clock():
         frame = av.VideoFrame.from_ndarray(SCENES[0], format="rgb24")
         frame.pts, frame.time_base = 0, Fraction(1, 25)
         scanner.take(frame)
-    found = scanner.finished(Damage())
+    found = scanner.finish(Damage())
     assert not found.stamped
     np.testing.assert_allclose(found.times, np.arange(10) * 0.04)
     assert found.fps == pytest.approx(25)
@@ -135,8 +135,8 @@ def test_damage_that_no_time_is_known_of_counts_where_it_was_met(spoilt):
             if number == 60:
                 break
             scanner.take(frame)
-    before = scanner.finished(data).spoilt.sum()
-    scanner.damaged_here()
-    assert scanner.finished(data).spoilt.sum() > before
-    assert scanner.finished(data).spoilt[-1]
+    before = scanner.finish(data).spoilt.sum()
+    scanner.note_damage()
+    assert scanner.finish(data).spoilt.sum() > before
+    assert scanner.finish(data).spoilt[-1]
     assert found.stamped

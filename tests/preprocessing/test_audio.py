@@ -77,8 +77,8 @@ def test_mel_rises_with_the_tone(studio):
 
 
 def test_silence_is_told(tmp_path, studio):
-    assert read_sound(studio.write_wav(tmp_path / "a.wav", np.zeros(16000))).silent
-    assert not read_sound(studio.write_wav(tmp_path / "b.wav", studio.chirp(1))).silent
+    assert read_sound(studio.write_wav(tmp_path / "a.wav", np.zeros(16000))).is_silent
+    assert not read_sound(studio.write_wav(tmp_path / "b.wav", studio.chirp(1))).is_silent
     assert make_mel_image(np.zeros(22050, np.float32)).shape == (128, 44, 3)
 
 

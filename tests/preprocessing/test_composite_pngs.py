@@ -38,7 +38,7 @@ def _names(folder):
 def test_everything_good_is_built_and_the_rest_is_named(data, tmp_path):
     output = tmp_path / "out"
     summary = write_composites(list_avlips(data), output, windows="paper", workers=0)
-    assert (summary.built, summary.skipped, summary.pictures, summary.missing) == (3, 0, 28, ())
+    assert (summary.built, summary.skipped, summary.composites, summary.missing) == (3, 0, 28, ())
     assert summary.warnings == (("1_fake/mute", "silent sound"),)
     assert {name for name, _ in summary.problems} == {
         "0_real/empty", "0_real/four", "0_real/soundless", "1_fake/text", "wav/1_fake/lonely.wav"
@@ -84,7 +84,7 @@ def test_a_second_run_builds_only_what_is_gone(data, tmp_path):
     with open(output / composite_pngs.JOURNAL, "a") as journal:
         journal.write('[]\n{"video": "1_fake/other"}\n')  # damaged lines
     summary = write_composites(list_avlips(data), output, windows="paper", workers=0)
-    assert (summary.built, summary.skipped, summary.pictures) == (1, 2, 28)
+    assert (summary.built, summary.skipped, summary.composites) == (1, 2, 28)
     lines = [json.loads(line) for line in (output / composite_pngs.JOURNAL).read_text().splitlines()]
     assert lines[-1]["video"] == "1_fake/mute"
 
@@ -101,6 +101,6 @@ def test_names_too_long_for_a_picture_are_named(tmp_path, studio):
     for name in ("x" * 250, "y" * 240, "日本 ü"):
         studio.write_video(tmp_path / "a.mkv", 6, sound=studio.chirp(1)).rename(folder / f"{name}.mkv")
     summary = write_composites(list_avlips(tmp_path / "data"), tmp_path / "out", windows="paper", workers=0)
-    assert (summary.built, summary.pictures) == (2, 4)
+    assert (summary.built, summary.composites) == (2, 4)
     assert [name for name, _ in summary.problems] == ["0_real/" + "x" * 250]
     assert "too long" in summary.problems[0][1]

@@ -35,16 +35,16 @@ def test_it_is_h264_with_the_same_frames_and_times(video):
             assert b"crf=30.0" in path.read_bytes()  # libx264 notes its settings in the stream
         found = read_frames(path, range(12))
         assert found.times == pytest.approx(read_frames(video, ()).times)
-        assert len(found.pictures) == 12
+        assert len(found.frames) == 12
     assert not path.exists()
 
 
 def test_error_grows_and_size_falls_with_the_level(video):
-    whole = read_frames(video, range(12)).pictures
+    whole = read_frames(video, range(12)).frames
     errors, sizes = [], []
     for crf in CRFS:
         with recode_video(video, crf) as path:
-            pictures = read_frames(path, range(12)).pictures
+            pictures = read_frames(path, range(12)).frames
             sizes.append(path.stat().st_size)
         errors.append(float(np.mean([(pictures[n].astype(float) - whole[n]) ** 2 for n in whole])))
     assert errors == sorted(set(errors))

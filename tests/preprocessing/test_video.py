@@ -41,7 +41,7 @@ def test_frames_equal_opencvs(tmp_path, studio, name):
     assert track.opencv_count == count
     assert len(track.times) == len(decoded.times) == len(expected) == 12
     for number, frame in enumerate(expected):
-        np.testing.assert_array_equal(decoded.pictures[number], frame)
+        np.testing.assert_array_equal(decoded.frames[number], frame)
 
 
 def test_frames_of_real_clips_equal_opencvs(media):
@@ -52,7 +52,7 @@ def test_frames_of_real_clips_equal_opencvs(media):
         frame = cv2.cvtColor(capture.read()[1], cv2.COLOR_BGR2RGB)
         if frame.shape[0] * frame.shape[1] > 500 * 500:
             frame = cv2.resize(frame, (500, 500))
-        np.testing.assert_array_equal(read_frames(path, {0}).pictures[0], frame)
+        np.testing.assert_array_equal(read_frames(path, {0}).frames[0], frame)
         assert read_track(path).opencv_count == capture.get(cv2.CAP_PROP_FRAME_COUNT)
 
 
@@ -66,9 +66,9 @@ def test_times_are_those_the_file_gives(tmp_path, studio):
 
 def test_only_wanted_frames_are_kept_and_large_ones_are_shrunk(tmp_path, studio):
     decoded = read_frames(studio.write_video(tmp_path / "a.mp4", 9, size=(480, 640)), {2, 7, 100})
-    assert sorted(decoded.pictures) == [2, 7]
-    assert decoded.pictures[7].shape == (500, 500, 3)
-    assert [studio.number_of(decoded.pictures[number]) for number in (2, 7)] == [2, 7]
+    assert sorted(decoded.frames) == [2, 7]
+    assert decoded.frames[7].shape == (500, 500, 3)
+    assert [studio.number_of(decoded.frames[number]) for number in (2, 7)] == [2, 7]
 
 
 def test_rotation_is_respected(tmp_path, studio):
@@ -85,7 +85,7 @@ def test_frames_before_time_zero(tmp_path, studio):
         track, decoded = read_track(path), read_frames(path, range(20))
         assert len(track.times) == len(decoded.times)
         np.testing.assert_allclose(track.times, decoded.times, atol=1e-6)
-        numbers = [studio.number_of(decoded.pictures[number]) for number in range(len(track.times))]
+        numbers = [studio.number_of(decoded.frames[number]) for number in range(len(track.times))]
         assert numbers == list(range(20 - len(numbers), 20))
 
 
@@ -99,7 +99,7 @@ def test_edit_lists_are_followed(tmp_path, studio):
     path.write_bytes(data)
     track, decoded = read_track(path), read_frames(path, range(60))
     assert len(track.times) == len(decoded.times) == 25
-    assert [studio.number_of(decoded.pictures[number]) for number in (0, 24)] == [25, 49]
+    assert [studio.number_of(decoded.frames[number]) for number in (0, 24)] == [25, 49]
 
 
 @pytest.mark.parametrize("kept", [0.1, 0.3, 0.6, 0.8, 0.95])
@@ -183,12 +183,12 @@ def test_a_disk_that_fails_is_not_the_end_of_the_file(tmp_path, studio, monkeypa
 
 def test_pictures_that_take_too_much_memory_are_refused(tmp_path, studio, monkeypatch):
     path = studio.write_video(tmp_path / "a.mkv", 10, pixels="yuv444p10le")
-    assert read_frames(path, {0}).pictures
+    assert read_frames(path, {0}).frames
     monkeypatch.setattr("lipfd_jax.preprocessing.video.MAX_BYTES_SMALL", 80 * 48 * 6 - 1)
     with pytest.raises(ClipError, match=r"a\.mkv: pictures of 80x48 pixels in yuv444p10le, .* up to 1 MB"):
         read_track(path)
     monkeypatch.setattr("lipfd_jax.preprocessing.video.SMALL_FILE", 1000)
-    assert read_frames(path, {0}).pictures
+    assert read_frames(path, {0}).frames
     monkeypatch.setattr("lipfd_jax.preprocessing.video.MAX_BYTES", 80 * 48 * 6 - 1)
     with pytest.raises(ClipError, match=r"a\.mkv: pictures of 80x48 pixels in yuv444p10le, 0 MB each"):
         read_frames(path, {0})

@@ -105,12 +105,12 @@ class ClipSubject:
     def _extracted(self, clip: Clip, change: ClipPerturbation) -> Extraction:
         footage = self.footage or Footage()
         if self.crop == "none":
-            return extract_windows(clip, self.mode, change=change, read=footage.frames.read)
+            return extract_windows(clip, self.mode, perturbation=change, read=footage.frames.read)
         from lipfd_jax.faces.extraction import extract_face_windows  # and its libraries, which are an extra
         from lipfd_jax.faces.window_reader import read_cached_windows
 
         read = functools.partial(read_cached_windows, footage.frames)
-        return extract_face_windows(clip, change=change, seen=footage.seen(clip.path), read=read)
+        return extract_face_windows(clip, perturbation=change, seen=footage.seen(clip.path), read=read)
 
 
 @dataclasses.dataclass(frozen=True)
