@@ -1,4 +1,4 @@
-"""Settings as frozen dataclasses, filled from the nested plain values of configs, flags and checkpoints."""
+"""Settings as frozen dataclasses, built from nested plain values of configs, flags and checkpoints."""
 
 import dataclasses
 import difflib
@@ -10,15 +10,15 @@ T = TypeVar("T")
 
 
 def build_settings(default: T, values: Mapping[str, Any], where: str = "") -> T:
-    """Returns a frozen dataclass with some values in place of its own; nested ones are mappings or built.
+    """Returns a copy of a frozen dataclass with some values replaced.
 
     Args:
       default: gives every value that is not named.
-      values: by field name.
-      where: put before the names in messages, e.g. "model.".
+      values: by field name; a nested dataclass is given as a mapping or as an instance.
+      where: prefix of the names in messages, e.g. "model.".
 
     Raises:
-      ValueError: a setting is unknown (the nearest known one is named) or of another type.
+      ValueError: a setting is unknown (the nearest known one is suggested) or has another type.
     """
     kinds = typing.get_type_hints(type(default))
     if unknown := sorted(set(values) - set(kinds)):
@@ -34,10 +34,10 @@ def build_settings(default: T, values: Mapping[str, Any], where: str = "") -> T:
 
 
 def check_ranges(settings: Any, where: str = "", **bounds: tuple[float, float]) -> None:
-    """Checks that fields lie between two numbers, both allowed; ValueError names the first that does not."""
+    """Raises ValueError for the first field outside its inclusive (low, high) range."""
     for name, (low, high) in bounds.items():
         value = getattr(settings, name)
-        if not low <= value <= high:  # also what is not a number
+        if not low <= value <= high:  # NaN fails too
             span = f"at least {low}" if high == float("inf") else f"{low} to {high}"
             raise ValueError(f"{where}{name}={value!r}: expected {span}")
 
@@ -53,7 +53,7 @@ def _check_type(name: str, value: Any, kind: Any) -> Any:
         if value not in typing.get_args(kind):
             raise ValueError(f"{name}={value!r}: expected one of {', '.join(typing.get_args(kind))}")
         return value
-    if typing.get_origin(kind) is not None:  # a mapping or sequence of the one who reads it
+    if typing.get_origin(kind) is not None:  # mappings and sequences are validated by their reader
         return value
     allowed = (int, float) if kind is float else kind
     if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):

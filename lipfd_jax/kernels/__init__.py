@@ -1,4 +1,4 @@
-"""How devices compute the operations of the model: one operation a file, its plain definition first.
+"""Kernels: how devices compute the model's operations, one operation per file, its plain definition first.
 
-`choice` says which variant of each a program is made of.
+`dispatch` selects the variant of each operation in a program.
 """

@@ -1,4 +1,4 @@
-"""Convolutions of bfloat16 numbers with float32 sums, for CPUs that multiply such numbers."""
+"""Convolutions in bfloat16 with float32 sums, for CPUs with bfloat16 products."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,19 +11,17 @@ from lipfd_jax.kernels.bits import from_bits, to_bits
 from lipfd_jax.kernels.chunks import map_parts
 from lipfd_jax.kernels.dense import bf16_matmul, cast_result
 
-_WIDE = 256  # input channels from which on a product for each pixel of the kernel is fastest
-_CACHED_VALUES = (
-    376_320  # numbers in the pictures that are worked on at a time: fifteen of 7x7x512, one of 56x56x64
-)
+_WIDE = 256  # from this many input channels one product per kernel pixel is fastest
+_CACHED_VALUES = 376_320  # values in the images processed at once: fifteen of 7x7x512, one of 56x56x64
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def bfloat16(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-    """As sums of products of shifted pictures; the result as wide as x.
+    """Convolution as a sum of products of shifted images; the result has the dtype of x.
 
-    A CPU takes as long for bfloat16 convolutions as for float32 ones, but half of it for such products, as
-    long as the pictures stay in its cache. More of them, as in training, are taken a few at a time, and the
-    result is then rounded to bfloat16.
+    A CPU takes as long for a bfloat16 convolution as for a float32 one, but half of it for such products, as
+    long as the images stay in its cache. Larger batches, as in training, are processed a few images at a
+    time, and the result is then rounded to bfloat16.
 
     Args:
       x: (N, H, W, inputs).
@@ -55,26 +53,27 @@ def _cast(result: jax.Array, dtype: jax.typing.DTypeLike) -> jax.Array:
 
 
 def _map_images(function: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
-    """`function` of pictures x as bfloat16; called for a few at a time, with bfloat16 results, where all
-    would leave the cache."""
+    """Applies `function` to images x as bfloat16: a few at a time, with bfloat16 results, if the batch
+    exceeds the cache.
+    """
     x = x.astype(jnp.bfloat16)
-    pictures = max(1, _CACHED_VALUES // x[0].size)
-    if len(x) <= pictures:
+    images = max(1, _CACHED_VALUES // x[0].size)
+    if len(x) <= images:
         return function(x)
     return from_bits(
         map_parts(
-            lambda part: to_bits(cast_result(function(from_bits(part)), jnp.bfloat16)), to_bits(x), pictures
+            lambda part: to_bits(cast_result(function(from_bits(part)), jnp.bfloat16)), to_bits(x), images
         )
     )
 
 
 def _convolve(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-    """The convolution of bfloat16 pictures, float32."""
+    """Convolves bfloat16 images; returns float32."""
     size, *_, inputs, outputs = kernel.shape
     rows, columns = (-(-n // stride) for n in x.shape[1:3])
     x = jnp.pad(to_bits(x), ((0, 0), *[(size // 2,) * 2] * 2, (0, 0)))
     x = jax.lax.optimization_barrier(x)
-    together = 1 if inputs >= _WIDE else size  # neighbours in a row whose channels make one product
+    together = 1 if inputs >= _WIDE else size  # neighbours in a row whose channels share one product
     total = 0.0
     for j in range(0, size, together):
         columns_of = [_strided_slice(x, 2, j + n, columns, stride) for n in range(together)]
@@ -88,15 +87,15 @@ def _convolve(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
 def _input_gradient(
     gradient: jax.Array, kernel: jax.Array, stride: int, height: int, width: int
 ) -> jax.Array:
-    """Gradient (N, height, width, inputs) float32 of the pictures from the bfloat16 one of the result.
+    """Gradient (N, height, width, inputs) float32 of the input, from the bfloat16 gradient of the result.
 
-    Of the rows of a picture every `stride`-th has met the same rows of the kernel, of the columns likewise;
-    so these phases of the picture are sums of products each of its own, and then are laid into each other.
+    Every `stride`-th row of the input meets the same rows of the kernel, and likewise columns. Each of these
+    phases of the input is its own sum of products; the phases are then interleaved.
     """
-    if stride == 1:  # one phase: a convolution with the kernel turned round
+    if stride == 1:  # one phase: a convolution with the flipped kernel
         return _convolve(gradient, kernel[::-1, ::-1].swapaxes(2, 3), 1)
-    met = [_rows_of_phase(phase, len(kernel), stride) for phase in range(stride)]
-    before, after = (max(0, *(sign * shift for m in met for _, shift in m)) for sign in (-1, 1))
+    phases = [_rows_of_phase(phase, len(kernel), stride) for phase in range(stride)]
+    before, after = (max(0, *(sign * shift for m in phases for _, shift in m)) for sign in (-1, 1))
     x = jnp.pad(to_bits(gradient), ((0, 0), *[(before, after)] * 2, (0, 0)))
     x = jax.lax.optimization_barrier(x)
     rows, columns = gradient.shape[1:3]
@@ -109,12 +108,14 @@ def _input_gradient(
         zeros = jnp.zeros((*gradient.shape[:3], kernel.shape[2]), jnp.float32)
         return sum((product(*row, *column) for row in of_rows for column in of_columns), zeros)
 
-    laid = jnp.stack([jnp.stack([phase(m, n) for n in met], 3) for m in met], 2)
-    return laid.reshape(len(gradient), stride * rows, stride * columns, -1)[:, :height, :width]
+    interleaved = jnp.stack([jnp.stack([phase(m, n) for n in phases], 3) for m in phases], 2)
+    return interleaved.reshape(len(gradient), stride * rows, stride * columns, -1)[:, :height, :width]
 
 
 def _rows_of_phase(phase: int, size: int, stride: int) -> list[tuple[int, int]]:
-    """The kernel's rows that a phase of the picture's rows meets, and how far below lies the result's row."""
+    """Returns (kernel row, shift) pairs: the kernel rows that meet a phase of the input rows, and how many
+    rows below it the result's row is.
+    """
     rows = [(i, phase + size // 2 - i) for i in range(size)]
     return [(i, distance // stride) for i, distance in rows if distance % stride == 0]
 

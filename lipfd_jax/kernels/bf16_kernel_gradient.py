@@ -1,4 +1,4 @@
-"""The gradient of a kernel in bfloat16 convolutions, as a sum of matrix products."""
+"""Kernel gradient of bfloat16 convolutions, as a sum of matrix products."""
 
 import jax
 import jax.numpy as jnp
@@ -6,20 +6,20 @@ import jax.numpy as jnp
 from lipfd_jax.kernels.bits import from_bits, to_bits
 from lipfd_jax.kernels.chunks import largest_divisor
 
-_CACHED_VALUES = 150_528  # numbers in the pictures that are worked on at a time: three of 14x14x256
+_CACHED_VALUES = 150_528  # values in the images processed at a time: three of 14x14x256
 
 
 def bf16_kernel_gradient(x: jax.Array, gradient: jax.Array, size: int, stride: int) -> jax.Array:
-    """As kernel_gradient, but the pictures are turned: bfloat16 products with the gradient turned, which has
-    as few rows as the result has channels, run at two thirds of the rate.
+    """As `kernel_gradient`, but transposes the images: bfloat16 products with a transposed gradient, which
+    has only as many rows as the result has channels, run at two thirds of the rate.
 
     Args:
-      x: what was convolved, (N, H, W, inputs).
-      gradient: that of the result, (N, H / stride, W / stride, outputs), of the same dtype; sums are float32.
+      x: input of the convolution, (N, H, W, inputs).
+      gradient: of the result, (N, H / stride, W / stride, outputs), same dtype; sums are float32.
       size: of the kernel.
       stride: of the convolution.
     """
-    pictures = largest_divisor(len(x), max(1, _CACHED_VALUES // x[0].size))
+    images = largest_divisor(len(x), max(1, _CACHED_VALUES // x[0].size))
 
     def add(total: jax.Array, piece: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
         pixels = from_bits(piece[1], gradient.dtype).reshape(-1, gradient.shape[-1])
@@ -28,17 +28,17 @@ def bf16_kernel_gradient(x: jax.Array, gradient: jax.Array, size: int, stride: i
         return total + jnp.stack(found).reshape(total.shape), None
 
     zeros = jnp.zeros((size, size, x.shape[-1], gradient.shape[-1]), jnp.float32)
-    cut = [to_bits(a).reshape(-1, pictures, *a.shape[1:]) for a in (x, gradient)]
+    cut = [to_bits(a).reshape(-1, images, *a.shape[1:]) for a in (x, gradient)]
     return jax.lax.scan(add, zeros, tuple(cut))[0]
 
 
 def _transposed_patches(
     x: jax.Array, dtype: jax.typing.DTypeLike, size: int, stride: int, result: tuple[int, int]
 ) -> list[jax.Array]:
-    """For each row of the kernel the pixels that its numbers meet, (size * inputs, N * H * W of the result).
+    """For each kernel row the pixels its weights meet, (size * inputs, N * H * W of the result).
 
-    Turned before the products, as a CPU's is slow where it has to turn its left side itself; and in such a
-    shape that XLA does not take a turned layout for it, which comes to the same.
+    Transposed before the products, as a CPU is slow at transposing its left operand; and in a shape for which
+    XLA does not choose a transposed layout, which would cost the same.
     """
     rows, columns = result
     below = -(x.shape[1] + size // 2 * 2) % stride
@@ -47,7 +47,7 @@ def _transposed_patches(
     columns_of = [x[:, :, j : j + stride * (columns - 1) + 1 : stride] for j in range(size)]
     neighbours = from_bits(jax.lax.optimization_barrier(jnp.concatenate(columns_of, -1)), dtype)
     phases = neighbours.reshape(len(x), -1, stride, columns, neighbours.shape[-1]).transpose(4, 0, 2, 1, 3)
-    turned = jax.lax.optimization_barrier(phases.reshape(neighbours.shape[-1], len(x), stride, -1))
+    transposed = jax.lax.optimization_barrier(phases.reshape(neighbours.shape[-1], len(x), stride, -1))
     starts = [i // stride * columns for i in range(size)]
-    parts = [turned[:, :, i % stride, s : s + rows * columns] for i, s in enumerate(starts)]
-    return [part.reshape(len(turned), -1) for part in parts]
+    parts = [transposed[:, :, i % stride, s : s + rows * columns] for i, s in enumerate(starts)]
+    return [part.reshape(len(transposed), -1) for part in parts]

@@ -1,7 +1,7 @@
-"""bfloat16 numbers as the integers of their bits, which XLA's CPU code can move.
+"""bfloat16 values viewed as integers, which XLA's CPU code moves without conversion.
 
-Where it pads, slices, joins or maps bfloat16 numbers it first widens them to float32, and rounds them again:
-twice to three times the work of the move itself.
+When it pads, slices, concatenates or maps bfloat16 values it first widens them to float32 and rounds them
+again: two to three times the work of the move itself.
 """
 
 import jax
@@ -9,10 +9,10 @@ import jax.numpy as jnp
 
 
 def to_bits(x: jax.Array) -> jax.Array:
-    """bfloat16 numbers as uint16 of the same shape; others as they are."""
+    """Returns bfloat16 values as uint16 of the same shape; other arrays unchanged."""
     return jax.lax.bitcast_convert_type(x, jnp.uint16) if x.dtype == jnp.bfloat16 else x
 
 
 def from_bits(x: jax.Array, dtype: jax.typing.DTypeLike = jnp.bfloat16) -> jax.Array:
-    """What `to_bits` was given, of this dtype."""
+    """Inverts `to_bits` for an array of this dtype."""
     return jax.lax.bitcast_convert_type(x, dtype) if dtype == jnp.bfloat16 else x

@@ -1,4 +1,4 @@
-"""Sums over the pixels of a batch, which batch norms and their gradients are full of."""
+"""Sums over the pixels of a batch, as in batch norms and their gradients."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ from lipfd_jax.kernels.dispatch import select_variant
 
 
 def channel_sums(x: jax.Array) -> jax.Array:
-    """(N, H, W, C) float32 to (C,)."""
+    """Sums (N, H, W, C) float32 to (C,)."""
     return {"plain": plain, "halves": halves}[select_variant("channel_sums")](x)
 
 
@@ -18,10 +18,10 @@ def plain(x: jax.Array) -> jax.Array:
 
 @jax.custom_vjp
 def halves(x: jax.Array) -> jax.Array:
-    """Adds the second half of the pixels to the first, as often as it goes.
+    """Adds the second half of the pixels to the first for as long as their number is even.
 
-    XLA's CPU code adds up one channel after the other, and so goes through the memory as often as there are
-    channels in a cache line: five to twenty times as long. Rounding errors are smaller too.
+    XLA's CPU code sums one channel after another and reads memory once per channel of a cache line, which
+    takes five to twenty times as long. Rounding errors are smaller too.
     """
     x = x.reshape(-1, x.shape[-1])
     while len(x) % 2 == 0:
@@ -41,7 +41,7 @@ halves.defvjp(_forward, _backward)
 
 
 def affine(x: jax.Array, scale: jax.Array, offset: jax.Array) -> jax.Array:
-    """x (N, H, W, C) times scale (C,) plus offset (C,), computed in float32, in the dtype of x."""
+    """Returns x (N, H, W, C) times scale (C,) plus offset (C,), computed in float32, in the dtype of x."""
     return {"plain": _affine, "halves": summed_affine}[select_variant("channel_sums")](x, scale, offset)
 
 
@@ -51,7 +51,7 @@ def _affine(x: jax.Array, scale: jax.Array, offset: jax.Array) -> jax.Array:
 
 @jax.custom_vjp
 def summed_affine(x: jax.Array, scale: jax.Array, offset: jax.Array) -> jax.Array:
-    """The gradients of scale and offset are sums over pixels, which JAX would not make of `channel_sums`."""
+    """Custom gradient: scale's and offset's are sums over pixels, for which JAX would not use `channel_sums`."""
     return _affine(x, scale, offset)
 
 

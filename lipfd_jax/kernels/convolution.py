@@ -1,4 +1,4 @@
-"""Convolutions on NHWC, padded by half of the kernel as in PyTorch."""
+"""Convolutions on NHWC, padded by half the kernel as in PyTorch."""
 
 from functools import partial
 
@@ -8,11 +8,11 @@ from lipfd_jax.kernels import bf16_convolution
 from lipfd_jax.kernels.dispatch import select_variant
 from lipfd_jax.kernels.kernel_gradient import kernel_gradient
 
-_NUMBERS = ("NHWC", "HWIO", "NHWC")
+_DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
 def convolution(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-    """x (N, H, W, inputs) with kernel (k, k, inputs, outputs) of one dtype."""
+    """Convolves x (N, H, W, inputs) with kernel (k, k, inputs, outputs) of the same dtype."""
     variants = {"plain": plain, "kernel_products": kernel_products, "bfloat16": bfloat16}
     return variants[select_variant("convolution")](x, kernel, stride)
 
@@ -20,12 +20,12 @@ def convolution(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
 def plain(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     """The definition."""
     padding = [(len(kernel) // 2,) * 2] * 2
-    return jax.lax.conv_general_dilated(x, kernel, (stride,) * 2, padding, dimension_numbers=_NUMBERS)
+    return jax.lax.conv_general_dilated(x, kernel, (stride,) * 2, padding, dimension_numbers=_DIMENSIONS)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def kernel_products(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-    """The kernel's gradient is a sum of matrix products: on a lone CPU XLA's own takes two to four times."""
+    """Kernel gradient as a sum of matrix products: on one CPU XLA's own takes two to four times as long."""
     return plain(x, kernel, stride)
 
 
@@ -43,6 +43,6 @@ kernel_products.defvjp(_forward, _backward)
 
 
 def bfloat16(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-    """Of numbers rounded to bfloat16, with float32 sums; but for the stem, where it is slower."""
+    """Rounds operands to bfloat16, sums in float32; except in the stem (3 channels), where that is slower."""
     chosen = kernel_products if x.shape[-1] == 3 else bf16_convolution.bfloat16
     return chosen(x, kernel, stride)

@@ -1,4 +1,4 @@
-"""Products of vectors with a matrix, the work of linear layers."""
+"""Matrix products of linear layers."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from lipfd_jax.kernels.dispatch import select_variant
 
 
 def dense(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """x (..., inputs) times kernel (inputs, outputs)."""
+    """Multiplies x (..., inputs) by kernel (inputs, outputs)."""
     return {"plain": jnp.matmul, "bfloat16": bfloat16}[select_variant("dense")](x, kernel)
 
 
 def dot_general(x: jax.Array, kernel: jax.Array, dimensions: Any, **options: Any) -> jax.Array:
-    """`dense` as nnx.Linear calls it."""
+    """`dense` with the signature that nnx.Linear calls."""
     if select_variant("dense") == "plain":
         return jax.lax.dot_general(x, kernel, dimensions, **options)
     return dense(x, kernel)
@@ -22,22 +22,22 @@ def dot_general(x: jax.Array, kernel: jax.Array, dimensions: Any, **options: Any
 
 @jax.custom_vjp
 def bfloat16(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Of numbers rounded to bfloat16, with float32 sums; the result, and gradients, as wide as x.
+    """Rounds operands to bfloat16, sums in float32; the result and gradients have the dtype of x.
 
-    CPUs with instructions for it take half the time, but only where XLA sees a float32 result: for a bfloat16
-    one it widens the numbers first.
+    CPUs with bfloat16 instructions take half the time, but only if XLA sees a float32 result: for a bfloat16
+    result it widens the operands first.
     """
     return cast_result(bf16_matmul(x, kernel), x.dtype)
 
 
 def bf16_matmul(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """jnp.matmul of bfloat16 numbers, with float32 sums and result."""
+    """jnp.matmul of operands rounded to bfloat16, with float32 sums and result."""
     half = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
     return jnp.matmul(*half, preferred_element_type=jnp.float32)
 
 
 def cast_result(result: jax.Array, dtype: jax.typing.DTypeLike) -> jax.Array:
-    """A float32 result in another dtype, which XLA must not take into the product."""
+    """Casts a float32 result, behind a barrier that keeps XLA from moving the cast into the product."""
     return result if dtype == jnp.float32 else jax.lax.optimization_barrier(result).astype(dtype)
 
 

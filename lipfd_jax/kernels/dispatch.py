@@ -17,9 +17,9 @@ import jax
 KERNEL_SETTINGS = ("auto", "plain", "cpu", "tpu", "gpu")
 PRECISIONS = ("float32", "bfloat16")
 
-# Operation: its variant per implementation. Where none is named it is the plain definition, which is all that
-# `plain` has: ordinary operations, which exporters and other compilers understand. `cpu bfloat16` comes
-# before `cpu` where products may be of bfloat16 numbers.
+# Operation to its variant per implementation; the plain definition where none is named. `plain` has only
+# definitions: ordinary operations, which exporters and other compilers understand. `cpu bfloat16` takes
+# precedence over `cpu` where products may use bfloat16.
 VARIANTS = {
     "chunks": {"cpu": "cached"},
     "resize": {"cpu": "gathers"},
@@ -41,7 +41,8 @@ VARIANTS = {
     "normed_product": {"cpu": "moments", "tpu": "moments", "gpu": "moments"},
     "stem": {"cpu": "pool_first", "tpu": "pool_first", "gpu": "pool_first"},
 }
-# They cut the batch. One that is spread over devices stays whole: each of them would have to do all of it.
+# Variants that split the batch. They are not used for a batch sharded over devices: each device would have
+# to compute all of it.
 _SPLITS_BATCH = {
     ("chunks", "cached"),
     ("convolution", "kernel_products"),
@@ -54,31 +55,31 @@ _SPLITS_BATCH = {
 
 @dataclasses.dataclass(frozen=True)
 class Kernels:
-    """What a program's operations are chosen by."""
+    """Selects the variants of a program's operations."""
 
-    implementation: str  # one of SETTINGS but auto
-    spread: bool = False  # the batch lies on several devices
-    # What a CPU rounds the numbers of a product to; sums are float32 in any case. Elsewhere the model's own
-    # dtype says it.
+    implementation: str  # one of KERNEL_SETTINGS except auto
+    spread: bool = False  # the batch is sharded over several devices
+    # To which a CPU rounds the operands of a product; sums are always float32. Other devices follow the
+    # model's dtype.
     precision: str = "float32"
 
     def variant(self, operation: str) -> str:
-        """The name of the operation's variant, "plain" for its definition."""
+        """Returns the name of the operation's variant, "plain" for its definition."""
         row = VARIANTS[operation]
         name = row.get(f"{self.implementation} {self.precision}") or row.get(self.implementation, "plain")
         return "plain" if self.spread and (operation, name) in _SPLITS_BATCH else name
 
 
 def kernels_for(devices: Iterable[jax.Device], setting: str = "auto", precision: str = "float32") -> Kernels:
-    """The choice for a program on these devices, which share its batch.
+    """Returns the kernels for a program on these devices, which share its batch.
 
     Args:
-      devices: of the program's mesh.
-      setting: "auto" for the implementation of their kind (plain for an unknown one), or its name.
-      precision: one of PRECISIONS, of a CPU's products.
+      devices: the devices of the program's mesh.
+      setting: "auto" for the implementation of their kind (plain for an unknown kind), or its name.
+      precision: one of PRECISIONS, for a CPU's products.
 
     Raises:
-      ValueError: there is no such setting or precision.
+      ValueError: the setting or precision is unknown.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision={precision!r} is unknown; use one of {', '.join(PRECISIONS)}")
@@ -96,7 +97,7 @@ _chosen: contextvars.ContextVar[Kernels | None] = contextvars.ContextVar("kernel
 
 @contextlib.contextmanager
 def use_kernels(kernels: Kernels | str) -> Iterator[None]:
-    """What is traced inside is made of these; a setting's name is for all of this process's devices."""
+    """Traces its body with these kernels; a setting's name applies to all of this process's devices."""
     if isinstance(kernels, str):
         kernels = kernels_for(jax.devices(), kernels)
     token = _chosen.set(kernels)
@@ -107,7 +108,7 @@ def use_kernels(kernels: Kernels | str) -> Iterator[None]:
 
 
 def with_kernels(function: Callable, kernels: Kernels | str) -> Callable:
-    """`function`, traced with these kernels wherever it is called."""
+    """Wraps `function` so that it is traced with these kernels wherever it is called."""
 
     @functools.wraps(function)
     def traced(*args: Any, **kwargs: Any) -> Any:
@@ -118,5 +119,7 @@ def with_kernels(function: Callable, kernels: Kernels | str) -> Callable:
 
 
 def select_variant(operation: str) -> str:
-    """The variant to trace now: by the innermost `use_kernels`, else `auto` for this process's devices."""
+    """Returns the variant to trace now: of the innermost `use_kernels`, else of `auto` for this process's
+    devices.
+    """
     return (_chosen.get() or kernels_for(jax.devices())).variant(operation)

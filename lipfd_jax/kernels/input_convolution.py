@@ -1,4 +1,4 @@
-"""The 5x5 convolution of stride 5 through which the encoder sees the whole picture."""
+"""The 5x5 convolution of stride 5 between the whole composite and the encoder."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,9 @@ SQUARE = 5  # side of the kernel, and its stride
 
 
 def input_convolution(images: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Pictures (B, P, P, 3) and a kernel (5, 5, 3, outputs) of one dtype to (B, P / 5, P / 5, outputs)."""
+    """Convolves images (B, P, P, 3) with a kernel (5, 5, 3, outputs) to (B, P / 5, P / 5, outputs), one
+    dtype.
+    """
     return {"plain": plain, "squares": by_squares}[select_variant("input_convolution")](images, kernel)
 
 
@@ -20,7 +22,7 @@ def plain(images: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def by_squares(images: jax.Array, kernel: jax.Array) -> jax.Array:
-    """As one product, for pictures that `resize_image.in_squares` has laid out for it."""
+    """A single product, for images in the layout of `resize_image.in_squares`."""
     batch, height, width, channels = images.shape
     squares = images.reshape(batch, height // SQUARE, SQUARE, width // SQUARE, SQUARE, channels)
     return jnp.einsum("bipjqc,pqco->bijo", squares, kernel)

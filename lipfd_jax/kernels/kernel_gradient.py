@@ -1,37 +1,37 @@
-"""The gradient of a convolution's kernel, as a sum of matrix products."""
+"""Kernel gradient of a convolution, as a sum of matrix products."""
 
 import jax
 import jax.numpy as jnp
 
 from lipfd_jax.kernels.chunks import largest_divisor
 
-_PIXELS = 392  # of the result that a product sums over: what it takes stays in a core's cache
+_PIXELS = 392  # of the result per product, so that its operands stay in a core's cache
 _FEW_INPUTS = (
-    16  # inputs up to which the kernel's pixels share a product: the stem's three make none of their own
+    16  # up to this many inputs the kernel's pixels share one product: the stem's three are too few alone
 )
 
 
 def kernel_gradient(x: jax.Array, gradient: jax.Array, size: int, stride: int) -> jax.Array:
     """Gradient (size, size, inputs, outputs) float32 of the kernel.
 
-    Some rows of a picture at a time, or some small pictures: the gradient there, turned, times the pixels
-    that each pixel of the kernel met. XLA's own takes two to three times as long.
+    Processes some rows of an image, or several small images, at a time: the transposed gradient there times
+    the pixels that each kernel pixel met. XLA's own takes two to three times as long.
 
     Args:
-      x: what was convolved, (N, H, W, inputs).
-      gradient: that of the result, (N, H / stride, W / stride, outputs).
+      x: input of the convolution, (N, H, W, inputs).
+      gradient: of the result, (N, H / stride, W / stride, outputs).
       size: of the kernel.
       stride: of the convolution.
     """
     count, height, width, outputs = gradient.shape
     inputs = x.shape[-1]
-    pictures = largest_divisor(count, max(1, _PIXELS // (height * width)))
+    images = largest_divisor(count, max(1, _PIXELS // (height * width)))
     rows = largest_divisor(height, max(1, _PIXELS // width))
     x = jnp.pad(x, ((0, 0), *[(size // 2,) * 2] * 2, (0, 0)))
-    sizes = (pictures, stride * (rows - 1) + size, x.shape[2], inputs), (pictures, rows, width, outputs)
+    sizes = (images, stride * (rows - 1) + size, x.shape[2], inputs), (images, rows, width, outputs)
 
     def add(total: jax.Array, piece: jax.Array) -> tuple[jax.Array, None]:
-        first, row = piece // (height // rows) * pictures, piece % (height // rows) * rows
+        first, row = piece // (height // rows) * images, piece % (height // rows) * rows
         taken = jax.lax.dynamic_slice(x, (first, row * stride, 0, 0), sizes[0])
         above = jax.lax.dynamic_slice(gradient, (first, row, 0, 0), sizes[1]).reshape(-1, outputs)
         above = jax.lax.optimization_barrier(above.T)
@@ -40,13 +40,14 @@ def kernel_gradient(x: jax.Array, gradient: jax.Array, size: int, stride: int) -
         return total + jnp.concatenate(found, -1), None
 
     zeros = jnp.zeros((outputs, size**2 * inputs), jnp.float32)
-    total, _ = jax.lax.scan(add, zeros, jnp.arange(count // pictures * (height // rows)))
+    total, _ = jax.lax.scan(add, zeros, jnp.arange(count // images * (height // rows)))
     return total.T.reshape(size, size, inputs, outputs)
 
 
 def _patches(x: jax.Array, size: int, stride: int, rows: int, width: int) -> list[jax.Array]:
-    """The pixels (N * rows * width, inputs) of padded pictures that each pixel of the kernel meets; in one
-    array, side by side, where they have few inputs."""
+    """Pixels (N * rows * width, inputs) of padded images that each kernel pixel meets; concatenated into one
+    array where they have few inputs.
+    """
 
     def every(start: int, count: int) -> slice:
         return slice(start, start + stride * (count - 1) + 1, stride)

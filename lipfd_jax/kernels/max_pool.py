@@ -1,4 +1,4 @@
-"""The max pool of a ResNet's stem: the largest of every other 3x3 neighbourhood."""
+"""The 3x3 max pool of stride 2 in a ResNet's stem."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from lipfd_jax.kernels.dispatch import select_variant
 
 
 def max_pool(x: jax.Array) -> jax.Array:
-    """(N, H, W, C) to (N, H / 2, W / 2, C), rounded up; neighbourhoods end at the border."""
+    """Pools (N, H, W, C) to (N, H / 2, W / 2, C), rounded up; neighbourhoods end at the border."""
     return {"plain": plain, "halves": halves}[select_variant("max_pool")](x)
 
 
@@ -20,10 +20,10 @@ def plain(x: jax.Array) -> jax.Array:
 
 
 def halves(x: jax.Array) -> jax.Array:
-    """The same as maxima of even and odd rows, then columns: three times as fast on a CPU.
+    """Maxima of even and odd rows, then columns: three times as fast on a CPU.
 
-    Of equal values one takes the gradient; they come from equal neighbourhoods of a picture, so that of the
-    stem's kernel is the same.
+    Of equal values one receives the gradient. They come from equal neighbourhoods of an image, so the
+    gradient of the stem's kernel is the same.
     """
     if x.shape[1] % 2 or x.shape[2] % 2:
         return plain(x)
@@ -32,7 +32,7 @@ def halves(x: jax.Array) -> jax.Array:
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
 def _pool_axis(x: jax.Array, axis: int) -> jax.Array:
-    """Each even entry of an axis, the odd one after it and the one before it: their maximum."""
+    """Maximum of each even entry of an axis, the odd one after it and the odd one before it."""
     even, odd = _split_even_odd(x, axis)
     before = jax.lax.slice_in_dim(odd, 0, odd.shape[axis] - 1, 1, axis)
     later = jax.lax.slice_in_dim(jnp.maximum(even, odd), 1, None, 1, axis)
@@ -49,7 +49,7 @@ def _backward(axis: int, kept: tuple[jax.Array, jax.Array], gradient: jax.Array)
     x, y = kept
     even, odd = _split_even_odd(x, axis)
     of_even, of_odd = even == y, odd == y
-    of_before = jnp.where(of_even | of_odd, 0, gradient)  # the first has none before it, so it is 0 there
+    of_before = jnp.where(of_even | of_odd, 0, gradient)  # 0 for the first, which has none before it
     moved = jax.lax.slice_in_dim(of_before, 1, None, 1, axis)
     moved = jnp.concatenate([moved, jnp.zeros_like(jax.lax.slice_in_dim(moved, 0, 1, 1, axis))], axis)
     parts = jnp.where(of_even, gradient, 0), jnp.where(of_odd & ~of_even, gradient, 0) + moved

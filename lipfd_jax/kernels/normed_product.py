@@ -1,4 +1,4 @@
-"""Batch normalisation of a 1x1 convolution."""
+"""1x1 convolution followed by batch normalisation."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from lipfd_jax.kernels.product import outer_products, product
 
 
 def normed_product(x: jax.Array, kernel: jax.Array, norm: Norm, *, train: bool) -> jax.Array:
-    """`norm` of x @ kernel, where x is (N, H, W, inputs) and kernel (inputs, channels) float32."""
+    """Applies `norm` to x @ kernel, for x (N, H, W, inputs) and kernel (inputs, channels) float32."""
     function = {"plain": plain, "moments": by_moments}[select_variant("normed_product")] if train else plain
     return function(x, kernel, norm, train=train)
 
@@ -21,11 +21,11 @@ def plain(x: jax.Array, kernel: jax.Array, norm: Norm, *, train: bool) -> jax.Ar
 
 
 def by_moments(x: jax.Array, kernel: jax.Array, norm: Norm, *, train: bool) -> jax.Array:
-    """In training, with the norm inside the kernel.
+    """Folds the norm into the kernel, in training.
 
-    The product of the whole batch would be needed twice, for its statistics and for the result, and again
-    for gradients: four times the memory of x in a bottleneck. Its statistics also follow from the means and
-    the second moments of x, a small matrix, and the norm itself then from a kernel that includes it; so
+    The product of the whole batch would be needed twice, for its statistics and for the result, and again for
+    gradients: four times the memory of x in a bottleneck. Its statistics also follow from the means and
+    second moments of x, a small matrix, and the normalised result from a kernel scaled by the norm; so
     nothing that large is kept or read again, forward or backward.
     """
     count = x.size // x.shape[-1]
@@ -47,7 +47,9 @@ def _moments_forward(x: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Arr
 
 
 def _moments_backward(x: jax.Array, gradients: tuple[jax.Array, jax.Array]) -> tuple[jax.Array]:
-    first, second = gradients  # both halves of a symmetric matrix at once, which JAX does not find itself
+    first, second = (
+        gradients  # both triangles of a symmetric matrix at once, which JAX's own gradient does not do
+    )
     return ((product(x, (second + second.T).astype(x.dtype)).astype(jnp.float32) + first).astype(x.dtype),)
 
 

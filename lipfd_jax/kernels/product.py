@@ -9,7 +9,7 @@ from lipfd_jax.kernels.kernel_gradient import kernel_gradient
 
 
 def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """x (N, H, W, inputs) times kernel (inputs, channels) of one dtype."""
+    """Multiplies x (N, H, W, inputs) by kernel (inputs, channels) of the same dtype."""
     variants = {
         "plain": jnp.matmul,
         "kernel_products": kernel_products,
@@ -20,25 +20,25 @@ def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def outer_products(x: jax.Array, y: jax.Array) -> jax.Array:
-    """The sum over pixels of x (N, H, W, C) times y (N, H, W, D): (C, D) float32."""
+    """Sums over pixels the outer products of x (N, H, W, C) and y (N, H, W, D): (C, D) float32."""
     if select_variant("product") == "kernel_products":
         return kernel_gradient(x, y, 1, 1)[0, 0]
     return jnp.einsum("nhwc,nhwd->cd", x, y, preferred_element_type=jnp.float32)
 
 
 def as_convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """TPUs keep one memory layout through a chain of convolutions, which a product would break."""
+    """A convolution: TPUs keep one memory layout through a chain of them, which a product would break."""
     return convolution.plain(x, kernel[None, None], 1)
 
 
 def in_parts(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """As a convolution of bfloat16 numbers, which takes many pictures a few at a time."""
+    """A bfloat16 convolution, which processes large batches a few images at a time."""
     return bf16_convolution.bfloat16(x, kernel[None, None], 1)
 
 
 @jax.custom_vjp
 def kernel_products(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """For the kernel's gradient XLA's CPU code turns all pixels of a batch before it multiplies."""
+    """Custom kernel gradient: XLA's CPU code would transpose all pixels of a batch before it multiplies."""
     return jnp.matmul(x, kernel)
 
 

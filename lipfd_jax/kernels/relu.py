@@ -1,4 +1,4 @@
-"""max(x, 0), whose gradient is zero at zero as in PyTorch."""
+"""ReLU, whose gradient is zero at zero as in PyTorch."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ from lipfd_jax.kernels.dispatch import select_variant
 
 
 def relu(x: jax.Array, *, readers: int = 1) -> jax.Array:
-    """max(x, 0); `readers` says how many operations take the result."""
+    """max(x, 0); `readers` is the number of operations that read the result."""
     chosen = select_variant("relu")
     if chosen == "plain":
         return jax.nn.relu(x)
@@ -18,7 +18,7 @@ def relu(x: jax.Array, *, readers: int = 1) -> jax.Array:
 
 @jax.custom_vjp
 def kept_result(x: jax.Array) -> jax.Array:
-    """The gradient looks at the result, so that x itself need not be kept."""
+    """Computes the gradient from the result, so that x need not be kept."""
     return jnp.maximum(x, 0)
 
 
@@ -27,7 +27,7 @@ kept_result.defvjp(lambda x: (kept_result(x),) * 2, lambda y, gradient: (jnp.whe
 
 @jax.custom_vjp
 def shared_result(x: jax.Array) -> jax.Array:
-    """As `kept_result`, computed once for all readers, where XLA would keep x as well for some."""
+    """`kept_result`, computed once for all readers, where XLA would keep x as well for some of them."""
     return jax.lax.optimization_barrier(kept_result(x))
 
 
@@ -36,9 +36,9 @@ shared_result.defvjp(lambda x: (shared_result(x),) * 2, lambda y, gradient: (jnp
 
 @jax.custom_vjp
 def half_result(x: jax.Array) -> jax.Array:
-    """As `shared_result`, stored in bfloat16: the products that read it round it to that anyway.
+    """`shared_result`, stored in bfloat16, to which the products that read it round it anyway.
 
-    Between products a CPU is bound by its memory, and this halves what goes through it.
+    Between products a CPU is limited by memory bandwidth, and this halves the traffic.
     """
     return jax.lax.optimization_barrier(jnp.maximum(x, 0).astype(jnp.bfloat16))
 

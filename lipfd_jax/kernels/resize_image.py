@@ -1,4 +1,4 @@
-"""Resizing of the whole picture for the input convolution, which makes one pixel of each 5x5 square."""
+"""Resizing of the whole composite for the input convolution, which reduces each 5x5 square to one pixel."""
 
 import functools
 from collections.abc import Callable
@@ -15,41 +15,41 @@ ColourTransform = Callable[[jax.Array], jax.Array]
 
 
 def resize_image(
-    pictures: jax.Array, rows: Taps, columns: Taps, *, dtype: DTypeLike, coloured: ColourTransform
+    images: jax.Array, rows: Taps, columns: Taps, *, dtype: DTypeLike, transform: ColourTransform
 ) -> jax.Array:
-    """Resamples pictures (..., height, width, channels) to (..., rows.size, columns.size, channels).
+    """Resamples images (..., height, width, channels) to (..., rows.size, columns.size, channels).
 
     Args:
-      pictures: uint8 or float.
+      images: uint8 or float.
       rows: taps of the height, to a multiple of 5.
       columns: taps of the width, to a multiple of 5.
       dtype: of the result.
-      coloured: is applied to the result, on (..., channels); must commute with resizing.
+      transform: applied to the result, on (..., channels); must commute with resizing.
     """
     function = {"plain": plain, "squares": in_squares}[select_variant("resize_image")]
-    return function(pictures, rows, columns, dtype=dtype, coloured=coloured)
+    return function(images, rows, columns, dtype=dtype, transform=transform)
 
 
 def plain(
-    pictures: jax.Array, rows: Taps, columns: Taps, *, dtype: DTypeLike, coloured: ColourTransform
+    images: jax.Array, rows: Taps, columns: Taps, *, dtype: DTypeLike, transform: ColourTransform
 ) -> jax.Array:
     """The definition."""
-    return coloured(resize(pictures, rows, columns, dtype=dtype))
+    return transform(resize(images, rows, columns, dtype=dtype))
 
 
 def in_squares(
-    pictures: jax.Array, rows: Taps, columns: Taps, *, dtype: DTypeLike, coloured: ColourTransform
+    images: jax.Array, rows: Taps, columns: Taps, *, dtype: DTypeLike, transform: ColourTransform
 ) -> jax.Array:
-    """By products that deliver the pixels as (squares, positions inside a square) along each axis.
+    """Products that return the pixels as (squares, positions inside a square) along each axis.
 
     On a TPU the input convolution first moves every pixel to another place in memory, which takes longer than
-    all else that is done to the picture. Laid out like this, it is one more product.
+    all other processing of the image. In this layout it is one more product.
     """
     precision = jax.lax.Precision.HIGHEST if dtype == jnp.float32 else None
     product = functools.partial(jnp.einsum, precision=precision, preferred_element_type=jnp.float32)
     across, down = (
         jnp.asarray(taps.matrix().reshape(-1, SQUARE, taps.length), dtype) for taps in (columns, rows)
     )
-    narrow = product("jqw,...hwc->...hqjc", across, pictures.astype(dtype)).astype(dtype)
-    squares = product("iph,...hqjc->...ipjqc", down, coloured(narrow)).astype(dtype)
-    return squares.reshape(*pictures.shape[:-3], rows.size, columns.size, pictures.shape[-1])
+    narrow = product("jqw,...hwc->...hqjc", across, images.astype(dtype)).astype(dtype)
+    squares = product("iph,...hqjc->...ipjqc", down, transform(narrow)).astype(dtype)
+    return squares.reshape(*images.shape[:-3], rows.size, columns.size, images.shape[-1])

@@ -66,10 +66,10 @@ CASES = {
     ],
     "resize_image": [
         Case(
-            lambda x: resize_image(x, *SIDES, dtype=jnp.float32, coloured=coloured), ((2, 40, 60, 3),), 2e-5
+            lambda x: resize_image(x, *SIDES, dtype=jnp.float32, transform=coloured), ((2, 40, 60, 3),), 2e-5
         ),
         Case(
-            lambda x: resize_image(x, *SIDES, dtype=jnp.bfloat16, coloured=coloured),
+            lambda x: resize_image(x, *SIDES, dtype=jnp.bfloat16, transform=coloured),
             ((2, 40, 60, 3),),
             2e-2,
             scale=100,
