@@ -51,7 +51,7 @@ def _affine(x: jax.Array, scale: jax.Array, offset: jax.Array) -> jax.Array:
 
 @jax.custom_vjp
 def summed_affine(x: jax.Array, scale: jax.Array, offset: jax.Array) -> jax.Array:
-    """Custom gradient: scale's and offset's are sums over pixels, for which JAX would not use `channel_sums`."""
+    """Custom gradient: sums over pixels for scale and offset, where JAX would not use `channel_sums`."""
     return _affine(x, scale, offset)
 
 

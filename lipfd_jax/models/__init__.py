@@ -1,1 +1,1 @@
-"""From uint8 composites to logits: inputs, image encoder, backbone, region fusion and losses."""
+"""Networks from uint8 composites to logits: inputs, image encoder, backbone, region fusion and losses."""

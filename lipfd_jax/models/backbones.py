@@ -1,4 +1,4 @@
-"""The backbones there are: crops to one pooled feature each. docs/backbones.md says how to add one."""
+"""Backbones: crops to one pooled feature each. docs/backbones.md explains how to add one."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -12,20 +12,21 @@ from lipfd_jax.models.weight_rules import Rule
 
 
 class Backbone(Protocol):
-    """A backbone's configuration: its sizes, and all that the rest asks of it."""
+    """Configuration of a backbone: its sizes, and all that other modules use of it."""
 
-    weights: Mapping[str, tuple[Rule, ...]]  # tables, by a pattern of a key that only such files have
+    weights: Mapping[str, tuple[Rule, ...]]  # tables, by a pattern of a key found only in such files
 
     @property
     def features(self) -> int:
         """Width of the pooled feature."""
 
     def build(self, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> Any:
-        """The module: pictures (N, S, S, 3), in the model's input convention, and `train` to (N, features)
-        float32; computes in dtype."""
+        """Builds the module: images (N, S, S, 3), in the model's input convention, and `train` to (N,
+        features) float32; computes in dtype.
+        """
 
     def operations(self, side: int) -> tuple[int, int]:
-        """Of the first convolution and of all others, for a picture; two per multiply-add."""
+        """Returns FLOPs (two per multiply-add) per image of the first convolution and of all others."""
 
 
 BACKBONES: dict[str, Backbone] = {

@@ -1,4 +1,4 @@
-"""ConvNeXt backbones (arXiv 2201.03545): pictures to pooled features."""
+"""ConvNeXt backbones (arXiv 2201.03545): images to pooled features."""
 
 import dataclasses
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ _BLOCK = (
     *affine_rules(r"(\d+)\.block\.5", r"\1/project", LINEAR),
     Rule(r"(\d+)\.layer_scale", r"\1/layer_scale", (1, 2, 0)),
 )
-# torchvision's convnext_*: stages and the steps between them take turns. The ImageNet classifier is left out.
+# torchvision's convnext_*: stages alternate with downsampling steps. The ImageNet classifier is skipped.
 TORCHVISION = (
     *affine_rules(r"features\.0\.0", "stem", CONV),
     *norm_rules(r"features\.0\.1", "stem_norm"),
@@ -33,12 +33,12 @@ TORCHVISION = (
 
 @dataclasses.dataclass(frozen=True)
 class ConvNeXtConfig:
-    """Sizes of a ConvNeXt, and what models.backbones asks of a backbone."""
+    """Sizes of a ConvNeXt; a models.backbones.Backbone."""
 
     depths: tuple[int, int, int, int]  # blocks per stage
     widths: tuple[int, int, int, int]  # channels per stage
 
-    weights: ClassVar = {r"features\.1\.0\.layer_scale": TORCHVISION}  # by a key that only such files have
+    weights: ClassVar = {r"features\.1\.0\.layer_scale": TORCHVISION}  # by a key found only in such files
 
     @property
     def features(self) -> int:
@@ -46,11 +46,11 @@ class ConvNeXtConfig:
         return self.widths[-1]
 
     def build(self, **options: Any) -> "ConvNeXt":
-        """The backbone; options as ConvNeXt's."""
+        """Builds the backbone; options as for ConvNeXt."""
         return ConvNeXt(self, **options)
 
     def operations(self, side: int) -> tuple[int, int]:
-        """The first convolution, and all others, for one picture."""
+        """Returns FLOPs per image of the first convolution and of all others."""
         side //= 4
         stem, others = side**2 * 16 * 3 * self.widths[0], 0
         for stage, (depth, width) in enumerate(zip(self.depths, self.widths, strict=True)):
@@ -62,7 +62,7 @@ class ConvNeXtConfig:
 
 
 class Block(nnx.Module):
-    """A 7x7 convolution of each channel, then a two-layer MLP on normed pixels; added to the input."""
+    """Depthwise 7x7 convolution, then a two-layer MLP on normalised pixels; added to the input."""
 
     def __init__(self, width: int, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs):
         options = {"kernel_init": _small, "dtype": dtype, "rngs": rngs}
@@ -73,14 +73,14 @@ class Block(nnx.Module):
         self.layer_scale = nnx.Param(jnp.full((1, 1, width), 1e-6))
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """(N, H, W, width) to the same."""
+        """(N, H, W, width) to the same shape."""
         y = self.expand(self.norm(self.depthwise(x)))
         y = self.project(jax.nn.gelu(y, approximate=False))
         return x + self.layer_scale[...].astype(y.dtype) * y
 
 
 class Step(nnx.Module):
-    """Between stages: a norm, then a 2x2 convolution of stride 2."""
+    """Downsampling between stages: a norm, then a 2x2 convolution of stride 2."""
 
     def __init__(self, inputs: int, outputs: int, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs):
         options = {"kernel_init": _small, "dtype": dtype, "rngs": rngs}
@@ -93,9 +93,9 @@ class Step(nnx.Module):
 
 
 class ConvNeXt(nnx.Module):
-    """Pictures to pooled, normed features, without a classifier.
+    """Images to pooled, normalised features, without a classifier.
 
-    Training drops no blocks (stochastic depth, of which torchvision uses up to 0.1): few epochs need none.
+    Training does not drop blocks (stochastic depth, up to 0.1 in torchvision): few epochs do not need it.
     """
 
     def __init__(self, config: ConvNeXtConfig, *, dtype: jax.typing.DTypeLike = jnp.float32, rngs: nnx.Rngs):
@@ -110,12 +110,12 @@ class ConvNeXt(nnx.Module):
         self.steps = nnx.List(Step(*pair, **options) for pair in pairs)
         self.norm = _layer_norm(config.features, jnp.float32, rngs)
 
-    def __call__(self, pictures: jax.Array, *, train: bool) -> jax.Array:
-        """Pictures (N, S, S, 3) to features (N, F) float32; `train` changes nothing here."""
-        return map_chunks(self._features, pictures, "crops")
+    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+        """Images (N, S, S, 3) to features (N, F) float32; `train` has no effect."""
+        return map_chunks(self._features, images, "crops")
 
-    def _features(self, pictures: jax.Array) -> jax.Array:
-        x = self.stem_norm(self.stem(pictures.astype(self.dtype)))
+    def _features(self, images: jax.Array) -> jax.Array:
+        x = self.stem_norm(self.stem(images.astype(self.dtype)))
         for number, stage in enumerate(self.stages):
             x = self.steps[number - 1](x) if number else x
             for block in stage:

@@ -1,6 +1,7 @@
-"""The encoders there are: the whole composite to one global feature.
+"""Image encoders: the whole composite to one global feature.
 
-Tables of their pretrained weights stand in their files; checkpoints.clip finds the one for a file.
+The tables of their pretrained weights are in their modules; `checkpoints.clip_vit` selects the table of a
+file.
 """
 
 from typing import Any, Protocol
@@ -12,10 +13,10 @@ from lipfd_jax.models.vit import ViTConfig
 
 
 class Encoder(Protocol):
-    """An encoder's configuration: its sizes, and all that the rest asks of it."""
+    """Configuration of an encoder: its sizes, and all that other modules use of it."""
 
-    patch: int  # pictures are a multiple of this on each side
-    layers: int  # blocks, of which the last ones can be trained alone
+    patch: int  # image sides are multiples of this
+    layers: int  # blocks; training can be limited to the last ones
     features: int  # width of the global feature
 
     def build(
@@ -27,10 +28,12 @@ class Encoder(Protocol):
         remat: bool,
         rngs: nnx.Rngs,
     ) -> Any:
-        """The module: pictures (B, S, S, 3) to (B, features); computes in dtype."""
+        """Builds the module: images (B, S, S, 3) to (B, features); computes in dtype."""
 
     def operations(self, side: int) -> tuple[int, int, int]:
-        """Of the embedding, of one block's matrices and of its attention; two per multiply-add."""
+        """Returns FLOPs (two per multiply-add) of the embedding, of one block's matrices and of its
+        attention.
+        """
 
 
 ENCODERS: dict[str, Encoder] = {

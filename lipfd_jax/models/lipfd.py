@@ -1,4 +1,4 @@
-"""LipFD: global feature of the whole composite, features of fifteen crops, fused by region weights."""
+"""LipFD: a global feature of the whole composite and features of fifteen crops, fused by region weights."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -18,14 +18,14 @@ from lipfd_jax.settings import build_settings
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """Everything needed to build the model again; `dataclasses.asdict` of it is plain JSON."""
+    """Architecture and input convention of a model; `dataclasses.asdict` of it is plain JSON."""
 
     encoder: str = "vit_l14"  # a name in encoders.ENCODERS
     backbone: str = "resnet50"  # a name in backbones.BACKBONES
     inputs: Inputs = PAPER
-    activation: str = "quick_gelu"  # of the encoder; "gelu" for most open_clip weights
-    dtype: Literal["float32", "bfloat16"] = "float32"  # of the computation; parameters are float32
-    remat: bool = False  # recompute encoder blocks in the backward pass rather than keep them
+    activation: str = "quick_gelu"  # of the encoder; most open_clip weights need "gelu"
+    dtype: Literal["float32", "bfloat16"] = "float32"  # of computations; parameters are float32
+    remat: bool = False  # recompute encoder blocks in the backward pass instead of storing them
 
     def __post_init__(self):
         known = {
@@ -48,7 +48,7 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> "ModelConfig":
-        """The configuration `dataclasses.asdict` was taken of.
+        """Builds a configuration from the output of `dataclasses.asdict`.
 
         Raises:
           ValueError: a field is unknown, or a value is not allowed.
@@ -60,31 +60,31 @@ class ModelConfig:
 
 
 class Output(NamedTuple):
-    """What the model gives for a batch; all float32."""
+    """Model output for a batch; all float32."""
 
-    logits: jax.Array  # (B,); their sigmoid is the probability of a fake
-    region_weights: jax.Array  # (B, 5, 3): per frame the shares of head, face and lip, which sum to one
+    logits: jax.Array  # (B,); the sigmoid is the probability of a fake
+    region_weights: jax.Array  # (B, 5, 3): per frame the weights of head, face and lip, which sum to one
     features: jax.Array  # (B, F): the encoder's global feature
 
 
 class InputConv(nnx.Module):
-    """The learnt 5x5 convolution of stride 5 between the whole picture and the encoder."""
+    """Learned 5x5 convolution of stride 5 between the composite and the encoder."""
 
     def __init__(self, *, dtype: jax.typing.DTypeLike):
-        # Starts as the mean of each channel, so that a pretrained encoder sees a picture from step one.
+        # Initialised to the mean of each channel, so that a pretrained encoder sees an image from step one.
         self.kernel = nnx.Param(jnp.broadcast_to(jnp.eye(3) / 25, (5, 5, 3, 3)))
         self.bias = nnx.Param(jnp.zeros(3))
         self.dtype = dtype
 
     @jax.named_scope("input_convolution")
     def __call__(self, images: jax.Array) -> jax.Array:
-        """Pictures (B, P, P, 3) to (B, P / 5, P / 5, 3)."""
+        """Images (B, P, P, 3) to (B, P / 5, P / 5, 3)."""
         kernel, bias = (p[...].astype(self.dtype) for p in (self.kernel, self.bias))
         return bias + input_convolution(images.astype(self.dtype), kernel)
 
 
 class LipFD(nnx.Module):
-    """The detector (arXiv 2401.15668, section 4)."""
+    """Lip-sync forgery detector (arXiv 2401.15668, section 4)."""
 
     def __init__(self, config: ModelConfig, *, rngs: nnx.Rngs):
         encoder, backbone = ENCODERS[config.encoder], BACKBONES[config.backbone]
@@ -104,10 +104,10 @@ class LipFD(nnx.Module):
         self.fc = nnx.Linear(width, 1, rngs=rngs)
 
     def __call__(self, image: jax.Array, crops: jax.Array, *, train: bool = False) -> Output:
-        """Scores prepared pictures.
+        """Scores prepared inputs.
 
         Args:
-          image: (B, P, P, 3), the whole composite in the convention of config.inputs.
+          image: (B, P, P, 3), the resized composite in the convention of config.inputs.
           crops: (B, 5, 3, C, C, 3): frame, region.
           train: normalise by the batch's statistics and update the running ones.
         """
@@ -117,27 +117,27 @@ class LipFD(nnx.Module):
 
     @jax.named_scope("fuse")
     def fuse(self, local: jax.Array, features: jax.Array) -> Output:
-        """Crop features (B, 5, 3, D) and global features (B, F), float32, to the output."""
+        """Fuses crop features (B, 5, 3, D) and global features (B, F), float32, to the output."""
         shared = jnp.broadcast_to(features[:, None, None], (*local.shape[:3], features.shape[-1]))
         joined = jnp.concatenate([local, shared], axis=-1)
         weights = jax.nn.softmax(jax.nn.sigmoid(self.get_weight(joined)[..., 0]), axis=-1)
-        # The released code divides this by the sum of the weights, which softmax has made one.
+        # The released code also divides by the sum of the weights, which is one after softmax.
         fused = jnp.einsum("bfr,bfrd->bfd", weights, joined).mean(1)
         return Output(self.fc(fused)[:, 0], weights, features)
 
 
 class _FixedKey:
-    """As nnx.Rngs, but with one key: to count keys takes most of the time where nothing is drawn."""
+    """nnx.Rngs with one constant key: counting keys takes most of the time if no values are drawn."""
 
     def params(self) -> jax.Array:
         return jax.random.key(0)
 
 
 def abstract_model(config: ModelConfig) -> LipFD:
-    """The model with shapes and types in place of arrays, nothing allocated."""
+    """Returns the model with shapes and dtypes instead of arrays; allocates nothing."""
     return nnx.eval_shape(lambda: LipFD(config, rngs=_FixedKey()))
 
 
 def abstract_weights(config: ModelConfig) -> dict[Any, Any]:
-    """The model's parameters and batch statistics as a pure dict of shapes, nothing allocated."""
+    """Returns the model's parameters and batch statistics as a pure dict of shapes; allocates nothing."""
     return nnx.to_pure_dict(nnx.state(abstract_model(config)))

@@ -10,7 +10,7 @@ from lipfd_jax.models.lipfd import Output
 
 
 class Losses(NamedTuple):
-    """Scalar parts of the training loss, float32."""
+    """Parts of the training loss, float32 scalars."""
 
     total: jax.Array
     classification: jax.Array
@@ -22,8 +22,8 @@ def bce(
 ) -> jax.Array:
     """Mean binary cross-entropy of logits (B,) and labels (B,), 1 for a fake.
 
-    The released training calls a softmax loss on the vector of logits instead, which compares the
-    pictures of a batch with each other.
+    The released training instead applies a softmax loss to the vector of logits, which compares the
+    composites of a batch with each other.
 
     Args:
       logits: (B,) float.
@@ -32,20 +32,20 @@ def bce(
       label_smoothing: labels become label * (1 - s) + s / 2.
     """
     logits = logits.astype(jnp.float32)
-    # Not optax.smooth_labels: it takes the last axis for classes, which here are samples.
+    # Not optax.smooth_labels: it treats the last axis as classes, which here are samples.
     targets = labels.astype(jnp.float32) * (1 - label_smoothing) + label_smoothing / 2
     return _weighted_mean(optax.sigmoid_binary_cross_entropy(logits, targets), weights)
 
 
 def region_awareness_loss(region_weights: jax.Array, *, weights: jax.Array | None = None) -> jax.Array:
-    """10 / exp(largest share - head's share), a mean over frames and examples.
+    """Region-awareness loss 10 / exp(max weight - head weight), the mean over frames and examples.
 
     It falls from 10 to 6.95 as a small region takes over from the head (the sigmoid before the softmax
-    bounds it). The released code sums over the five frames, so that its value is five times this one
-    (34.74 to 50) and drowns the classification loss.
+    bounds it). The released code sums over the five frames, so its value is five times this one (34.74 to
+    50) and dominates the classification loss.
 
     Args:
-      region_weights: (B, 5, 3), shares of head, face and lip.
+      region_weights: (B, 5, 3), weights of head, face and lip.
       weights: (B,) weight of each example; all one if None.
     """
     lead = region_weights.max(-1) - region_weights[..., 0]
@@ -60,7 +60,7 @@ def total_loss(
     weights: jax.Array | None = None,
     label_smoothing: float = 0.0,
 ) -> Losses:
-    """Classification plus `region_weight` times region-awareness loss; arguments as in the two parts."""
+    """Classification loss plus `region_weight` times region-awareness loss; arguments as in the two parts."""
     classification = bce(output.logits, labels, weights=weights, label_smoothing=label_smoothing)
     region = region_awareness_loss(output.region_weights, weights=weights)
     return Losses(classification + region_weight * region, classification, region)

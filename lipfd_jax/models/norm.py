@@ -13,8 +13,8 @@ _EPSILON = 1e-5
 class BatchNorm(nnx.Module):
     """Batch normalisation: eps 1e-5, momentum 0.1, unbiased running variance.
 
-    Statistics are float32 whatever the activations are. Under jit on a sharded batch they are those of the
-    global batch.
+    Statistics are float32 regardless of the activations' dtype. Under jit on a sharded batch they are those
+    of the global batch.
     """
 
     def __init__(self, channels: int):
@@ -33,11 +33,15 @@ class BatchNorm(nnx.Module):
         return affine(x, scale, offset)
 
     def coefficients(self) -> tuple[jax.Array, jax.Array]:
-        """What x is multiplied by and what is added then, (channels,) float32, by the running statistics."""
+        """Returns scale and offset (channels,) float32 by the running statistics."""
         return self._affine(self.mean[...], self.var[...])
 
     def record(self, mean: jax.Array, var: jax.Array, count: int) -> tuple[jax.Array, jax.Array]:
-        """The same by a batch's mean and biased variance over `count` pixels, which it notes."""
+        """Returns scale and offset by a batch's mean and biased variance; updates the running statistics with
+        them.
+
+        `count`: pixels the statistics are of.
+        """
         unbiased = jax.lax.stop_gradient(var) * (count / max(count - 1, 1))
         self.mean[...] = 0.9 * self.mean[...] + 0.1 * jax.lax.stop_gradient(mean)
         self.var[...] = 0.9 * self.var[...] + 0.1 * unbiased

@@ -1,4 +1,4 @@
-"""ResNet v1.5 backbones (arXiv 1512.03385, stride on the 3x3 convolution): pictures to pooled features."""
+"""ResNet v1.5 backbones (arXiv 1512.03385, stride on the 3x3 convolution): images to pooled features."""
 
 import dataclasses
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ from lipfd_jax.models.weight_rules import CONV, Rule, batch_norm_rules
 _fan_out = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")
 
 
-# torchvision's names, without the classifier: also those of the released checkpoint's backbone.
+# torchvision's names without the classifier, which the released checkpoint's backbone uses too.
 BODY = (
     Rule(r"conv1\.weight", "conv1/kernel", CONV),
     *batch_norm_rules("bn1", "bn1"),
@@ -29,19 +29,19 @@ BODY = (
     *batch_norm_rules(r"layer([1-4])\.(\d+)\.downsample\.1", r"layer\1/\2/shortcut_bn"),
 )
 
-# torchvision's resnet18, 34 and 50. The ImageNet classifier is left out.
+# torchvision's resnet18, 34 and 50. The ImageNet classifier is skipped.
 TORCHVISION = (*BODY, Rule(r"fc\.(weight|bias)", None))
 
 
 @dataclasses.dataclass(frozen=True)
 class ResNetConfig:
-    """Sizes of a ResNet, and what models.backbones asks of a backbone."""
+    """Sizes of a ResNet; a models.backbones.Backbone."""
 
     depths: tuple[int, int, int, int]  # blocks per stage
     width: int = 64  # channels of the stem and of the first stage's 3x3 convolutions
     bottleneck: bool = False
 
-    weights: ClassVar = {r"layer1\.0\.": TORCHVISION}  # by a key that only such files have
+    weights: ClassVar = {r"layer1\.0\.": TORCHVISION}  # by a key found only in such files
 
     @property
     def features(self) -> int:
@@ -49,11 +49,11 @@ class ResNetConfig:
         return self.width * 8 * (4 if self.bottleneck else 1)
 
     def build(self, **options: Any) -> "ResNet":
-        """The backbone; options as ResNet's."""
+        """Builds the backbone; options as for ResNet."""
         return ResNet(self, **options)
 
     def operations(self, side: int) -> tuple[int, int]:
-        """The first convolution, and all others, for one picture."""
+        """Returns FLOPs per image of the first convolution and of all others."""
         side = -(-side // 2)
         stem = 2 * side**2 * 49 * 3 * self.width
         side, inputs, stages = -(-side // 2), self.width, 0
@@ -74,7 +74,7 @@ class ResNetConfig:
 
 
 class Conv(nnx.Module):
-    """A convolution without bias, padded by half its size as in PyTorch, on NHWC."""
+    """Convolution on NHWC without bias, padded by half its size as in PyTorch."""
 
     def __init__(
         self,
@@ -97,13 +97,13 @@ class Conv(nnx.Module):
         return convolution(x, kernel, self.stride)
 
     def with_norm(self, x: jax.Array, norm: BatchNorm, *, train: bool) -> jax.Array:
-        """`norm` of a 1x1 convolution of x."""
+        """Applies a 1x1 convolution and `norm` to x."""
         x = x.astype(self.dtype)[:, :: self.stride, :: self.stride]
         return normed_product(x, self.kernel[...][0, 0], norm, train=train)
 
 
 class Block(nnx.Module):
-    """A residual block: two 3x3 convolutions, or the 1x1, 3x3, 1x1 bottleneck."""
+    """Residual block: two 3x3 convolutions, or the 1x1, 3x3, 1x1 bottleneck."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class Block(nnx.Module):
 
 
 class ResNet(nnx.Module):
-    """Pictures to pooled features, without a classifier."""
+    """Images to pooled features, without a classifier."""
 
     def __init__(self, config: ResNetConfig, *, dtype: jax.typing.DTypeLike = jnp.float32, rngs: nnx.Rngs):
         self.dtype = dtype
@@ -159,32 +159,32 @@ class ResNet(nnx.Module):
                 inputs = width * (4 if config.bottleneck else 1)
             setattr(self, f"layer{stage + 1}", nnx.List(blocks))
 
-    def __call__(self, pictures: jax.Array, *, train: bool) -> jax.Array:
-        """Pictures (N, S, S, 3) to features (N, F) float32; `train` as in BatchNorm."""
+    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
+        """Images (N, S, S, 3) to features (N, F) float32; `train` as in BatchNorm."""
 
-        def first(pictures: jax.Array) -> jax.Array:
-            return self.stage(1, self.stem(pictures, train=train), train=train)
+        def first(images: jax.Array) -> jax.Array:
+            return self.stage(1, self.stem(images, train=train), train=train)
 
-        def early(pictures: jax.Array) -> jax.Array:
-            x = first(pictures) if train else map_chunks(first, pictures, "first stage")
+        def early(images: jax.Array) -> jax.Array:
+            x = first(images) if train else map_chunks(first, images, "first stage")
             return self.stage(3, self.stage(2, x, train=train), train=train)
 
         def last(x: jax.Array) -> jax.Array:
             return self.stage(4, x, train=train)
 
-        if train:  # pictures share their statistics
-            x = last(early(pictures))
+        if train:  # images share batch statistics, so the batch is not split
+            x = last(early(images))
         else:
-            x = map_chunks(last, map_chunks(early, pictures, "crops"), "last stage")
+            x = map_chunks(last, map_chunks(early, images, "crops"), "last stage")
         return x.astype(jnp.float32).mean((1, 2))
 
     @jax.named_scope("stem")
-    def stem(self, pictures: jax.Array, *, train: bool) -> jax.Array:
-        """Pictures (N, S, S, 3) to (N, S / 4, S / 4, width)."""
-        return stem(pictures.astype(self.dtype), self.conv1.kernel[...], self.bn1, train=train)
+    def stem(self, images: jax.Array, *, train: bool) -> jax.Array:
+        """Images (N, S, S, 3) to (N, S / 4, S / 4, width)."""
+        return stem(images.astype(self.dtype), self.conv1.kernel[...], self.bn1, train=train)
 
     def stage(self, number: int, x: jax.Array, *, train: bool) -> jax.Array:
-        """The blocks of stage 1 to 4."""
+        """Applies the blocks of stage 1 to 4."""
         for block in getattr(self, f"layer{number}"):
             x = block(x, train=train)
         return x

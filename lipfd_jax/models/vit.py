@@ -1,4 +1,4 @@
-"""CLIP's image encoder (arXiv 2103.00020): a pre-norm vision transformer that gives one global feature."""
+"""CLIP's image encoder (arXiv 2103.00020): a pre-norm vision transformer that outputs one global feature."""
 
 import dataclasses
 from collections.abc import Callable
@@ -31,7 +31,7 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {"quick_gelu": quick_
 
 _BLOCK = r"visual\.transformer\.resblocks\.(\d+)\."
 
-# CLIP as OpenAI and open_clip name it.
+# CLIP, as named by OpenAI and open_clip.
 OPEN_CLIP = (
     Rule(r"visual\.conv1\.weight", "patch_embedding", CONV),
     Rule(r"visual\.class_embedding", "class_embedding"),
@@ -48,18 +48,18 @@ OPEN_CLIP = (
     Rule(r"visual\.proj", "projection"),
     # CLIP's text encoder.
     Rule(r"(positional_embedding|text_projection|logit_scale|logit_bias|attn_mask)", None),
-    Rule(r"(input_resolution|context_length|vocab_size)", None),  # numbers that OpenAI's archives hold
+    Rule(r"(input_resolution|context_length|vocab_size)", None),  # scalars in OpenAI's archives
     Rule(r"(token_embedding|ln_final|transformer\.resblocks\.\d+)\..*", None),
 )
 
 _LAYER = r"vision_model\.encoder\.layers\.(\d+)\."
 
-# CLIP as HuggingFace transformers names it (openai/clip-vit-*).
+# CLIP, as named by HuggingFace transformers (openai/clip-vit-*).
 HUGGINGFACE_CLIP = (
     Rule(r"vision_model\.embeddings\.patch_embedding\.weight", "patch_embedding", CONV),
     Rule(r"vision_model\.embeddings\.class_embedding", "class_embedding"),
     Rule(r"vision_model\.embeddings\.position_embedding\.weight", "position_embedding"),
-    *norm_rules(r"vision_model\.pre_layrnorm", "ln_pre"),  # so spelt there
+    *norm_rules(r"vision_model\.pre_layrnorm", "ln_pre"),  # spelt so by transformers
     *norm_rules(_LAYER + "layer_norm1", r"blocks/\1/ln_1"),
     *affine_rules(_LAYER + r"self_attn\.q_proj", r"blocks/\1/attention/qkv", LINEAR, part=(0, 3)),
     *affine_rules(_LAYER + r"self_attn\.k_proj", r"blocks/\1/attention/qkv", LINEAR, part=(1, 3)),
@@ -74,7 +74,7 @@ HUGGINGFACE_CLIP = (
     Rule(r"(text_model\..*|text_projection\.weight|logit_scale)", None),
 )
 
-# CLIP's image encoder as timm names it (vit_*_clip_*). Its head is CLIP's projection.
+# CLIP's image encoder, as named by timm (vit_*_clip_*). Its head is CLIP's projection.
 TIMM_CLIP = (
     Rule(r"cls_token", "class_embedding"),
     Rule(r"pos_embed", "position_embedding"),
@@ -94,7 +94,7 @@ TIMM_CLIP = (
 
 @dataclasses.dataclass(frozen=True)
 class ViTConfig:
-    """Sizes of CLIP's image encoder, and what models.encoders asks of an encoder."""
+    """Sizes of CLIP's image encoder; a models.encoders.Encoder."""
 
     patch: int  # side of a patch, pixels
     width: int
@@ -103,11 +103,13 @@ class ViTConfig:
     features: int  # width of the global feature
 
     def build(self, image_size: int, **options: Any) -> "VisionTransformer":
-        """The encoder of square pictures; options as VisionTransformer's."""
+        """Builds the encoder for square images; options as for VisionTransformer."""
         return VisionTransformer(self, image_size=image_size, **options)
 
     def operations(self, side: int) -> tuple[int, int, int]:
-        """Of a picture: patch embedding; one block's matrices (qkv, out, MLP); its attention products."""
+        """Returns FLOPs per image of the patch embedding, one block's matrices (qkv, out, MLP) and its
+        attention products.
+        """
         patches = (side // self.patch) ** 2
         tokens = patches + 1
         embedding = 2 * patches * self.patch**2 * 3 * self.width
@@ -115,7 +117,7 @@ class ViTConfig:
 
 
 class Attention(nnx.Module):
-    """Multi-head self-attention with the three input projections in one."""
+    """Multi-head self-attention with one matrix for the three input projections."""
 
     def __init__(self, config: ViTConfig, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs):
         width = config.width
@@ -124,11 +126,11 @@ class Attention(nnx.Module):
         self.out = _linear(width, width, dtype, _residual_init(config), rngs)
 
     def __call__(self, x: jax.Array, queries: int | None = None) -> jax.Array:
-        """Mixes tokens x (B, T, W); with `queries` only the first so many are computed: (B, queries, W)."""
-        mixed = attention(*self._projected(x, queries))
+        """Mixes tokens x (B, T, W); with `queries`, only for the first that many tokens: (B, queries, W)."""
+        mixed = attention(*self._project(x, queries))
         return self.out(mixed.reshape(*mixed.shape[:2], -1))
 
-    def _projected(self, x: jax.Array, queries: int | None) -> list[jax.Array]:
+    def _project(self, x: jax.Array, queries: int | None) -> list[jax.Array]:
         if queries is None:
             parts = jnp.split(self.qkv(x), 3, axis=-1)
         else:
@@ -140,7 +142,7 @@ class Attention(nnx.Module):
 
 
 class Block(nnx.Module):
-    """Attention, then a two-layer MLP, each on normed tokens and added to them."""
+    """Attention, then a two-layer MLP, each applied to normalised tokens and added to them."""
 
     def __init__(self, config: ViTConfig, *, activation: str, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs):
         width = config.width
@@ -158,7 +160,7 @@ class Block(nnx.Module):
 
 
 class VisionTransformer(nnx.Module):
-    """Pictures to one global feature each."""
+    """Images to one global feature each."""
 
     def __init__(
         self,
@@ -170,10 +172,10 @@ class VisionTransformer(nnx.Module):
         remat: bool = False,
         rngs: nnx.Rngs,
     ):
-        """Takes square pictures of `image_size`; `remat` recomputes blocks in the backward pass.
+        """Takes square images of `image_size`; `remat` recomputes blocks in the backward pass.
 
         Raises:
-          ValueError: the picture isn't a whole number of patches.
+          ValueError: the image size is not a multiple of the patch size.
         """
         if image_size % config.patch:
             raise ValueError(f"image size {image_size} must be a multiple of the patch size {config.patch}")
@@ -190,16 +192,16 @@ class VisionTransformer(nnx.Module):
         self.projection = nnx.Param(_fan_in(rngs.params(), (width, config.features)))
 
     def __call__(self, images: jax.Array) -> jax.Array:
-        """Pictures (B, S, S, 3) to global features (B, F)."""
+        """Images (B, S, S, 3) to global features (B, F)."""
         x = self.embed(images)
         for block in self.blocks[:-1]:
             x = _recompute(block, x) if self.remat else block(x)
-        # Only the class token is read from here on: the last block need not compute the others.
+        # Only the class token is used from here on, so the last block computes no other.
         x = self.blocks[-1](x, queries=1)[:, 0]
         return self.ln_post(x) @ self.projection[...].astype(self.dtype)
 
     def embed(self, images: jax.Array) -> jax.Array:
-        """Pictures (B, S, S, 3) to normed tokens (B, 1 + patches, W), the class token first."""
+        """Images (B, S, S, 3) to normalised tokens (B, 1 + patches, W), the class token first."""
         batch, size, patch = images.shape[0], images.shape[1], self.patch
         grid = size // patch
         patches = images.astype(self.dtype).reshape(batch, grid, patch, grid, patch, 3)
@@ -218,13 +220,13 @@ def _linear(
 
 
 def _layer_norm(width: int, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> nnx.LayerNorm:
-    # Mean and variance in one pass where memory traffic counts; in two where digits do.
+    # One pass over the tokens if memory traffic matters (bfloat16); two for full accuracy (float32).
     fast = dtype == jnp.bfloat16
     return nnx.LayerNorm(width, epsilon=1e-5, dtype=dtype, use_fast_variance=fast, rngs=rngs)
 
 
 def _residual_init(config: ViTConfig) -> nnx.Initializer:
-    """Layers that add to the tokens start smaller the more of them there are, as CLIP does."""
+    """Initialises layers that add to the tokens, smaller the more layers there are, as CLIP does."""
     return nnx.initializers.variance_scaling(1 / (2 * config.layers), "fan_in", "truncated_normal")
 
 
