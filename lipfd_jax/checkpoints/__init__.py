@@ -1,1 +1,1 @@
-"""Checkpoints on disk: our own (Orbax) and the PyTorch and safetensors files we import."""
+"""Checkpoints on disk: our own (Orbax), and the PyTorch and safetensors files we import."""

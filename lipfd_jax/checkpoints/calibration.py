@@ -1,4 +1,4 @@
-"""What a video's score means in probability: fitted on known videos, kept beside a checkpoint's weights."""
+"""Calibration from video scores to probabilities, fitted on known videos; stored in a checkpoint's folder."""
 
 import dataclasses
 import datetime
@@ -18,15 +18,15 @@ from lipfd_jax.storage import files
 FILE = "calibration.json"  # inside the checkpoint's folder
 VERSION = 1
 
-Kind = Literal["temperature", "platt"]  # temperature: no intercept
-Pooling = Literal["mean", "topk", "max"]  # how windows' scores become the video's
+Kind = Literal["temperature", "platt"]  # a temperature has no intercept
+Pooling = Literal["mean", "topk", "max"]  # of window scores to a video score
 
-_CLOSEST = 1e-7  # to 0 and 1 that a score is taken to be; float32 can't tell more apart near 1
+_CLOSEST = 1e-7  # distance to 0 and 1 at which scores are clipped; float32 near 1 has no finer steps
 
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """A line from the logit of a video's pooled score to the logit of a probability, and what it rests on.
+    """Linear map from the logit of a pooled score to the logit of a probability, and its provenance.
 
     Raises:
       ValueError: a value is impossible; the message names it.
@@ -36,18 +36,18 @@ class Calibration:
     slope: float  # above zero
     intercept: float
     pooling: Pooling
-    top: int | None  # for topk: how many of the highest windows are averaged
-    threshold: float  # calibrated probability from which on a video counts as fake
-    threshold_choice: str  # in words: "equal error rate", "false positive rate 0.01"
-    prior: float  # share of fakes that the calibrated probability takes for granted
-    data: str  # in words: the videos it was fitted on
-    data_fingerprint: str  # of their records
+    top: int | None  # for topk: number of highest windows that are averaged
+    threshold: float  # a video with at least this calibrated probability counts as fake
+    threshold_choice: str  # description: "equal error rate", "false positive rate 0.01"
+    prior: float  # share of fakes that the calibrated probability assumes
+    data: str  # description of the videos it was fitted on
+    data_fingerprint: str  # of the records of these videos
     videos: int
-    sources_real: int  # sources of footage among them, by class
+    sources_real: int  # number of sources among these videos, by class
     sources_fake: int
-    false_positive_rate: float  # measured there, at the threshold
+    false_positive_rate: float  # on these videos, at the threshold
     false_negative_rate: float
-    weights: str  # fingerprint of the weights it was fitted for
+    weights: str  # fingerprint of the weights whose scores were fitted
     date: str  # YYYY-MM-DD
 
     def __post_init__(self):
@@ -60,32 +60,32 @@ class Calibration:
             raise ValueError("calibration: " + "; ".join(problems))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain strings and numbers, with a sum over them by which damage is noticed."""
+        """Returns plain strings and numbers, with a checksum that reveals damage."""
         values = {"version": VERSION, **dataclasses.asdict(self)}
         return {**values, "sum": text_sum(values)}
 
     @classmethod
     def from_json(cls, values: Any, path: Any = FILE) -> "Calibration":
-        """Reads what `to_json` wrote; CheckpointError, with the file's name, if it is anything else."""
+        """Reads the output of `to_json`; raises CheckpointError, with the file's name, for anything else."""
         if not isinstance(values, Mapping) or values.get("version") != VERSION:
             raise CheckpointError(f"{path}: not a calibration of version {VERSION}; {REMEDY}")
         fields = {name: value for name, value in values.items() if name != "sum"}
         if values.get("sum") != text_sum(fields):
-            raise CheckpointError(f"{path}: damaged or changed by hand, its sum does not fit; {REMEDY}")
+            raise CheckpointError(f"{path}: damaged or edited by hand: its checksum does not match; {REMEDY}")
         try:
             return cls(**{name: value for name, value in fields.items() if name != "version"})
         except (TypeError, ValueError) as error:
             raise CheckpointError(f"{path}: not a calibration ({error}); {REMEDY}") from error
 
     def probability(self, scores: np.ndarray | float) -> np.ndarray:
-        """Calibrated probabilities of a fake, float64, of videos' pooled scores (any shape, 0..1)."""
+        """Returns calibrated probabilities of a fake, float64, for pooled video scores (any shape, 0..1)."""
         return 1 / (1 + np.exp(-self._logits(scores)))
 
     def log10_likelihood_ratio(self, scores: np.ndarray | float) -> np.ndarray:
-        """How much likelier such scores are from a fake than from a real video, as log10, float64.
+        """Returns log10 of the likelihood ratio, fake over real, of such scores; float64.
 
-        The odds of the calibrated probability over the odds of the prior, at most as many as the smaller
-        class has sources: fewer videos than that can't show a rarer score.
+        The odds of the calibrated probability over the odds of the prior, limited by the number of sources of
+        the smaller class: fewer videos than that cannot show a rarer score.
         """
         ratio = (self._logits(scores) - math.log(self.prior / (1 - self.prior))) / math.log(10)
         limit = math.log10(min(self.sources_real, self.sources_fake))
@@ -96,7 +96,7 @@ class Calibration:
 
 
 def logit(scores: np.ndarray | float) -> np.ndarray:
-    """log(p / (1 - p)) of scores, float64; those closer than 1e-7 to 0 or 1 count as that close.
+    """Returns log(p / (1 - p)) of scores, float64; scores within 1e-7 of 0 or 1 are clipped to that distance.
 
     Raises:
       ValueError: a score is not a number from 0 to 1.
@@ -109,12 +109,12 @@ def logit(scores: np.ndarray | float) -> np.ndarray:
 
 
 def write_calibration(checkpoint: str | os.PathLike, calibration: Calibration) -> None:
-    """Stores a calibration in a checkpoint's folder, whole or not at all, in place of one there."""
+    """Stores a calibration in a checkpoint's folder atomically, replacing an existing one."""
     files.write_json(epath.Path(checkpoint) / FILE, calibration.to_json())
 
 
 def read_calibration(checkpoint: str | os.PathLike) -> Calibration | None:
-    """The calibration in a checkpoint's folder; None where there is none.
+    """Returns the calibration in a checkpoint's folder; None if there is none.
 
     Raises:
       CheckpointError: it is damaged, or not a calibration.
@@ -124,7 +124,7 @@ def read_calibration(checkpoint: str | os.PathLike) -> Calibration | None:
         return None
     try:
         values = json.loads(path.read_text())
-    except ValueError as error:  # also bytes that are not UTF-8
+    except ValueError as error:  # includes bytes that are not UTF-8
         raise CheckpointError(f"{path}: not readable as JSON ({error}); {REMEDY}") from error
     return Calibration.from_json(values, path)
 
@@ -133,7 +133,7 @@ REMEDY = f"remove {FILE} to use the checkpoint without a calibration, or fit it 
 
 
 def _expectations(c: Calibration) -> list[tuple[str, str, bool]]:
-    """Field, what it must be, and whether it is."""
+    """Returns (field, expected value, whether it holds)."""
 
     def number(value: Any, low: float = -math.inf, high: float = math.inf) -> bool:
         return type(value) in (int, float) and math.isfinite(value) and low <= value <= high
@@ -141,7 +141,7 @@ def _expectations(c: Calibration) -> list[tuple[str, str, bool]]:
     def count(value: Any) -> bool:
         return type(value) is int and value > 0
 
-    words = ("threshold_choice", "data", "data_fingerprint", "weights")
+    strings = ("threshold_choice", "data", "data_fingerprint", "weights")
     return [
         ("kind", f"one of {', '.join(get_args(Kind))}", c.kind in get_args(Kind)),
         ("slope", "a number above 0", number(c.slope) and c.slope > 0),
@@ -152,7 +152,7 @@ def _expectations(c: Calibration) -> list[tuple[str, str, bool]]:
         *((name, "from 0 to 1", number(getattr(c, name), 0, 1)) for name in _RATES),
         ("prior", "above 0 and below 1", number(c.prior) and 0 < c.prior < 1),
         *((name, "above 0", count(getattr(c, name))) for name in _COUNTS),
-        *((name, "words", isinstance(getattr(c, name), str)) for name in words),
+        *((name, "a string", isinstance(getattr(c, name), str)) for name in strings),
         ("date", "YYYY-MM-DD", _is_date(c.date)),
     ]
 

@@ -1,4 +1,4 @@
-"""The ways CLIP's image encoder is stored: names of tensors, and the activation it was trained with."""
+"""File layouts of CLIP's image encoder: names of tensors, and the activation it was trained with."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -14,16 +14,16 @@ from lipfd_jax.models.vit import ACTIVATIONS, HUGGINGFACE_CLIP, OPEN_CLIP, TIMM_
 from lipfd_jax.models.weight_rules import Rule
 
 _CONFIGS = ("open_clip_config.json", "config.json")
-_OPENAI = "input_resolution"  # a key that only OpenAI's own archives have
+_OPENAI = "input_resolution"  # a key found only in OpenAI's own archives
 
 
 def find_layout(
     path: str | Path, tensors: Mapping[str, Tensor]
 ) -> tuple[Mapping[str, Tensor], tuple[Rule, ...]]:
-    """The tensors under the names of a table, and that table.
+    """Returns the tensors under the names of a table, and that table.
 
-    Known are HuggingFace's, OpenAI's and open_clip's, these without `visual.` (the state dict of the image
-    encoder alone), and timm's. CheckpointError where timm's head is a classifier.
+    Supports HuggingFace's, OpenAI's and open_clip's names, the latter also without `visual.` (the state dict
+    of the image encoder alone), and timm's. Raises CheckpointError if timm's head is a classifier.
     """
     if any(key.startswith("vision_model.") for key in tensors):
         return tensors, HUGGINGFACE_CLIP
@@ -38,13 +38,13 @@ def find_layout(
 
 
 def find_activation(path: str | Path, keys: Iterable[str]) -> tuple[str, str] | None:
-    """The activation the weights were trained with, and what says so; None where nothing does.
+    """Returns the activation the weights were trained with, and the evidence for it; None if unknown.
 
-    Weights don't show it, and with the wrong one features are slightly wrong. A configuration beside the file
-    tells (of transformers, open_clip or timm), or that the file is OpenAI's own.
+    Weights do not show it, and with the wrong one features are slightly wrong. The evidence is a
+    configuration next to the file (of transformers, open_clip or timm), or that the file is OpenAI's own.
 
     Raises:
-        CheckpointError: the configuration can't be read, or names an activation not known here.
+        CheckpointError: the configuration can't be read, or names an unsupported activation.
     """
     path = Path(path)
     folder = path if path.is_dir() else path.parent
@@ -57,14 +57,14 @@ def find_activation(path: str | Path, keys: Iterable[str]) -> tuple[str, str] | 
 
 
 def _read_activation(config: Mapping[str, Any]) -> str | None:
-    """What a configuration says; None where it is not of CLIP."""
+    """Returns the activation of a configuration; None if it is not of CLIP."""
     open_clip = config.get("model_cfg", config)
     if isinstance(open_clip, Mapping) and "vision_cfg" in open_clip:
         return "quick_gelu" if open_clip.get("quick_gelu") else "gelu"
-    if "clip" in str(architecture := config.get("architecture")):  # timm's
+    if "clip" in str(architecture := config.get("architecture")):  # of timm
         tag = str((config.get("pretrained_cfg") or {}).get("tag"))
         return "quick_gelu" if "quickgelu" in architecture or tag.startswith("openai") else "gelu"
-    if str(config.get("model_type")).startswith("clip"):  # transformers leaves out what is its default
+    if str(config.get("model_type")).startswith("clip"):  # transformers omits default values
         vision = config.get("vision_config") or config
         return str(vision.get("hidden_act", "quick_gelu"))
     return None
@@ -72,13 +72,13 @@ def _read_activation(config: Mapping[str, Any]) -> str | None:
 
 @dataclasses.dataclass(frozen=True)
 class _SqueezedTensor:
-    """A tensor without the leading axes of one entry."""
+    """A tensor without its leading axes of size one."""
 
     tensor: Tensor
 
     @property
     def shape(self) -> tuple[int, ...]:
-        # (1, 1, W) and (1, T, W) become (W,) and (T, W); what has other axes keeps them and is refused later.
+        # (1, 1, W) and (1, T, W) become (W,) and (T, W); other axes stay, and the shape is refused later.
         shape = tuple(self.tensor.shape)
         return tuple(n for n in shape[:-1] if n != 1) + shape[-1:]
 

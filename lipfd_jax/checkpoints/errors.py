@@ -1,4 +1,4 @@
-"""How a checkpoint or weight file is refused: one message that gathers everything found wrong with it."""
+"""Errors of checkpoints and weight files: one message with every problem found."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ class CheckpointError(ValueError):
 
 
 def refusal(path: str | Path, problems: str | Sequence[str]) -> CheckpointError:
-    """The exception to raise for a file with these problems; its message shows the first two hundred."""
+    """Returns the CheckpointError to raise for a file; its message lists the first 200 problems."""
     problems = [problems] if isinstance(problems, str) else list(problems)
     if len(problems) == 1:
         return CheckpointError(f"{path} is refused: {problems[0]}")
@@ -25,13 +25,13 @@ def refusal(path: str | Path, problems: str | Sequence[str]) -> CheckpointError:
 
 
 def find_os_error(error: BaseException, path: str | Path) -> OSError | None:
-    """The trouble of the machine behind an exception (a full disk, a broken one), if that is what it is.
+    """Returns the OSError behind an exception (such as a full or failing disk), or None.
 
-    TensorStore, which writes and reads arrays for Orbax, and safetensors raise errors of their own for it.
+    TensorStore, which reads and writes arrays for Orbax, and safetensors wrap it in errors of their own.
 
     Args:
       error: any exception.
-      path: what was being written or read, for the message.
+      path: the file or folder that was read or written, for the message.
     """
     cause: BaseException | None = error
     while cause is not None:
@@ -46,12 +46,14 @@ def find_os_error(error: BaseException, path: str | Path) -> OSError | None:
 
 
 def quote(value: object, limit: int = 80) -> str:
-    """A string from an untrusted file, fit for one line of a message; of anything else only its type."""
+    """Returns a string from an untrusted file on one line of at most `limit` characters; for other values
+    their type.
+    """
     if not isinstance(value, str):
         return f"a {type(value).__name__}"
     return repr(value if len(value) <= limit else value[:limit] + "...")
 
 
 def is_tensor_name(key: object) -> bool:
-    """Whether a key of an untrusted file can be a tensor's name: printable and of sensible length."""
+    """Whether a key of an untrusted file can be a tensor's name: printable, with 1 to 200 characters."""
     return type(key) is str and 0 < len(key) <= _MAX_NAME and key.isprintable()

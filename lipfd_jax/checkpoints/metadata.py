@@ -1,4 +1,4 @@
-"""What a checkpoint says about itself: architecture, input convention, windows, and where it comes from."""
+"""Metadata of a checkpoint: architecture, input and window convention, and provenance."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -16,23 +16,29 @@ FORMAT = 1
 
 @dataclasses.dataclass(frozen=True)
 class Metadata:
-    """Everything needed to use a checkpoint's weights rightly; stored inside it as JSON."""
+    """All that is needed to use a checkpoint's weights; stored inside it as JSON."""
 
     model: ModelConfig  # architecture and input convention
-    windows: str  # how the windows it was trained on were cut: "released" or "paper"
+    windows: str  # window convention of the training data: "released" or "paper"
     step: int = 0  # optimizer steps taken
-    samples: int = 0  # training samples consumed, over all processes: the position in the data
-    processes: int = 1  # processes that read the data; another number restores the position from `samples`
-    ema: bool = False  # an averaged copy of the trained parameters is inside and is what evaluation uses
-    origin: str = ""  # in words: what made it
-    experiment: dict[str, Any] = dataclasses.field(default_factory=dict)  # training settings, if trained here
-    metrics: dict[str, float] = dataclasses.field(default_factory=dict)  # of the validation split, then
-    sums: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict, repr=False)  # of arrays
-    records: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)  # identities, by their use
-    calibration: Calibration | None = None  # what scores mean in probability; a file of its own beside it
+    samples: int = 0  # training samples consumed by all processes: the position in the data
+    processes: int = (
+        1  # processes that read the data; with another number the position follows from `samples`
+    )
+    ema: bool = False  # holds an averaged copy of the trained parameters, which evaluation uses
+    origin: str = ""  # description of its origin
+    experiment: dict[str, Any] = dataclasses.field(default_factory=dict)  # settings, if trained here
+    metrics: dict[str, float] = dataclasses.field(
+        default_factory=dict
+    )  # of the validation split at this step
+    sums: dict[str, dict[str, str]] = dataclasses.field(
+        default_factory=dict, repr=False
+    )  # checksums, by part and array
+    records: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)  # fingerprints, by use
+    calibration: Calibration | None = None  # in a file of its own
 
     def to_json(self) -> dict[str, Any]:
-        """Returns plain dicts, strings and numbers, with a sum over them; without the calibration."""
+        """Returns plain dicts, strings and numbers with a checksum; without the calibration."""
         values = dataclasses.asdict(dataclasses.replace(self, calibration=None))
         del values["calibration"]
         values = {"format": FORMAT, "project": __version__, **values}
@@ -40,7 +46,7 @@ class Metadata:
 
     @classmethod
     def from_json(cls, values: dict[str, Any] | None, path: Any = "checkpoint") -> "Metadata":
-        """Reads what `to_json` wrote.
+        """Reads the output of `to_json`.
 
         Raises:
           CheckpointError: it is missing, of another format, damaged or incomplete; names `path`.
@@ -51,11 +57,11 @@ class Metadata:
                 f"format {FORMAT}); make one with lipfd train or lipfd convert"
             )
         if ("sum" in values or "sums" in values) and values.get("sum") != _sum(values):
-            raise CheckpointError(f"{path}: its metadata is damaged (the sum over it does not fit)")
-        return cls._of(values, path)
+            raise CheckpointError(f"{path}: its metadata is damaged (its checksum does not match)")
+        return cls._parse(values, path)
 
     @classmethod
-    def _of(cls, values: Mapping[str, Any], path: Any) -> "Metadata":
+    def _parse(cls, values: Mapping[str, Any], path: Any) -> "Metadata":
         missing = [name for name in ("model", "windows") if name not in values]
         if missing:
             raise CheckpointError(f"{path}: its metadata has no {' and no '.join(missing)}; it can't be used")

@@ -1,4 +1,4 @@
-"""Keeps Orbax's stray errors off the screen: where one array fails, one message tells of it."""
+"""Suppresses Orbax's redundant errors: one failing array gives one message."""
 
 import contextlib
 import inspect
@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def report_one_error() -> Iterator[None]:
-    """Lets the first array that can't be read or written speak for all of them.
+    """Reports only the first array that can't be read or written.
 
-    Orbax gives up at the first one and closes its event loop. What the others have under way then fails too,
-    in threads of their own, and Python prints a traceback for each, some of them after the error was raised.
-    So the filter is taken off again only where nothing failed.
+    Orbax stops at the first one and closes its event loop. Pending operations on other arrays then fail too,
+    in their own threads, and Python prints a traceback for each, some of them after the error was raised. So
+    the filter is removed only if nothing failed.
     """
     shown = sys.unraisablehook
 
@@ -35,7 +35,7 @@ def _is_stray(unraisable: "sys.UnraisableHookArgs") -> bool:
 
 
 def silence_orbax_log() -> None:
-    """Keeps what Orbax logs of a failure, ten tracebacks, off the screen: it raises it as well."""
+    """Hides what Orbax logs of a failure, ten tracebacks: it raises the error as well."""
     logging.getLogger("absl").addFilter(_not_orbax_error)
 
 

@@ -1,4 +1,4 @@
-"""Starting points for training: a pretrained image encoder or backbone, as the part of the model it fills."""
+"""Pretrained weights as starting points of training: an image encoder or a backbone of the model."""
 
 import logging
 import re
@@ -20,10 +20,10 @@ from lipfd_jax.models.weight_rules import Rule
 
 logger = logging.getLogger(__name__)
 
-# Which setting of an experiment a file belongs in, by keys that only such files have.
-_SIGNS = {
+# The experiment setting a file belongs to, by keys found only in such files.
+_PATTERNS = {
     "start_encoder": [r"(vision_model|visual)\.|(class_embedding|cls_token)$"],
-    "start_backbone": list(dict.fromkeys(sign for b in BACKBONES.values() for sign in b.weights)),
+    "start_backbone": list(dict.fromkeys(pattern for b in BACKBONES.values() for pattern in b.weights)),
 }
 _RESNET_BLOCK = re.compile(r"layer([1-4])[./](\d+)[./]conv(\d)[./]")
 _RESNETS = {
@@ -37,14 +37,14 @@ _RELEASED = re.compile(r"encoder\.visual\.")
 
 
 def settings_for(paths: Iterable[str]) -> dict[str, str]:
-    """Sorts starting points, given in any order, into the settings of an experiment that name them.
+    """Sorts starting points, given in any order, into the experiment settings they belong to.
 
     Args:
         paths: folders of ours (a checkpoint, a converted one, a run), and CLIP's or torchvision's weights as
-            `weight_files.open_weights` takes them.
+            accepted by `weight_files.open_weights`.
 
     Returns:
-        `start`, `start_encoder` and `start_backbone`, those that there are paths for.
+        `start`, `start_encoder` and `start_backbone`, as far as paths for them are given.
 
     Raises:
         CheckpointError: a file is refused, is none of these, or two are of one kind.
@@ -53,7 +53,7 @@ def settings_for(paths: Iterable[str]) -> dict[str, str]:
     for path in paths:
         setting = _setting_for(path)
         if setting in found:
-            raise refusal(path, f"it is a second {setting} beside {found[setting]}; give one")
+            raise refusal(path, f"it is a second {setting}, besides {found[setting]}; give one")
         found[setting] = path
     return found
 
@@ -63,9 +63,9 @@ def _setting_for(path: str) -> str:
         return "start"
     keys = open_weights(path).keys()
     if any(_RELEASED.match(key) for key in keys):
-        raise refusal(path, "it holds released LipFD weights; convert it first: lipfd convert")
-    for setting, signs in _SIGNS.items():
-        if any(_holds(keys, sign) for sign in signs):
+        raise refusal(path, "it holds released LipFD weights; convert them first with lipfd convert")
+    for setting, patterns in _PATTERNS.items():
+        if any(_holds(keys, pattern) for pattern in patterns):
             return setting
     kinds = ", ".join(BACKBONES)
     raise refusal(
@@ -78,7 +78,7 @@ def _holds(keys: Iterable[str], sign: str) -> bool:
 
 
 def encoder_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
-    """The model's "encoder" from CLIP weights, in any layout that `clip.layout` knows.
+    """Returns the model's "encoder" from CLIP weights, in any layout that `clip_vit.find_layout` knows.
 
     Returns:
         A pure dict of float32 NumPy arrays; CLIP's text encoder is never read.
@@ -94,7 +94,7 @@ def encoder_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
 
 
 def backbone_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
-    """The model's "backbone" from torchvision's weights of it, without their classifier.
+    """Returns the model's "backbone" from torchvision's weights, without their classifier.
 
     Returns:
         A pure dict of float32 NumPy arrays: parameters and batch statistics.
@@ -115,31 +115,33 @@ def backbone_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
 
 def _table(path: str | Path, keys: Iterable[str], backbone: str) -> tuple[Rule, ...]:
     weights = BACKBONES[backbone].weights
-    for sign, table in weights.items():
-        if _holds(keys, sign):
+    for pattern, table in weights.items():
+        if _holds(keys, pattern):
             return table
-    signs = " or ".join(sign.replace("\\", "") for sign in weights)
-    raise refusal(path, f"it holds no weights of {backbone}, whose keys begin with {signs}")
+    patterns = " or ".join(pattern.replace("\\", "") for pattern in weights)
+    raise refusal(path, f"it holds no weights of {backbone}, whose keys begin with {patterns}")
 
 
 def _check_activation(path: str | Path, keys: Iterable[str], activation: str) -> None:
     found = find_activation(path, keys)
     if found is None:
         logger.warning(
-            "%s: nothing says whether it was trained with GELU or QuickGELU; model.activation says %s",
+            "%s: trained with an unknown activation (GELU or QuickGELU); using model.activation=%s",
             path,
             activation,
         )
     elif found[0] != activation:
         raise refusal(
             path,
-            f"it was trained with {found[0]} ({found[1]} says so), the model has {activation}; set "
+            f"it was trained with {found[0]} (by {found[1]}), the model has {activation}; set "
             f"model.activation={found[0]}",
         )
 
 
 def _blocks(names: Iterable[str]) -> tuple[tuple[int, ...], bool]:
-    """Blocks per stage of a resnet whose parameters have these names, and whether they are bottlenecks."""
+    """Returns the blocks per stage of a ResNet with these parameter names, and whether they are
+    bottlenecks.
+    """
     found = {m.groups() for m in map(_RESNET_BLOCK.match, names) if m}
     stages = sorted({int(stage) for stage, _, _ in found})
     depths = (len({block for stage, block, _ in found if int(stage) == n}) for n in stages)
@@ -153,9 +155,9 @@ def _resnet(blocks: tuple[tuple[int, ...], bool]) -> str:
 def load_params(
     path: str | Path, tensors: Mapping[str, Tensor], table: tuple[Rule, ...], abstract: Mapping[Any, Any]
 ) -> dict[Any, Any]:
-    """`tables.to_params`, with a CheckpointError that names the file and lists all mismatches.
+    """`tables.to_params`, raising a CheckpointError that names the file and lists all mismatches.
 
-    Weights that are NaN or infinite are refused too: whatever they touch would be NaN.
+    Weights that are NaN or infinite are refused too: all that depends on them would be NaN.
     """
     try:
         params = to_params(tensors, table, abstract)

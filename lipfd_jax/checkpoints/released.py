@@ -1,4 +1,4 @@
-"""Turns a checkpoint of the released code into one of ours, in the released input convention."""
+"""Converts a checkpoint of the released code into one of ours, in the released input convention."""
 
 import dataclasses
 import os
@@ -18,31 +18,31 @@ from lipfd_jax.models.inputs import RELEASED as RELEASED_INPUTS
 from lipfd_jax.models.lipfd import ModelConfig, abstract_weights
 from lipfd_jax.storage.atomic_folder import published, recover
 
-# The released weights, with the torchvision the released code pins.
+# For the released weights, with the torchvision version that the released code pins.
 RELEASED_MODEL = ModelConfig(encoder="vit_l14", backbone="resnet50", inputs=RELEASED_INPUTS)
 
 
 def with_antialias(config: ModelConfig) -> ModelConfig:
-    """The same model for weights trained or validated with torchvision 0.17 or newer, which antialiases."""
+    """Returns the model for weights trained or validated with torchvision >= 0.17, which antialiases."""
     return dataclasses.replace(config, inputs=dataclasses.replace(config.inputs, released_antialias=True))
 
 
 def convert_released(
     source: str | Path, out: str | Path, *, config: ModelConfig = RELEASED_MODEL, overwrite: bool = False
 ) -> None:
-    """Writes the weights of `source` as the checkpoint `out`, which appears only when it is complete.
+    """Writes the weights of `source` as the checkpoint `out`, atomically.
 
-    The optimizer and CLIP's text encoder are never read. Takes about the memory of the weights kept, 1.3 GB.
+    The optimizer and CLIP's text encoder are never read. Needs about the memory of the weights kept, 1.3 GB.
 
     Args:
         source: file of the released code (`torch.save`, with or without a `model` entry), or .safetensors.
-        out: folder to make.
+        out: folder to create.
         config: architecture and input convention to record.
-        overwrite: replace a checkpoint that is there.
+        overwrite: replace an existing checkpoint.
 
     Raises:
-        CheckpointError: `source` is refused, with everything that is wrong with it, or `out` is in the way.
-        OSError: the disk is full, or the folder can't be written to; nothing is left behind.
+        CheckpointError: `source` is refused, with all its problems, or `out` exists already.
+        OSError: the disk is full, or the folder is not writable; no partial output remains.
         InUse: another process converts to the same folder.
     """
     out = Path(out)
@@ -50,8 +50,8 @@ def convert_released(
     _check_free(out, overwrite)
     tensors = open_weights(source)
     with tqdm(desc=f"reading {Path(source).name}", unit="B", unit_scale=True, disable=None) as bar:
-        watched = {key: _ProgressTensor(tensor, bar) for key, tensor in tensors.items()}
-        weights = load_params(source, watched, RELEASED_LIPFD, abstract_weights(config))
+        shown = {key: _ProgressTensor(tensor, bar) for key, tensor in tensors.items()}
+        weights = load_params(source, shown, RELEASED_LIPFD, abstract_weights(config))
     origin = f"converted from {Path(source).name}, a checkpoint of the released code"
     with published(out, "a conversion") as folder:
         save_model(folder, weights, Metadata(model=config, windows="released", origin=origin))
@@ -61,7 +61,7 @@ def _check_free(out: Path, overwrite: bool) -> None:
     if not os.path.lexists(out):
         return
     if not overwrite:
-        raise refusal(out, "it exists already; choose another name, or overwrite it with --overwrite")
+        raise refusal(out, "it exists already; choose another name, or replace it with --overwrite")
     try:
         read_metadata(out.absolute())
     except CheckpointError as error:
@@ -69,7 +69,7 @@ def _check_free(out: Path, overwrite: bool) -> None:
 
 
 class _ProgressTensor:
-    """A tensor that moves a progress bar when it is read."""
+    """A tensor that advances a progress bar when it is read."""
 
     def __init__(self, tensor: Tensor, bar: tqdm) -> None:
         self.shape, self.dtype = tensor.shape, tensor.dtype

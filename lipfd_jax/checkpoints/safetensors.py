@@ -1,4 +1,4 @@
-"""Opens the weights in a safetensors file; tensors are read one by one, when asked for."""
+"""Opens the weights of a safetensors file; tensors are read one by one, on demand."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ _DTYPES = {
 
 @dataclass(frozen=True)
 class SafetensorsTensor:
-    """A tensor inside a safetensors file: `np.asarray(tensor)` reads it, into memory of its own."""
+    """A tensor in a safetensors file: `np.asarray(tensor)` reads it into new memory."""
 
     path: Path
     key: str
@@ -35,17 +35,17 @@ class SafetensorsTensor:
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
         """Reads the values."""
         if copy is False:
-            raise ValueError("a tensor in a file can't be had without copying it")
+            raise ValueError("a tensor in a file can't be read without copying")
         with safe_open(self.path, framework="numpy") as file:
             array = file.get_tensor(self.key)
         return array if dtype is None else array.astype(dtype, copy=False)
 
 
 def open_safetensors(path: str | Path) -> dict[str, SafetensorsTensor]:
-    """The tensors of a safetensors file, by key.
+    """Returns the tensors of a safetensors file, by key.
 
     Raises:
-        CheckpointError: not such a file, a damaged one, or types of values not known here (all of them).
+        CheckpointError: not a safetensors file, a damaged one, or values of unsupported types (lists all).
     """
     path = Path(path)
     if not path.is_file():
@@ -61,7 +61,7 @@ def open_safetensors(path: str | Path) -> dict[str, SafetensorsTensor]:
         for key, (dtype, _) in found.items()
         if dtype not in _DTYPES
     ]
-    problems += [f"{quote(key)} is no name of a tensor" for key in found if not is_tensor_name(key)]
+    problems += [f"{quote(key)} is not a tensor's name" for key in found if not is_tensor_name(key)]
     if problems or not found:
         raise refusal(path, problems or "it holds no weights")
     return {key: SafetensorsTensor(path, key, _DTYPES[dtype], shape) for key, (dtype, shape) in found.items()}

@@ -1,7 +1,7 @@
-"""Applies the tables that say which tensor of somebody else's checkpoint becomes which parameter of ours.
+"""Weight conversion by tables: which tensor of a foreign checkpoint becomes which parameter of ours.
 
-Tables stand beside the parts of the model they fill (models.vit, models.resnet, ...); here is that of the
-released checkpoint, which is made of them. `to_params` applies a table, or says everything that is wrong.
+Tables are defined with the part of the model they fill (models.vit, models.resnet, ...); the table of the
+released checkpoint is composed of them here. `to_params` applies a table, or reports every mismatch.
 """
 
 import re
@@ -18,7 +18,7 @@ from lipfd_jax.models.weight_rules import CONV, LINEAR, Rule, affine_rules, with
 
 
 class Tensor(Protocol):
-    """A tensor that may still be on disk: `np.asarray` of it reads it."""
+    """A tensor that may still be on disk: `np.asarray` reads it."""
 
     shape: tuple[int, ...]
     dtype: Any
@@ -27,10 +27,10 @@ class Tensor(Protocol):
 
 
 class WeightsError(ValueError):
-    """The tensors don't fit the model; the message lists every mismatch."""
+    """The tensors do not fit the model; the message lists every mismatch."""
 
 
-# The released LipFD checkpoint's `model` entry -> the whole model.
+# From the `model` entry of the released LipFD checkpoint to the whole model.
 RELEASED_LIPFD = (
     *affine_rules("conv1", "conv1", CONV),
     *with_prefixes(OPEN_CLIP, r"encoder\.", "encoder/"),
@@ -43,16 +43,14 @@ RELEASED_LIPFD = (
 def to_params(
     tensors: Mapping[str, Tensor], table: tuple[Rule, ...], abstract: Mapping[Any, Any]
 ) -> dict[Any, Any]:
-    """Fills a model's pure dict from somebody else's tensors.
+    """Fills a model's pure dict from foreign tensors.
 
-    Everything is checked before anything is read; then tensors are read one at a time, straight into
-    float32 arrays of their own.
+    All tensors are checked before any is read; then they are read one at a time into float32 arrays.
 
     Args:
       tensors: by key; floats of any width are converted.
       table: one of the tables.
-      abstract: pure dict of shapes that says what must be filled (`models.lipfd.abstract_weights`, or its
-        "encoder" or "backbone").
+      abstract: pure dict of shapes to fill (`models.lipfd.abstract_weights`, or its "encoder" or "backbone").
 
     Returns:
       A pure dict like `abstract`, of NumPy arrays.

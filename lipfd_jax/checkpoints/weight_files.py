@@ -1,4 +1,4 @@
-"""Opens somebody else's weights: a file, a folder from a model hub, or shards with an index."""
+"""Opens foreign weights: a file, a folder from a model hub, or shards with an index."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from lipfd_jax.checkpoints.safetensors import open_safetensors
 from lipfd_jax.checkpoints.tables import Tensor
 
 INDEX = ".index.json"
-# What the weights are called in a folder of HuggingFace's transformers, of open_clip or of timm.
+# File names of the weights in folders of HuggingFace's transformers, open_clip and timm.
 _IN_FOLDERS = (
     "model.safetensors",
     f"model.safetensors{INDEX}",
@@ -24,19 +24,19 @@ _MAX_JSON = 16 << 20
 
 
 def is_weight_folder(path: str | Path) -> bool:
-    """Whether a folder holds weights in a file of a name that model hubs give them."""
+    """Whether a folder holds weights under a file name that model hubs use."""
     return any((Path(path) / name).is_file() for name in _IN_FOLDERS)
 
 
 def open_weights(path: str | Path) -> Mapping[str, Tensor]:
-    """The tensors of somebody else's weights, by key, still on disk.
+    """Returns the tensors of a foreign weight file by key, still on disk.
 
     Args:
         path: a .safetensors or PyTorch file, an index of shards, or a folder of transformers, open_clip or
             timm that holds one of them.
 
     Raises:
-        CheckpointError: a file is refused, or one is missing.
+        CheckpointError: a file is refused or missing.
     """
     path = Path(path)
     if path.is_dir():
@@ -47,7 +47,7 @@ def open_weights(path: str | Path) -> Mapping[str, Tensor]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """An object from a small JSON file of somebody else's; CheckpointError if it is anything else."""
+    """Reads a JSON object from a small foreign file; raises CheckpointError for anything else."""
     if path.stat().st_size > _MAX_JSON:
         raise refusal(path, f"it is larger than {_MAX_JSON:,} bytes")
     try:
@@ -63,18 +63,18 @@ def _in_folder(folder: Path) -> Path:
     for name in _IN_FOLDERS:
         if (folder / name).is_file():
             return folder / name
-    raise refusal(folder, f"it holds none of {', '.join(_IN_FOLDERS)}; name the file with the weights")
+    raise refusal(folder, f"it holds none of {', '.join(_IN_FOLDERS)}; give the file with the weights")
 
 
 def _shards(index: Path) -> dict[str, Tensor]:
-    """The tensors that an index says its shards hold, which must lie beside it."""
+    """Returns the tensors of an index of shards; the shards must be in the index's folder."""
     places = read_json(index).get("weight_map")
     if not isinstance(places, dict) or not places:
         raise refusal(index, "it has no weight_map from tensors to files")
     files = set(map(str, places.values()))
     outside = sorted(name for name in files if Path(name).name != name or name.endswith(INDEX))
     if outside:
-        raise refusal(index, [f"{quote(name)} is not the name of a file beside it" for name in outside])
+        raise refusal(index, [f"{quote(name)} is not the name of a file next to it" for name in outside])
     opened = {name: open_weights(index.parent / name) for name in sorted(files)}
     missing = [key for key, name in places.items() if key not in opened[name]]
     if missing:

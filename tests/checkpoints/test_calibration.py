@@ -90,7 +90,7 @@ def test_a_foreign_file_is_refused_by_name(tmp_path):
             read_calibration(tmp_path)
     values = PLATT.to_json()
     (tmp_path / FILE).write_text(json.dumps({**values, "slope": 3.0}))
-    with pytest.raises(CheckpointError, match="changed by hand"):
+    with pytest.raises(CheckpointError, match="edited by hand"):
         read_calibration(tmp_path)
 
 

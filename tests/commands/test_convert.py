@@ -120,10 +120,10 @@ def test_hostile_and_damaged_files_leave_nothing(tmp_path, tensors):
     write_zip(tmp_path / "lie.pth", program(lie), {"0": bytes(12)})
     files = sorted(os.listdir(tmp_path))
     for name, reason in {
-        "cut": "cut off",
+        "cut": "truncated",
         "damaged": "is damaged",
         "hostile": "'posix' 'mkdir'",
-        "lie": "there are 12 bytes",
+        "lie": "has 12 bytes",
         "absent": "no such file",
     }.items():
         with pytest.raises(CheckpointError, match=reason):

@@ -1,4 +1,4 @@
-"""Work in parts: sizes, and trees."""
+"""Batches processed in parts: part sizes, and trees of arrays."""
 
 import jax.numpy as jnp
 import numpy as np

@@ -1,4 +1,4 @@
-"""Convolutions against their sum."""
+"""Convolutions against their definition as a sum."""
 
 import jax.numpy as jnp
 import numpy as np

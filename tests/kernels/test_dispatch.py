@@ -1,4 +1,4 @@
-"""What operations are chosen by: the devices of a mesh, or a setting that says so."""
+"""Selection of kernels: by the devices of a mesh, or by a setting."""
 
 import types
 

@@ -1,4 +1,4 @@
-"""Resizing against plain definitions of it, with the crop in the same step."""
+"""Resizing against plain definitions, with the crop in the same step."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +8,7 @@ from lipfd_jax.kernels.resize import compose_taps, compute_taps, gathers, plain,
 
 
 def lerp(line, size):
-    """Plain bilinear sampling of a line with half-pixel centres and clamped ends."""
+    """Plain bilinear sampling of a row with half-pixel centres and clamped ends."""
     positions = (np.arange(size) + 0.5) * len(line) / size - 0.5
     return np.interp(positions, np.arange(len(line)), line)
 

@@ -37,7 +37,7 @@ def coloured(pictures):
 
 
 def normed(operation, x, kernel, params, *, train):
-    """The operation with a batch norm of given values, which stand for the model's; its new ones as well."""
+    """The operation with a batch norm of given values; returns its updated statistics too."""
     norm = BatchNorm(kernel.shape[-1])
     norm.scale[...], norm.bias[...], norm.mean[...] = params
     y = operation(x, kernel, norm, train=train)
@@ -160,7 +160,7 @@ def test_the_kernels_gradient_is_summed_by_rows_and_pictures(size, stride, input
 
 
 def kernels(column):
-    """What chooses a column of the table, such as "cpu bfloat16"."""
+    """The kernels of a column of the table, such as "cpu bfloat16"."""
     implementation, *precision = column.split()
     return Kernels(implementation, precision=precision[0] if precision else "float32")
 
@@ -198,7 +198,7 @@ def test_half_precision_loses_no_more_by_moments():
 
 
 def test_equal_pixels_of_a_pool_have_the_gradient_once():
-    """Where values are equal the variants may share the gradient out as they like, but not lose any."""
+    """Variants may split the gradient among equal values in any way, but its sum must stay."""
     for implementation in ("plain", "cpu"):
         with use_kernels(Kernels(implementation)):
             _, back = jax.vjp(max_pool, jnp.ones((1, 8, 8, 2)))

@@ -1,4 +1,4 @@
-"""ConvNeXt beside torchvision's own: recorded values of it, and itself where it is installed."""
+"""ConvNeXt against torchvision's: against recorded values, and against torchvision itself if installed."""
 
 import jax
 import numpy as np
@@ -18,7 +18,7 @@ RECORDED = [
 
 
 def shapes(config):
-    """torchvision's keys and shapes of a ConvNeXt without its classifier's last layer."""
+    """torchvision's keys and shapes of a ConvNeXt, without the last layer of its classifier."""
     first, last = config.widths[0], config.features
     found = {"features.0.0.weight": (first, 3, 4, 4), "features.0.0.bias": (first,)}
     found |= {"features.0.1.weight": (first,), "features.0.1.bias": (first,)}
@@ -37,7 +37,7 @@ def shapes(config):
 
 
 def drawn(config, seed):
-    """Weights at which every layer counts."""
+    """Weights with which every layer affects the result."""
     rng = np.random.default_rng(seed)
     return {
         key: (rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:], initial=1.0))).astype(np.float32)

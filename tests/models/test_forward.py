@@ -1,4 +1,4 @@
-"""How operations are computed changes the speed, not the scores; plain programs go anywhere."""
+"""Kernels change the speed of scoring, not the scores; plain programs are portable."""
 
 import dataclasses
 import re
@@ -26,7 +26,7 @@ def model():
 
 
 def program(model, function, kernels):
-    """The model's jitted `function` of what follows the parameters, and these."""
+    """Returns `function` of the model as a jitted function of parameters and input, and the parameters."""
     graph, state = nnx.split(model)
     return jax.jit(with_kernels(lambda state, x: function(nnx.merge(graph, state), x), kernels)), state
 
@@ -71,7 +71,7 @@ def test_a_plain_program_is_exported_for_any_batch(model):
 
 
 def test_a_plain_program_is_of_ordinary_operations(model):
-    """Nothing in it that exporters stumble over, and nothing that names a device."""
+    """A plain program has no operation that exporters do not support, and names no device."""
     odd = r"platform_index|optimization_barrier|custom_vjp|while|scan|cond"
     for kernels, there in ((Kernels("plain"), False), (CPU, True)):
         run, state = program(model, forward, kernels)

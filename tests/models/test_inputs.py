@@ -1,4 +1,4 @@
-"""The two input conventions: which pixels, which order, which values."""
+"""Both input conventions: which pixels, which channel order, which values."""
 
 import dataclasses
 
@@ -97,9 +97,9 @@ def test_a_variant_that_is_no_convention_is_refused(other):
     ("fields", "message"),
     [
         ({"name": "papr"}, "expected one of released, paper"),
-        ({"crop_size": 0}, "crop_size=0: expected a number of pixels"),
+        ({"crop_size": 0}, "crop_size=0: expected a positive number of pixels"),
         ({"picture_size": -70}, "picture_size=-70"),
-        ({"name": "paper", "released_antialias": True}, "always are antialiased"),
+        ({"name": "paper", "released_antialias": True}, "are always antialiased"),
     ],
 )
 def test_impossible_inputs_are_refused(fields, message):

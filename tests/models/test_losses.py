@@ -1,4 +1,4 @@
-"""The losses against their formulas."""
+"""Losses against their formulas."""
 
 import jax.numpy as jnp
 import numpy as np

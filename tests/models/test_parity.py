@@ -29,7 +29,7 @@ REFERENCE = pathlib.Path(__file__).parents[1] / "reference"
 
 @dataclasses.dataclass(frozen=True)
 class StandIn:
-    """A tensor of the stand-in checkpoint, drawn when it is read."""
+    """A tensor of the stand-in checkpoint, generated when it is read."""
 
     draw: functools.partial
     shape: tuple
@@ -72,7 +72,7 @@ def forward(params, prepared):
 
 
 def in_pairs(params, prepared):
-    """Two windows at a time, so that one program serves every test."""
+    """Scores two windows at a time, so that all tests share one program."""
     pairs = [jax.tree.map(lambda a, i=i: a[i : i + 2], prepared) for i in range(0, len(prepared.image), 2)]
     return jax.tree.map(lambda *parts: np.concatenate(parts), *[forward(params, pair) for pair in pairs])
 

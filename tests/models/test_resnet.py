@@ -1,4 +1,4 @@
-"""The backbone's parts: convolutions, stem, sizes."""
+"""Parts of the backbone: convolutions, stem, sizes."""
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ def test_strided_1x1_convolutions_take_every_other_pixel():
 
 @pytest.mark.parametrize("train", [False, True])
 def test_stem_is_convolution_norm_relu_pool(train):
-    """In whatever order they are computed; scales of both signs."""
+    """The stem's result does not depend on the order of its operations; scales of both signs."""
     pictures = jnp.asarray(np.random.default_rng(0).standard_normal((3, 32, 32, 3)), jnp.float32)
     model = ResNet(BACKBONES["resnet_tiny"], rngs=nnx.Rngs(0))
     rng = np.random.default_rng(1)

@@ -1,4 +1,4 @@
-"""Saliency: bounded by what small changes really do, and nothing where the network does not look."""
+"""Saliency: bounded by finite differences, and zero where the network reads nothing."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The image encoder's shortcuts against the long way."""
+"""Shortcuts of the image encoder against the full computation."""
 
 import jax
 import jax.numpy as jnp

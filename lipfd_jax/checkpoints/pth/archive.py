@@ -1,4 +1,4 @@
-"""Finds and reads the members of a .pth file's zip without trusting what the zip says about itself."""
+"""Reads the members of a .pth file's zip without trusting the zip's own directory."""
 
 import io
 import struct
@@ -9,18 +9,18 @@ from pathlib import Path
 
 from lipfd_jax.checkpoints.errors import quote, refusal
 
-_MAX_READ = 16 << 20  # of a member read whole
+_MAX_READ = 16 << 20  # of a member that is read whole
 _MAX_DIRECTORY = 8 << 20  # read whole by zipfile; a member takes about 100 bytes in it
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _ZIP = b"PK\x03\x04"
-_LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # how torch.save began before PyTorch 1.6
+_LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # first bytes of torch.save before PyTorch 1.6
 _UNREADABLE = (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError, OverflowError, OSError)
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Member:
-    """One uncompressed member: where its bytes lie in the file, and their checksum (0: not computed)."""
+    """An uncompressed member: position of its bytes in the file, and their checksum (0: not computed)."""
 
     name: str
     start: int
@@ -29,14 +29,16 @@ class Member:
 
 
 class PthArchive:
-    """The members of one .pth file by their name inside its folder, as "data.pkl" or "data/0".
+    """Members of a .pth file by name inside its folder, such as "data.pkl" or "data/0".
 
-    Members are stored uncompressed, don't overlap and lie inside the file. The file is opened anew for every
-    read. What is read is compared with the checksum, so that a damaged download is not taken for weights.
+    Members are stored uncompressed, do not overlap and are inside the file. The file is opened anew for every
+    read. Bytes read are compared with the checksum, so that a damaged download does not pass as weights.
     """
 
     def __init__(self, path: str | Path) -> None:
-        """Reads and checks the directory; CheckpointError where it is not one `torch.save` makes."""
+        """Reads and checks the directory; raises CheckpointError unless `torch.save` could have written
+        it.
+        """
         self.path = Path(path)
         if not self.path.is_file():
             raise refusal(path, "there is no such file")
@@ -50,13 +52,13 @@ class PthArchive:
         self._verified: set[str] = set()
         if "data.pkl" not in self.members:
             raise refusal(path, "it is a zip file but holds no data.pkl; expected a file from torch.save")
-        # PyTorch before 2.1 doesn't say.
+        # PyTorch before 2.1 does not store it.
         order = self.read("byteorder") if "byteorder" in self.members else b"little"
         if order != b"little":
-            raise refusal(path, f"its byte order is {quote(repr(order))}, expected little")
+            raise refusal(path, f"its byte order is {quote(repr(order))}, expected little-endian")
 
     def read(self, name: str) -> bytes:
-        """A small member's bytes; CheckpointError if it is missing, large or damaged."""
+        """Returns a small member's bytes; raises CheckpointError if it is missing, large or damaged."""
         member = self.members.get(name)
         if member is None or member.size > _MAX_READ:
             raise refusal(self.path, f"its member {name} is {'missing' if member is None else 'too large'}")
@@ -65,9 +67,9 @@ class PthArchive:
         return bytes(buffer)
 
     def read_into(self, member: Member, offset: int, buffer: memoryview) -> None:
-        """Fills a buffer of bytes from a member, starting at `offset`; CheckpointError if it is damaged."""
+        """Fills a buffer of bytes from a member, from `offset`; raises CheckpointError if it is damaged."""
         if offset < 0 or offset + len(buffer) > member.size:
-            raise refusal(self.path, f"bytes outside {quote(member.name)} were asked for")
+            raise refusal(self.path, f"bytes outside {quote(member.name)} were requested")
         whole = len(buffer) == member.size
         with open(self.path, "rb") as file:
             if not whole and member.name not in self._verified:
@@ -80,7 +82,7 @@ class PthArchive:
 
     def _directory(self, file: io.BufferedReader) -> list[zipfile.ZipInfo]:
         start = file.read(300)
-        if not start.startswith(_ZIP):  # other bytes before a zip are for files that want to be two things
+        if not start.startswith(_ZIP):  # only files with two meanings have other bytes before the zip
             raise refusal(self.path, _describe_non_zip(start))
         try:
             with zipfile.ZipFile(_LimitedFile(file)) as archive:
@@ -88,7 +90,7 @@ class PthArchive:
         except _UNREADABLE as error:
             raise refusal(
                 self.path,
-                f"its zip directory can't be read ({error}); it is cut off or damaged: copy it again",
+                f"its zip directory can't be read ({error}); the file is truncated or damaged: copy it again",
             ) from error
 
     def _check(self, infos: list[zipfile.ZipInfo]) -> None:
@@ -100,7 +102,7 @@ class PthArchive:
             seen.add(name)
             if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
                 problems.append(
-                    f"its member {quote(name)} is compressed; torch.save stores members as they are"
+                    f"its member {quote(name)} is compressed; torch.save stores members uncompressed"
                 )
             if info.flag_bits & 0x1:
                 problems.append(f"its member {quote(name)} is encrypted")
@@ -108,7 +110,7 @@ class PthArchive:
             raise refusal(self.path, problems)
 
     def _locate(self, file: io.BufferedReader, info: zipfile.ZipInfo) -> Member:
-        """A member by its own header, which must agree with the directory on its name and storage."""
+        """Locates a member by its own header, which must agree with the directory on name and storage."""
         if 0 <= info.header_offset < 1 << 62:
             file.seek(info.header_offset)
             header = file.read(_LOCAL_HEADER.size)
@@ -121,7 +123,7 @@ class PthArchive:
         raise refusal(self.path, f"its member {quote(info.filename)} is not where its zip directory says")
 
     def _folder(self, names: list[str]) -> str:
-        """The one folder everything is in, with its slash."""
+        """Returns the single folder of all members, with its slash."""
         folders = {name[: name.find("/") + 1] for name in names}
         if len(folders) != 1 or folders <= {"", "/", "./", "../"}:
             raise refusal(
@@ -153,7 +155,7 @@ class PthArchive:
 
 
 class _LimitedFile:
-    """A file for zipfile to read the directory from, refusing reads that only a hostile directory needs."""
+    """A file from which zipfile reads the directory; refuses reads that only a hostile directory needs."""
 
     def __init__(self, file: io.BufferedReader) -> None:
         self._file = file
@@ -167,7 +169,7 @@ class _LimitedFile:
 
 
 def _check_apart(path: Path, members: list[Member], infos: list[zipfile.ZipInfo]) -> None:
-    """Every member's header and bytes must lie after those of the one before, and inside the file."""
+    """Checks that members, headers included, do not overlap and end inside the file."""
     size = path.stat().st_size
     spans = sorted((i.header_offset, m.start + m.size, m.name) for i, m in zip(infos, members, strict=True))
     problems, end = [], 0
@@ -175,7 +177,7 @@ def _check_apart(path: Path, members: list[Member], infos: list[zipfile.ZipInfo]
         if start < end:
             problems.append(f"its member {quote(name)} overlaps another")
         if stop > size:
-            problems.append(f"its member {quote(name)} reaches beyond the end of the file")
+            problems.append(f"its member {quote(name)} extends beyond the end of the file")
         end = max(end, stop)
     if problems:
         raise refusal(path, problems)

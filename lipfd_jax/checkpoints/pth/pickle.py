@@ -1,9 +1,9 @@
-"""Interprets the pickle inside a .pth file as data: nothing is imported, called or built but plain values.
+"""Interprets the pickle inside a .pth file as data: imports nothing, calls nothing, builds only plain values.
 
-Python's own unpickler is a program loader; a filter on the globals it may load still leaves its recursion and
-its allocations to the file. This one knows the three dozen opcodes that `torch.save` writes (pickle protocols
-2 to 5) and makes of them None, bool, int, float, str, tuple, list, dict and records of tensors.
-Every opcode makes at most one small object and their number is limited, and so memory is.
+Python's own unpickler is a program loader; filtering the globals it may load still leaves recursion and
+allocation to the file. This interpreter knows the three dozen opcodes that `torch.save` writes (pickle
+protocols 2 to 5) and builds None, bool, int, float, str, tuple, list, dict and records of tensors. Every
+opcode creates at most one small object and their number is limited, so memory is bounded.
 """
 
 import pickletools
@@ -21,10 +21,11 @@ _MAX_KEY = 1 << 31  # integer keys are small: chosen freely they could all colli
 
 
 def read_pickle(data: bytes) -> object:
-    """The value a pickle describes: plain values and `TensorRecord`s. It may contain itself: don't recurse.
+    """Returns the value of a pickle: plain values and `TensorRecord`s. It may contain itself, so do not
+    recurse.
 
     Raises:
-        PickleRefused: any other global, any opcode `torch.save` doesn't write, a broken or oversized pickle.
+        PickleError: any other global, an opcode `torch.save` does not write, a broken or oversized pickle.
     """
     if len(data) > MAX_BYTES:
         raise PickleError(f"its pickle has {len(data):,} bytes, expected at most {MAX_BYTES:,}")
@@ -36,7 +37,7 @@ def read_pickle(data: bytes) -> object:
 
 
 class _PickleMachine:
-    """A pickle machine's stack, marks and memo, and one method per kind of opcode."""
+    """Stack, marks and memo of a pickle machine, with one method per kind of opcode."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -46,7 +47,7 @@ class _PickleMachine:
         self._memo: dict[int, Any] = {}
 
     def step(self) -> bool:
-        """Runs one opcode; True at the last."""
+        """Runs one opcode; returns True for the last."""
         opcode = self._take(1)
         if opcode == b".":
             return True
@@ -63,9 +64,9 @@ class _PickleMachine:
         return False
 
     def result(self) -> object:
-        """The one value left on the stack."""
+        """Returns the one value left on the stack."""
         if len(self._stack) != 1 or self._marks or self._at != len(self._data):
-            raise PickleError("its pickle doesn't end where it says it does")
+            raise PickleError("its pickle does not end at its last opcode")
         return self._stack[0]
 
     # Reading the opcodes' arguments
@@ -73,7 +74,7 @@ class _PickleMachine:
     def _take(self, count: int) -> bytes:
         start, self._at = self._at, self._at + count
         if self._at > len(self._data):
-            raise PickleError("its pickle is cut off")
+            raise PickleError("its pickle is truncated")
         return self._data[start : self._at]
 
     def _number(self, layout: str) -> Any:
@@ -82,19 +83,19 @@ class _PickleMachine:
     def _line(self) -> str:
         end = self._data.find(b"\n", self._at, self._at + 1000)
         if end < 0:
-            raise PickleError("its pickle holds a global without an end")
+            raise PickleError("its pickle holds an unterminated global")
         return _text(self._take(end + 1 - self._at)[:-1])
 
     # The stack
 
     def _pop(self) -> Any:
         if len(self._stack) <= (self._marks[-1] if self._marks else 0):
-            raise PickleError("its pickle takes a value from an empty stack")
+            raise PickleError("its pickle pops an empty stack")
         return self._stack.pop()
 
     def _pop_marked(self) -> list[Any]:
         if not self._marks:
-            raise PickleError("its pickle has no mark where it needs one")
+            raise PickleError("its pickle lacks a mark")
         start = self._marks.pop()
         items = self._stack[start:]
         del self._stack[start:]
@@ -109,7 +110,7 @@ class _PickleMachine:
     def _protocol(self) -> None:
         version = self._number("<B")
         if not 2 <= version <= 5:
-            raise PickleError(f"its pickle says it has protocol {version}, expected 2 to 5")
+            raise PickleError(f"its pickle has protocol {version}, expected 2 to 5")
 
     def _mark(self) -> None:
         self._marks.append(len(self._stack))
@@ -129,14 +130,14 @@ class _PickleMachine:
 
     def _get(self, index: int) -> None:
         if index not in self._memo:
-            raise PickleError("its pickle refers to a value it never made")
+            raise PickleError("its pickle refers to an undefined value")
         self._stack.append(self._memo[index])
 
     def _append(self, items: list[Any]) -> None:
-        expect_type(self._top(), list, "what is appended to").extend(items)
+        expect_type(self._top(), list, "the target of an append").extend(items)
 
     def _set_items(self, items: list[Any]) -> None:
-        target = expect_type(self._top(), dict, "what gets a key")
+        target = expect_type(self._top(), dict, "the target of an item")
         if len(items) % 2:
             raise PickleError("its pickle has a key without a value")
         for key, value in zip(items[::2], items[1::2], strict=True):
@@ -150,7 +151,7 @@ class _PickleMachine:
         full = f"{module} {name}" if type(module) is str and type(name) is str else None
         if full not in CALLS and full not in STORAGES:
             raise PickleError(
-                f"its pickle asks for the global {quote(module)} {quote(name)}; only tensors, numbers, "
+                f"its pickle refers to the global {quote(module)} {quote(name)}; only tensors, numbers, "
                 "strings and their containers are read. If you trust it, save its weights alone with PyTorch"
             )
         self._stack.append(Global(full))
@@ -167,9 +168,9 @@ class _PickleMachine:
         self._stack.append(CALLS[function](arguments))
 
     def _build(self) -> None:
-        """A state dict carries its modules' versions as an attribute, `_metadata`: dropped."""
+        """Drops the modules' versions, which a state dict carries as an attribute, `_metadata`."""
         state = expect_type(self._pop(), dict, "a state")
-        expect_type(self._top(), dict, "what gets a state")
+        expect_type(self._top(), dict, "the target of a state")
         if len(state) != 1 or "_metadata" not in state:
             raise PickleError("its pickle sets the state of an object")
 
@@ -194,7 +195,7 @@ _NUMBERS = {b"J": "<i", b"K": "<B", b"M": "<H", b"G": ">d"}
 _STRINGS = {b"X": "<I", b"\x8c": "<B", b"\x8d": "<Q"}
 _ACTIONS: dict[bytes, Callable[[_PickleMachine], object]] = {
     b"\x80": _PickleMachine._protocol,
-    b"\x95": lambda m: m._take(8),  # FRAME: a hint on how much to read at once
+    b"\x95": lambda m: m._take(8),  # FRAME: only a hint for buffering
     b"(": _PickleMachine._mark,
     b"\x8a": _PickleMachine._long,
     b"]": lambda m: m._stack.append([]),

@@ -1,7 +1,7 @@
-"""Opens the weights in a PyTorch .pth file, without PyTorch and without running anything the file says.
+"""Opens the weights in a PyTorch .pth file, without PyTorch and without executing anything in the file.
 
-Tensors are read one by one, when asked for: opening looks only at the pickle, and what else the file holds
-(an optimizer) is never read.
+Tensors are read one by one, on demand: opening reads only the pickle, and other contents (such as an
+optimizer) are never read.
 """
 
 import math
@@ -17,13 +17,13 @@ from lipfd_jax.checkpoints.pth.archive import Member, PthArchive
 from lipfd_jax.checkpoints.pth.pickle import read_pickle
 from lipfd_jax.checkpoints.pth.records import PickleError, StorageRecord, TensorRecord
 
-_ENTRIES = ("model", "state_dict")  # where training scripts put the weights beside other things
+_ENTRIES = ("model", "state_dict")  # under which training scripts store the weights
 _WRAPPER = "module."  # DistributedDataParallel's prefix, on all keys or none
 
 
 @dataclass(frozen=True)
 class PthTensor:
-    """A tensor inside a .pth file: `np.asarray(tensor)` reads it, into memory of its own.
+    """A tensor in a .pth file: `np.asarray(tensor)` reads it into new memory.
 
     `offset` and `strides` count values of the storage; both were checked to stay inside it.
     """
@@ -36,9 +36,9 @@ class PthTensor:
     offset: int
 
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
-        """Reads the values; CheckpointError if the file is damaged there."""
+        """Reads the values; raises CheckpointError if the file is damaged there."""
         if copy is False:
-            raise ValueError("a tensor in a file can't be had without copying it")
+            raise ValueError("a tensor in a file can't be read without copying")
         array = self._read()
         return array if dtype is None else array.astype(dtype, copy=False)
 
@@ -57,13 +57,14 @@ class PthTensor:
 
 
 def open_pth(path: str | Path) -> dict[str, PthTensor]:
-    """The tensors of a file `torch.save` wrote, by key: those of its `model` entry, or of a bare state dict.
+    """Returns the tensors of a `torch.save` file, by key: of its `model` entry, or of a bare state dict.
 
-    The prefix `module.` is taken off where all keys have it.
+    The prefix `module.` is removed if all keys have it.
 
     Raises:
-        CheckpointError: anything but tensors, numbers, strings and their containers in it; a damaged file; a
-            tensor that doesn't fit its storage, or a storage its member; with all such mismatches.
+        CheckpointError: the file is damaged, holds anything but tensors, numbers, strings and their
+            containers, or a tensor does not fit its storage or a storage its member; lists all such
+            mismatches.
     """
     archive = PthArchive(path)
     try:
@@ -89,7 +90,7 @@ def _find_weights(value: object) -> Mapping[object, object]:
 
 
 def _find_problems(entries: Mapping[object, object], archive: PthArchive) -> list[str]:
-    """What is wrong with the entries, each against the archive and with storages spoken of before."""
+    """Checks entries against the archive and against earlier uses of the same storage."""
     problems, storages = [], {}
     for key, record in entries.items():
         if type(record) is not TensorRecord or not is_tensor_name(key):
@@ -97,7 +98,9 @@ def _find_problems(entries: Mapping[object, object], archive: PthArchive) -> lis
             continue
         first = storages.setdefault(record.storage.key, record.storage)
         if record.storage != first:
-            problems.append(f"{quote(key)} gives its storage another type or size than a tensor before it")
+            problems.append(
+                f"{quote(key)} declares another type or size of its storage than an earlier tensor"
+            )
         elif problem := _storage_problem(first, archive) or _view_problem(record):
             problems.append(f"{quote(key)} {problem}")
     return problems
@@ -106,21 +109,23 @@ def _find_problems(entries: Mapping[object, object], archive: PthArchive) -> lis
 def _storage_problem(storage: StorageRecord, archive: PthArchive) -> str:
     member = archive.members.get(f"data/{storage.key}")
     if member is None:
-        return f"is in a storage {quote(storage.key)} that is not there"
+        return f"is in the storage {quote(storage.key)}, which is missing"
     size = storage.values * _dtype(storage).itemsize
     if size != member.size:
         values = f"{storage.values:,} values of {storage.dtype}"
-        return f"says its storage has {values} ({size:,} bytes), but there are {member.size:,} bytes"
+        return f"declares a storage of {values} ({size:,} bytes), but the file has {member.size:,} bytes"
     return ""
 
 
 def _view_problem(record: TensorRecord) -> str:
     values, shape = record.storage.values, list(record.shape)
-    if math.prod(shape) > values:  # repeated values (stride 0) among them: a small file must not grow large
-        return f"has the shape {shape}, but its storage only {values:,} values"
+    if (
+        math.prod(shape) > values
+    ):  # also refuses stride 0, which repeats values: a small file must not become large
+        return f"has the shape {shape}, but its storage has only {values:,} values"
     end = record.offset + _extent(record.shape, record.strides)
     if end > values:
-        return f"reaches to value {end:,} of its storage, which has {values:,}"
+        return f"extends to value {end:,} of its storage, which has {values:,}"
     return ""
 
 
@@ -134,7 +139,7 @@ def _dtype(storage: StorageRecord) -> np.dtype:
 
 
 def _extent(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
-    """How many values of the storage lie between the tensor's first and its last, both included."""
+    """Returns the number of storage values from the tensor's first to its last."""
     if 0 in shape:
         return 0
     return 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))

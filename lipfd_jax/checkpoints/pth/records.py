@@ -1,4 +1,6 @@
-"""What a .pth file's pickle may speak of: storages, tensors as views of them, the calls that make them."""
+"""Objects a .pth file's pickle may contain: storages, tensors as views of them, and the calls that build
+them.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,12 +24,12 @@ _MAX_DIMENSIONS = 16
 
 
 class PickleError(ValueError):
-    """The pickle holds something other than plain values and tensors, or is broken."""
+    """The pickle is broken, or holds something other than plain values and tensors."""
 
 
 @dataclass(frozen=True, slots=True)
 class StorageRecord:
-    """A storage as the pickle declares it; nothing of it has been checked against the archive."""
+    """A storage as declared by the pickle; not yet checked against the archive."""
 
     key: str  # names the member data/KEY
     dtype: str
@@ -36,7 +38,7 @@ class StorageRecord:
 
 @dataclass(frozen=True, slots=True)
 class TensorRecord:
-    """A view of a storage as the pickle declares it: offset and strides count values; all are ints >= 0."""
+    """A view of a storage as declared by the pickle: offset and strides count values; all are ints >= 0."""
 
     storage: StorageRecord
     offset: int
@@ -46,20 +48,20 @@ class TensorRecord:
 
 @dataclass(frozen=True, slots=True)
 class Global:
-    """A global the pickle may name, as "module name"; it is only ever a name here."""
+    """A global named in the pickle, as "module name"; it is never imported."""
 
     name: str
 
 
 def expect_type(value: object, kind: type, what: str) -> Any:
-    """The value, if its type is exactly `kind`; PickleRefused otherwise."""
+    """Returns the value if its type is exactly `kind`; raises PickleError otherwise."""
     if type(value) is not kind:
-        raise PickleError(f"its pickle has {quote(value)} where {what} ({kind.__name__}) belongs")
+        raise PickleError(f"its pickle has {quote(value)} where {what} ({kind.__name__}) is expected")
     return value
 
 
 def parse_storage(identity: object) -> StorageRecord:
-    """From a persistent id, ("storage", type, key, device, number of values)."""
+    """Parses a persistent id, ("storage", type, key, device, number of values)."""
     fields = expect_type(identity, tuple, "a storage's description")
     if len(fields) != 5 or expect_type(fields[0], str, "a storage's tag") != "storage":
         raise PickleError("its pickle refers to something that is not a storage")
@@ -72,14 +74,14 @@ def parse_storage(identity: object) -> StorageRecord:
 
 def _parse_ordered_dict(arguments: tuple[object, ...]) -> dict[object, object]:
     if arguments:
-        raise PickleError("its pickle makes an OrderedDict of arguments")
+        raise PickleError("its pickle builds an OrderedDict from arguments")
     return {}
 
 
 def _parse_tensor(arguments: tuple[object, ...]) -> TensorRecord:
-    """From (storage, offset, shape, strides, requires_grad, hooks[, metadata])."""
+    """Parses (storage, offset, shape, strides, requires_grad, hooks[, metadata])."""
     if len(arguments) not in (6, 7) or (len(arguments) == 7 and arguments[6]):
-        raise PickleError("its pickle makes a tensor of a kind that is not known here")
+        raise PickleError("its pickle builds an unsupported kind of tensor")
     shape, strides = (expect_type(a, tuple, "a shape") for a in arguments[2:4])
     if len(shape) != len(strides) or len(shape) > _MAX_DIMENSIONS:
         raise PickleError(f"its pickle has a tensor of {len(shape)} dimensions and {len(strides)} strides")
@@ -93,9 +95,9 @@ def _parse_tensor(arguments: tuple[object, ...]) -> TensorRecord:
 
 
 def _parse_parameter(arguments: tuple[object, ...]) -> TensorRecord:
-    """From (tensor, requires_grad, hooks)."""
+    """Parses (tensor, requires_grad, hooks)."""
     if len(arguments) != 3:
-        raise PickleError("its pickle makes a parameter of a kind that is not known here")
+        raise PickleError("its pickle builds an unsupported kind of parameter")
     return expect_type(arguments[0], TensorRecord, "a parameter's tensor")
 
 

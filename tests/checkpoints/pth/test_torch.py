@@ -94,7 +94,7 @@ def test_other_kinds_of_files_are_refused(tmp_path):
     with pytest.raises(CheckpointError, match=r"'torch\.nn\.modules\.linear' 'Linear'"):
         open_pth(path)
     torch.save({"a": torch.zeros(1).expand(1000)}, path)
-    with pytest.raises(CheckpointError, match=r"its storage only 1 value"):
+    with pytest.raises(CheckpointError, match=r"its storage has only 1 value"):
         open_pth(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
