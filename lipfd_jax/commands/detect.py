@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from absl import app, flags
 from absl import logging as absl_logging
-from tqdm import tqdm
 
 from lipfd_jax.commands import detector_flags
 from lipfd_jax.detection.detection_settings import Settings
@@ -24,8 +23,6 @@ from lipfd_jax.runtime.memory import exit_when_exhausted
 
 if TYPE_CHECKING:
     from lipfd_jax.detection.batch_run import Line
-
-_LONG_READING = 20  # seconds of looking for faces from which on the expected time does not wait for a score
 
 
 def main(argv: list[str]) -> None:
@@ -56,15 +53,8 @@ def main(argv: list[str]) -> None:
 def _judged(opening: Opening, videos: Sequence[Path], settings: Settings) -> "Sequence[Line]":
     """Judges, once what decodes videos is imported: after the opening has begun."""
     from lipfd_jax.detection.batch_run import detect_all
-    from lipfd_jax.detection.estimate import expectation, reading_seconds
 
     given = flags.FLAGS
-
-    def tell(seconds: float) -> None:
-        tqdm.write(expectation(videos, settings, seconds))
-        sys.stdout.flush()
-
-    opening.time(tell, trial=reading_seconds(videos[0]) > _LONG_READING)
     lines = detect_all(
         opening,
         videos,

@@ -11,14 +11,14 @@ from lipfd_jax.detection.batches import Predict
 from lipfd_jax.detection.detection_settings import Settings
 from lipfd_jax.detection.lip_sync import Agreement, agreement
 from lipfd_jax.detection.result import Caution, FaceResult, NotJudged, WindowScore, not_judged
-from lipfd_jax.detection.scoring import Clock, Material, Picture, Report, Scorer
+from lipfd_jax.detection.scoring import Clock, Material, Picture, Report, Scorer, no_report
 from lipfd_jax.detection.sound import Heard, listen, runs
 from lipfd_jax.evaluation.metrics.pooling import PLAIN, Decision
 from lipfd_jax.faces.finders import Finder
 from lipfd_jax.faces.scan import MAX_HOURS, Scan, scan_video
 from lipfd_jax.faces.tracks import FaceTrack, find_fit_starts, follow_faces
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing.containers import Damage
+from lipfd_jax.preprocessing.containers import Damage, read_promised_seconds
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
 
 
@@ -58,9 +58,12 @@ def look(
     Raises:
       ClipError: the file can't be read, as a whole.
     """
-    told, clock = report or (lambda part, done: None), Clock()
+    told, clock = report or no_report, Clock()
+    seconds = read_promised_seconds(video)
     with clock.part("picture and faces"):
-        seen = scan_video(video, finder, damage=Damage("keep"), progress=lambda done: told("looking", done))
+        seen = scan_video(
+            video, finder, damage=Damage("keep"), progress=lambda done: told("looking", done, seconds)
+        )
     with clock.part("sound"):
         heard = _listened(video, sound, seen)
     tracks, agreements = _tracks(seen, heard, with_faces=finder is not None)
@@ -83,7 +86,7 @@ def judge(
       predict: composites (B, 1000, 2500, 3) uint8 to scores (B,) and region weights (B, 5, 3).
       batch_size: windows handed to `predict` at once.
     """
-    told, clock, agreements = report or (lambda part, done: None), looked.clock, looked.agreements
+    told, clock, agreements = report or no_report, looked.clock, looked.agreements
     seen, heard, tracks = looked.material.seen, looked.material.heard, looked.material.tracks
     scorer = Scorer(looked.material, predict, settings, batch_size=batch_size, clock=clock, report=told)
     left_out = scorer.run(decision)

@@ -16,6 +16,7 @@ from lipfd_jax.detection.batches import Batches
 from lipfd_jax.detection.detect import Model, detect, identity_of, sums_of
 from lipfd_jax.detection.detection_settings import Settings
 from lipfd_jax.detection.result import SCHEMA
+from lipfd_jax.detection.scoring import Report
 from lipfd_jax.detection.texts import OUTCOMES, Outcome, number
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.names import escape_controls
@@ -25,6 +26,7 @@ from lipfd_jax.storage.locks import locked
 RESULT, PAGE, TABLE = "result.json", "report.html", "results.csv"
 EXIT_NONE, EXIT_ERROR, EXIT_EVIDENCE, EXIT_OPEN = 0, 1, 10, 11
 _SIDE_BY_SIDE = 2  # videos: one is decoded while another is scored
+_PARTS = {"looking": ("looking for faces", "s"), "scoring": ("scoring", "window")}  # of a bar: title, unit
 _COLUMNS = ("file", "outcome", "score", "log10_likelihood_ratio", "probability", "faces", "error", "result")
 
 
@@ -93,7 +95,7 @@ def detect_all(
 
         def one(path: Path) -> Line:
             with batches.client() as predict:
-                return _one(model, path, output, sound, settings, predict, _told(bar, len(videos), go_on))
+                return _one(model, path, output, sound, settings, predict, _progress(bar, len(videos), go_on))
 
         lines = []
         with concurrent.futures.ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
@@ -101,7 +103,8 @@ def detect_all(
                 for line in pool.map(one, videos):
                     lines.append(line)
                     tqdm.write(line.text()) if say is print else say(line.text())
-                    bar.update()
+                    if len(videos) > 1:
+                        bar.update()
             except BaseException:  # Ctrl-C too: the videos in work are given up, not waited for
                 ended.set()
                 raise
@@ -120,14 +123,28 @@ def exit_code(lines: Sequence[Line]) -> int:
     return EXIT_OPEN if outcomes & {"inconclusive", "not_judged"} else EXIT_NONE
 
 
-def _told(bar: tqdm, videos: int, go_on: Callable[[], None]) -> Callable[[str, float], None]:
-    def told(part: str, done: float) -> None:
-        go_on()
-        unit = "s looked at" if part == "looking" else "windows scored"
-        if videos == 1:
-            bar.set_postfix_str(f"{done:.0f} {unit}")
+def _progress(bar: tqdm, videos: int, go_on: Callable[[], None]) -> Report:
+    """Returns a callback that calls `go_on` and, for a single video, moves the bar along its current part.
 
-    return told
+    The bar of several videos counts videos.
+    """
+
+    def report(part: str, done: float, total: float) -> None:
+        go_on()
+        if videos == 1 and not bar.disable:
+            show_part(bar, part, done, total)
+
+    return report
+
+
+def show_part(bar: tqdm, part: str, done: float, total: float) -> None:
+    """Shows a part of a video's analysis on a bar, with the time left; starts anew with each part."""
+    title, bar.unit = _PARTS[part]
+    if bar.desc != f"{title}: ":
+        bar.set_description(title, refresh=False)
+        bar.reset()
+    bar.total = max(total, done) or None
+    bar.update(round(done, 1) - bar.n)
 
 
 def _one(model, path, output, sound, settings, predict, told) -> Line:  # noqa: ANN001

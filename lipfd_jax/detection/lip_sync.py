@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lipfd_jax.detection.music import flux
 from lipfd_jax.detection.sound import STEP, Heard
 from lipfd_jax.faces.mouths import CONTRAST, DARKNESS, MOTION
 from lipfd_jax.faces.scan import Scan
@@ -23,6 +22,7 @@ _REACH = 35  # steps of the grid by which the sound is shifted at most: 1.4 s
 _IN_STEP = 3  # steps within which they count as together
 _PEAK = 5  # steps around the best shift that belong to it
 _COLUMNS = 4096  # of the mel whose logarithm is taken at once
+_FLOOR = 1e-3  # of the strongest mel power: what is weaker has no onsets
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,17 @@ def _onsets(heard: Heard, times: np.ndarray) -> np.ndarray:
     starts = range(first, last - 1, _COLUMNS)
     parts = [heard.power(start, min(start + _COLUMNS + 1, last)) for start in starts]
     strongest = max(float(part.max()) for part in parts)
-    swells = np.concatenate([flux(part, strongest) for part in parts])
+    swells = np.concatenate([_flux(part, strongest) for part in parts])
     return np.interp(columns, np.arange(first + 1, last), swells)
+
+
+def _flux(power: np.ndarray, strongest: float) -> np.ndarray:
+    """(n - 1,) spectral flux of mel power (128, n): mean increase of its logarithm from column to column.
+
+    `strongest`: the largest power around; a thousandth of it counts as silence.
+    """
+    increase = np.diff(np.log10(power + _FLOOR * strongest + 1e-20), axis=1)
+    return np.maximum(increase, 0).mean(axis=0)
 
 
 def _correlations(signals: np.ndarray, sound: np.ndarray) -> np.ndarray:

@@ -6,7 +6,6 @@ import numpy as np
 
 from lipfd_jax.detection.detection_settings import Settings
 from lipfd_jax.detection.lip_sync import Agreement
-from lipfd_jax.detection.music import music_share
 from lipfd_jax.detection.result import Caution
 from lipfd_jax.detection.sound import Heard
 from lipfd_jax.detection.texts import WARNINGS, clock, number
@@ -18,7 +17,6 @@ SMALL_SQUARE = 160  # pixels; AVLips' clips have 224
 LOW_RATE = 20.0  # frames a second
 LOW_BITS = 0.03  # per pixel and frame
 SHORT_SECONDS = 2.0
-MUSIC_SHARE = 0.5  # of what is taken for speech
 OFFSET_SECONDS, OFFSET_PROMINENCE = 0.2, 3.0
 CUT_OFF_SECONDS, CUT_OFF_SHARE = 1.0, 0.02  # missing at the end; both, to be said
 EMPTY_BAND = 1e-7  # of the strongest mel band's mean power
@@ -75,9 +73,6 @@ def sound_cautions(heard: Heard | None, agreements: Sequence[Agreement]) -> list
     found = [caution("damaged_sound", str(len(heard.damaged)))] if heard.damaged else []
     if not heard.voice.any():
         return found
-    music = music_share(heard)
-    if music >= MUSIC_SHARE:
-        found.append(caution("music", f"{100 * music:.0f} %"))
     shifted = [a for a in agreements if _shifted(a)]
     if shifted and len(shifted) * 2 > len(agreements):
         found.append(caution("offset", number(abs(shifted[0].offset))))

@@ -27,7 +27,13 @@ from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW
 SHOWN = 3  # windows of each face whose pictures are kept for the report
 _ROUNDS = 3  # of refining
 
-Report = Callable[[str, float], None]  # told a part's name and how far it is, in seconds of video or windows
+# Takes the part ("looking" or "scoring"), how much of it is done and its total (0: unknown): seconds of video
+# or windows.
+Report = Callable[[str, float, float], None]
+
+
+def no_report(part: str, done: float, total: float) -> None:
+    """Ignores the progress."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +186,7 @@ class Scorer:
             self.scored[picture.face].append(window)
             self._keep(replace(picture, window=window))
         self._done += len(batch)
-        self._report("scoring", float(self._done))
+        self._report("scoring", float(self._done), float(len(self.squares)))
 
     def _keep(self, picture: Picture) -> None:
         kept = self._kept[picture.face]

@@ -89,11 +89,6 @@ WARNINGS = {
         "Compression erases traces of forgery, and can look like them.",
         True,
     ),
-    "music": WarningText(
-        "{} of the sound are like music: tones that are held, or a steady beat.",
-        "Lips do not follow music: if it is music, the scores say little.",
-        False,
-    ),
     "offset": WarningText(
         "Sound and lips seem shifted by {} s against each other.",
         "A shift of the whole sound looks like a forgery without being one.",

@@ -1,6 +1,5 @@
 """A checkpoint that is opened while videos are read: whoever needs it waits for it."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,17 +16,6 @@ class Opening:
         """Begins."""
         self._threads = ThreadPoolExecutor(1, "opening")
         self._opened = self._threads.submit(opens)
-        self._told: Callable[[float], None] | None = None
-
-    def time(self, told: Callable[[float], None], *, trial: bool) -> None:
-        """Has `told` called once, in the thread that opens, with the seconds that a window takes here.
-
-        The first windows that are scored tell; with `trial` blank ones, as soon as the detector is open, for
-        videos that take long to read.
-        """
-        self._told = told
-        if trial:
-            self._threads.submit(self._try)
 
     @property
     def metadata(self) -> Metadata:
@@ -51,11 +39,7 @@ class Opening:
 
     def predict(self, composites: np.ndarray) -> Scored:
         """As `Detector.predict`."""
-        detector = self._opened.result()
-        begin = time.perf_counter()
-        scored = detector.predict(composites)
-        self._tell((time.perf_counter() - begin) / max(len(composites), 1))
-        return scored
+        return self._opened.result().predict(composites)
 
     def saliency(self, composite: np.ndarray) -> np.ndarray | None:
         """As `Detector.saliency`."""
@@ -73,11 +57,3 @@ class Opening:
     def close(self) -> None:
         """Gives up what has not begun."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-    def _try(self) -> None:
-        self._tell(self._opened.result().trial())
-
-    def _tell(self, seconds: float) -> None:
-        told, self._told = self._told, None
-        if told:
-            self._threads.submit(told, seconds)

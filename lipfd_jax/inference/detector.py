@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -134,13 +133,6 @@ class Detector:
         `models.saliency` has it; None where this form of the checkpoint can't tell.
         """
         return None if self._map is None else self._map(_checked(composite[None]))[0]
-
-    def trial(self) -> float:
-        """Seconds that a window takes on this machine, by blank ones."""
-        blank = np.zeros((self._together or self.batch_size, *COMPOSITE_SHAPE), np.uint8)
-        begin = time.perf_counter()
-        self._run(blank)
-        return (time.perf_counter() - begin) / len(blank)
 
     def _padded(self, composites: np.ndarray) -> Scored:
         """Scores up to `batch_size` composites; blank ones fill what the program takes."""

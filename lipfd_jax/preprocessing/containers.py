@@ -154,6 +154,15 @@ def find_stream(
     return stream
 
 
+def read_promised_seconds(path: Path) -> float:
+    """Returns the duration that a file's header states; 0 where it states none or can't be opened."""
+    try:
+        with open_container(path) as container:
+            return max((container.duration or 0) / 1e6, 0.0)
+    except ClipError:
+        return 0.0
+
+
 def check_seconds(path: Path, seconds: float, longest: float | None = None) -> None:
     """Raises ClipError for a clip longer than `longest` seconds, by default `MAX_SECONDS`."""
     longest = longest or MAX_SECONDS

@@ -13,12 +13,12 @@ from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.detection.batch_run import PAGE, RESULT
 from lipfd_jax.detection.detect import detect
 from lipfd_jax.detection.detection_settings import Settings
-from lipfd_jax.detection.estimate import header_facts
 from lipfd_jax.detection.report import write_page
 from lipfd_jax.detection.texts import Outcome
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing import memory_limit
 from lipfd_jax.preprocessing.clip_task import MachineError, attempt_task
+from lipfd_jax.preprocessing.containers import read_promised_seconds
 from lipfd_jax.preprocessing.workers import prepare_worker
 from lipfd_jax.serving import protocol
 from lipfd_jax.storage import files
@@ -91,13 +91,12 @@ def run(connection: Connection, task: Task) -> None:
 
 
 def _judged(model: FarModel, task: Task) -> Outcome:
-    seconds, _ = header_facts(task.video)
-    _check_length(task, seconds)
+    _check_length(task, read_promised_seconds(task.video))
 
-    def told(part: str, done: float) -> None:
+    def told(part: str, done: float, total: float = 0.0) -> None:
         if part == "looking":
             _check_length(task, done)  # headers can lie
-        of = seconds if part == "looking" else 0.0
+        of = total if part == "looking" else 0.0
         protocol.send(model.connection, protocol.Message("progress", text=part, done=done, of=of))
 
     found = detect(model, task.video, settings=task.settings, report=told)

@@ -1,14 +1,16 @@
 """Folders of videos: results on disk, nothing judged twice, errors counted, exit codes, harmless pages."""
 
 import csv
+import io
 import json
 from types import SimpleNamespace
 
 import jsonschema
 import pytest
+from tqdm import tqdm
 
 from lipfd_jax.commands import detector_flags
-from lipfd_jax.detection.batch_run import detect_all, exit_code, folder_name
+from lipfd_jax.detection.batch_run import detect_all, exit_code, folder_name, show_part
 from lipfd_jax.detection.detection_settings import Settings
 from lipfd_jax.detection.result import schema
 from lipfd_jax.listing.clips import ClipError
@@ -92,3 +94,19 @@ def test_where_there_is_no_checkpoint_the_way_to_one_is_said(monkeypatch):
     monkeypatch.setattr(detector_flags.flags, "FLAGS", SimpleNamespace(checkpoint=None))
     with pytest.raises(SystemExit, match=r"AaronComo/LipFD(.|\n)*lipfd convert"):
         detector_flags.check_checkpoint()
+
+
+def test_the_bar_of_one_video_shows_the_time_left_of_each_part():
+    written = io.StringIO()
+    with tqdm(total=1, file=written, mininterval=0, miniters=0) as bar:
+        show_part(bar, "looking", 2.0, 8.0)
+        assert (bar.n, bar.total) == (2.0, 8.0)
+        show_part(bar, "looking", 9.0, 8.0)  # headers can promise too little
+        assert (bar.n, bar.total) == (9.0, 9.0)
+        show_part(bar, "scoring", 5.0, 10.0)
+        assert (bar.n, bar.total) == (5.0, 10.0)
+        show_part(bar, "scoring", 12.0, 0.0)
+    shown = written.getvalue()
+    assert "looking for faces:  25%" in shown
+    assert "scoring:  50%" in shown
+    assert "<00:" in shown

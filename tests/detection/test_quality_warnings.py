@@ -68,26 +68,6 @@ def test_odd_pictures_are_warned_of(change, square, key):
     assert "{" not in found[0].text
 
 
-def _chords():
-    """Mel power of three tones, others every half second."""
-    power = np.full((128, 430), 1e-6, np.float32)
-    for start in range(0, 430, 22):
-        power[RNG.integers(20, 70, 3), start : start + 20] = 1
-    return power
-
-
-def _drums():
-    """Mel power of a beat every 0.3 s that dies away at once."""
-    return np.float32(RNG.exponential(size=(128, 430)) * np.exp(-(np.arange(430) % 13)) + 1e-6)
-
-
-@pytest.mark.parametrize("power", [_chords(), _drums()])
-def test_music_is_warned_of(power):
-    found = quality_warnings.sound_cautions(_heard(np.full(333, 0.1), (power,)), [])
-    assert _keys(found) == ["music"]
-    assert "100 %" in found[0].text
-
-
 def test_a_sound_with_an_empty_upper_range_is_warned_of():
     (low,) = _heard(_syllables()).blocks
     low[90:] = 0

@@ -1,8 +1,7 @@
-"""A detector still being opened: who asks waits, what failed is raised, a window's time is told once."""
+"""A detector still being opened: who asks waits, what failed is raised."""
 
 import threading
 
-import numpy as np
 import pytest
 
 from lipfd_jax.checkpoints.errors import CheckpointError
@@ -24,24 +23,12 @@ def slow(model):
 
 def test_videos_are_read_before_the_model_is_there(film, grainy, speech, slow, model, one_face, tmp_path):
     video = film(tmp_path / "a.mp4", grainy(60, 75), sound=speech[: 3 * 22050], rate=22050)
-    opening, told = Opening(slow), []
-    opening.time(told.append, trial=False)
+    opening = Opening(slow)
     lines = detect_all(
         opening, [video], tmp_path / "out", say=str, check=slow.go.set
     )  # called while it reads
     opening.close()
     assert (lines[0].error, model.scored) == ("", 10)
-    assert len(told) == 1
-
-
-def test_blank_windows_tell_where_reading_takes_long(slow, model):
-    model.trial = lambda: 1.5
-    opening, told = Opening(slow), threading.Event()
-    opening.time(lambda seconds: seconds == 1.5 and told.set(), trial=True)
-    slow.go.set()
-    assert told.wait(60)
-    opening.predict(np.zeros((1, 1000, 2500, 3), np.uint8))
-    opening.close()
 
 
 def test_what_failed_is_raised_while_videos_are_read(film, grainy, one_face, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing import containers
-from lipfd_jax.preprocessing.containers import Damage, open_container
+from lipfd_jax.preprocessing.containers import Damage, open_container, read_promised_seconds
 from lipfd_jax.preprocessing.video import find_video_stream, read_frames, read_track
 
 FORMATS = {
@@ -210,3 +210,11 @@ def test_threads_are_as_many_as_memory_has_room_for(tmp_path, studio, monkeypatc
         monkeypatch.setattr("lipfd_jax.preprocessing.video._THREADS_BYTES", room)
         with open_container(path) as container:
             assert find_video_stream(path, container).codec_context.thread_count == threads
+
+
+def test_the_header_states_a_duration_and_an_unreadable_file_states_none(tmp_path, studio):
+    assert read_promised_seconds(studio.write_video(tmp_path / "a.mp4", 12)) == pytest.approx(
+        12 / 25, abs=0.05
+    )
+    (tmp_path / "b.mp4").write_bytes(b"no video")
+    assert read_promised_seconds(tmp_path / "b.mp4") == read_promised_seconds(tmp_path / "c.mp4") == 0.0
