@@ -2,7 +2,7 @@
 
 import sys
 
-from lipfd_jax.cli import run
+from lipfd_jax.cli import run_command
 
 if __name__ == "__main__":
-    run("evaluate", *sys.argv[1:])
+    run_command("evaluate", *sys.argv[1:])

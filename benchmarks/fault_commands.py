@@ -37,7 +37,7 @@ class Command:
 def _lipfd(*arguments: str) -> None:
     from lipfd_jax import cli
 
-    cli.run(*arguments)
+    cli.run_command(*arguments)
 
 
 def _build(folder: pathlib.Path) -> None:
@@ -49,10 +49,10 @@ def _records(folder: pathlib.Path) -> str:
     from datasets_tfds import report
 
     made = folder / "records" / "avlips" / "avlips" / "1.0.0"
-    damaged = report.damaged_shards(made)
+    damaged = report.find_damaged_shards(made)
     if damaged:
         raise report.BuildError("\n".join(damaged))
-    said = report.read(made)
+    said = report.read_report(made)
     return _sum(json.dumps([said["shards"], said["problems"]], sort_keys=True).encode())
 
 

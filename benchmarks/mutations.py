@@ -27,8 +27,7 @@ from benchmarks.processes import peak_of_tree
 from datasets_tfds import report
 from datasets_tfds.avlips.make_dummy_data import FOLDER, chirp, moving_bars
 from datasets_tfds.build import build
-from datasets_tfds.build_settings import changed
-from datasets_tfds.errors import BuildError
+from datasets_tfds.build_settings import BuildError, select_settings
 from lipfd_jax.listing.clips import ClipError
 
 _COUNT = flags.DEFINE_integer("count", 100, "mutations of each kind")
@@ -116,12 +115,12 @@ def build_videos(suffix: str, count: int, draw: random.Random, folder: pathlib.P
     (data / "0_real" / f"whole.{suffix}").write_bytes(whole)
     for number in range(count):
         (data / "0_real" / f"{number}.{suffix}").write_bytes(mutated(whole, draw))
-    command = [sys.executable, "-m", "datasets_tfds.build", "--workers=1", "--fractions=1,0,0"]
+    command = [sys.executable, "-m", "lipfd_jax", "build", "--workers=1", "--fractions=1,0,0"]
     command += ["--noheld_out", f"--manual_dir={data}", f"--data_dir={folder}"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         return collections.Counter({f"the command failed: {done.stderr.splitlines()[-1]}": 1})
-    made = report.read(next(folder.glob("avlips/*/*")))
+    made = report.read_report(next(folder.glob("avlips/*/*")))
     reasons = collections.Counter(_reason(problem["reason"]) for problem in made["problems"])
     assert not any(problem["name"] == "0_real/whole" for problem in made["problems"])
     return collections.Counter({"built": count + 1 - sum(reasons.values())}) + reasons
@@ -145,11 +144,14 @@ def _built(content: bytes, kind: str, folder: pathlib.Path) -> dict | str:
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             builder = build(
-                manual_dir=str(packed), data_dir=str(folder / "out"), settings=changed("avlips"), workers=0
+                manual_dir=str(packed),
+                data_dir=str(folder / "out"),
+                settings=select_settings("avlips"),
+                workers=0,
             )
     except (ClipError, BuildError) as error:
         return _reason(str(error))
-    return report.read(builder.data_path)["shards"]
+    return report.read_report(builder.data_path)["shards"]
 
 
 def _reason(text: str) -> str:

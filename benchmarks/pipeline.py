@@ -17,7 +17,7 @@ import grain
 from absl import app, flags
 
 from datasets_tfds.build import build
-from datasets_tfds.build_settings import changed
+from datasets_tfds.build_settings import select_settings
 from lipfd_jax.data import pipeline
 from lipfd_jax.data.augmentation import OFF, AugmentationSettings
 from lipfd_jax.data.sources import RecordSource, open_source
@@ -39,7 +39,7 @@ SIDES = {
 
 def records(avlips: str, config: str, folder: str) -> RecordSource:
     """Builds records of the clips and opens them, all in one split."""
-    settings = changed(config, held_out=False, fractions=(1.0, 0.0, 0.0))
+    settings = select_settings(config, held_out=False, fractions=(1.0, 0.0, 0.0))
     build(manual_dir=avlips, data_dir=folder, settings=settings, workers=2)
     return open_source(folder, split="train", builder_config=config)
 

@@ -33,7 +33,7 @@ from datasets_tfds import report
 from datasets_tfds.avlips.avlips_dataset_builder import Builder
 from datasets_tfds.avlips.make_dummy_data import chirp, write_wav
 from datasets_tfds.build import build
-from datasets_tfds.build_settings import Settings, changed
+from datasets_tfds.build_settings import BuildSettings, select_settings
 from lipfd_jax.listing.avlips import list_avlips
 from lipfd_jax.listing.clips import Clip
 from lipfd_jax.preprocessing import encoding
@@ -125,13 +125,13 @@ def measure_released(clips: list[Clip], folder: pathlib.Path, threads: int) -> d
 
 
 def measure_ours(
-    data: pathlib.Path, folder: pathlib.Path, settings: Settings, workers: int
+    data: pathlib.Path, folder: pathlib.Path, settings: BuildSettings, workers: int
 ) -> dict[str, float]:
     """The same of records: the whole command's work, start of the processes included."""
     built, builder = cost(
         lambda: build(manual_dir=str(data), data_dir=str(folder), settings=settings, workers=workers)
     )
-    made = report.read(builder.data_path)
+    made = report.read_report(builder.data_path)
     source = _source(builder)
     reading, _ = _timed(
         lambda: _all(lambda i: encoding.rebuild_composite(source[i]), range(len(source)), workers)
@@ -173,7 +173,7 @@ def compare(avlips: pathlib.Path, scratch: pathlib.Path) -> dict[str, dict[str, 
     clips, sides = list(list_avlips(avlips).clips), {}
     for name in _CONFIGS.value:
         config, _, effort = name.partition(":")
-        settings = changed(config, effort=int(effort or 0), held_out=False, fractions=(1.0, 0.0, 0.0))
+        settings = select_settings(config, effort=int(effort or 0), held_out=False, fractions=(1.0, 0.0, 0.0))
         theirs = measure_released(clips, scratch / f"released-{name}", _WORKERS.value)
         ours = measure_ours(data, scratch / name.replace(":", "-"), settings, _WORKERS.value)
         for figure in ("built per second", "built per CPU second", "read per second", "bytes per window"):
@@ -198,7 +198,7 @@ def long_video(scratch: pathlib.Path) -> dict[str, dict[str, float]]:
     write_wav(
         scratch / "data" / "wav" / "0_real" / "long.wav", chirp(0, seconds=600, rate=22_050), rate=22_050
     )
-    settings = changed("avlips", fractions=(1.0, 0.0, 0.0))
+    settings = select_settings("avlips", fractions=(1.0, 0.0, 0.0))
     taken, _ = cost(
         lambda: build(manual_dir=str(scratch / "data"), data_dir=str(scratch), settings=settings, workers=1)
     )

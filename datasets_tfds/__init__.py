@@ -1,1 +1,1 @@
-"""TFDS builders of the project and the light command that builds them."""
+"""TFDS builder of LipFD records, and the build of its data sets without TensorFlow."""

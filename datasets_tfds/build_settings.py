@@ -1,4 +1,4 @@
-"""What decides the content of a build: its layout, encoding, windows and split, in one frozen dataclass."""
+"""Build settings: input layout, encoding, window convention and split, which decide a data set's content."""
 
 import dataclasses
 import hashlib
@@ -15,32 +15,38 @@ from lipfd_jax.vocabulary import SPLITS, WINDOW_CONVENTIONS, WindowConvention
 Crop = Literal["none", "faces"]
 CROPS = get_args(Crop)
 
+# Setting: its key in build_report.json, where it differs: reports of earlier versions stay comparable.
+_REPORT_KEYS = {"window_convention": "windows"}
 _CHOICES = {
     "layout": get_args(Layout),
     "encoding": get_args(Encoding),
-    "windows": WINDOW_CONVENTIONS,
+    "window_convention": WINDOW_CONVENTIONS,
     "links": LINKS,
     "damaged": DAMAGE_POLICIES,
     "crop": CROPS,
 }
 
 
+class BuildError(RuntimeError):
+    """A build that can't be made or used; the message names what is wrong and what to do."""
+
+
 @dataclasses.dataclass(frozen=True)
-class Settings:
-    """Same settings and same input give the same records, whoever builds them with however many workers."""
+class BuildSettings:
+    """The same settings and input give the same records, on any machine and with any number of workers."""
 
     layout: Layout = "avlips"
     encoding: Encoding = "compact"
-    windows: WindowConvention = "paper"
+    window_convention: WindowConvention = "paper"
     effort: int = 0  # 0 (fast) to 6 (small): lossless compression of the compact encoding
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)  # of the source ids, in the order of SPLITS
-    salt: str = "lipfd"  # another salt draws another split
-    held_out: bool = False  # the sources of the official validation windows go to the test split
-    splits_csv: str = ""  # a split to follow instead of the hash (see datasets_tfds.splits)
+    salt: str = "lipfd"  # of the hash that draws the split; another salt draws another split
+    held_out: bool = False  # puts the sources of the official validation windows into the test split
+    splits_csv: str = ""  # a split to follow instead of the hash, as `splits.write_splits` writes it
     clips_csv: str = "clips.csv"  # layout folder: the CSV that describes it, relative to manual_dir
-    links: Links = "refuse"  # whether links may lead out of the data folder
-    damaged: DamagePolicy = "refuse"  # clips of which a decoder reports damage; kept ones carry a warning
-    crop: Crop = "none"  # faces: windows are cut to the face seen longest, framed like AVLips
+    links: Links = "refuse"  # symbolic links that lead out of the input folder
+    damaged: DamagePolicy = "refuse"  # clips in which a decoder reports damage; kept ones carry a warning
+    crop: Crop = "none"  # faces: windows are cropped to the face visible longest, framed like AVLips
     videos_per_shard: int = 64
 
     def __post_init__(self) -> None:
@@ -53,53 +59,59 @@ class Settings:
             raise ValueError(f"fractions {shares}: expected three shares of {SPLITS} that add up to 1")
         if not 0 <= self.effort <= 6:
             raise ValueError(f"effort {self.effort}: expected 0 to 6")
-        if self.crop == "faces" and (self.layout == "official_val" or self.windows != "paper"):
+        if self.crop == "faces" and (self.layout == "official_val" or self.window_convention != "paper"):
             raise ValueError(f"crop faces: needs videos and paper windows, not {self.name}")
         if self.videos_per_shard < 1:
             raise ValueError(f"videos_per_shard {self.videos_per_shard}: expected 1 or more")
 
     @property
     def name(self) -> str:
-        """Returns LAYOUT[-ENCODING][-WINDOWS], defaults left out."""
+        """The config name, LAYOUT[-ENCODING][-CONVENTION], with defaults left out."""
         if self.layout == "official_val":
-            return self.layout  # exists in one encoding and one windows mode only
-        parts = (self.encoding, Settings.encoding), (self.windows, Settings.windows)
+            return self.layout  # exists in one encoding and one window convention only
+        parts = (
+            (self.encoding, BuildSettings.encoding),
+            (self.window_convention, BuildSettings.window_convention),
+        )
         return "-".join([self.layout, *(value for value, default in parts if value != default)])
 
     @property
     def description(self) -> str:
-        """Returns the name in words."""
-        return f"{self.layout} videos, {self.encoding} encoding, {self.windows} windows"
+        """The config in words, for TFDS's catalogue."""
+        return f"{self.layout} videos, {self.encoding} encoding, {self.window_convention} windows"
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns plain JSON-able values; for a split file its sum, as another file may get the same name."""
+        """Returns JSON values; splits_csv as its SHA-256, since another file may get the same name."""
         values = {**dataclasses.asdict(self), "fractions": list(self.fractions)}
+        values = {_REPORT_KEYS.get(name, name): value for name, value in values.items()}
         if self.splits_csv:
             values["splits_csv"] = hashlib.sha256(pathlib.Path(self.splits_csv).read_bytes()).hexdigest()
         return values
 
 
-def named_settings() -> tuple[Settings, ...]:
-    """Returns the settings behind every config name, the default one first.
+def named_settings() -> tuple[BuildSettings, ...]:
+    """Returns the settings of every config name, the default one first.
 
-    The official validation set exists only as finished pictures, which no other encoding can hold.
+    The official validation set exists only as finished composites, which no other encoding can hold.
     """
     built = [
-        Settings(layout=layout, encoding=encoding, windows=windows, held_out=layout == "avlips")
-        for layout, windows, encoding in itertools.product(
+        BuildSettings(
+            layout=layout, encoding=encoding, window_convention=convention, held_out=layout == "avlips"
+        )
+        for layout, convention, encoding in itertools.product(
             ("avlips", "folder"), ("paper", "released"), get_args(Encoding)
         )
     ]
-    pictures = Settings(
-        layout="official_val", encoding="composite", windows="released", fractions=(0.0, 0.0, 1.0)
+    official = BuildSettings(
+        layout="official_val", encoding="composite", window_convention="released", fractions=(0.0, 0.0, 1.0)
     )
-    return (*built, pictures)
+    return (*built, official)
 
 
-def changed(config: str, **changes: Any) -> Settings:
+def select_settings(config: str, **changes: Any) -> BuildSettings:
     """Returns the settings of a config name with changes. ValueError for an unknown name or setting."""
     named = {settings.name: settings for settings in named_settings()}
-    known = [field.name for field in dataclasses.fields(Settings)]
+    known = [field.name for field in dataclasses.fields(BuildSettings)]
     for given, choices in [(config, list(named)), *((name, known) for name in changes)]:
         if given not in choices:
             raise ValueError(f"{given!r}: unknown; expected one of {', '.join(choices)}")

@@ -1,25 +1,24 @@
-"""What a build was made from, as sums that tell other data from the same data elsewhere."""
+"""Input fingerprint of a build: tells changed input data from the same data in another place."""
 
 import hashlib
 import json
 import pathlib
 
-from datasets_tfds.build_settings import Settings
-from datasets_tfds.errors import BuildError
+from datasets_tfds.build_settings import BuildError, BuildSettings
 from lipfd_jax.listing.clips import Listing
 from lipfd_jax.listing.layouts import find_archive, list_layout
 
-_ENDS = 1 << 20  # bytes at each end of an archive that go into its sum
+_ENDS = 1 << 20  # bytes at each end of an archive that its digest covers, together with its size
 
 
-def describe(place: pathlib.Path, listing: Listing, settings: Settings) -> dict[str, str]:
-    """The sums of what a place holds: of the listing (names, sizes), and of the archive if it is in one."""
+def fingerprint_input(place: pathlib.Path, listing: Listing, settings: BuildSettings) -> dict[str, str]:
+    """Returns SHA-256 digests of the listing (names and sizes) and of the archive, "" without one."""
     packed = find_archive(place, settings.layout, settings.clips_csv)
-    return {"listing": _listing_sum(listing), "archive": _archive_sum(packed) if packed else ""}
+    return {"listing": _hash_listing(listing), "archive": _hash_archive(packed) if packed else ""}
 
 
-def listed(place: pathlib.Path, settings: Settings, unpack_dir: pathlib.Path) -> Listing:
-    """The listing of a place by the settings of a build. Raises what `find` raises."""
+def list_input(place: pathlib.Path, settings: BuildSettings, unpack_dir: pathlib.Path) -> Listing:
+    """Lists the input data by the settings of a build. Raises what `list_layout` raises."""
     return list_layout(
         place,
         settings.layout,
@@ -29,33 +28,39 @@ def listed(place: pathlib.Path, settings: Settings, unpack_dir: pathlib.Path) ->
     )
 
 
-def refuse_other(
-    noted: dict[str, str], place: pathlib.Path, settings: Settings, unpack_dir: pathlib.Path
+def check_input(
+    fingerprint: dict[str, str], place: pathlib.Path, settings: BuildSettings, unpack_dir: pathlib.Path
 ) -> None:
-    """Raises BuildError where a place holds other than a build was made from, ClipError where nothing is."""
+    """Compares input data with the fingerprint of a build; an archive with the same digest is not unpacked.
+
+    Raises:
+      BuildError: the data differ.
+      ClipError: there are none.
+    """
     packed = find_archive(place, settings.layout, settings.clips_csv)
-    if packed and _archive_sum(packed) == noted["archive"]:
+    if packed and _hash_archive(packed) == fingerprint["archive"]:
         return
-    found = listed(place, settings, unpack_dir)
-    if _listing_sum(found) != noted["listing"]:
+    listing = list_input(place, settings, unpack_dir)
+    if _hash_listing(listing) != fingerprint["listing"]:
         raise BuildError(
-            f"{place} holds other videos ({len(found.clips)} of them) than those the build was made from; "
+            f"{place} holds other videos ({len(listing.clips)} of them) than those the build was made from; "
             "choose another data_dir or add --overwrite"
         )
 
 
-def _listing_sum(listing: Listing) -> str:
+def _hash_listing(listing: Listing) -> str:
     rows = [
-        [c.video, c.label, c.source, c.generator, *(_size(path) for path in c.files)] for c in listing.clips
+        [c.video, c.label, c.source, c.generator, *(_file_size(path) for path in c.files)]
+        for c in listing.clips
     ]
     return hashlib.sha256(json.dumps(sorted(rows, key=lambda row: row[0])).encode()).hexdigest()
 
 
-def _size(path: pathlib.Path) -> int:
+def _file_size(path: pathlib.Path) -> int:
     return path.stat().st_size if path.exists() else -1
 
 
-def _archive_sum(packed: pathlib.Path) -> str:
+def _hash_archive(packed: pathlib.Path) -> str:
     size = packed.stat().st_size
     with open(packed, "rb") as file:
         start = file.read(_ENDS)

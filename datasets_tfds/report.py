@@ -1,4 +1,4 @@
-"""What a build did, and whether its records are complete and its shards sound: build_report.json."""
+"""Build report, build_report.json: counts, problems, settings and the checksums of the shards."""
 
 import hashlib
 import json
@@ -9,22 +9,19 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from datasets_tfds.build_settings import Settings
-from datasets_tfds.errors import BuildError
-from datasets_tfds.records import codec, record_key
-from datasets_tfds.shards import Written
+from datasets_tfds.build_settings import BuildError, BuildSettings
+from datasets_tfds.records import get_codec, read_key
+from datasets_tfds.shards import WrittenShard
 from lipfd_jax.listing.clips import Listing
 from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.version import __version__
 from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES
 
-FILE = BUILD_REPORT
 
-
-def describe(
-    listing: Listing, written: Sequence[Written], settings: Settings, left_out: Sequence[str]
+def describe_build(
+    listing: Listing, written: Sequence[WrittenShard], settings: BuildSettings, left_out: Sequence[str]
 ) -> dict[str, Any]:
-    """Returns the report of a build as plain JSON-able values, without the sums of its shards."""
+    """Returns the report of a build as JSON values, without the input's fingerprint and shards' checksums."""
     outcomes = [outcome for shard in written for outcome in shard.outcomes]
     bad = [(o.video, o.problem) for o in outcomes if o.problem]
     return {
@@ -37,14 +34,14 @@ def describe(
         },
         "records": sum(shard.records for shard in written),
         "bytes": sum(shard.bytes for shard in written),
-        "splits": _by_split(written),
+        "splits": _count_by_split(written),
         "problems": [{"name": n, "reason": r} for n, r in sorted([*listing.problems, *bad])],
         "warnings": [{"video": o.video, "warnings": list(o.warnings)} for o in outcomes if o.warnings],
         "left_out": sorted(left_out),
     }
 
 
-def _by_split(written: Sequence[Written]) -> dict[str, dict[str, dict[str, int]]]:
+def _count_by_split(written: Sequence[WrittenShard]) -> dict[str, dict[str, dict[str, int]]]:
     counts: dict[str, dict[str, dict[str, int]]] = {}
     for shard in written:
         split = counts.setdefault(shard.split, {name: {"videos": 0, "windows": 0} for name in CLASSES})
@@ -55,8 +52,8 @@ def _by_split(written: Sequence[Written]) -> dict[str, dict[str, dict[str, int]]
     return counts
 
 
-def summary(report: dict[str, Any]) -> str:
-    """Returns what a build did, for people."""
+def summarize_build(report: dict[str, Any]) -> str:
+    """Returns the report as text, several lines."""
     lines = [
         f"{report['records']} records of {report['videos']['built']} videos, {report['bytes'] / 1e6:.1f} MB"
     ]
@@ -64,7 +61,7 @@ def summary(report: dict[str, Any]) -> str:
         parts = [f"{name} {n['videos']} videos / {n['windows']} windows" for name, n in classes.items()]
         lines.append(f"  {split}: {', '.join(parts)}")
         if not all(counts["windows"] for counts in classes.values()):
-            lines.append(f"    {split} lacks a class: try other --fractions, another --salt or --splits_csv")
+            lines.append(f"    {split} lacks a class: set other --fractions, another --salt, or --splits_csv")
     lines.append(f"{len(report['problems'])} inputs could not be used")
     lines += [f"  {problem['name']}: {problem['reason']}" for problem in report["problems"][:50]]
     lines.append(f"{len(report['warnings'])} videos were built with a warning")
@@ -77,23 +74,26 @@ def summary(report: dict[str, Any]) -> str:
 
 
 def check_records(
-    folder: pathlib.Path, infos: Sequence[tfds.core.SplitInfo], written: Sequence[Written], settings: Settings
+    folder: pathlib.Path,
+    infos: Sequence[tfds.core.SplitInfo],
+    written: Sequence[WrittenShard],
+    settings: BuildSettings,
 ) -> dict[str, dict[str, Any]]:
-    """Reads every record back and compares the keys with those of all good videos.
+    """Reads every record back and compares the keys with those of all built videos.
 
     Returns:
-      What each shard holds: {file name: {"records", "bytes", "sha256"}}.
+      Contents and checksum of each shard: {file name: {"records", "bytes", "sha256"}}.
 
     Raises:
-      BuildError: a window is missing, is there twice, or is in the wrong split.
+      BuildError: a window is missing, duplicated, or in the wrong split.
     """
     shards = {}
     found: Counter[tuple[str, str]] = Counter()
     for info in infos:
         for path in map(pathlib.Path, info.filepaths):
-            keys = [record_key(codec(settings).parse(record)) for record in read_shard(path)]
+            keys = [read_key(get_codec(settings).parse(record)) for record in read_shard(path)]
             found.update((info.name, key) for key in keys)
-            shards[path.name] = {"records": len(keys), **_sum(path)}
+            shards[path.name] = {"records": len(keys), **_hash_shard(path)}
     expected = Counter((s.split, key) for s in written for outcome in s.outcomes for key in outcome.keys)
     if found != expected:
         missing, extra = sorted((expected - found).elements()), sorted((found - expected).elements())
@@ -105,7 +105,10 @@ def check_records(
 
 
 def read_shard(path: pathlib.Path) -> Iterator[bytes]:
-    """Yields the records of one array_record or tfrecord file (the latter needs TensorFlow), sums checked."""
+    """Yields the records of an array_record or tfrecord file, whose checksums the reader verifies.
+
+    tfrecord needs TensorFlow.
+    """
     if ".tfrecord" in path.name:
         import tensorflow as tf
 
@@ -121,51 +124,53 @@ def read_shard(path: pathlib.Path) -> Iterator[bytes]:
         reader.close()
 
 
-def _sum(path: pathlib.Path) -> dict[str, Any]:
+def _hash_shard(path: pathlib.Path) -> dict[str, Any]:
     with open(path, "rb") as file:
         return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
-def write(report: dict[str, Any], folder: pathlib.Path) -> None:
-    """Writes build_report.json."""
-    (folder / FILE).write_text(json.dumps(report, indent=1) + "\n")
+def write_report(report: dict[str, Any], folder: pathlib.Path) -> None:
+    """Writes build_report.json into a folder."""
+    (folder / BUILD_REPORT).write_text(json.dumps(report, indent=1) + "\n")
 
 
-def read(folder: pathlib.Path) -> dict[str, Any]:
-    """Reads build_report.json. Raises BuildError where there is none."""
-    path = pathlib.Path(folder) / FILE
+def read_report(folder: pathlib.Path) -> dict[str, Any]:
+    """Reads build_report.json from a folder. Raises BuildError where it is missing or damaged."""
+    path = pathlib.Path(folder) / BUILD_REPORT
     if not path.is_file():
-        raise BuildError(f"{path}: no such file; was this built by another program?")
+        raise BuildError(
+            f"{path}: no such file; was this built by another program? Build again with --overwrite"
+        )
     try:
         return json.loads(path.read_text())
     except ValueError as error:
         raise BuildError(f"{path}: damaged ({error}); build again with --overwrite") from error
 
 
-def damaged_shards(folder: pathlib.Path, *, sums: bool = True) -> list[str]:
+def find_damaged_shards(folder: pathlib.Path, *, checksums: bool = True) -> list[str]:
     """Compares the shards of a finished build with its report.
 
     Args:
-      sums: compare the sums too, which reads every byte; else only the sizes.
+      checksums: compares checksums too, which reads every byte; otherwise only sizes.
 
     Returns:
       A line for each shard that is missing or changed.
     """
     lines = []
-    for name, stored in read(folder)["shards"].items():
+    for name, stored in read_report(folder)["shards"].items():
         path = pathlib.Path(folder) / name
         if not path.is_file():
             lines.append(f"{path}: missing")
         elif path.stat().st_size != stored["bytes"]:
-            lines.append(f"{path}: {path.stat().st_size} bytes, {stored['bytes']} were built")
-        elif sums and _sum(path) != {field: stored[field] for field in ("bytes", "sha256")}:
-            lines.append(f"{path}: not the bytes that were built")
+            lines.append(f"{path}: {path.stat().st_size} bytes, expected {stored['bytes']}")
+        elif checksums and _hash_shard(path) != {field: stored[field] for field in ("bytes", "sha256")}:
+            lines.append(f"{path}: its checksum differs from the report's")
     return lines
 
 
-def differences(old: dict[str, Any], settings: Settings) -> dict[str, tuple[Any, Any]]:
-    """Returns which settings differ from those a build was made with: {name: (built with, asked for)}."""
-    asked, defaults = settings.as_dict(), Settings().as_dict()
-    # Reports of earlier versions call the layout source, and lack the settings that came later.
+def compare_settings(old: dict[str, Any], settings: BuildSettings) -> dict[str, tuple[Any, Any]]:
+    """Returns the settings that differ from those of a report: {name: (built with, asked for)}."""
+    asked, defaults = settings.as_dict(), BuildSettings().as_dict()
+    # Reports of earlier versions have the layout under the key "source", and lack settings added later.
     old = {**defaults, **({"layout": old["source"]} if "source" in old else {}), **old}
     return {name: (old[name], asked[name]) for name in asked if old[name] != asked[name]}

@@ -1,4 +1,8 @@
-"""Finished videos of a build that is under way, one file each, so that a stopped build can go on."""
+"""Resumable build: each finished video of an unfinished build is a part, one file with its records.
+
+A part has another name once its video or the settings change, so that an interrupted build reuses the parts
+that still fit, and only those.
+"""
 
 import dataclasses
 import functools
@@ -14,134 +18,46 @@ from typing import Any
 
 from tqdm import tqdm
 
-from datasets_tfds import resume
-from datasets_tfds.build_settings import Settings
-from datasets_tfds.errors import BuildError
-from datasets_tfds.records import codec, examples
+from datasets_tfds.build_settings import BuildError, BuildSettings
+from datasets_tfds.records import get_codec, make_records
 from lipfd_jax.listing.clips import ClipError, Item
 from lipfd_jax.preprocessing.workers import map_clips
 from lipfd_jax.storage.files import write_bytes
 
-FORMAT = 2  # raise it whenever extraction or encoding give other records: old parts are then not taken up
-_OUTCOME = "outcome.json"
+FORMAT = (
+    2  # of parts; raise it whenever extraction or encoding change the records: old parts are ignored then
+)
+_OUTCOME_FILE = "outcome.json"  # in a part, before the records "0", "1", ...
+_SAMPLE = 8  # videos from all over the data that are built first, for the estimate
+_LONG = 40  # videos of the smallest build that gets an estimate
 
 
 @dataclasses.dataclass(frozen=True)
 class VideoOutcome:
-    """What became of one video."""
+    """Result of building one video."""
 
     video: str
     keys: tuple[str, ...]  # of its records, in order
     bytes: int  # of its records
     warnings: tuple[str, ...] = ()
-    problem: str = ""  # why there is no record of it
-
-
-def video_records(item: Item, settings: Settings) -> tuple[VideoOutcome, list[bytes]]:
-    """Returns what became of a video, and its serialized records in the order of the outcome's keys.
-
-    Raises OSError or MemoryError for trouble of the machine: that is not the video's.
-    """
-    try:
-        made = examples(item, settings)
-    except ClipError as error:
-        return VideoOutcome(item.video, (), 0, problem=str(error)), []
-    except (OSError, MemoryError):
-        raise  # the machine's, not the video's
-    except Exception as error:  # a library's own error on a strange file must not end the build
-        return VideoOutcome(item.video, (), 0, problem=f"{type(error).__name__}: {error}"), []
-    serialized = [codec(settings).serialize(fields) for _, fields in made.records]
-    keys = tuple(key for key, _ in made.records)
-    return VideoOutcome(item.video, keys, sum(map(len, serialized)), made.warnings), serialized
-
-
-def path_of(item: Item, settings: Settings, folder: pathlib.Path) -> pathlib.Path:
-    """Returns where the part of a video belongs: another name once its files or the settings changed."""
-    stats = [_stat(path) for path in item.files]
-    identity = [
-        FORMAT,
-        settings.encoding,
-        settings.effort,
-        settings.windows,
-        settings.damaged,
-        settings.crop,
-        dataclasses.asdict(item),
-        stats,
-    ]
-    digest = hashlib.sha256(json.dumps(identity, default=str).encode()).hexdigest()
-    return folder / digest[:2] / f"{digest[:32]}.part"
-
-
-def _stat(path: pathlib.Path) -> tuple[int, int]:
-    try:
-        info = path.stat()
-    except OSError:
-        return -1, -1  # extraction will say what is wrong
-    return info.st_size, info.st_mtime_ns
-
-
-def finish(item: Item, settings: Settings, folder: pathlib.Path) -> VideoOutcome:
-    """Makes the part of a video; it appears whole or not at all."""
-    path = path_of(item, settings, folder)
-    outcome, serialized = video_records(item, settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as packed:  # stored as they are; a zip checks its members' sums
-        packed.writestr(_OUTCOME, json.dumps(dataclasses.asdict(outcome)))
-        for number, record in enumerate(serialized):
-            packed.writestr(str(number), record)
-    write_bytes(path, content.getbuffer())
-    return outcome
-
-
-def finished(item: Item, settings: Settings, folder: pathlib.Path) -> VideoOutcome | None:
-    """Returns the outcome of a video that was finished before; None where there is no sound part of it."""
-    try:
-        with zipfile.ZipFile(path_of(item, settings, folder)) as packed:
-            stored: dict[str, Any] = json.loads(packed.read(_OUTCOME))
-            if len(packed.namelist()) != len(stored["keys"]) + 1:
-                return None
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError):
-        return None
-    lists = {name: tuple(stored[name]) for name in ("keys", "warnings")}
-    return VideoOutcome(**{**stored, **lists})
-
-
-def records(item: Item, settings: Settings, folder: pathlib.Path) -> Iterator[bytes]:
-    """Yields the serialized records of a finished video, one at a time.
-
-    Raises ClipError where they are not the bytes that were written; the part is then removed.
-    """
-    path = path_of(item, settings, folder)
-    try:
-        with zipfile.ZipFile(path) as packed:
-            for number in range(len(packed.namelist()) - 1):
-                yield packed.read(str(number))
-    except (OSError, zipfile.BadZipFile, EOFError) as error:
-        path.unlink(missing_ok=True)
-        raise ClipError(
-            f"{path}: damaged ({error}); run the build again, it makes this video anew"
-        ) from error
-
-
-_SAMPLE = 8  # videos from all over the data that are made first, for the estimate
-_LONG = 40  # builds of fewer videos are not worth one
+    problem: str = ""  # why it has no records
 
 
 def finish_videos(
-    items: Sequence[Item], settings: Settings, folder: pathlib.Path, worker_count: int
+    items: Sequence[Item], settings: BuildSettings, folder: pathlib.Path, worker_count: int
 ) -> dict[str, VideoOutcome]:
-    """Returns {video id: what became of it}, making the parts in `folder` that are not there yet.
+    """Writes the parts that `folder` lacks, with a progress bar; returns {video id: outcome} of all videos.
 
     Raises:
       BuildError: the disk is too small, by an estimate from the first videos.
+      MachineError: a failure of the machine, as `map_clips`.
     """
-    known = {item.video: resume.finished(item, settings, folder) for item in items}
+    known = {item.video: read_outcome(item, settings, folder) for item in items}
     outcomes = {video: outcome for video, outcome in known.items() if outcome is not None}
     todo = _sample_first([item for item in items if item.video not in outcomes])
     if outcomes:
         print(f"{len(outcomes)} of {len(items)} videos were finished before", flush=True)
-    function = functools.partial(_timed, settings=settings, folder=folder)
+    function = functools.partial(_write_timed, settings=settings, folder=folder)
     seconds: list[float] = []
     with tqdm(total=len(items), initial=len(outcomes), unit="video", smoothing=0.05) as bar:
         for done in map_clips(function, todo, workers=worker_count):
@@ -152,17 +68,106 @@ def finish_videos(
             bar.update()
             if len(seconds) == _SAMPLE and len(todo) >= _LONG:
                 per_video = sum(seconds) / _SAMPLE / max(worker_count, 1)
-                bar.write(_estimate(outcomes, items, per_video * (len(todo) - _SAMPLE), folder))
+                bar.write(_estimate_build(outcomes, items, per_video * (len(todo) - _SAMPLE), folder))
     return outcomes
 
 
-def _timed(item: Item, settings: Settings, folder: pathlib.Path) -> tuple[VideoOutcome, float]:
+def serialize_video(item: Item, settings: BuildSettings) -> tuple[VideoOutcome, list[bytes]]:
+    """Builds one video: returns its outcome, and its serialized records in the order of the outcome's keys.
+
+    Raises OSError or MemoryError for a failure of the machine, which is no property of the video.
+    """
+    try:
+        made = make_records(item, settings)
+    except ClipError as error:
+        return VideoOutcome(item.video, (), 0, problem=str(error)), []
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # a library's own error on a strange file must not end the build
+        return VideoOutcome(item.video, (), 0, problem=f"{type(error).__name__}: {error}"), []
+    serialized = [get_codec(settings).serialize(fields) for _, fields in made.records]
+    keys = tuple(key for key, _ in made.records)
+    return VideoOutcome(item.video, keys, sum(map(len, serialized)), made.warnings), serialized
+
+
+def write_part(item: Item, settings: BuildSettings, folder: pathlib.Path) -> VideoOutcome:
+    """Builds one video and writes its part, whole or not at all."""
+    path = part_path(item, settings, folder)
+    outcome, serialized = serialize_video(item, settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = io.BytesIO()
+    with zipfile.ZipFile(
+        content, "w"
+    ) as packed:  # stored uncompressed; a zip verifies its members' checksums
+        packed.writestr(_OUTCOME_FILE, json.dumps(dataclasses.asdict(outcome)))
+        for number, record in enumerate(serialized):
+            packed.writestr(str(number), record)
+    write_bytes(path, content.getbuffer())
+    return outcome
+
+
+def read_outcome(item: Item, settings: BuildSettings, folder: pathlib.Path) -> VideoOutcome | None:
+    """Reads the outcome from a video's part; None where there is no intact part."""
+    try:
+        with zipfile.ZipFile(part_path(item, settings, folder)) as packed:
+            stored: dict[str, Any] = json.loads(packed.read(_OUTCOME_FILE))
+            if len(packed.namelist()) != len(stored["keys"]) + 1:
+                return None
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError):
+        return None
+    lists = {name: tuple(stored[name]) for name in ("keys", "warnings")}
+    return VideoOutcome(**{**stored, **lists})
+
+
+def read_part(item: Item, settings: BuildSettings, folder: pathlib.Path) -> Iterator[bytes]:
+    """Yields the serialized records from a video's part, one at a time.
+
+    Raises ClipError where the part is damaged, and removes it.
+    """
+    path = part_path(item, settings, folder)
+    try:
+        with zipfile.ZipFile(path) as packed:
+            for number in range(len(packed.namelist()) - 1):
+                yield packed.read(str(number))
+    except (OSError, zipfile.BadZipFile, EOFError) as error:
+        path.unlink(missing_ok=True)
+        raise ClipError(
+            f"{path}: damaged ({error}); run the build again, which builds this video again"
+        ) from error
+
+
+def part_path(item: Item, settings: BuildSettings, folder: pathlib.Path) -> pathlib.Path:
+    """Returns the path of a video's part, named by a digest of the video's files and of the settings."""
+    stats = [_stat_file(path) for path in item.files]
+    content = [
+        FORMAT,
+        settings.encoding,
+        settings.effort,
+        settings.window_convention,
+        settings.damaged,
+        settings.crop,
+        dataclasses.asdict(item),
+        stats,
+    ]
+    digest = hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()
+    return folder / digest[:2] / f"{digest[:32]}.part"
+
+
+def _stat_file(path: pathlib.Path) -> tuple[int, int]:
+    try:
+        info = path.stat()
+    except OSError:
+        return -1, -1  # extraction reports the problem
+    return info.st_size, info.st_mtime_ns
+
+
+def _write_timed(item: Item, settings: BuildSettings, folder: pathlib.Path) -> tuple[VideoOutcome, float]:
     started = time.perf_counter()
-    return resume.finish(item, settings, folder), time.perf_counter() - started
+    return write_part(item, settings, folder), time.perf_counter() - started
 
 
 def _sample_first(items: list[Item]) -> list[Item]:
-    """The same items, some from all over the list in front."""
+    """Returns the same items, with a sample from all over the list in front."""
     if len(items) < _LONG:
         return items
     sample = set(range(0, len(items), -(-len(items) // _SAMPLE)))
@@ -170,23 +175,20 @@ def _sample_first(items: list[Item]) -> list[Item]:
     return [items[index] for index in sorted(sample)] + rest
 
 
-def _estimate(
+def _estimate_build(
     outcomes: dict[str, VideoOutcome], items: Sequence[Item], seconds: float, folder: pathlib.Path
 ) -> str:
-    """A line about time and disk. Raises BuildError where the disk will not do."""
+    """Returns a line about time left and disk space. Raises BuildError where the disk is too small."""
     records = sum(outcome.bytes for outcome in outcomes.values()) / len(outcomes) * len(items)
     windows = sum(len(outcome.keys) for outcome in outcomes.values()) / len(outcomes) * len(items)
-    there = sum(path.stat().st_size for path in folder.glob("*/*.part"))
-    needed, free = (
-        2 * records - there,
-        shutil.disk_usage(folder).free,
-    )  # the parts, and the shards made of them
+    present = sum(path.stat().st_size for path in folder.glob("*/*.part"))
+    needed, free = 2 * records - present, shutil.disk_usage(folder).free  # parts, and the shards made of them
     if needed > free:
         raise BuildError(
-            f"about {needed / 1e9:.1f} GB are needed on the way, {free / 1e9:.1f} GB are free at {folder}; "
-            "choose another data_dir or the lossy encoding, then run the command again: what is done is kept"
+            f"the build needs about {needed / 1e9:.1f} GB, {folder} has {free / 1e9:.1f} GB free; choose "
+            "another data_dir or the lossy encoding, and run the command again: finished videos are kept"
         )
     return (
         f"about {seconds / 60:.0f} minutes left; {windows:.0f} windows, {records / 1e9:.2f} GB of records, "
-        f"twice that on the way ({free / 1e9:.1f} GB are free)"
+        f"twice that during the build ({free / 1e9:.1f} GB free)"
     )

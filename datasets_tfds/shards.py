@@ -1,8 +1,9 @@
-"""Which videos go into which shard, and writing shards one record at a time.
+"""Shards: assigns videos to shards and writes each shard one record at a time, here or on Apache Beam.
 
 TFDS's own writers keep a gigabyte in memory, need TensorFlow beyond that, and on Beam move every record
-through a shuffle that has been seen to lose some. Here a shard is a list of videos that depends on input and
-settings alone, so it has the same bytes whoever writes it; Grain reads in any order and needs no shuffling.
+through a shuffle that has been observed to lose some. Here a shard is a list of videos that depends on input
+and settings alone, so its bytes are the same on any runner. Grain reads in any order, so records need no
+shuffling.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 
 from datasets_tfds import resume
-from datasets_tfds.build_settings import Settings
+from datasets_tfds.build_settings import BuildSettings
 from datasets_tfds.resume import VideoOutcome
 from lipfd_jax.listing.clips import ClipError, Item
 from lipfd_jax.vocabulary import SPLITS
@@ -30,7 +31,7 @@ from lipfd_jax.vocabulary import SPLITS
 if TYPE_CHECKING:
     import apache_beam as beam
 
-_NEXT_TO_NOTHING = 1 << 20  # bytes free below which a writer that fails is taken to have met a full disk
+_DISK_FULL = 1 << 20  # free bytes below which a failed write counts as a full disk
 
 Produce = Callable[[Item], tuple[VideoOutcome, Iterable[bytes]]]
 
@@ -41,12 +42,12 @@ class Shard:
 
     split: str
     index: int  # within its split
-    path: str  # where to write it
+    path: str  # of the file
     items: tuple[Item, ...]
 
 
 @dataclasses.dataclass(frozen=True)
-class Written:
+class WrittenShard:
     """One file of records, after it was written."""
 
     split: str
@@ -56,93 +57,101 @@ class Written:
     outcomes: tuple[VideoOutcome, ...]
 
 
-def plan(items: Iterable[Item], splits: Mapping[str, str], settings: Settings, folder: str) -> list[Shard]:
-    """Deals the videos of each split to shards, in an order drawn from the salt.
+def plan_shards(
+    items: Iterable[Item], splits: Mapping[str, str], settings: BuildSettings, folder: str
+) -> list[Shard]:
+    """Assigns the videos of each split to shards, in an order drawn from the salt.
 
-    Videos without a split are left out. Every shard has at most `settings.videos_per_shard` videos.
+    Videos without a split are left out. A shard has at most `settings.videos_per_shard` videos.
     """
-    ordered = sorted((item for item in items if item.video in splits), key=lambda item: _draw(item, settings))
+    ordered = sorted(
+        (item for item in items if item.video in splits), key=lambda item: _draw_order(item, settings)
+    )
     shards = []
     for split in SPLITS:
         members = [item for item in ordered if splits[item.video] == split]
         for index, start in enumerate(range(0, len(members), settings.videos_per_shard)):
             batch = tuple(members[start : start + settings.videos_per_shard])
-            shards.append(Shard(split, index, str(_unnumbered(folder, split, index)), batch))
+            shards.append(Shard(split, index, str(_temporary_path(folder, split, index)), batch))
     return shards
 
 
-def _draw(item: Item, settings: Settings) -> bytes:
+def _draw_order(item: Item, settings: BuildSettings) -> bytes:
     return hashlib.sha256(f"{settings.salt}/order:{item.video}".encode()).digest()
 
 
-def _unnumbered(folder: str, split: str, index: int) -> pathlib.Path:
-    """The name of a shard while it is not known how many of them will hold a record."""
+def _temporary_path(folder: str, split: str, index: int) -> pathlib.Path:
+    """Path of a shard until the number of shards that hold a record is known."""
     return pathlib.Path(folder) / f"{split}.shard-{index:05d}"
 
 
-def write(shard: Shard, produce: Produce, file_format: str) -> Written:
-    """Writes one shard, holding one video's records at a time."""
+def write_shard(shard: Shard, produce: Produce, file_format: str) -> WrittenShard:
+    """Writes one shard, with the records of one video in memory at a time."""
     outcomes: list[VideoOutcome] = []
-    keyed = _keyed(shard, produce, outcomes)
+    keyed = _produce_keyed(shard, produce, outcomes)
     first = next(keyed, None)
     if first is not None:  # a shard without a record gets no file
         adapter = file_adapters.ADAPTER_FOR_FORMAT[file_adapters.FileFormat.from_value(file_format)]
-        with _disk_errors_named(shard.path):
+        with _convert_disk_errors(shard.path):
             adapter.write_examples(shard.path, itertools.chain([first], keyed))
     count = sum(len(outcome.keys) for outcome in outcomes)
-    return Written(shard.split, shard.index, count, sum(o.bytes for o in outcomes), tuple(outcomes))
+    return WrittenShard(shard.split, shard.index, count, sum(o.bytes for o in outcomes), tuple(outcomes))
 
 
 @contextlib.contextmanager
-def _disk_errors_named(path: str) -> Iterator[None]:
-    """Raises OSError where a writer fails because the disk is full: array_record says so in its own words."""
+def _convert_disk_errors(path: str) -> Iterator[None]:
+    """Raises OSError where a write fails on a full disk, for which array_record has an error of its own."""
     try:
         yield
     except (OSError, ClipError):
         raise
     except Exception as error:
-        if shutil.disk_usage(pathlib.Path(path).parent).free < _NEXT_TO_NOTHING:
+        if shutil.disk_usage(pathlib.Path(path).parent).free < _DISK_FULL:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path) from error
         raise
 
 
-def _keyed(shard: Shard, produce: Produce, outcomes: list[VideoOutcome]) -> Iterator[tuple[str, bytes]]:
+def _produce_keyed(
+    shard: Shard, produce: Produce, outcomes: list[VideoOutcome]
+) -> Iterator[tuple[str, bytes]]:
     for item in shard.items:
         outcome, records = produce(item)
         outcomes.append(outcome)
         yield from zip(outcome.keys, records, strict=True)
 
 
-def from_scratch(settings: Settings) -> Produce:
-    """Returns a source of records that reads the video itself."""
-    return lambda item: resume.video_records(item, settings)
+def produce_from_videos(settings: BuildSettings) -> Produce:
+    """Returns a function that makes the records of a video from the video."""
+    return lambda item: resume.serialize_video(item, settings)
 
 
-def from_parts(settings: Settings, folder: pathlib.Path, outcomes: Mapping[str, VideoOutcome]) -> Produce:
-    """Returns a source of records that reads the parts of finished videos."""
+def produce_from_parts(
+    settings: BuildSettings, folder: pathlib.Path, outcomes: Mapping[str, VideoOutcome]
+) -> Produce:
+    """Returns a function that reads the records of a video from its part, see `resume`."""
 
     def produce(item: Item) -> tuple[VideoOutcome, Iterable[bytes]]:
         outcome = outcomes[item.video]
-        return outcome, resume.records(item, settings, folder) if outcome.keys else ()
+        return outcome, resume.read_part(item, settings, folder) if outcome.keys else ()
 
     return produce
 
 
 def write_with_beam(
     shards: Sequence[Shard],
-    settings: Settings,
+    settings: BuildSettings,
     file_format: str,
     *,
     runner: Any,
     options: "beam.options.pipeline_options.PipelineOptions | None",
-) -> list[Written]:
-    """Writes the shards on Apache Beam, one shard an element; only these small elements are ever shuffled.
+) -> list[WrittenShard]:
+    """Writes the shards on Apache Beam, one element per shard; only these small elements are shuffled.
 
-    What became of each shard is left as a file beside it and collected afterwards, so a shard that a runner
-    loses is missed here. The videos and the shards must be at the same paths on every worker.
+    Workers leave a note next to each shard, collected at the end, so that a shard that the runner loses is
+    detected. Videos and shards must have the same paths on every worker.
 
     Raises:
-      RuntimeError: a shard is missing at the end.
+      RuntimeError: the runner lost a shard.
     """
     import apache_beam as beam
 
@@ -153,24 +162,26 @@ def write_with_beam(
             | "Spread" >> beam.Reshuffle()
             | "Write" >> beam.Map(_write_and_note, settings, file_format)
         )
-    return [take_note(shard) for shard in shards]
+    return [collect_note(shard) for shard in shards]
 
 
-def _write_and_note(shard: Shard, settings: Settings, file_format: str) -> None:
-    attempt = dataclasses.replace(shard, path=f"{shard.path}.{uuid.uuid4().hex}")  # Beam may try one twice
-    written = write(attempt, from_scratch(settings), file_format)
+def _write_and_note(shard: Shard, settings: BuildSettings, file_format: str) -> None:
+    attempt = dataclasses.replace(
+        shard, path=f"{shard.path}.{uuid.uuid4().hex}"
+    )  # Beam may run an element twice
+    written = write_shard(attempt, produce_from_videos(settings), file_format)
     if written.records:
         pathlib.Path(attempt.path).replace(shard.path)
-    _note(shard).write_text(json.dumps(dataclasses.asdict(written)))
+    _note_path(shard).write_text(json.dumps(dataclasses.asdict(written)))
 
 
-def _note(shard: Shard) -> pathlib.Path:
+def _note_path(shard: Shard) -> pathlib.Path:
     return pathlib.Path(f"{shard.path}.json")
 
 
-def take_note(shard: Shard) -> Written:
-    """Returns what a worker noted about a shard. Raises RuntimeError where there is no note."""
-    note = _note(shard)
+def collect_note(shard: Shard) -> WrittenShard:
+    """Reads and removes a worker's note about a shard. Raises RuntimeError where there is none."""
+    note = _note_path(shard)
     if not note.is_file():
         raise RuntimeError(f"{shard.path}: the Beam runner lost this shard; build again with another runner")
     stored = json.loads(note.read_text())
@@ -179,19 +190,23 @@ def take_note(shard: Shard) -> Written:
         VideoOutcome(**{**outcome, "keys": tuple(outcome["keys"]), "warnings": tuple(outcome["warnings"])})
         for outcome in stored.pop("outcomes")
     )
-    return Written(**stored, outcomes=outcomes)
+    return WrittenShard(**stored, outcomes=outcomes)
 
 
-def finish_names(
-    written: Sequence[Written], template: Callable[[str], tfds.core.ShardedFileTemplate], folder: str
+def rename_shards(
+    written: Sequence[WrittenShard], template: Callable[[str], tfds.core.ShardedFileTemplate], folder: str
 ) -> list[tfds.core.SplitInfo]:
-    """Gives the shards that hold records their final names (-00000-of-NNNNN) and describes the splits."""
+    """Renames the shards that hold records to their final names (-00000-of-NNNNN).
+
+    Returns:
+      TFDS's description of each split that has records.
+    """
     infos = []
     for split in SPLITS:
         full = [shard for shard in written if shard.split == split and shard.records]
         for index, shard in enumerate(full):
             final = template(split).sharded_filepath(shard_index=index, num_shards=len(full))
-            _unnumbered(folder, split, shard.index).rename(final)
+            _temporary_path(folder, split, shard.index).rename(final)
         if full:
             lengths = [shard.records for shard in full]
             size = sum(shard.bytes for shard in full)

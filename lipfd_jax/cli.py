@@ -1,7 +1,9 @@
-"""The command lipfd: one name for each task, whose module is imported only when it is asked for.
+"""The command `lipfd`: one name per task, served by the module `lipfd_jax.commands.NAME`.
 
 lipfd COMMAND [FLAGS]
 lipfd COMMAND --help
+
+A command's module is imported only when it is named, so that `lipfd --help` needs no JAX.
 """
 
 import difflib
@@ -9,83 +11,87 @@ import importlib
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
 from lipfd_jax.version import __version__
 
-COMMANDS = {  # name: module with define_flags() and main(argv), what it does in a line
-    "build": ("datasets_tfds.build", "Build records (TFDS) from AVLips or from videos of your own"),
-    "preprocess": ("lipfd_jax.commands.preprocess", "Write the composites of videos as PNGs"),
-    "convert": ("lipfd_jax.commands.convert", "Turn the released weights (.pth) into a checkpoint"),
-    "export": ("lipfd_jax.commands.export", "Write a checkpoint for other engines: ONNX, StableHLO, int8"),
-    "train": ("lipfd_jax.commands.train", "Train a detector, or go on with a run"),
-    "evaluate": (
-        "lipfd_jax.commands.evaluate",
-        "Score records or composites with a checkpoint, write a report",
-    ),
-    "metrics": ("lipfd_jax.commands.metrics", "Compute the metrics of a scores file, without a model"),
-    "detect": ("lipfd_jax.commands.detect", "Judge videos with a checkpoint, write a report of each"),
-    "serve": ("lipfd_jax.commands.serve", "Judge videos in a page on this machine, or through its API"),
-    "plan": ("lipfd_jax.commands.plan", "Say what training would need and cost on a TPU slice"),
-    "synthetic": ("lipfd_jax.commands.synthetic", "Draw talking heads and forgeries to try things with"),
-    "demo": ("lipfd_jax.commands.demo", "Draw data, build, train and evaluate a small detector"),
+COMMANDS = {  # name of a module in lipfd_jax.commands, with define_flags() and main(argv): what it does
+    "build": "Build TFDS records from AVLips or from your own videos",
+    "splits": "Draw a train/validation/test split, or the folds of a cross-validation",
+    "preprocess": "Write the composites of videos as PNGs",
+    "convert": "Convert the released weights (.pth) into a checkpoint",
+    "export": "Export a checkpoint to ONNX, StableHLO or int8",
+    "train": "Train a detector, or resume a run",
+    "evaluate": "Score records or composites with a checkpoint and write a report",
+    "metrics": "Compute the metrics of a scores file, without a model",
+    "detect": "Detect lip-sync deepfakes in videos and write a report for each",
+    "serve": "Serve a detection page and its API on this machine",
+    "plan": "Estimate the memory and time of training on a TPU slice",
+    "synthetic": "Draw a synthetic data set of talking heads and forgeries",
+    "demo": "Draw synthetic data, then build, train, evaluate and detect with a small detector",
 }
+_HELP_FLAGS = {"--help", "-h", "--helpshort", "--helpfull"}
 
 
 def main() -> None:
-    """Runs the command named first; without one, or with --help, lists them."""
-    _, *given = sys.argv
-    if not given or given[0] in ("--help", "-h", "help"):
-        print(overview())
-        return
-    if given[0] == "--version":
+    """Runs the command that the first argument names; without one, or with --help, lists the commands."""
+    _, *arguments = sys.argv
+    if not arguments or arguments[0] in ("--help", "-h", "help"):
+        print(list_commands())
+    elif arguments[0] == "--version":
         print(__version__)
-        return
-    run(*given)
+    else:
+        run_command(*arguments)
 
 
-def overview() -> str:
-    """Returns the list of commands, a line each."""
+def list_commands() -> str:
+    """Returns the usage text, with one line per command."""
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:{width}}  {line}" for name, (_, line) in COMMANDS.items()]
+    lines = [f"  {name:{width}}  {line}" for name, line in COMMANDS.items()]
     return "\n".join(
         ["usage: lipfd COMMAND [FLAGS]", "", *lines, "", "lipfd COMMAND --help shows a command's flags."]
     )
 
 
-def run(command: str, *arguments: str) -> None:
-    """Runs a command with the flags of its module, as `python -m MODULE` does."""
+def run_command(command: str, *arguments: str) -> None:
+    """Runs a command with its flags; exits with one line for an unknown command, flag or setting."""
     if command not in COMMANDS:
-        sys.exit(f"error: no command {command!r}{_nearest(command)}; lipfd --help lists them")
-    module = importlib.import_module(COMMANDS[command][0])
+        sys.exit(f"error: no command {command!r}{_suggest(command)}; lipfd --help lists them")
+    module = import_command(command)
     from absl import app, flags
 
     sys.argv = [f"lipfd {command}", *arguments]  # where absl and ml_collections look
     module.define_flags()
-    if {"--help", "-h", "--helpshort", "--helpfull"} & set(arguments):
-        print(help_text(module, flags.FLAGS))
+    if _HELP_FLAGS & set(arguments):
+        print(format_help(module, flags.FLAGS))
         return
     app.run(module.main, argv=sys.argv, flags_parser=_parse)
 
 
+def import_command(command: str) -> ModuleType:
+    """Returns the module of a command, which defines `define_flags` and `main`."""
+    return importlib.import_module(f"lipfd_jax.commands.{command}")
+
+
+def format_help(module: ModuleType, values: Any) -> str:
+    """Returns the docstring of a command's module and the flags that it has defined in `values`."""
+    return f"{(module.__doc__ or '').strip()}\n\nflags:\n{values.module_help(module)}"
+
+
 def _parse(argv: list[str]) -> list[str]:
-    """Parses the flags; a misspelt setting is an error of one line, like a misspelt flag."""
+    """Parses the flags; a misspelt --config.SETTING is an error of one line, like a misspelt flag."""
     from absl import app
 
     try:
         return app.parse_flags_with_usage(argv)
-    except AttributeError as error:  # ml_collections: a KeyError in it names the setting and what it is like
+    except AttributeError as error:  # ml_collections: a KeyError inside names the setting and its likes
         text = error.args[0].args[0] if isinstance(error.args[0], KeyError) else str(error)
         sys.exit("error: no such setting: " + " ".join(text.splitlines()))
 
 
-def help_text(module: ModuleType, values: object) -> str:
-    """Returns what a module says it is for, and the flags it has defined in `values`."""
-    return f"{module.__doc__.strip()}\n\nflags:\n{values.module_help(module)}"
-
-
-def _nearest(command: str) -> str:
-    found: Sequence[str] = difflib.get_close_matches(command, COMMANDS, n=1)
-    return f": did you mean {found[0]}?" if found else ""
+def _suggest(command: str) -> str:
+    nearest: Sequence[str] = difflib.get_close_matches(command, COMMANDS, n=1)
+    return f": did you mean {nearest[0]}?" if nearest else ""
 
 
 if __name__ == "__main__":

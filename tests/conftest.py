@@ -133,8 +133,8 @@ def built(tmp_path_factory) -> pathlib.Path:
     """Folder of a build of the dummy data, 8 clips with 8 windows each; not to be changed."""
     from datasets_tfds import build
     from datasets_tfds.avlips.make_dummy_data import FOLDER
-    from datasets_tfds.build_settings import Settings
+    from datasets_tfds.build_settings import BuildSettings
 
     folder = tmp_path_factory.mktemp("built")
-    build.build(manual_dir=str(FOLDER), data_dir=str(folder), settings=Settings(), workers=0)
+    build.build(manual_dir=str(FOLDER), data_dir=str(folder), settings=BuildSettings(), workers=0)
     return folder

@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 
 def _lipfd(*arguments, cwd=ROOT):
-    command = [sys.executable, "-m", "lipfd_jax.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "lipfd_jax", *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
 
 
@@ -38,7 +38,7 @@ def test_nothing_is_imported_before_it_is_asked_for():
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_every_module_is_there(name):
-    module = importlib.import_module(cli.COMMANDS[name][0])
+    module = cli.import_command(name)
     assert callable(module.define_flags)
     assert callable(module.main)
     assert f"lipfd {name}" in module.__doc__
@@ -67,15 +67,17 @@ def test_a_failing_command_ends_with_its_code(tmp_path):
 
 
 def test_experiments_are_found_by_name_and_files_by_path(tmp_path, monkeypatch):
-    assert experiment_flag.names() == ["demo", "lipfd"]
-    assert experiment_flag.located("lipfd:tiny") == f"{ROOT / 'lipfd_jax/experiments/lipfd.py'}:tiny"
+    assert experiment_flag.list_experiments() == ["demo", "lipfd"]
+    assert (
+        experiment_flag.locate_experiment("lipfd:tiny") == f"{ROOT / 'lipfd_jax/experiments/lipfd.py'}:tiny"
+    )
     monkeypatch.chdir(ROOT)
-    assert experiment_flag.located("configs/lipfd.py:tiny") == "configs/lipfd.py:tiny"
+    assert experiment_flag.locate_experiment("configs/lipfd.py:tiny") == "configs/lipfd.py:tiny"
     mine = tmp_path / "mine.py"
     mine.touch()
-    assert experiment_flag.located(str(mine)) == str(mine)
-    with pytest.raises(ValueError, match=r"no experiment 'lipfdd': there are demo, lipfd; or give"):
-        experiment_flag.located("lipfdd")
+    assert experiment_flag.locate_experiment(str(mine)) == str(mine)
+    with pytest.raises(ValueError, match=r"no experiment 'lipfdd': expected one of demo, lipfd, or the path"):
+        experiment_flag.locate_experiment("lipfdd")
 
 
 @pytest.mark.parametrize("name", ["demo", "lipfd"])

@@ -1,4 +1,4 @@
-"""TFDS builder of LipFD records, of AVLips, any labelled videos or the official validation pictures."""
+"""TFDS builder of LipFD records from AVLips, any labelled videos, or the official validation composites."""
 
 import dataclasses
 import os
@@ -10,14 +10,13 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 
 from datasets_tfds import input_fingerprint, report, resume, shards, splits
-from datasets_tfds.build_settings import Settings, named_settings
-from datasets_tfds.errors import BuildError
-from datasets_tfds.records import features
+from datasets_tfds.build_settings import BuildError, BuildSettings, named_settings
+from datasets_tfds.records import record_features
 from lipfd_jax.listing.clips import Listing
 from lipfd_jax.storage.locks import locked
 
 MANUAL = """
-What manual_dir holds depends on the config's layout:
+The contents of manual_dir depend on the config's layout:
 avlips: 0_real/NAME.mp4, 1_fake/NAME.mp4, wav/0_real/NAME.wav, wav/1_fake/NAME.wav, or a zip or tar of that.
 folder: videos and clips.csv, with the columns path,label,group,generator (the last two may be missing).
 official_val: 0_real/NAME_J.png, 1_fake/NAME_J.png, or an archive of them.
@@ -26,16 +25,17 @@ official_val: 0_real/NAME_J.png, 1_fake/NAME_J.png, or an archive of them.
 
 @dataclasses.dataclass(eq=False)
 class Config(tfds.core.BuilderConfig):
-    """A config name and the settings it stands for."""
+    """A config name and its settings."""
 
-    settings: Settings = dataclasses.field(default_factory=Settings)
+    settings: BuildSettings = dataclasses.field(default_factory=BuildSettings)
 
 
 class Builder(FileReaderBuilder):
-    """Builds in parallel processes and goes on where it was stopped, or on Apache Beam where asked to.
+    """Builds in parallel processes and resumes interrupted builds, or builds on Apache Beam.
 
-    `settings` replaces those of the config, for another split, salt or CSV; encoding, windows and layout must
-    stay those of the config's name. `workers` is the number of processes; 0 uses this one.
+    `settings` replaces those of the config, for another split, salt or CSV; layout, encoding and window
+    convention must stay those of the config's name. `workers` is the number of worker processes; 0 builds in
+    this one.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -46,10 +46,10 @@ class Builder(FileReaderBuilder):
     ]
     workers: int = os.cpu_count() or 1
     building: pathlib.Path | None = None
-    archive: pathlib.Path | None = None  # read this file instead of what manual_dir holds
+    archive: pathlib.Path | None = None  # input file that replaces the contents of manual_dir
 
     def __init__(
-        self, *, settings: Settings | None = None, file_format: str | None = None, **kwargs: Any
+        self, *, settings: BuildSettings | None = None, file_format: str | None = None, **kwargs: Any
     ) -> None:
         self._given = settings
         super().__init__(file_format=file_format, **kwargs)
@@ -59,23 +59,23 @@ class Builder(FileReaderBuilder):
             self.info.set_file_format("array_record", override=True)
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> BuildSettings:
         return self._given or self.builder_config.settings
 
     @property
     def work_dir(self) -> pathlib.Path:
-        """Where the parts of an unfinished build are."""
+        """Folder with the parts of an unfinished build."""
         name = f"{self.name}-{self.builder_config.name}-{self.version}"
         return self.parts_root / name
 
     @property
     def parts_root(self) -> pathlib.Path:
-        """Where unfinished builds and what archives held are: data_dir/building, unless `building` says."""
+        """Folder of unfinished builds and unpacked archives: `building`, by default data_dir/building."""
         return self.building or pathlib.Path(self.data_dir_root) / "building"
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
-            features=features(self.settings),
+            features=record_features(self.settings),
             supervised_keys=None,
             homepage="https://github.com/AaronComo/LipFD",
         )
@@ -86,33 +86,33 @@ class Builder(FileReaderBuilder):
         with locked(self.work_dir, "a build of the same config"):
             self._remove_abandoned()
             place = self.archive or dl_manager.manual_dir
-            found = input_fingerprint.listed(place, self.settings, self.parts_root)
-            assigned = splits.assign(found.clips, self.settings)
+            found = input_fingerprint.list_input(place, self.settings, self.parts_root)
+            assigned = splits.assign_splits(found.clips, self.settings)
             print(f"{self.builder_config.name} from {place}:\n{found.summary()}", flush=True)
-            planned = shards.plan(found.clips, assigned, self.settings, self.data_dir)
+            planned = shards.plan_shards(found.clips, assigned, self.settings, self.data_dir)
             if download_config.beam_runner or download_config.beam_options:
-                written = self._on_beam(planned, download_config)
+                written = self._write_on_beam(planned, download_config)
             else:
-                written = self._here(planned)
-            made_of = input_fingerprint.describe(place, found, self.settings)
+                written = self._write_here(planned)
+            made_of = input_fingerprint.fingerprint_input(place, found, self.settings)
             self._finish(found, made_of, written, [i.video for i in found.clips if i.video not in assigned])
 
     def _remove_abandoned(self) -> None:
-        """Removes what killed builds left: TFDS writes to incomplete.X_VERSION and renames it at the end."""
+        """Removes folders of killed builds: TFDS writes to incomplete.X_VERSION and renames it at the end."""
         mine = pathlib.Path(self.data_dir)
         for folder in mine.parent.glob(f"incomplete.*_{self.version}"):
             if folder != mine:
                 shutil.rmtree(folder)
 
-    def _here(self, planned: list[shards.Shard]) -> list[shards.Written]:
+    def _write_here(self, planned: list[shards.Shard]) -> list[shards.WrittenShard]:
         items = [item for shard in planned for item in shard.items]
         outcomes = resume.finish_videos(items, self.settings, self.work_dir, self.workers)
-        source = shards.from_parts(self.settings, self.work_dir, outcomes)
-        return [shards.write(shard, source, self.info.file_format.value) for shard in planned]
+        source = shards.produce_from_parts(self.settings, self.work_dir, outcomes)
+        return [shards.write_shard(shard, source, self.info.file_format.value) for shard in planned]
 
-    def _on_beam(
+    def _write_on_beam(
         self, planned: list[shards.Shard], config: tfds.download.DownloadConfig
-    ) -> list[shards.Written]:
+    ) -> list[shards.WrittenShard]:
         return shards.write_with_beam(
             planned,
             self.settings,
@@ -122,19 +122,19 @@ class Builder(FileReaderBuilder):
         )
 
     def _finish(
-        self, found: Listing, made_of: dict[str, str], written: list[shards.Written], left_out: list[str]
+        self, found: Listing, made_of: dict[str, str], written: list[shards.WrittenShard], left_out: list[str]
     ) -> None:
-        """Names the shards, checks them and writes the report; all of it still in a temporary folder."""
+        """Renames and checks the shards and writes the report, still in TFDS's temporary folder."""
         folder = pathlib.Path(self.data_dir)
-        made = report.describe(found, written, self.settings, left_out)
+        made = report.describe_build(found, written, self.settings, left_out)
         made["inputs"] = made_of
         if not made["records"]:
-            raise BuildError(f"no record could be made:\n{report.summary(made)}")
-        infos = shards.finish_names(written, self._get_filename_template, self.data_dir)
+            raise BuildError(f"no input could be used:\n{report.summarize_build(made)}")
+        infos = shards.rename_shards(written, self._get_filename_template, self.data_dir)
         made["shards"] = report.check_records(folder, infos, written, self.settings)
-        report.write(made, folder)
+        report.write_report(made, folder)
         self.info.set_splits(tfds.core.SplitDict(infos))
-        print(report.summary(made), flush=True)
+        print(report.summarize_build(made), flush=True)
 
     def _post_download_and_prepare_hook(self) -> None:
         shutil.rmtree(self.work_dir, ignore_errors=True)

@@ -9,9 +9,10 @@ from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.fingerprints import text_sum
 from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.version import __version__
-from lipfd_jax.vocabulary import WINDOW_CONVENTIONS
+from lipfd_jax.vocabulary import WINDOW_CONVENTIONS, WindowConvention
 
 FORMAT = 1
+_JSON_KEYS = {"window_convention": "windows"}  # field: its key in the file, where that is another
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Metadata:
     """All that is needed to use a checkpoint's weights; stored inside it as JSON."""
 
     model: ModelConfig  # architecture and input convention
-    windows: str  # window convention of the training data: "released" or "paper"
+    window_convention: WindowConvention  # of the training records; stored under the key "windows"
     step: int = 0  # optimizer steps taken
     samples: int = 0  # training samples consumed by all processes: the position in the data
     processes: int = (
@@ -41,6 +42,7 @@ class Metadata:
         """Returns plain dicts, strings and numbers with a checksum; without the calibration."""
         values = dataclasses.asdict(dataclasses.replace(self, calibration=None))
         del values["calibration"]
+        values = {_JSON_KEYS.get(name, name): value for name, value in values.items()}
         values = {"format": FORMAT, "project": __version__, **values}
         return {**values, "sum": text_sum(values)}
 
@@ -70,8 +72,8 @@ class Metadata:
                 f"{path}: its metadata has windows={values['windows']!r}, "
                 f"expected {' or '.join(WINDOW_CONVENTIONS)}"
             )
-        known = {field.name for field in dataclasses.fields(cls)}
-        fields = {name: value for name, value in values.items() if name in known}
+        keys = {field.name: _JSON_KEYS.get(field.name, field.name) for field in dataclasses.fields(cls)}
+        fields = {name: values[key] for name, key in keys.items() if key in values}
         try:
             return cls(**{**fields, "model": ModelConfig.from_dict(values["model"])})
         except (TypeError, ValueError) as error:

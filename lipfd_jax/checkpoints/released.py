@@ -54,7 +54,7 @@ def convert_released(
         weights = load_params(source, shown, RELEASED_LIPFD, abstract_weights(config))
     origin = f"converted from {Path(source).name}, a checkpoint of the released code"
     with published(out, "a conversion") as folder:
-        save_model(folder, weights, Metadata(model=config, windows="released", origin=origin))
+        save_model(folder, weights, Metadata(model=config, window_convention="released", origin=origin))
 
 
 def _check_free(out: Path, overwrite: bool) -> None:

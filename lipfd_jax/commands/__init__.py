@@ -1,1 +1,1 @@
-"""The commands of lipfd, a module each: define_flags() and main(argv)."""
+"""The commands of `lipfd`, one module each with define_flags() and main(argv), and the flags they share."""

@@ -1,4 +1,4 @@
-"""Converts the released weights: lipfd convert ckpt.pth OUT."""
+"""Converts the released weights into a checkpoint: lipfd convert ckpt.pth OUT."""
 
 import sys
 
@@ -7,15 +7,16 @@ from absl import app, flags, logging
 
 from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert_released, with_antialias
+from lipfd_jax.commands import shared_flags
 from lipfd_jax.storage.locks import InUse
 
 
 def main(argv: list[str]) -> None:
-    """Converts the file named first into the checkpoint named second."""
+    """Converts the first argument, a .pth file, into the second, a checkpoint folder."""
     if len(argv) != 3:
         raise app.UsageError("expected two arguments: the .pth file and the folder to write")
-    logging.set_verbosity(logging.FATAL)  # the libraries' own chatter; their errors are raised as well
-    jax.config.update("jax_platforms", "cpu")  # leaves the accelerator to whatever is running
+    logging.set_verbosity(logging.FATAL)  # the libraries log their errors, which are raised as well
+    jax.config.update("jax_platforms", "cpu")  # leaves the accelerator to other processes
     config = with_antialias(RELEASED_MODEL) if flags.FLAGS.antialias else RELEASED_MODEL
     try:
         convert_released(argv[1], argv[2], config=config, overwrite=flags.FLAGS.overwrite)
@@ -30,11 +31,6 @@ def define_flags() -> None:
         "antialias",
         False,
         "The weights were validated with torchvision 0.17 or newer, which antialiases when resizing; the "
-        "released code pins 0.16, which doesn't. Recorded in the checkpoint.",
+        "released code pins 0.16, which does not. Stored in the checkpoint.",
     )
-    flags.DEFINE_bool("overwrite", False, "Replace a checkpoint that is already there.")
-
-
-if __name__ == "__main__":
-    define_flags()
-    app.run(main)
+    shared_flags.define_overwrite("an existing checkpoint")

@@ -1,8 +1,8 @@
-"""Shows that the whole path works, on drawn people: lipfd demo --output=DIR.
+"""Runs the whole pipeline on synthetic data: lipfd demo --output=DIR.
 
-Draws talking heads and forgeries, builds records, trains a small detector, evaluates it and judges one of the
-forgeries: the five commands that it prints. Stopped at any point, the same command goes on. Minutes on two
-cores. The score says nothing about real forgeries.
+Draws talking heads and forgeries, builds records, trains a small detector, evaluates it and runs it on one of
+the forgeries, with the commands it prints. Takes minutes on two cores; an interrupted demo resumes. The
+data are synthetic, so the score says nothing about real deepfakes.
 """
 
 import shlex
@@ -12,18 +12,19 @@ from pathlib import Path
 
 from absl import app, flags
 
-NOTE = "Drawn people, drawn forgeries: this score says nothing about real ones."
+NOTE = "The data are synthetic: this score says nothing about real deepfakes."
 
 
 def main(argv: list[str]) -> None:
-    """Runs the commands one after the other; ends with the exit code of one that fails."""
+    """Runs the commands in order; exits with the code of one that fails."""
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
-    folder = Path(flags.FLAGS.output)
-    for command in commands(folder, flags.FLAGS.seed, flags.FLAGS.identities, flags.FLAGS.steps):
+    given = flags.FLAGS
+    folder = Path(given.output)
+    for command in list_commands(folder, given.seed, given.identities, given.steps):
         if code := _run(command):
             sys.exit(code)
-    if _run(detection(folder)) == 1:  # any other code tells the outcome
+    if _run(detect_command(folder)) == 1:  # its other exit codes are outcomes
         sys.exit(1)
     print(f"\n{NOTE}\ntraining curves: {folder}/run/curves.png\nreport: {folder}/evaluation/report.html")
 
@@ -32,23 +33,15 @@ def _run(command: list[str]) -> int:
     """Runs a command of lipfd and returns its exit code."""
     print(f"\n$ lipfd {shlex.join(command)}", flush=True)
     try:
-        return subprocess.run([sys.executable, "-m", "lipfd_jax.cli", *command], check=False).returncode
+        return subprocess.run([sys.executable, "-m", "lipfd_jax", *command], check=False).returncode
     except KeyboardInterrupt:
-        sys.exit("stopped; the same command goes on from here")
+        sys.exit("interrupted; run the same command again to resume")
 
 
-def detection(folder: Path) -> list[str]:
-    """Returns the command that judges one of the drawn forgeries; drawn faces are cut already."""
-    forged = min((folder / "AVLips" / "1_fake").glob("*.mp4"))
-    sound = folder / "AVLips" / "wav" / "1_fake" / f"{forged.stem}.wav"
-    given = [f"--checkpoint={folder / 'run'}", f"--sound={sound}", f"--output={folder / 'detected'}"]
-    return ["detect", str(forged), *given, "--crop=none"]
+def list_commands(folder: Path, seed: int, identities: int, steps: int) -> list[list[str]]:
+    """Returns the commands before `detect_command`, without the leading `lipfd`.
 
-
-def commands(folder: Path, seed: int, identities: int, steps: int) -> list[list[str]]:
-    """Returns the commands that are left to do, without the leading `lipfd`.
-
-    Drawing is left out where it was finished before; the others see themselves what they have done.
+    Leaves drawing out where it has finished; the other commands resume by themselves.
     """
     videos, data, run = folder / "AVLips", folder / "data", folder / "run"
     draw = ["synthetic", f"--output={videos}", f"--identities={identities}", f"--seed={seed}"]
@@ -62,14 +55,17 @@ def commands(folder: Path, seed: int, identities: int, steps: int) -> list[list[
     ]
 
 
+def detect_command(folder: Path) -> list[str]:
+    """Returns the command that runs detection on one of the forgeries, whose frames are cropped already."""
+    fake = min((folder / "AVLips" / "1_fake").glob("*.mp4"))
+    sound = folder / "AVLips" / "wav" / "1_fake" / f"{fake.stem}.wav"
+    paths = [f"--checkpoint={folder / 'run'}", f"--sound={sound}", f"--output={folder / 'detected'}"]
+    return ["detect", str(fake), *paths, "--crop=none"]
+
+
 def define_flags() -> None:
     """Defines the flags of this command."""
-    flags.DEFINE_string("output", "demo", "Folder for everything.")
-    flags.DEFINE_integer("seed", 0, "Another seed draws other people and trains differently.", lower_bound=0)
-    flags.DEFINE_integer("identities", 80, "How many people are drawn.", lower_bound=1)
+    flags.DEFINE_string("output", "demo", "Folder for all data and results.")
+    flags.DEFINE_integer("seed", 0, "Seed of the drawn people and of the training.", lower_bound=0)
+    flags.DEFINE_integer("identities", 80, "Number of drawn people.", lower_bound=1)
     flags.DEFINE_integer("steps", 150, "Training steps.", lower_bound=1)
-
-
-if __name__ == "__main__":
-    define_flags()
-    app.run(main)

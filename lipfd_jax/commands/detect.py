@@ -74,8 +74,3 @@ def define_flags() -> None:
     flags.DEFINE_string("output", "detected", "Folder for the results, one folder each.")
     flags.DEFINE_string("sound", None, "Take the sound from this file instead of the video.")
     flags.DEFINE_bool("csv", False, "Write results.csv too.")
-
-
-if __name__ == "__main__":
-    define_flags()
-    app.run(main)

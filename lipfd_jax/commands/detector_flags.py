@@ -1,16 +1,15 @@
-"""The flags that `lipfd detect` and `lipfd serve` share, and the detector and settings they stand for."""
+"""Flags that `lipfd detect` and `lipfd serve` share, and the detector and settings that they select."""
 
 import sys
 
 from absl import flags
 
 from lipfd_jax.checkpoints.store import find_checkpoint, read_metadata
+from lipfd_jax.commands import shared_flags
 from lipfd_jax.detection.detection_settings import Settings
 from lipfd_jax.exporting.package import is_export
-from lipfd_jax.inference import precision
 from lipfd_jax.inference.background import Opening
 from lipfd_jax.inference.detector import Detector
-from lipfd_jax.inference.engines import ENGINES
 from lipfd_jax.runtime import compilation
 
 flags.disclaim_key_flags()  # they are the command's own, also in its --help
@@ -26,24 +25,18 @@ and give --checkpoint=released. A run of `lipfd train`, or of `lipfd demo`, serv
 
 def define_flags() -> None:
     """Defines them."""
-    flags.DEFINE_string(
-        "checkpoint",
-        None,
-        "A training run's workdir (its best step), one of its steps, a converted checkpoint, or an export.",
-    )
-    flags.DEFINE_integer("step", None, "Which step of a run; by default the best by validation AUC.")
+    shared_flags.define_checkpoint()
+    shared_flags.define_step()
     flags.DEFINE_enum(
         "crop", "auto", ["auto", "none"], "auto: find and cut faces; none: the pictures are cut already."
     )
     flags.DEFINE_integer("windows", 60, "Windows scored at first, spread over the faces.", lower_bound=1)
     flags.DEFINE_integer("refined", 30, "More windows around suspicions.", lower_bound=0)
     flags.DEFINE_float("stride", 0.0, "Full coverage: a window every so many seconds.", lower_bound=0)
-    flags.DEFINE_integer("batch_size", None, "Windows at once, over all devices.")
-    compilation.define_cache_flag()
-    flags.DEFINE_enum(
-        "engine", "auto", ("auto", *ENGINES), "What runs an export; by default the first installed that can."
-    )
-    precision.define_flag()
+    shared_flags.define_batch_size(None)
+    shared_flags.define_compilation_cache()
+    shared_flags.define_engine()
+    shared_flags.define_precision()
 
 
 def check_checkpoint() -> None:

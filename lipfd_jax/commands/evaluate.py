@@ -2,23 +2,19 @@
 
 import functools
 import logging
-import os
 import sys
 from pathlib import Path
 
 from absl import app, flags
 from absl import logging as absl_logging
 
-from lipfd_jax.commands import metric_flags, suite_flags
+from lipfd_jax.commands import metric_flags, shared_flags, suite_flags
 from lipfd_jax.data.sources import open_source
 from lipfd_jax.evaluation.calibration import Fit, calibrate
 from lipfd_jax.evaluation.evaluate import Options, evaluate
 from lipfd_jax.evaluation.grid import Named, evaluate_grid, write_grid
 from lipfd_jax.evaluation.metrics.pooling import MEAN
-from lipfd_jax.inference import precision
 from lipfd_jax.inference.detector import Detector
-from lipfd_jax.inference.engines import ENGINES
-from lipfd_jax.kernels.dispatch import KERNEL_SETTINGS
 from lipfd_jax.runtime import compilation
 from lipfd_jax.runtime.distributed import join_processes
 from lipfd_jax.runtime.memory import exit_when_exhausted
@@ -103,10 +99,10 @@ def _define_what() -> None:
     flags.DEFINE_multi_string(
         "checkpoint",
         None,
-        "A training run's workdir (its best step), one of its steps, a converted checkpoint, or an export. "
-        "Several, as PATH or NAME=PATH, are each evaluated on each --data, and a table is made.",
+        f"{shared_flags.CHECKPOINT} Several, as PATH or NAME=PATH, are each evaluated on each --data and "
+        "compared in a table.",
     )
-    flags.DEFINE_integer("step", None, "Which step of a run; by default the best by validation AUC.")
+    shared_flags.define_step()
     flags.DEFINE_multi_string(
         "data",
         None,
@@ -121,7 +117,7 @@ def _define_what() -> None:
         "Folder for scores.csv, metrics.json and report.html. An interrupted evaluation goes on.",
     )
     flags.DEFINE_string("compare", None, "Somebody else's scores file: differences and metrics side by side.")
-    flags.DEFINE_bool("overwrite", False, "Score anew, whatever the output holds.")
+    shared_flags.define_overwrite("the scores in the output folder")
     flags.DEFINE_integer(
         "examples",
         2,
@@ -166,24 +162,10 @@ def _define_how() -> None:
         "What to do at a record that can't be read: stop and name it (the same command goes on), or leave it "
         "out and count it in skipped.csv; more than one and more than 1 % stop anyway.",
     )
-    flags.DEFINE_integer("batch_size", 8, "Windows at once, over all devices.", lower_bound=1)
+    shared_flags.define_batch_size(8)
     flags.DEFINE_integer("threads", 2, "Reading threads.", lower_bound=1)
-    flags.DEFINE_bool(
-        "distributed",
-        os.environ.get("LIPFD_DISTRIBUTED", "0").lower() not in ("", "0", "false"),
-        "One of several processes that share the scoring (TPU pod slice, SLURM, or JAX_COORDINATOR_ADDRESS, "
-        "JAX_NUM_PROCESSES and JAX_PROCESS_ID). Also by LIPFD_DISTRIBUTED=1.",
-    )
-    compilation.define_cache_flag()
-    flags.DEFINE_enum(
-        "engine", "auto", ("auto", *ENGINES), "What runs an export; by default the first installed that can."
-    )
-    flags.DEFINE_enum(
-        "kernels", "auto", KERNEL_SETTINGS, "How operations are computed; by default as suits the devices."
-    )
-    precision.define_flag()
-
-
-if __name__ == "__main__":
-    define_flags()
-    app.run(main)
+    shared_flags.define_distributed()
+    shared_flags.define_compilation_cache()
+    shared_flags.define_engine()
+    shared_flags.define_kernels()
+    shared_flags.define_precision()

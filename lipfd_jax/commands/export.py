@@ -1,10 +1,11 @@
-"""Exports a checkpoint for other engines: lipfd export CHECKPOINT OUT --format=onnx."""
+"""Exports a checkpoint for other inference engines: lipfd export CHECKPOINT OUT --format=onnx."""
 
 import sys
 
 import jax
 from absl import app, flags, logging
 
+from lipfd_jax.commands import shared_flags
 from lipfd_jax.data.sources import open_source
 from lipfd_jax.exporting.package import FORMATS
 from lipfd_jax.exporting.write import export_checkpoint
@@ -12,14 +13,14 @@ from lipfd_jax.runtime.memory import exit_when_exhausted
 
 
 def main(argv: list[str]) -> None:
-    """Exports the checkpoint named first into the folder named second."""
+    """Exports the first argument, a checkpoint, into the second, a folder."""
     if len(argv) != 3:
         raise app.UsageError("expected two arguments: the checkpoint and the folder to write")
-    logging.set_verbosity(logging.FATAL)  # the libraries' own chatter; their errors are raised as well
-    jax.config.update("jax_platforms", "cpu")  # nothing is computed; the program is for all platforms
+    logging.set_verbosity(logging.FATAL)  # the libraries log their errors, which are raised as well
+    jax.config.update("jax_platforms", "cpu")  # computes nothing; the exported program is for all platforms
     given = flags.FLAGS
     try:
-        with exit_when_exhausted("end what else is running"):
+        with exit_when_exhausted("end other programs that use memory"):
             made = export_checkpoint(
                 argv[1],
                 argv[2],
@@ -29,7 +30,7 @@ def main(argv: list[str]) -> None:
                 calibrate=open_source(given.calibrate, split=given.split) if given.calibrate else None,
                 overwrite=given.overwrite,
             )
-    except (ValueError, OSError, NotImplementedError) as error:  # ours name the file and what to do
+    except (ValueError, OSError, NotImplementedError) as error:  # their messages name the file and the remedy
         sys.exit(f"error: {error}")
     model = made.metadata.model
     print(f"{argv[2]}: {model.encoder} + {model.backbone} as {made.format}, {model.inputs.name} inputs")
@@ -42,23 +43,20 @@ def define_flags() -> None:
         "format",
         "onnx",
         sorted(FORMATS),
-        "onnx: for ONNX Runtime and OpenVINO; stablehlo: for JAX alone; "
-        "int8: for OpenVINO, smaller and faster, calibrated on your own data.",
+        "onnx: for ONNX Runtime and OpenVINO; stablehlo: for JAX alone; int8: for OpenVINO, smaller and "
+        "faster, quantized with --calibrate.",
     )
     flags.DEFINE_enum(
         "inputs",
         "composites",
         ("composites", "prepared"),
-        "What it takes: composites, or the picture and crops that models.inputs.prepare makes of them.",
+        "Inputs of the exported model: composites, or the image and crops that models.inputs prepares.",
     )
     flags.DEFINE_string(
-        "calibrate", None, "For int8: TFDS data_dir or folder of composites, which are not to be tested."
+        "calibrate",
+        None,
+        "Data for int8: a TFDS data_dir or a folder of composites that is not used for testing.",
     )
     flags.DEFINE_string("split", "validation", "Split of a TFDS build to calibrate on.")
-    flags.DEFINE_integer("step", None, "Which step of a run; by default the best by validation AUC.")
-    flags.DEFINE_bool("overwrite", False, "Replace an export that is already there.")
-
-
-if __name__ == "__main__":
-    define_flags()
-    app.run(main)
+    shared_flags.define_step()
+    shared_flags.define_overwrite("an existing export")

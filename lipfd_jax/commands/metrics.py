@@ -84,8 +84,3 @@ def define_flags() -> None:
         "output", None, "Folder for metrics.json, metrics.csv, videos.csv and report.html; made if need be."
     )
     metric_flags.define_flags()
-
-
-if __name__ == "__main__":
-    define_flags()
-    app.run(main)

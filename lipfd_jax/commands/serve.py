@@ -88,8 +88,3 @@ def define_flags() -> None:
     flags.DEFINE_integer("queue", 8, "Videos that may be uploading or waiting at once.")
     flags.DEFINE_integer("kept", 20, "Videos kept with their results; beyond that the oldest goes.")
     flags.DEFINE_float("kept_minutes", 60.0, "Minutes that they are kept after the judgement.")
-
-
-if __name__ == "__main__":
-    define_flags()
-    app.run(main)

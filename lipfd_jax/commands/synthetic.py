@@ -1,4 +1,4 @@
-"""Draws a data set of talking heads and forgeries: lipfd synthetic --output=DIR --identities=80 --seed=0."""
+"""Draws a synthetic data set of talking heads and forgeries: lipfd synthetic --output=DIR --identities=80."""
 
 import os
 import sys
@@ -11,9 +11,9 @@ from lipfd_jax.tools.synthetic.dataset import write_dataset
 
 
 def main(argv: list[str]) -> None:
-    """Parses nothing but flags and calls write_dataset."""
+    """Writes the data set with a progress bar."""
     if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments {argv[1:]}: everything is given by flags")
+        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
     given = flags.FLAGS
     output = Path(given.output)
     with tqdm(total=given.identities, desc="people", unit="person", file=sys.stderr) as bar:
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> None:
             )
         except OSError as error:
             raise SystemExit(f"error: {error}") from error
-    print(f"{given.identities * given.clips_per_identity} real clips and as many forgeries in {output}")
+    print(f"{given.identities * given.clips_per_identity} real clips and as many fakes in {output}")
 
 
 def define_flags() -> None:
@@ -36,18 +36,13 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "output", None, "Folder to write 0_real, 1_fake, wav and clips.csv to.", required=True
     )
-    flags.DEFINE_integer("identities", 80, "How many people are drawn.", lower_bound=1)
+    flags.DEFINE_integer("identities", 80, "Number of drawn people.", lower_bound=1)
     flags.DEFINE_integer(
         "clips_per_identity",
         1,
-        "Takes of each person. With more than one, split by the groups in clips.csv: the names of one "
-        "person's clips differ, so a split by name puts the same face on both sides.",
+        "Clips per person. With more than one, split by the groups in clips.csv: a split by file name would "
+        "put the same face on both sides.",
         lower_bound=1,
     )
-    flags.DEFINE_integer("seed", 0, "Another seed gives other people.", lower_bound=0)
+    flags.DEFINE_integer("seed", 0, "Seed; another one draws other people.", lower_bound=0)
     flags.DEFINE_integer("processes", os.cpu_count() or 1, "Worker processes.", lower_bound=1)
-
-
-if __name__ == "__main__":
-    define_flags()
-    app.run(main)

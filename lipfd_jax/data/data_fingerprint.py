@@ -42,7 +42,7 @@ def identity(source: RecordSource) -> Identity:
         # Part of the name only: the folder may have been moved.
         files = zip((f"{p.parent.name}/{p.name}" for p in source.pictures), source.pictures, strict=True)
         return Identity(
-            _digest({"windows": source.windows, "files": _stats(files)}),
+            _digest({"windows": source.window_convention, "files": _stats(files)}),
             f"{len(source)} pictures in {source.folder.name}, by name, size and time",
         )
     if isinstance(source, Records):

@@ -12,7 +12,7 @@ from natsort import natsort_keygen
 
 from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.listing.composites import list_composites, read_window_convention
-from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES, parse_composite_name
+from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES, WindowConvention, parse_composite_name
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def open_source(path: str, *, split: str = "test", builder_config: str | None = 
     return Records.open(built_version(folder, builder_config), split)
 
 
-def windows_mode(source: RecordSource) -> str:
+def window_convention(source: RecordSource) -> WindowConvention:
     """Returns how the windows of a source were cut: "released" or "paper"; one source holds one kind.
 
     Raises CorruptRecord where no record can be read.
@@ -121,7 +121,7 @@ class Records:
                 raise OSError(name) from error
             raise CorruptRecord(
                 f"{name}. A shard is damaged: `lipfd build --verify` (from a checkout also `python -m "
-                "datasets_tfds.build --verify`) names it, with --overwrite the command builds again"
+                "lipfd build --verify`) names it, with --overwrite the command builds again"
             ) from error
 
     def __repr__(self) -> str:  # Grain puts it into the iterator's identity
@@ -129,9 +129,9 @@ class Records:
 
 
 class PictureFolder:
-    """A folder of composites as the released script and `lipfd_jax.commands.preprocess` write it.
+    """A folder of composites as the released script and `lipfd preprocess` write it.
 
-    `windows` says how they were cut: noted beside the pictures by our tool, else the released script's way.
+    `window_convention` is read from the note that `lipfd preprocess` writes; without one it is "released".
     """
 
     def __init__(self, folder: str | os.PathLike):
@@ -144,7 +144,7 @@ class PictureFolder:
         self.pictures = sorted(found, key=natsort_keygen(lambda p: (p.parent.name, p.name)))
         if not self.pictures:
             raise FileNotFoundError(f"{folder}: no pictures named NAME_J.png in 0_real or 1_fake")
-        self.windows = read_window_convention(self.folder)
+        self.window_convention = read_window_convention(self.folder)
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -161,7 +161,7 @@ class PictureFolder:
             "window": named.window,
             "start_frame": -1,
             "fps": 0.0,
-            "windows": self.windows,
+            "windows": self.window_convention,
         }
 
     def __repr__(self) -> str:

@@ -97,7 +97,7 @@ def detect(
         batch_size=model.batch_size,
         report=report,
     )
-    cautions = (*judged.cautions, *checkpoint_cautions(model.metadata.windows))
+    cautions = (*judged.cautions, *checkpoint_cautions(model.metadata.window_convention))
     found = verdict.combine_faces([face.evidence for face in judged.faces], decision)
     result = Result(
         outcome=verdict.choose_outcome(found, decision, cautions),
@@ -159,7 +159,7 @@ def checkpoint_facts(model: Model) -> dict[str, Any]:
         "encoder": metadata.model.encoder,
         "backbone": metadata.model.backbone,
         "inputs": metadata.model.inputs.name,
-        "windows": metadata.windows,
+        "windows": metadata.window_convention,
         "precision": metadata.model.dtype,  # in which it was run
         "calibration": metadata.calibration and dataclasses.asdict(metadata.calibration),
     }

@@ -110,6 +110,6 @@ def choice_cautions(settings: Settings, left_out: int, judged_seconds: float) ->
     return found
 
 
-def checkpoint_cautions(windows: str) -> list[Caution]:
-    """Warnings about what the checkpoint was made with, by its windows mode."""
-    return [caution("released_windows", windows)] if windows == "released" else []
+def checkpoint_cautions(window_convention: str) -> list[Caution]:
+    """Warnings about what the checkpoint was made with, by its window convention."""
+    return [caution("released_windows", window_convention)] if window_convention == "released" else []

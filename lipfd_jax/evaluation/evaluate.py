@@ -17,7 +17,7 @@ from lipfd_jax.checkpoints.store import FOLDER as RUN_FOLDER
 from lipfd_jax.checkpoints.store import Opened, find_model
 from lipfd_jax.data import records
 from lipfd_jax.data.data_fingerprint import Identity, identity
-from lipfd_jax.data.sources import RecordSource, windows_mode
+from lipfd_jax.data.sources import RecordSource, window_convention
 from lipfd_jax.evaluation.metrics.bootstrap import DRAWING, Drawing
 from lipfd_jax.evaluation.metrics.pooling import Pooling, decide
 from lipfd_jax.evaluation.metrics.scores import Scores, read_scores, read_skipped, unscored_videos
@@ -201,19 +201,19 @@ def _claimed(output: str | os.PathLike, wanted: Evaluated, overwrite: bool) -> I
 
 
 def _notes(opened: Opened | OpenedExport, source: RecordSource, held: Identity) -> dict[str, str]:
-    metadata, windows = opened.metadata, windows_mode(source)
+    metadata, convention = opened.metadata, window_convention(source)
     model = metadata.model
     notes = {
         "checkpoint": f"{_named(opened.path)} (step {metadata.step}, {metadata.origin})",
         "weights": opened.fingerprint,
         "model": f"{model.encoder} + {model.backbone}, {model.dtype}",
         "inputs": f"{model.inputs.name}{' (antialias)' if model.inputs.released_antialias else ''}",
-        "windows": f"{windows} (trained on {metadata.windows})",
+        "windows": f"{convention} (trained on {metadata.window_convention})",
         "data": str(held),
         "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
         **({"engine": _engine(opened)} if isinstance(opened, OpenedExport) else {}),
     }
-    warning = convention_warning(model.inputs, windows)
+    warning = convention_warning(model.inputs, convention)
     return {**notes, "warning": warning} if warning else notes
 
 

@@ -10,7 +10,6 @@ from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
-from absl import flags
 from flax import nnx
 
 from lipfd_jax.checkpoints.store import Found, Opened
@@ -19,7 +18,6 @@ from lipfd_jax.kernels.dispatch import Kernels
 from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_model
 
 logger = logging.getLogger(__name__)
-flags.disclaim_key_flags()  # it is the command's own, also in its --help
 
 SETTINGS = ("float32", "bfloat16", "auto")
 # What a CPU that multiplies bfloat16 numbers says of itself: Intel's and AMD's, Arm's.
@@ -33,18 +31,6 @@ SLOW = (
     "the checkpoint says bfloat16, in which this CPU is slower; --precision=float32 saves time and moves "
     "scores by some thousandths"
 )
-
-
-def define_flag() -> None:
-    """Defines --precision."""
-    flags.DEFINE_enum(
-        "precision",
-        None,
-        SETTINGS,
-        "Of the computation; by default as the checkpoint says. bfloat16 takes two thirds of the time on "
-        "CPUs that multiply it fast, and moves scores a little; auto tries that and takes the faster one, "
-        "unless scores are compared, calibrated, or of released inputs.",
-    )
 
 
 def resolved(setting: str | None, devices: Sequence[jax.Device], *, exact: bool) -> str | None:

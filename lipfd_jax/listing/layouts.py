@@ -68,9 +68,9 @@ def find_archive(place: Path, layout: Layout, clips_csv: str = "clips.csv") -> P
 
 
 def _list_official(root: Path, links: Links) -> Listing:
-    windows = read_window_convention(root)
-    if windows != "released":
-        raise ClipError(f"{root}: holds {windows} windows; this layout is for the released ones")
+    convention = read_window_convention(root)
+    if convention != "released":
+        raise ClipError(f"{root}: holds {convention} windows; this layout is for the released ones")
     found = list_composites(root, links)
     return drop_duplicates(found.clips, found.problems)
 

@@ -48,7 +48,7 @@ def write_composites(
     listing: Listing,
     output: Path,
     *,
-    windows: WindowConvention,
+    convention: WindowConvention,
     workers: int,
     damaged: DamagePolicy = "refuse",
     progress: bool = False,
@@ -56,30 +56,32 @@ def write_composites(
     """Writes {0_real,1_fake}/NAME_J.png for all windows of all clips, then checks that every one is there.
 
     Clips that fail are reported and skipped. Files appear whole or not at all; clips that an earlier run
-    finished are not built again. Raises ClipError where the output folder holds windows of the other mode,
-    InUse where another run writes to it, and what `each_clip` raises for trouble of the machine.
+    finished are not built again. Raises ClipError where the output folder holds windows of the other
+    convention, InUse where another run writes to it, and what `each_clip` raises for trouble of the machine.
     """
     for name in CLASSES:
         (output / name).mkdir(parents=True, exist_ok=True)
     with locked(output, "preprocessing"):
-        return _write_all(listing, output, windows, damaged, workers, progress)
+        return _write_all(listing, output, convention, damaged, workers, progress)
 
 
 def _write_all(
     listing: Listing,
     output: Path,
-    windows: WindowConvention,
+    convention: WindowConvention,
     damaged: DamagePolicy,
     workers: int,
     progress: bool,
 ) -> PngSummary:
-    finished = _read_finished(output, windows)
-    write_text(output / CONVENTION_FILE, f"{windows}\n")
+    finished = _read_finished(output, convention)
+    write_text(output / CONVENTION_FILE, f"{convention}\n")
     todo = [clip for clip in listing.clips if clip.video not in finished]
     skipped = len(listing.clips) - len(todo)
     warnings, problems = [], list(listing.problems)
     outcomes = map_clips(
-        functools.partial(_write_clip, output=output, windows=windows, damaged=damaged), todo, workers=workers
+        functools.partial(_write_clip, output=output, convention=convention, damaged=damaged),
+        todo,
+        workers=workers,
     )
     with open(output / JOURNAL, "a", encoding="utf-8") as journal:
         journal.write("\n" if _ends_mid_line(output / JOURNAL) else "")
@@ -87,7 +89,7 @@ def _write_all(
             if outcome.problem:
                 problems.append((outcome.clip.video, outcome.problem))
                 continue
-            entry = _make_entry(outcome, windows)
+            entry = _make_entry(outcome, convention)
             warnings += [(outcome.clip.video, text) for text in entry["warnings"]]
             finished[outcome.clip.video] = entry
             journal.write(json.dumps(entry) + "\n")
@@ -105,20 +107,25 @@ def _write_all(
 
 
 def _write_clip(
-    clip: Clip, *, output: Path, windows: WindowConvention, damaged: DamagePolicy
+    clip: Clip, *, output: Path, convention: WindowConvention, damaged: DamagePolicy
 ) -> tuple[int, tuple[str, ...]]:
-    extraction = extract_windows(clip, windows, damaged)
+    extraction = extract_windows(clip, convention, damaged)
     for window in extraction.cut_windows:
         write_bytes(output / composite_name(clip.video, window.index), encode_png(make_composite(window)))
     return len(extraction.cut_windows), extraction.warnings
 
 
-def _make_entry(outcome: ClipOutcome[tuple[int, tuple[str, ...]]], windows: WindowConvention) -> dict:
+def _make_entry(outcome: ClipOutcome[tuple[int, tuple[str, ...]]], convention: WindowConvention) -> dict:
     pictures, warnings = outcome.result
-    return {"video": outcome.clip.video, "windows": windows, "pictures": pictures, "warnings": list(warnings)}
+    return {
+        "video": outcome.clip.video,
+        "windows": convention,
+        "pictures": pictures,
+        "warnings": list(warnings),
+    }
 
 
-def _read_finished(output: Path, windows: WindowConvention) -> dict[str, dict]:
+def _read_finished(output: Path, convention: WindowConvention) -> dict[str, dict]:
     """Journal entries of the clips whose pictures are all there."""
     journal = output / JOURNAL
     entries = {}
@@ -128,8 +135,8 @@ def _read_finished(output: Path, windows: WindowConvention) -> dict[str, dict]:
             video, held, _ = entry["video"], entry["windows"], int(entry["pictures"])
         except (ValueError, TypeError, KeyError):
             continue  # an empty or damaged line, or one that a kill broke off: its clip is built again
-        if held != windows:
-            raise ClipError(f"{output}: holds {held} windows; use another folder for {windows} ones")
+        if held != convention:
+            raise ClipError(f"{output}: holds {held} windows; use another folder for {convention} ones")
         entries[video] = entry
     return {video: entry for video, entry in entries.items() if _is_complete(output, entry)}
 

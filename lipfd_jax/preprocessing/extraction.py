@@ -49,7 +49,7 @@ NO_PERTURBATION = ClipPerturbation()
 
 def extract_windows(
     clip: Clip,
-    windows: WindowConvention = "paper",
+    convention: WindowConvention = "paper",
     damaged: DamagePolicy = "refuse",
     perturbation: ClipPerturbation = NO_PERTURBATION,
     read: FrameReader = read_frames,
@@ -65,13 +65,13 @@ def extract_windows(
     Raises ClipError, naming the file and the reason, where there is nothing to build from.
     """
     damage = Damage(damaged)
-    if windows == "released" and clip.wav is None:
+    if convention == "released" and clip.wav is None:
         raise ClipError(f"{clip.path}: no wav beside it, which released windows need; use paper windows")
     track = read_track(clip.path)
     _check_frame_count(clip.path, len(track.times))
     sound = _read_sound_track(clip, track, damage)
     mel = make_mel_image(sound.samples if perturbation.sound is None else perturbation.sound(sound.samples))
-    cut = _cut_released_windows if windows == "released" else _cut_paper_windows
+    cut = _cut_released_windows if convention == "released" else _cut_paper_windows
     with (
         nullcontext(clip.path)
         if perturbation.crf is None

@@ -8,19 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-from absl import flags
 
-flags.disclaim_key_flags()  # it is the command's own, also in its --help
 logger = logging.getLogger(__name__)
-
-
-def define_cache_flag() -> None:
-    """Defines --compilation_cache."""
-    flags.DEFINE_string(
-        "compilation_cache",
-        os.environ.get("JAX_COMPILATION_CACHE_DIR", os.path.expanduser("~/.cache/lipfd_jax/xla")),
-        "Folder that keeps compiled programs for the next start; empty for none.",
-    )
 
 
 def use_compilation_cache(folder: str) -> None:

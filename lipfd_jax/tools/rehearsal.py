@@ -94,7 +94,7 @@ def _start(workdir: pathlib.Path, name: str, devices: int) -> list[subprocess.Po
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "lipfd_jax.cli", "train", "--config=lipfd:tiny"]
+    command = [sys.executable, "-m", "lipfd_jax", "train", "--config=lipfd:tiny"]
     command += [f"--workdir={workdir / name}", f"--compilation_cache={workdir / 'compiled'}"]
     command += [f"--config.data.path={workdir / 'data'}", "--config.data.augmentation.enabled=False"]
     command += [f"--config.data.validation_path={workdir / 'validation'}"]

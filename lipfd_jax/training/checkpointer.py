@@ -26,6 +26,7 @@ from lipfd_jax.training import state as states
 from lipfd_jax.training.compatibility import changed_records, changed_settings, same_structure
 from lipfd_jax.training.position import Position
 from lipfd_jax.training.state import Recipe, TrainState
+from lipfd_jax.vocabulary import WindowConvention
 
 logger = logging.getLogger(__name__)
 
@@ -45,17 +46,17 @@ class RunCheckpointer:
         workdir: str | os.PathLike,
         recipe: Recipe,
         *,
-        windows: str,
+        window_convention: WindowConvention,
         records: Mapping[str, Identity] = MappingProxyType({}),
     ):
         """Opens the folder of checkpoints, which may be new.
 
         Args:
-          windows: mode of the training records.
+          window_convention: of the training records.
           records: what is trained on and validated with, by its use.
         """
         self.recipe = recipe
-        self.windows = windows
+        self.window_convention = window_convention
         self.records = {name: dataclasses.asdict(found) for name, found in records.items()}
         self.folder = epath.Path(workdir) / FOLDER
         self.began = Position()  # where this process began with its batch size
@@ -100,7 +101,7 @@ class RunCheckpointer:
         experiment = self.recipe.experiment
         return Metadata(
             model=self.recipe.config,
-            windows=self.windows,
+            window_convention=self.window_convention,
             step=step,
             samples=self.began.at(step, experiment.batch_size).samples,
             processes=jax.process_count(),

@@ -87,7 +87,9 @@ def train(
     with contextlib.ExitStack() as held:
         run_on_first(lambda: held.enter_context(locked(workdir, "a training run")))
         data.recall(workdir)
-        saved = RunCheckpointer(workdir, recipe, windows=data.windows, records=data.identities)
+        saved = RunCheckpointer(
+            workdir, recipe, window_convention=data.window_convention, records=data.identities
+        )
         checkpointer = held.enter_context(saved)
         state, position = checkpointer.restore(mesh) or (start_state(recipe, mesh), Position())
         batches = iter(data.batches(experiment))
@@ -125,13 +127,13 @@ class _Run:
 
     def _announce(self) -> None:
         """Says what is about to be trained on what, and keeps the settings."""
-        config, windows = self.recipe.config, self.data.windows
+        config, convention = self.recipe.config, self.data.window_convention
         logger.info(
             "%s: %d training records (%s windows), %s inputs, %d device(s), step %d of %d, in %s",
-            self.experiment.name, len(self.data.sources[TRAINING]), windows, config.inputs.name,
+            self.experiment.name, len(self.data.sources[TRAINING]), convention, config.inputs.name,
             self.mesh.size, self.step, self.experiment.steps, self.workdir,
         )  # fmt: skip
-        if warning := convention_warning(config.inputs, windows):
+        if warning := convention_warning(config.inputs, convention):
             logger.warning("%s", warning)
         if self.first:
             write_json(epath.Path(self.workdir) / "config.json", self.experiment.to_dict())

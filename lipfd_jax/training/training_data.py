@@ -13,10 +13,11 @@ from etils import epath
 from lipfd_jax.data import pipeline
 from lipfd_jax.data.corrupt import CorruptRecords
 from lipfd_jax.data.data_fingerprint import Identity, identity
-from lipfd_jax.data.sources import PictureFolder, Records, RecordSource, open_source, windows_mode
+from lipfd_jax.data.sources import PictureFolder, Records, RecordSource, open_source, window_convention
 from lipfd_jax.evaluation.predict import Chosen
 from lipfd_jax.storage.files import write_json
 from lipfd_jax.training.config import DataSettings, Experiment
+from lipfd_jax.vocabulary import WindowConvention
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class RunData:
     sources: dict[str, RecordSource]
     identities: dict[str, Identity]
     corrupt: dict[str, CorruptRecords]  # those met so far, and what to do with them
-    windows: str  # how the training records' windows were cut
+    window_convention: WindowConvention  # of the training records
 
     def batches(self, experiment: Experiment) -> Any:
         """Returns this process's endless training batches (`pipeline.training_batches`)."""
@@ -94,7 +95,7 @@ def open_data(settings: DataSettings) -> RunData:
         name: CorruptRecords(settings.corrupt_records, settings.corrupt_share * len(source))
         for name, source in sources.items()
     }
-    return RunData(sources, identities, corrupt, windows_mode(sources[TRAINING]))
+    return RunData(sources, identities, corrupt, window_convention(sources[TRAINING]))
 
 
 def _opened(settings: DataSettings, setting: str, path: str) -> RecordSource:

@@ -26,7 +26,7 @@ STORED = "_CHECKPOINT_METADATA"
 
 def save(path, seed=0, **fields):
     weights = nnx.to_pure_dict(nnx.state(drawn(CONFIG, seed)))
-    save_model(path, weights, Metadata(CONFIG, windows="paper", **fields))
+    save_model(path, weights, Metadata(CONFIG, window_convention="paper", **fields))
     return path
 
 

@@ -57,7 +57,7 @@ def test_the_checkpoint_opens_like_one_of_our_own(tmp_path, weights, tensors, la
     convert_released(source, tmp_path / "new" / "out", config=CONFIG)
     opened = check(tmp_path / "new" / "out", weights)
     assert opened.metadata.model == CONFIG
-    assert opened.metadata.windows == "released"
+    assert opened.metadata.window_convention == "released"
     assert "ckpt.pth" in opened.metadata.origin
     assert os.listdir(tmp_path / "new") == ["out"]
 
@@ -230,7 +230,7 @@ def test_only_checkpoints_are_overwritten_and_only_when_asked(tmp_path, tensors)
 
 def test_the_command_reports_a_refusal_and_writes_nothing(tmp_path):
     source = write_pth(tmp_path / "ckpt.pth", {"conv1.weight": np.zeros((3, 3, 5, 5), np.float32)})
-    command = [sys.executable, "-m", "lipfd_jax.commands.convert", str(source), str(tmp_path / "out")]
+    command = [sys.executable, "-m", "lipfd_jax", "convert", str(source), str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert f"{source} is refused, 566 problems:\n  missing: nothing fills" in done.stderr

@@ -1,4 +1,4 @@
-"""The command python -m lipfd_jax.evaluation, as a user runs it."""
+"""The command lipfd metrics, as a user runs it."""
 
 import json
 import pathlib
@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 def _run(*flags: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "lipfd_jax.commands.metrics", *flags]
+    command = [sys.executable, "-m", "lipfd_jax", "metrics", *flags]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

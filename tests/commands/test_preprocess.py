@@ -4,16 +4,16 @@ import shutil
 import subprocess
 import sys
 
-from lipfd_jax.data.sources import open_source, windows_mode
+from lipfd_jax.data.sources import open_source, window_convention
 
 
 def _run(*flags):
-    command = [sys.executable, "-m", "lipfd_jax.commands.preprocess", *map(str, flags)]
+    command = [sys.executable, "-m", "lipfd_jax", "preprocess", *map(str, flags)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 def test_pictures_of_real_clips(media, tmp_path):
-    done = _run("--avlips", media / "tricky", "--output", tmp_path, "--windows=released", "--workers=2")
+    done = _run("--avlips", media / "tricky", "--output", tmp_path, "--convention=released", "--workers=2")
     assert done.returncode == 0
     assert "3 clips built, 0 finished before, 0 not built; 26 pictures, 0 missing" in done.stdout
     assert "last 4 frames dropped" in done.stdout
@@ -28,7 +28,7 @@ def test_a_folder_described_by_a_csv(media, tmp_path):
     assert done.returncode == 0
     assert "not built: gone.mp4: no such file" in done.stdout
     assert len(list((tmp_path / "out" / "1_fake").glob("talk_?.png"))) == 10
-    assert windows_mode(open_source(str(tmp_path / "out"))) == "paper"  # the folder says so itself
+    assert window_convention(open_source(str(tmp_path / "out"))) == "paper"  # the folder says so itself
 
 
 def test_nothing_built_is_a_failure(tmp_path):
@@ -44,7 +44,7 @@ def test_wrong_flags_are_refused(tmp_path):
         ("--output", tmp_path),
         ("--output", tmp_path, "--avlips", tmp_path, "--csv", tmp_path / "x.csv"),
         ("--output", tmp_path, "--avlips", tmp_path / "nowhere"),
-        ("--output", tmp_path, "--avlips", tmp_path, "--windows=papre"),
+        ("--output", tmp_path, "--avlips", tmp_path, "--convention=papre"),
         ("--avlips", tmp_path),
     ):
         done = _run(*flags)

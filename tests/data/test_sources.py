@@ -37,11 +37,11 @@ def test_a_folder_of_composites_in_natural_order(pictures):
 
 
 def test_the_folder_says_how_its_windows_were_cut(pictures):
-    assert sources.windows_mode(open_source(str(pictures))) == "released"
+    assert sources.window_convention(open_source(str(pictures))) == "released"
     (pictures / "windows.txt").write_text("paper\n")
     source = open_source(str(pictures))
     (pictures / "windows.txt").unlink()  # read once, not for every record
-    assert sources.windows_mode(source) == source[2]["windows"] == "paper"
+    assert sources.window_convention(source) == source[2]["windows"] == "paper"
 
 
 def test_a_corrupt_first_record_does_not_hide_the_windows(make_record):
@@ -51,9 +51,9 @@ def test_a_corrupt_first_record_does_not_hide_the_windows(make_record):
                 raise CorruptRecord("record 0")
             return super().__getitem__(index)
 
-    assert sources.windows_mode(Damaged([None, make_record(1, 0)])) == "paper"
+    assert sources.window_convention(Damaged([None, make_record(1, 0)])) == "paper"
     with pytest.raises(CorruptRecord, match="record 0"):
-        sources.windows_mode(Damaged([None]))
+        sources.window_convention(Damaged([None]))
 
 
 def test_a_wrong_note_on_the_windows_is_refused(pictures):
@@ -81,7 +81,7 @@ def test_a_folder_without_pictures_is_named(tmp_path):
 def test_a_build_is_found_from_any_folder_on_the_way(built, below):
     source = open_source(str(built / below), split="train")
     assert isinstance(source, Records)
-    assert sources.windows_mode(source) == "paper"
+    assert sources.window_convention(source) == "paper"
     assert records.decode(source[0])["composite"].any()
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from datasets_tfds import build
 from datasets_tfds.avlips.make_dummy_data import FOLDER
-from datasets_tfds.build_settings import changed
-from datasets_tfds.shards import Shard, take_note
+from datasets_tfds.build_settings import select_settings
+from datasets_tfds.shards import Shard, collect_note
 
 
 def _sums(builder):
@@ -20,7 +20,7 @@ def _sums(builder):
 def test_beam_builds_the_same_shards(tmp_path, mode):
     pytest.importorskip("apache_beam", reason="the extra tfds is not installed")
     options = f"runner=DirectRunner,direct_running_mode={mode},direct_num_workers=2"
-    settings = changed("avlips", videos_per_shard=1)
+    settings = select_settings("avlips", videos_per_shard=1)
     on_beam = build.build(
         manual_dir=str(FOLDER),
         data_dir=str(tmp_path / "beam"),
@@ -32,10 +32,10 @@ def test_beam_builds_the_same_shards(tmp_path, mode):
     )
     assert _sums(on_beam) == _sums(light)
     assert len(_sums(light)) == 8
-    made, expected = (build.report.read(builder.data_path) for builder in (on_beam, light))
+    made, expected = (build.report.read_report(builder.data_path) for builder in (on_beam, light))
     assert made == expected
 
 
 def test_a_shard_the_runner_lost_is_missed(tmp_path):
     with pytest.raises(RuntimeError, match="lost this shard"):
-        take_note(Shard("train", 0, str(tmp_path / "train.shard-00000"), ()))
+        collect_note(Shard("train", 0, str(tmp_path / "train.shard-00000"), ()))

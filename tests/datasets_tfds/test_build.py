@@ -24,8 +24,7 @@ from datasets_tfds.avlips.make_dummy_data import (
     write_video,
     write_wav,
 )
-from datasets_tfds.build_settings import changed
-from datasets_tfds.errors import BuildError
+from datasets_tfds.build_settings import BuildError, select_settings
 from lipfd_jax.preprocessing import encoding
 from lipfd_jax.vocabulary import CLASSES, COMPOSITE_SHAPE
 
@@ -34,7 +33,7 @@ _PNG = encoding.encode_png(np.zeros((8, 8, 3), np.uint8))
 
 
 def _build(manual_dir, data_dir, *, config="avlips", workers=0, changes=None, **options):
-    settings = changed(config, **(changes or {}))
+    settings = select_settings(config, **(changes or {}))
     return build.build(
         manual_dir=str(manual_dir), data_dir=str(data_dir), settings=settings, workers=workers, **options
     )
@@ -86,7 +85,7 @@ def test_other_settings_are_refused_and_overwrite_builds_again(tmp_path):
     with pytest.raises(BuildError, match="salt: 'lipfd', asked for 'other'"):
         _build(FOLDER, tmp_path, changes={"salt": "other"})
     again = _build(FOLDER, tmp_path, changes={"salt": "other"}, overwrite=True)
-    assert report.read(again.data_path)["settings"]["salt"] == "other"
+    assert report.read_report(again.data_path)["settings"]["salt"] == "other"
     with pytest.raises(BuildError, match="no such folder or archive"):
         build.build(
             manual_dir=str(tmp_path / "typo"),
@@ -103,7 +102,7 @@ def test_another_split_file_of_the_same_name_is_noticed(tmp_path, capsys):
     path.write_text(rows.format("train"))
     builder = _build(FOLDER, tmp_path, changes={"splits_csv": str(path)})
     assert {r["video"] for r in builder.as_data_source("train")} == {b"0_real/dummy0"}
-    assert len(report.read(builder.data_path)["left_out"]) == 7
+    assert len(report.read_report(builder.data_path)["left_out"]) == 7
     assert "train lacks a class" in capsys.readouterr().out
     path.write_text(rows.format("test"))
     with pytest.raises(BuildError, match="splits_csv"):
@@ -127,14 +126,14 @@ def test_small_shards_hold_the_same_records(dummy, tmp_path):
 
 def test_a_changed_shard_is_found_and_can_not_be_read(tmp_path):
     folder = pathlib.Path(_build(FOLDER, tmp_path).data_dir)
-    settings = changed("avlips")
-    build.verify(str(tmp_path), settings)
+    settings = select_settings("avlips")
+    build.verify_build(str(tmp_path), settings)
     shard = next(folder.glob("*train*"))
     content = bytearray(shard.read_bytes())
     content[5000] ^= 1
     shard.write_bytes(content)
-    with pytest.raises(BuildError, match=r"train.*not the bytes that were built"):
-        build.verify(str(tmp_path), settings)
+    with pytest.raises(BuildError, match=r"train.*its checksum differs from the report's"):
+        build.verify_build(str(tmp_path), settings)
     with pytest.raises(Exception, match="hash mismatch"):
         list(tfds.builder_from_directory(folder).as_data_source("train"))
 
@@ -182,7 +181,7 @@ def test_bad_inputs_are_named_and_nothing_else_is_lost(tmp_path):
     bad, odd = _bad(tmp_path / "data"), _odd(tmp_path / "data")
     write_wav(tmp_path / "data" / "wav" / "1_fake" / "b.wav", np.zeros(4000))
     builder = _build(tmp_path / "data", tmp_path / "out", workers=2)
-    made = report.read(builder.data_path)
+    made = report.read_report(builder.data_path)
     assert {problem["name"] for problem in made["problems"]} == bad
     assert all(problem["reason"] for problem in made["problems"])
     assert [(w["video"], "silent" in w["warnings"][0]) for w in made["warnings"]] == [("1_fake/b", True)]
@@ -194,13 +193,13 @@ def test_bad_inputs_are_named_and_nothing_else_is_lost(tmp_path):
 
 def test_no_good_video_is_an_error(tmp_path):
     write_video(tmp_path / "data" / "0_real" / "mute.mp4", moving_bars(0, count=12))
-    with pytest.raises(BuildError, match="no record could be made"):
+    with pytest.raises(BuildError, match="no input could be used"):
         _build(tmp_path / "data", tmp_path / "out")
     assert not list((tmp_path / "out").rglob("*.array_record*"))
 
 
 def _start(manual_dir, data_dir, workers):
-    command = [sys.executable, "-m", "datasets_tfds.build", f"--manual_dir={manual_dir}"]
+    command = [sys.executable, "-m", "lipfd_jax", "build", f"--manual_dir={manual_dir}"]
     command += [f"--data_dir={data_dir}", f"--workers={workers}"]
     return subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
@@ -222,7 +221,7 @@ def test_a_build_killed_ten_times_ends_like_an_undisturbed_one(tmp_path):
         assert process.poll() is None
         os.kill(process.pid, signal.SIGINT if kills % 3 == 0 else signal.SIGKILL)
         said = process.communicate()[0].decode()
-        assert kills % 3 or "the same command goes on from here" in said, said
+        assert kills % 3 or "the same command again to resume" in said, said
         kills += 1
     assert kills == 10
     last = _start(tmp_path / "data", tmp_path / "out", workers=0)

@@ -20,8 +20,7 @@ from datasets_tfds.avlips.make_dummy_data import (
     write_video,
     write_wav,
 )
-from datasets_tfds.build_settings import Settings, changed
-from datasets_tfds.errors import BuildError
+from datasets_tfds.build_settings import BuildError, BuildSettings, select_settings
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing import memory_limit
 from lipfd_jax.preprocessing.clip_task import MachineError
@@ -29,7 +28,7 @@ from lipfd_jax.storage import atomic_folder
 
 
 def _build(data_dir, *, manual_dir=FOLDER, config="avlips", overwrite=False, **changes):
-    settings = changed(config, **changes)
+    settings = select_settings(config, **changes)
     return build.build(
         manual_dir=str(manual_dir), data_dir=str(data_dir), settings=settings, workers=0, overwrite=overwrite
     )
@@ -59,7 +58,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("error", FAULTS)
-@pytest.mark.parametrize(("module", "name"), [(resume, "write_bytes"), (resume, "examples")])
+@pytest.mark.parametrize(("module", "name"), [(resume, "write_bytes"), (resume, "make_records")])
 def test_trouble_of_the_machine_loses_no_clip(tmp_path, monkeypatch, module, name, error):
     with monkeypatch.context() as patch:
         patch.setattr(memory_limit, "available_bytes", lambda: 100 << 20)
@@ -68,7 +67,7 @@ def test_trouble_of_the_machine_loses_no_clip(tmp_path, monkeypatch, module, nam
             _build(tmp_path)
     builder = _build(tmp_path)
     assert _records(builder) == 64
-    assert report.read(builder.data_path)["problems"] == []
+    assert report.read_report(builder.data_path)["problems"] == []
 
 
 def test_a_full_disk_while_shards_are_written_is_named(tmp_path, monkeypatch):
@@ -78,7 +77,7 @@ def test_a_full_disk_while_shards_are_written_is_named(tmp_path, monkeypatch):
     adapter = shards.file_adapters.ADAPTER_FOR_FORMAT[shards.file_adapters.FileFormat.ARRAY_RECORD]
     with monkeypatch.context() as patch:
         patch.setattr(adapter, "write_examples", full)
-        patch.setattr(shards, "_NEXT_TO_NOTHING", 1 << 60)
+        patch.setattr(shards, "_DISK_FULL", 1 << 60)
         with pytest.raises(OSError, match=r"No space left.*shard"):
             _build(tmp_path)
     assert _records(_build(tmp_path)) == 64
@@ -86,14 +85,14 @@ def test_a_full_disk_while_shards_are_written_is_named(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs a small file system of its own")
 def test_on_a_disk_that_is_full_the_command_says_so(tmp_path):
-    command = f"mount -t tmpfs -o size=450k none {tmp_path} && {sys.executable} -m datasets_tfds.build"
+    command = f"mount -t tmpfs -o size=450k none {tmp_path} && {sys.executable} -m lipfd_jax build"
     command += f" --manual_dir={FOLDER} --data_dir={tmp_path} --workers=0"
     done = subprocess.run(["unshare", "-rm", "sh", "-c", command], capture_output=True, text=True)
     if "unshare" in done.stderr or "mount" in done.stderr:
         pytest.skip("a small file system can't be mounted here")
     assert done.returncode == 1
     assert "No space left on device" in done.stderr
-    assert "the same command goes on from here" in done.stderr
+    assert "the same command again to resume" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -151,9 +150,11 @@ def test_an_archive_is_known_again_without_unpacking(tmp_path, monkeypatch):
 
 
 def test_reports_of_earlier_versions_are_understood():
-    old = {k: v for k, v in Settings().as_dict().items() if k not in ("layout", "links", "damaged")}
-    assert report.differences({**old, "source": "avlips"}, Settings()) == {}
-    assert report.differences({**old, "source": "folder"}, Settings()) == {"layout": ("folder", "avlips")}
+    old = {k: v for k, v in BuildSettings().as_dict().items() if k not in ("layout", "links", "damaged")}
+    assert report.compare_settings({**old, "source": "avlips"}, BuildSettings()) == {}
+    assert report.compare_settings({**old, "source": "folder"}, BuildSettings()) == {
+        "layout": ("folder", "avlips")
+    }
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_reports_of_earlier_versions_are_understood():
 )
 def test_fractions_that_are_none_are_refused(fractions):
     with pytest.raises(ValueError, match="three shares"):
-        Settings(fractions=fractions)
+        BuildSettings(fractions=fractions)
 
 
 @pytest.mark.parametrize(
@@ -170,20 +171,21 @@ def test_fractions_that_are_none_are_refused(fractions):
 )
 def test_misspelt_settings_are_named_with_what_there_is(config, changes):
     with pytest.raises(ValueError, match="expected one of"):
-        changed(config, **changes)
+        select_settings(config, **changes)
 
 
 def test_fractions_that_are_no_numbers_are_named():
     command = [
         sys.executable,
         "-m",
-        "datasets_tfds.build",
+        "lipfd_jax",
+        "build",
         "--data_dir=x",
         "--manual_dir=x",
         "--fractions=a,b,c",
     ]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert "--fractions: 'a' is no number" in done.stderr
+    assert "--fractions: 'a' is not a number" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -203,12 +205,12 @@ def _flipped(tmp_path):
 def test_damage_a_decoder_reports_is_refused_or_kept_with_a_warning(tmp_path):
     data = _flipped(tmp_path)
     builder = _build(tmp_path / "refused", manual_dir=data)
-    [problem] = report.read(builder.data_path)["problems"]
+    [problem] = report.read_report(builder.data_path)["problems"]
     assert problem["name"] == "0_real/bad"
     assert "damaged" in problem["reason"]
     assert "--damaged=keep" in problem["reason"]
     kept = _build(tmp_path / "kept", manual_dir=data, damaged="keep")
-    made = report.read(kept.data_path)
+    made = report.read_report(kept.data_path)
     assert made["problems"] == []
     [warning] = made["warnings"]
     assert warning["video"] == "0_real/bad"
@@ -236,7 +238,7 @@ def test_pictures_that_opencv_would_change_silently_are_refused(tmp_path, pictur
     cv2.imwrite(str(folder / "b_0.png"), np.zeros((1000, 2500, 3), np.uint8))
     cv2.imwrite(str(folder / "b_100000000000000000000.png"), np.zeros((1000, 2500, 3), np.uint8))
     builder = _build(tmp_path / "out", manual_dir=tmp_path / "data", config="official_val")
-    problems = {p["name"]: p["reason"] for p in report.read(builder.data_path)["problems"]}
+    problems = {p["name"]: p["reason"] for p in report.read_report(builder.data_path)["problems"]}
     assert problems.keys() == {"0_real/a", "0_real/b_100000000000000000000.png"}
     assert "expected" in problems["0_real/a"]
     assert _records(builder) == 1
@@ -257,7 +259,11 @@ def test_names_that_records_can_not_hold_are_refused_and_printed_harmlessly(tmp_
     rows = "a.mp4,0,\x1b[31mred,\nb.mp4,1,anna,wav\x072lip\nc.mp4,1,,\nc .mp4,1,,\n"
     (data / "clips.csv").write_text("path,label,group,generator\n" + rows)
     builder = _build(tmp_path / "out", manual_dir=data, config="folder")
-    assert [p["name"] for p in report.read(builder.data_path)["problems"]] == ["a.mp4", "b.mp4", "c .mp4"]
+    assert [p["name"] for p in report.read_report(builder.data_path)["problems"]] == [
+        "a.mp4",
+        "b.mp4",
+        "c .mp4",
+    ]
     assert "\x1b" not in capsys.readouterr().out
 
 
@@ -272,7 +278,7 @@ def test_names_that_records_can_not_hold_are_refused_and_printed_harmlessly(tmp_
 def test_files_of_splits_that_are_none_are_named(tmp_path, content, reason):
     (tmp_path / "s.csv").write_bytes(content)
     with pytest.raises(ValueError, match=rf"s\.csv.*{reason}"):
-        splits.read(str(tmp_path / "s.csv"))
+        splits.read_splits(str(tmp_path / "s.csv"))
 
 
 def test_folders_that_tfds_takes_for_patterns_are_refused_before_anything_is_built(tmp_path):
@@ -289,6 +295,6 @@ def test_a_finished_build_without_all_its_shards_is_not_called_finished(built, t
     shard.write_bytes(whole[:100])
     if change == "missing":
         shard.unlink()
-    reason = "missing" if change == "missing" else f"100 bytes, {len(whole)} were built"
+    reason = "missing" if change == "missing" else f"100 bytes, expected {len(whole)}"
     with pytest.raises(BuildError, match=rf"test\.array_record.*: {reason}"):
         _build(tmp_path / "records", held_out=False)

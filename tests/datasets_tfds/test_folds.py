@@ -4,9 +4,9 @@ import pathlib
 
 import pytest
 
-from datasets_tfds import splits
-from datasets_tfds.build_settings import Settings
-from datasets_tfds.splits import folds
+from datasets_tfds.build_settings import BuildSettings
+from datasets_tfds.splits import draw_folds
+from lipfd_jax.commands.splits import make_splits
 from lipfd_jax.listing.clips import Clip
 
 
@@ -21,7 +21,7 @@ def _clips(real: str, fake: str) -> list[Clip]:
 
 def test_every_video_is_tested_once_and_sources_stay_together():
     clips = _clips("abcdefghijklmnop", "aabbccddefxyzzzz")
-    drawn = folds(clips, 3)
+    drawn = draw_folds(clips, 3)
     assert len(drawn) == 3
     tested = [video for split in drawn for video, name in split.items() if name == "test"]
     assert sorted(tested) == sorted(clip.video for clip in clips)
@@ -38,17 +38,20 @@ def test_every_video_is_tested_once_and_sources_stay_together():
 
 def test_the_order_of_the_clips_does_not_matter_but_the_seed_does():
     clips = _clips("abcdefghijkl", "abcdefghijkl")
-    assert folds(clips, 3) == folds(clips[::-1], 3)
-    assert folds(clips, 3) != folds(clips, 3, seed=1)
+    assert draw_folds(clips, 3) == draw_folds(clips[::-1], 3)
+    assert draw_folds(clips, 3) != draw_folds(clips, 3, seed=1)
 
 
 @pytest.mark.parametrize(
     ("settings", "reason"),
-    [(Settings(held_out=True), "add --noheld_out"), (Settings(splits_csv="x.csv"), "leave --splits_csv out")],
+    [
+        (BuildSettings(held_out=True), "add --noheld_out"),
+        (BuildSettings(splits_csv="x.csv"), "leave --splits_csv out"),
+    ],
 )
 def test_settings_that_folds_would_not_follow_are_refused(settings, reason):
     with pytest.raises(ValueError, match=reason):
-        splits._splits(_clips("abcdefgh", "abcdefgh"), settings, 2)
+        make_splits(_clips("abcdefgh", "abcdefgh"), settings, 2)
 
 
 @pytest.mark.parametrize(
@@ -60,4 +63,4 @@ def test_settings_that_folds_would_not_follow_are_refused(settings, reason):
 )
 def test_what_can_not_be_dealt_out_is_named(real, fake, count, reason):
     with pytest.raises(ValueError, match=reason):
-        folds(_clips(real, fake), count)
+        draw_folds(_clips(real, fake), count)

@@ -11,7 +11,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from datasets_tfds import build
-from datasets_tfds.build_settings import changed
+from datasets_tfds.build_settings import select_settings
 from lipfd_jax.preprocessing import encoding
 
 MEL_TOLERANCE = 2  # of 255, where another resampler than the recorded one read the wav
@@ -27,7 +27,7 @@ def _records(builder):
 def _built(media, folder, config, workers):
     for part in ("AVLips", "tricky"):
         shutil.copytree(media / part, folder / "data", dirs_exist_ok=True)
-    settings = changed(config, fractions=(0.0, 0.0, 1.0))
+    settings = select_settings(config, fractions=(0.0, 0.0, 1.0))
     return build.build(
         manual_dir=str(folder / "data"), data_dir=str(folder), settings=settings, workers=workers
     )

@@ -15,7 +15,7 @@ from datasets_tfds.avlips.make_dummy_data import (
     write_video,
     write_wav,
 )
-from datasets_tfds.build_settings import Settings, changed, named_settings
+from datasets_tfds.build_settings import BuildSettings, named_settings, select_settings
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.layouts import list_layout
 
@@ -25,14 +25,14 @@ def test_config_names_leave_defaults_out():
     assert names[0] == "avlips"
     assert len(names) == len(set(names)) == 13
     assert {"avlips-composite-released", "folder-released", "folder-composite", "official_val"} <= set(names)
-    assert changed("avlips").held_out
-    assert not changed("folder").held_out
+    assert select_settings("avlips").held_out
+    assert not select_settings("folder").held_out
 
 
 @pytest.mark.parametrize("options", [{"fractions": (0.5, 0.1, 0.1)}, {"effort": 9}, {"videos_per_shard": 0}])
 def test_senseless_settings_are_refused(options):
     with pytest.raises(ValueError, match="expected"):
-        Settings(**options)
+        BuildSettings(**options)
 
 
 def test_finds_avlips_and_says_so(tmp_path):
@@ -76,7 +76,7 @@ def test_builds_a_folder_described_by_a_csv(tmp_path, capsys):
         write_wav(data / f"{name}.wav", chirp(0, seconds=0.5))
     rows = "x/one.mp4,real,anna,\nx/two.mp4,fake,anna,wav2lip\nthree.mp4,0,,\n../out.mp4,1,,\n"
     (data / "list.csv").write_text("path,label,group,generator\n" + rows)
-    settings = changed("folder", clips_csv="list.csv", fractions=(1.0, 0.0, 0.0))
+    settings = select_settings("folder", clips_csv="list.csv", fractions=(1.0, 0.0, 0.0))
     builder = build.build(manual_dir=str(data), data_dir=str(tmp_path), settings=settings, workers=0)
     assert "train lacks a class" not in capsys.readouterr().out
     records = list(builder.as_data_source("train"))
@@ -100,7 +100,10 @@ def test_builds_the_official_validation_pictures_as_they_are(tmp_path):
     cv2.imwrite(str(tmp_path / "data/val/1_fake/small_0.png"), np.zeros((10, 10, 3), np.uint8))
     (tmp_path / "data/val/1_fake/notes.txt").write_text("x")
     builder = build.build(
-        manual_dir=str(tmp_path / "data"), data_dir=str(tmp_path), settings=changed("official_val"), workers=0
+        manual_dir=str(tmp_path / "data"),
+        data_dir=str(tmp_path),
+        settings=select_settings("official_val"),
+        workers=0,
     )
     skip = {"composite": build.tfds.decode.SkipDecoding()}
     records = list(builder.as_data_source("test", decoders=skip))
@@ -110,7 +113,7 @@ def test_builds_the_official_validation_pictures_as_they_are(tmp_path):
         (b"12", b"released", -1),
         (b"7", b"released", -1),
     }
-    problems = build.report.read(builder.data_path)["problems"]
+    problems = build.report.read_report(builder.data_path)["problems"]
     assert [problem["name"] for problem in problems] == ["1_fake/notes.txt", "1_fake/small"]
     assert list(builder.info.splits) == ["test"]
 

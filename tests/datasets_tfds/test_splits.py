@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from datasets_tfds import splits
-from datasets_tfds.build_settings import Settings
+from datasets_tfds.build_settings import BuildSettings
 from lipfd_jax.listing.clips import Clip
 from lipfd_jax.vocabulary import SPLITS
 
@@ -21,44 +21,49 @@ def _clips(sources):
 
 def test_sources_stay_together_and_shares_are_near_the_fractions():
     clips = _clips(range(4000))
-    drawn = splits.assign(clips, Settings())
+    drawn = splits.assign_splits(clips, BuildSettings())
     assert all(drawn[f"0_real/{source}"] == drawn[f"1_fake/{source}"] for source in range(4000))
     shares = [list(drawn.values()).count(split) / len(clips) for split in SPLITS]
     assert shares == pytest.approx((0.8, 0.1, 0.1), abs=0.02)
 
 
 def test_a_source_keeps_its_split_when_others_come():
-    few, many = splits.assign(_clips(range(50)), Settings()), splits.assign(_clips(range(500)), Settings())
+    few, many = (
+        splits.assign_splits(_clips(range(50)), BuildSettings()),
+        splits.assign_splits(_clips(range(500)), BuildSettings()),
+    )
     assert few == {video: many[video] for video in few}
-    assert few != splits.assign(_clips(range(50)), Settings(salt="other"))
+    assert few != splits.assign_splits(_clips(range(50)), BuildSettings(salt="other"))
 
 
 def test_all_test_is_possible():
-    assert set(splits.assign(_clips(range(50)), Settings(fractions=(0.0, 0.0, 1.0))).values()) == {"test"}
+    assert set(
+        splits.assign_splits(_clips(range(50)), BuildSettings(fractions=(0.0, 0.0, 1.0))).values()
+    ) == {"test"}
 
 
 def test_the_held_out_sources_are_those_of_the_official_windows(golden):
     paths = [line.split(",")[0] for line in (golden / "official_val_scores.csv").read_text().split()[1:]]
-    assert splits.held_out_sources() == {path.split("/")[-1].rsplit("_", 1)[0] for path in paths}
-    assert len(splits.held_out_sources()) == 744
+    assert splits.read_held_out_sources() == {path.split("/")[-1].rsplit("_", 1)[0] for path in paths}
+    assert len(splits.read_held_out_sources()) == 744
 
 
 def test_held_out_sources_are_all_in_test():
-    drawn = splits.assign(_clips(range(3100)), Settings(held_out=True))
-    held_out = splits.held_out_sources()
+    drawn = splits.assign_splits(_clips(range(3100)), BuildSettings(held_out=True))
+    held_out = splits.read_held_out_sources()
     assert all(split == "test" for video, split in drawn.items() if video.split("/")[1] in held_out)
     assert {split for video, split in drawn.items() if video.split("/")[1] not in held_out} == set(SPLITS)
 
 
 def test_what_is_written_is_followed(tmp_path):
     clips = _clips(range(20))
-    drawn = splits.assign(clips, Settings())
+    drawn = splits.assign_splits(clips, BuildSettings())
     path = str(tmp_path / "splits.csv")
-    splits.write(path, clips, drawn)
-    assert splits.assign(clips, Settings(splits_csv=path, salt="other")) == drawn
+    splits.write_splits(path, clips, drawn)
+    assert splits.assign_splits(clips, BuildSettings(splits_csv=path, salt="other")) == drawn
     corrected = pathlib.Path(path).read_text().replace(",train", ",test").replace("0_real/3,3,0,test\n", "")
     pathlib.Path(path).write_text(corrected)
-    followed = splits.assign(clips, Settings(splits_csv=path))
+    followed = splits.assign_splits(clips, BuildSettings(splits_csv=path))
     assert "0_real/3" not in followed
     assert len(followed) == 39
     assert "train" not in followed.values()
@@ -78,10 +83,10 @@ def test_files_that_can_not_be_followed(tmp_path, rows, reason):
     path = tmp_path / "splits.csv"
     path.write_text("video,source,label,split\n" + rows)
     with pytest.raises(ValueError, match=reason):
-        splits.assign(_clips([1, 4]), Settings(splits_csv=str(path), held_out=True))
+        splits.assign_splits(_clips([1, 4]), BuildSettings(splits_csv=str(path), held_out=True))
 
 
 def test_a_file_without_the_columns(tmp_path):
     (tmp_path / "x.csv").write_text("name,part\n")
     with pytest.raises(ValueError, match="expected video,source,label,split"):
-        splits.read(str(tmp_path / "x.csv"))
+        splits.read_splits(str(tmp_path / "x.csv"))

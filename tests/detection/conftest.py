@@ -12,7 +12,7 @@ class Stand:
     """Calls windows fake whose frames are bright."""
 
     def __init__(self):
-        self.metadata = Metadata(ModelConfig(), windows="paper", origin="a stand-in")
+        self.metadata = Metadata(ModelConfig(), window_convention="paper", origin="a stand-in")
         self.path, self.batch_size, self.fingerprint = "nowhere", 4, "0123456789abcdef"
         self.scored = 0
 

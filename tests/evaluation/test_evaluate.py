@@ -32,11 +32,13 @@ Options = functools.partial(evaluation_run.Options, drawing=Drawing(10), example
 SMALL = {"picture_size": 80, "crop_size": 32}
 
 
-def _save(path, inputs=RELEASED, seed=0, windows="released"):
+def _save(path, inputs=RELEASED, seed=0, convention="released"):
     config = ModelConfig("vit_tiny", "resnet_tiny", dataclasses.replace(inputs, **SMALL))
     model = drawn(config, seed)
     save_model(
-        path, nnx.to_pure_dict(nnx.state(model)), Metadata(model=config, windows=windows, origin="a test")
+        path,
+        nnx.to_pure_dict(nnx.state(model)),
+        Metadata(model=config, window_convention=convention, origin="a test"),
     )
     return path
 
@@ -210,7 +212,7 @@ def test_a_checkpoint_written_again_is_another_one(composites, tmp_path):
 
 
 def test_inputs_and_windows_that_do_not_go_together_are_warned_of(composites, tmp_path, capsys):
-    checkpoint = _save(tmp_path / "paper", inputs=PAPER, windows="paper")
+    checkpoint = _save(tmp_path / "paper", inputs=PAPER, convention="paper")
     evaluate(str(checkpoint), PictureFolder(composites), tmp_path / "out")
     assert "the model takes paper inputs, the records hold released windows" in capsys.readouterr().out
 

@@ -33,7 +33,7 @@ def checkpoint(tmp_path_factory):
     config = ModelConfig("vit_tiny", "resnet_tiny", inputs)
     path = tmp_path_factory.mktemp("checkpoint") / "model"
     weights = nnx.to_pure_dict(nnx.state(drawn(config)))
-    save_model(path, weights, Metadata(model=config, windows="released", origin="a test"))
+    save_model(path, weights, Metadata(model=config, window_convention="released", origin="a test"))
     return path
 
 

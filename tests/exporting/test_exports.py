@@ -34,7 +34,7 @@ def save(path, inputs=PAPER, scale=1.0, **choices):
     config = ModelConfig("vit_tiny", "resnet_tiny", inputs, **choices)
     weights = nnx.to_pure_dict(nnx.state(drawn(config)))
     weights["fc"]["kernel"] *= scale  # so that scores are far from 0 and 1
-    save_model(path, weights, Metadata(config, windows=inputs.name, origin="a test"))
+    save_model(path, weights, Metadata(config, window_convention=inputs.name, origin="a test"))
     write_calibration(path, dataclasses.replace(PLATT, weights=open_model(path).fingerprint))
     return path
 

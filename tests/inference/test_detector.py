@@ -25,7 +25,7 @@ CONFIG = ModelConfig("vit_tiny", "resnet_tiny", dataclasses.replace(PAPER, pictu
 def checkpoint(tmp_path_factory):
     path = tmp_path_factory.mktemp("checkpoint") / "model"
     model = drawn(CONFIG)
-    save_model(path, nnx.to_pure_dict(nnx.state(model)), Metadata(model=CONFIG, windows="paper"))
+    save_model(path, nnx.to_pure_dict(nnx.state(model)), Metadata(model=CONFIG, window_convention="paper"))
     return path
 
 

@@ -13,7 +13,7 @@ from flax import nnx
 
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.store import Opened
-from lipfd_jax.commands.train import in_precision
+from lipfd_jax.commands.train import set_precision
 from lipfd_jax.inference import precision
 from lipfd_jax.inference.precision import (
     bfloat16_is_faster,
@@ -142,8 +142,8 @@ def test_a_cpu_keeps_float32_between_products():
 
 @pytest.mark.parametrize("setting", ["float32", "bfloat16"])
 def test_training_takes_the_precision_asked_for(setting):
-    assert in_precision(Experiment(), setting).model.dtype == setting
-    assert in_precision(Experiment(), None) == Experiment()
+    assert set_precision(Experiment(), setting).model.dtype == setting
+    assert set_precision(Experiment(), None) == Experiment()
 
 
 def test_scores_in_bfloat16_are_near():

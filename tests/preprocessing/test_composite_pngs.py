@@ -37,7 +37,7 @@ def _names(folder):
 
 def test_everything_good_is_built_and_the_rest_is_named(data, tmp_path):
     output = tmp_path / "out"
-    summary = write_composites(list_avlips(data), output, windows="paper", workers=0)
+    summary = write_composites(list_avlips(data), output, convention="paper", workers=0)
     assert (summary.built, summary.skipped, summary.composites, summary.missing) == (3, 0, 28, ())
     assert summary.warnings == (("1_fake/mute", "silent sound"),)
     assert {name for name, _ in summary.problems} == {
@@ -52,7 +52,7 @@ def test_everything_good_is_built_and_the_rest_is_named(data, tmp_path):
 
 def test_a_stopped_run_goes_on(data, tmp_path, monkeypatch):
     output, whole = tmp_path / "out", tmp_path / "whole"
-    write_composites(list_avlips(data), whole, windows="paper", workers=0)
+    write_composites(list_avlips(data), whole, convention="paper", workers=0)
     written = []
 
     def stopping(path, payload):
@@ -64,12 +64,12 @@ def test_a_stopped_run_goes_on(data, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(composite_pngs, "write_bytes", stopping)
         with pytest.raises(KeyboardInterrupt):
-            write_composites(list_avlips(data), output, windows="paper", workers=0)
+            write_composites(list_avlips(data), output, convention="paper", workers=0)
     with open(output / composite_pngs.JOURNAL, "a") as journal:
         journal.write('{"video": "1_fa')  # as a kill leaves it
-    summary = write_composites(list_avlips(data), output, windows="paper", workers=0)
+    summary = write_composites(list_avlips(data), output, convention="paper", workers=0)
     assert (summary.built, summary.skipped, summary.missing) == (2, 1, ())
-    summary = write_composites(list_avlips(data), output, windows="paper", workers=0)
+    summary = write_composites(list_avlips(data), output, convention="paper", workers=0)
     assert (summary.built, summary.skipped) == (0, 3)
     assert _names(output) == _names(whole)
     assert all(
@@ -79,20 +79,20 @@ def test_a_stopped_run_goes_on(data, tmp_path, monkeypatch):
 
 def test_a_second_run_builds_only_what_is_gone(data, tmp_path):
     output = tmp_path / "out"
-    write_composites(list_avlips(data), output, windows="paper", workers=0)
+    write_composites(list_avlips(data), output, convention="paper", workers=0)
     (output / "1_fake" / "mute_4.png").write_bytes(b"")  # as a power cut may leave it
     with open(output / composite_pngs.JOURNAL, "a") as journal:
         journal.write('[]\n{"video": "1_fake/other"}\n')  # damaged lines
-    summary = write_composites(list_avlips(data), output, windows="paper", workers=0)
+    summary = write_composites(list_avlips(data), output, convention="paper", workers=0)
     assert (summary.built, summary.skipped, summary.composites) == (1, 2, 28)
     lines = [json.loads(line) for line in (output / composite_pngs.JOURNAL).read_text().splitlines()]
     assert lines[-1]["video"] == "1_fake/mute"
 
 
 def test_windows_modes_are_not_mixed(data, tmp_path):
-    write_composites(list_avlips(data), tmp_path / "out", windows="paper", workers=0)
+    write_composites(list_avlips(data), tmp_path / "out", convention="paper", workers=0)
     with pytest.raises(ClipError, match="holds paper windows"):
-        write_composites(list_avlips(data), tmp_path / "out", windows="released", workers=0)
+        write_composites(list_avlips(data), tmp_path / "out", convention="released", workers=0)
 
 
 def test_names_too_long_for_a_picture_are_named(tmp_path, studio):
@@ -100,7 +100,9 @@ def test_names_too_long_for_a_picture_are_named(tmp_path, studio):
     folder.mkdir(parents=True)
     for name in ("x" * 250, "y" * 240, "日本 ü"):
         studio.write_video(tmp_path / "a.mkv", 6, sound=studio.chirp(1)).rename(folder / f"{name}.mkv")
-    summary = write_composites(list_avlips(tmp_path / "data"), tmp_path / "out", windows="paper", workers=0)
+    summary = write_composites(
+        list_avlips(tmp_path / "data"), tmp_path / "out", convention="paper", workers=0
+    )
     assert (summary.built, summary.composites) == (2, 4)
     assert [name for name, _ in summary.problems] == ["0_real/" + "x" * 250]
     assert "too long" in summary.problems[0][1]

@@ -31,7 +31,7 @@ def detector(tmp_path_factory):
     config = ModelConfig("vit_tiny", "resnet_tiny", dataclasses.replace(PAPER, picture_size=80, crop_size=32))
     path = tmp_path_factory.mktemp("checkpoint") / "tiny"
     weights = nnx.to_pure_dict(nnx.state(LipFD(config, rngs=nnx.Rngs(0))))
-    save_model(path, weights, Metadata(model=config, windows="paper", origin="drawn"))
+    save_model(path, weights, Metadata(model=config, window_convention="paper", origin="drawn"))
     return Detector.open(path, batch_size=2)
 
 

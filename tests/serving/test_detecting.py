@@ -32,7 +32,7 @@ class Model:
     """Scores by brightness, after doing something else on being asked."""
 
     def __init__(self, first=lambda: None):
-        self.metadata = Metadata(ModelConfig(), windows="paper", origin="a stand-in")
+        self.metadata = Metadata(ModelConfig(), window_convention="paper", origin="a stand-in")
         self.path, self.batch_size, self.fingerprint = "/secret/place", 2, "0123456789abcdef"
         self.first = first
 

@@ -69,7 +69,11 @@ def test_a_run_leaves_everything_behind(changed, validated, tmp_path):
     assert (tmp_path / "curves.png").exists()
     assert json.loads((tmp_path / "config.json").read_text())["steps"] == 4
     metadata = read_metadata(find_checkpoint(tmp_path))
-    assert (metadata.model.inputs.name, metadata.windows, metadata.samples) == ("paper", "released", 16)
+    assert (metadata.model.inputs.name, metadata.window_convention, metadata.samples) == (
+        "paper",
+        "released",
+        16,
+    )
 
 
 def test_the_loss_falls(changed, tmp_path):
@@ -144,7 +148,7 @@ def test_averaged_parameters_are_what_evaluation_opens(changed, tmp_path):
     settings = changed(optimizer=PARTLY)
     train(settings, tmp_path)
     mesh = make_mesh(settings.fsdp)
-    with RunCheckpointer(str(tmp_path), make_recipe(settings), windows="released") as saved:
+    with RunCheckpointer(str(tmp_path), make_recipe(settings), window_convention="released") as saved:
         state, _ = saved.restore(mesh)
     opened = open_model(tmp_path).model.fc.kernel[...]
     np.testing.assert_array_equal(opened, state.ema["fc"]["kernel"][...])

@@ -97,7 +97,7 @@ def test_sigterm_saves_and_says_so(whole, tmp_path, data):
     process.terminate()
     output, _ = process.communicate(timeout=100)
     assert process.returncode == 75, output
-    assert "the same command goes on" in output
+    assert "run the same command again to resume" in output
     _finished(_start(tmp_path, data))
     _same(whole, tmp_path)
 

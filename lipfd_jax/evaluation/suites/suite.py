@@ -13,7 +13,7 @@ import numpy as np
 
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.data.sources import RecordSource, built_crop, windows_mode
+from lipfd_jax.data.sources import RecordSource, built_crop, window_convention
 from lipfd_jax.evaluation.metrics.bootstrap import DRAWING, Drawing
 from lipfd_jax.evaluation.metrics.pooling import Decision, Pooling, decide
 from lipfd_jax.evaluation.suites.baselines import measured, model_free
@@ -68,7 +68,7 @@ def suite_data(source: RecordSource, identity: str, clips: Sequence[Clip] | None
     if missing := sorted({subject.video for subject in stored} - set(found)):
         raise ClipError(f"{missing[0]} and {len(missing) - 1} more videos of the data are not in --clips")
     crop = built_crop(source)
-    subjects = clip_subjects([found[subject.video] for subject in stored], windows_mode(source), crop)
+    subjects = clip_subjects([found[subject.video] for subject in stored], window_convention(source), crop)
     _check_same(subjects[0], stored[0])
     cut = ", faces cut as in the records" if crop == "faces" else ""
     return SuiteData(subjects, f"on the clips themselves, before anything is cut from them{cut}", identity)

@@ -69,12 +69,12 @@ def test_table_of_what_does_not_fit_has_no_times():
 
 
 def test_batches_are_asked_for_or_shared_out():
-    assert plan.batches(TINY, FOUR, []) == [4]
-    assert plan.batches(TINY, FOUR, ["8", "16"]) == [8, 16]
+    assert plan.read_batches(TINY, FOUR, []) == [4]
+    assert plan.read_batches(TINY, FOUR, ["8", "16"]) == [8, 16]
     with pytest.raises(ValueError, match="batch_size 16 can't be shared by the 256 chips"):
-        plan.batches(TINY, parse_topology("v5e:16x16"), [])
+        plan.read_batches(TINY, parse_topology("v5e:16x16"), [])
     with pytest.raises(ValueError, match="batch_per_chip '0': expected a whole number above 0"):
-        plan.batches(TINY, FOUR, ["8", "0"])
+        plan.read_batches(TINY, FOUR, ["8", "0"])
 
 
 def test_a_kept_result_is_not_compiled_again(tmp_path, monkeypatch):

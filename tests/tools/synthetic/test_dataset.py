@@ -67,7 +67,7 @@ def test_impossible_numbers_are_refused_by_name(tmp_path, bad):
 def test_the_command_writes_with_several_processes_what_one_writes(tmp_path):
     """Full-length clips, encoded by other processes."""
     write_dataset(tmp_path / "here", identities=1, seed=4)
-    command = [sys.executable, "-m", "lipfd_jax.commands.synthetic", f"--output={tmp_path / 'there'}"]
+    command = [sys.executable, "-m", "lipfd_jax", "synthetic", f"--output={tmp_path / 'there'}"]
     subprocess.run([*command, "--identities=1", "--seed=4", "--processes=2"], check=True, capture_output=True)
     assert _files(tmp_path / "here") == _files(tmp_path / "there")
 
@@ -75,7 +75,7 @@ def test_the_command_writes_with_several_processes_what_one_writes(tmp_path):
 def test_the_command_explains_a_folder_in_use(tmp_path, short):
     (tmp_path / "0_real").mkdir()
     (tmp_path / "0_real" / "holiday.mp4").touch()
-    command = [sys.executable, "-m", "lipfd_jax.commands.synthetic", f"--output={tmp_path}", "--identities=1"]
+    command = [sys.executable, "-m", "lipfd_jax", "synthetic", f"--output={tmp_path}", "--identities=1"]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 1
     assert "holiday.mp4" in run.stderr
