@@ -24,11 +24,11 @@ from absl import app, flags
 from flax import nnx
 
 from lipfd_jax.data.sources import RecordSource, open_source
-from lipfd_jax.evaluation.metrics.bootstrap import intervals
+from lipfd_jax.evaluation.metrics.bootstrap import compute_intervals
 from lipfd_jax.evaluation.metrics.scores import read_scores
-from lipfd_jax.evaluation.metrics.summary import summarise
+from lipfd_jax.evaluation.metrics.summary import summarise_scores
 from lipfd_jax.evaluation.predict import Chosen, predict, score_source
-from lipfd_jax.evaluation.report.metrics_files import metrics_csv
+from lipfd_jax.evaluation.report.metrics_files import format_metrics_csv
 from lipfd_jax.inference.program import make_forward
 from lipfd_jax.models.inputs import RELEASED
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
@@ -80,7 +80,7 @@ def end_to_end(run: functools.partial, source: RecordSource, folder: pathlib.Pat
     started = time.perf_counter()
     score_source(run, source, folder)
     scored = time.perf_counter()
-    metrics_csv(summarise(read_scores(folder / "scores.csv")))
+    format_metrics_csv(summarise_scores(read_scores(folder / "scores.csv")))
     return {"scoring": scored - started, "metrics": time.perf_counter() - scored}
 
 
@@ -103,8 +103,8 @@ def bootstrap(count: int = 3406, sources: int = 744) -> float:
     scores = np.clip(random.normal(0.35 + 0.3 * labels, 0.2), 0, 1)
     videos = np.unique(place)
     started = time.perf_counter()
-    intervals(labels, scores, place, 0.5)
-    intervals(videos % 2, scores[: len(videos)], videos, 0.5)
+    compute_intervals(labels, scores, place, 0.5)
+    compute_intervals(videos % 2, scores[: len(videos)], videos, 0.5)
     return time.perf_counter() - started
 
 

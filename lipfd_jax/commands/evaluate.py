@@ -10,10 +10,10 @@ from absl import logging as absl_logging
 
 from lipfd_jax.commands import metric_flags, shared_flags, suite_flags
 from lipfd_jax.data.sources import open_source
-from lipfd_jax.evaluation.calibration import Fit, calibrate
+from lipfd_jax.evaluation.calibration import CalibrationSettings, calibrate_checkpoint
 from lipfd_jax.evaluation.evaluate import Options, evaluate
-from lipfd_jax.evaluation.grid import Named, evaluate_grid, write_grid
-from lipfd_jax.evaluation.metrics.pooling import MEAN
+from lipfd_jax.evaluation.grid import NamedPath, evaluate_grid, write_grid
+from lipfd_jax.evaluation.metrics.pooling import MEAN_POOLING
 from lipfd_jax.inference.detector import Detector
 from lipfd_jax.runtime import compilation
 from lipfd_jax.runtime.distributed import join_processes
@@ -36,11 +36,11 @@ def main(argv: list[str]) -> None:
             threads=given.threads,
             against=given.compare,
             threshold=given.threshold,
-            pooling=metric_flags.pooling(given),
+            pooling=metric_flags.read_pooling(given),
             calibrated=given.calibration != "none",
             skip_corrupt=given.corrupt == "skip",
             overwrite=given.overwrite,
-            drawing=metric_flags.drawing(given),
+            drawing=metric_flags.read_bootstrap_settings(given),
             examples=given.examples,
             kernels=given.kernels,
             precision=given.precision,
@@ -54,7 +54,9 @@ def main(argv: list[str]) -> None:
 
 def _run(given: flags.FlagValues, options: Options) -> None:
     """One checkpoint on one data set, with --fit to calibrate it; or each on each."""
-    checkpoints, data = [[Named.parse(text) for text in texts] for texts in (given.checkpoint, given.data)]
+    checkpoints, data = [
+        [NamedPath.parse(text) for text in texts] for texts in (given.checkpoint, given.data)
+    ]
     open_data = functools.partial(open_source, split=given.split, builder_config=given.builder_config)
     if len(checkpoints) > 1 or len(data) > 1:
         if given.fit:
@@ -67,9 +69,11 @@ def _run(given: flags.FlagValues, options: Options) -> None:
         if found:
             write_grid(found, Path(given.output))
     elif given.fit:
-        fit = Fit(given.fit_kind, options.pooling or MEAN, given.target_fpr)
+        fit = CalibrationSettings(given.fit_kind, options.pooling or MEAN_POOLING, given.target_fpr)
         source = open_data(data[0].path)
-        calibrate(checkpoints[0].path, source, given.output, step=given.step, fit=fit, options=options)
+        calibrate_checkpoint(
+            checkpoints[0].path, source, given.output, step=given.step, fit=fit, options=options
+        )
     else:
         source = open_data(data[0].path)
         if given.suite:

@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from lipfd_jax.evaluation.metrics.bootstrap import DRAWING, Drawing
+from lipfd_jax.evaluation.metrics.bootstrap import DEFAULT_BOOTSTRAP, BootstrapSettings
 from lipfd_jax.evaluation.metrics.pooling import Pooling
 
 flags.disclaim_key_flags()  # they are the command's own, also in its --help
@@ -23,15 +23,17 @@ def define_flags() -> None:
         "How a video's windows become its score: mean, max, or topK (top3: mean of the three highest); by "
         "default what a checkpoint's calibration says, or mean.",
     )
-    flags.DEFINE_integer("draws", DRAWING.draws, "Draws of sources for the intervals.", lower_bound=1)
-    flags.DEFINE_integer("seed", DRAWING.seed, "Seed of the draws.", lower_bound=0)
+    flags.DEFINE_integer(
+        "draws", DEFAULT_BOOTSTRAP.draws, "Draws of sources for the intervals.", lower_bound=1
+    )
+    flags.DEFINE_integer("seed", DEFAULT_BOOTSTRAP.seed, "Seed of the draws.", lower_bound=0)
 
 
-def pooling(given: flags.FlagValues) -> Pooling | None:
+def read_pooling(given: flags.FlagValues) -> Pooling | None:
     """What --pooling asks for; ValueError for what is none."""
     return Pooling.parse(given.pooling) if given.pooling else None
 
 
-def drawing(given: flags.FlagValues) -> Drawing:
+def read_bootstrap_settings(given: flags.FlagValues) -> BootstrapSettings:
     """What --draws and --seed ask for."""
-    return Drawing(given.draws, given.seed)
+    return BootstrapSettings(given.draws, given.seed)

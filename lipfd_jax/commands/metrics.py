@@ -18,9 +18,9 @@ from pathlib import Path
 from absl import app, flags
 
 from lipfd_jax.commands import metric_flags
-from lipfd_jax.evaluation.cross_validation import pool_suites, pooled_notes, read_pooled
-from lipfd_jax.evaluation.metrics.bootstrap import Drawing
-from lipfd_jax.evaluation.metrics.pooling import Decision, decide
+from lipfd_jax.evaluation.cross_validation import describe_pooled_scores, pool_suites, read_pooled_scores
+from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings
+from lipfd_jax.evaluation.metrics.pooling import Decision, make_decision
 from lipfd_jax.evaluation.metrics.scores import read_scores
 from lipfd_jax.evaluation.report.write import write_results
 
@@ -32,19 +32,19 @@ def main(argv: Sequence[str]) -> int | None:
     given = flags.FLAGS
     other, output = given.compare, given.output
     try:
-        decision = decide(threshold=given.threshold, pooling=metric_flags.pooling(given))
-        drawing = metric_flags.drawing(given)
-        scores, others = read_pooled(given.scores), read_scores(other) if other else None
+        decision = make_decision(threshold=given.threshold, pooling=metric_flags.read_pooling(given))
+        bootstrap = metric_flags.read_bootstrap_settings(given)
+        scores, others = read_pooled_scores(given.scores), read_scores(other) if other else None
         if not len(scores):
             raise ValueError(f"{', '.join(given.scores)}: no scores in there")
-        notes = _notes(given.scores, output, decision, drawing)
+        notes = _notes(given.scores, output, decision, bootstrap)
         print("".join(f"{name}: {text}\n" for name, text in notes.items()))
         write_results(
             scores,
             output,
             notes=notes,
             decision=decision,
-            drawing=drawing,
+            bootstrap=bootstrap,
             others=others,
             others_name=Path(other).name if other else "",
         )
@@ -54,13 +54,15 @@ def main(argv: Sequence[str]) -> int | None:
     return None
 
 
-def _notes(places: Sequence[str], output: str | None, decision: Decision, drawing: Drawing) -> dict[str, str]:
+def _notes(
+    places: Sequence[str], output: str | None, decision: Decision, bootstrap: BootstrapSettings
+) -> dict[str, str]:
     """What the scores are of; suites of pooled folders are written on the way, for the report to find."""
     if len(places) == 1:
         return {"Scores": Path(places[0]).name}
-    notes = pooled_notes(places, decision)
+    notes = describe_pooled_scores(places, decision)
     if output and "weights" in notes:
-        pool_suites(places, output, weights=notes["weights"], decision=decision, drawing=drawing)
+        pool_suites(places, output, weights=notes["weights"], decision=decision, bootstrap=bootstrap)
     return notes
 
 

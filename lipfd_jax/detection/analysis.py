@@ -13,7 +13,7 @@ from lipfd_jax.detection.lip_sync import Agreement, agreement
 from lipfd_jax.detection.result import Caution, FaceResult, NotJudged, WindowScore, not_judged
 from lipfd_jax.detection.scoring import Clock, Material, Picture, Report, Scorer, no_report
 from lipfd_jax.detection.sound import Heard, listen, runs
-from lipfd_jax.evaluation.metrics.pooling import PLAIN, Decision
+from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, Decision
 from lipfd_jax.faces.finders import Finder
 from lipfd_jax.faces.scan import MAX_HOURS, Scan, scan_video
 from lipfd_jax.faces.tracks import FaceTrack, find_fit_starts, follow_faces
@@ -76,7 +76,7 @@ def judge(
     predict: Predict,
     *,
     settings: Settings,
-    decision: Decision = PLAIN,
+    decision: Decision = DEFAULT_DECISION,
     batch_size: int = 8,
     report: Report | None = None,
 ) -> Judgement:

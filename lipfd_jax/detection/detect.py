@@ -22,7 +22,7 @@ from lipfd_jax.detection.quality_warnings import checkpoint_cautions
 from lipfd_jax.detection.result import SCHEMA, Result
 from lipfd_jax.detection.scoring import Report
 from lipfd_jax.detection.texts import UNCALIBRATED
-from lipfd_jax.evaluation.metrics.pooling import decide
+from lipfd_jax.evaluation.metrics.pooling import make_decision
 from lipfd_jax.faces.finders import default_finder
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.version import __version__
@@ -88,7 +88,7 @@ def detect(
     sums = sums_of(video, sound)
     finder = default_finder() if settings.crop == "auto" else None
     looked = look(video, finder=finder, sound=sound, report=report)
-    decision = decide(model.metadata.calibration)  # waits for the model, if it is still loading
+    decision = make_decision(model.metadata.calibration)  # waits for the model, if it is still loading
     judged = judge(
         looked,
         predict or model.predict,

@@ -14,8 +14,8 @@ from lipfd_jax.detection.result import FaceResult, NotJudged, Result
 from lipfd_jax.detection.scoring import Picture
 from lipfd_jax.detection.sound import Heard
 from lipfd_jax.detection.texts import BLIND_SPOTS, OUTCOMES, SERIOUS_LIMIT, clock, number
-from lipfd_jax.evaluation.metrics.pooling import Decision, decide
-from lipfd_jax.evaluation.report.examples import ReportPicture, shown
+from lipfd_jax.evaluation.metrics.pooling import Decision, make_decision
+from lipfd_jax.evaluation.report.examples import ExampleWindow, build_example_view
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.pages.axes import Axis
 from lipfd_jax.pages.charts import Chart, Guide, Line, chart_html
@@ -112,7 +112,7 @@ def _face(face: FaceResult, pictures: tuple[Picture, ...], model: Model) -> dict
             {"start": s.start, "text": f"{clock(s.start)} to {clock(s.end)}, score {number(s.score)}"}
             for s in face.suspicions
         ],
-        "chart": _chart(face, decide(model.metadata.calibration)),
+        "chart": _chart(face, make_decision(model.metadata.calibration)),
         "missing": _missing(face.not_judged),
         "windows": [_window(p, model) for p in pictures if p.face == face.number - 1],
     }
@@ -143,8 +143,8 @@ def _chart(face: FaceResult, decision: Decision) -> Markup:
 
 def _window(picture: Picture, model: Model) -> dict[str, Any]:
     composite, window = assemble_composite(picture.mel, picture.frames), picture.window
-    made = shown(
-        ReportPicture(composite, clock(window.start), 1, window.score, saliency=model.saliency(composite))
+    made = build_example_view(
+        ExampleWindow(composite, clock(window.start), 1, window.score, saliency=model.saliency(composite))
     )
     weights = ", ".join(
         f"{region} {100 * share:.0f} %" for region, share in zip(REGIONS, window.region_weights, strict=True)

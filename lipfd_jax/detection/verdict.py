@@ -7,7 +7,7 @@ import numpy as np
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.detection.result import Caution, CurvePoint, ErrorRates, Evidence, Suspicion
 from lipfd_jax.detection.texts import SERIOUS_LIMIT, Outcome
-from lipfd_jax.evaluation.metrics.pooling import PLAIN, Decision, pool_windows
+from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, Decision, pool_windows
 
 NOTHING = Evidence(None, None, None)
 # Of the log10 likelihood ratio: ten times likelier from a forgery, a hundred times.
@@ -18,7 +18,7 @@ _EDGE = 0.2  # seconds, a window's length; half of it is added to a stretch's la
 _GAP = 2.0  # seconds without a window that end a stretch
 
 
-def compute_evidence(scores: Sequence[float], decision: Decision = PLAIN) -> Evidence:
+def compute_evidence(scores: Sequence[float], decision: Decision = DEFAULT_DECISION) -> Evidence:
     """Evidence of one face: the pooled score of its windows, calibrated if the decision is."""
     if not len(scores):
         return NOTHING
@@ -29,7 +29,7 @@ def compute_evidence(scores: Sequence[float], decision: Decision = PLAIN) -> Evi
     return Evidence(score, float(ratio), float(probability))
 
 
-def combine_faces(faces: Sequence[Evidence], decision: Decision = PLAIN) -> Evidence:
+def combine_faces(faces: Sequence[Evidence], decision: Decision = DEFAULT_DECISION) -> Evidence:
     """Evidence of a video: 'one of its faces, unknown which, is forged' against 'none is'.
 
     The likelihood ratio of that is the mean of the faces' ratios. The score is the highest.
@@ -46,7 +46,7 @@ def combine_faces(faces: Sequence[Evidence], decision: Decision = PLAIN) -> Evid
 
 
 def choose_outcome(
-    evidence: Evidence, decision: Decision = PLAIN, cautions: Sequence[Caution] = ()
+    evidence: Evidence, decision: Decision = DEFAULT_DECISION, cautions: Sequence[Caution] = ()
 ) -> Outcome:
     """One of the five outcomes: evidence against the threshold, and the warnings that apply."""
     if evidence.score is None:
@@ -90,7 +90,7 @@ def curve_points(middles: np.ndarray, smooth: np.ndarray) -> tuple[CurvePoint, .
 
 
 def find_suspicions(
-    middles: np.ndarray, smooth: np.ndarray, decision: Decision = PLAIN
+    middles: np.ndarray, smooth: np.ndarray, decision: Decision = DEFAULT_DECISION
 ) -> tuple[Suspicion, ...]:
     """Stretches whose smoothed score (n,) reaches the threshold.
 

@@ -13,11 +13,11 @@ import numpy as np
 from lipfd_jax.checkpoints.calibration import Calibration, Kind, logit, write_calibration
 from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.evaluation.evaluate import DEFAULTS, Options, evaluate
-from lipfd_jax.evaluation.metrics.bootstrap import FEW
-from lipfd_jax.evaluation.metrics.compute import compute_metrics, curve, equal_error_rate
-from lipfd_jax.evaluation.metrics.pooling import MEAN, Pooling, VideoScores, video_scores
+from lipfd_jax.evaluation.metrics.bootstrap import FEW_SOURCES
+from lipfd_jax.evaluation.metrics.compute import compute_curve, compute_eer, compute_metrics
+from lipfd_jax.evaluation.metrics.pooling import MEAN_POOLING, Pooling, VideoScores, pool_videos
 from lipfd_jax.evaluation.metrics.scores import Scores
-from lipfd_jax.evaluation.output_folder import read_evaluated
+from lipfd_jax.evaluation.output_folder import read_scores_identity
 from lipfd_jax.exporting.package import is_export
 from lipfd_jax.runtime.distributed import run_on_first
 
@@ -25,7 +25,7 @@ PRIOR = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
-class Fit:
+class CalibrationSettings:
     """What is asked for.
 
     Raises:
@@ -33,7 +33,7 @@ class Fit:
     """
 
     kind: Kind = "platt"  # or temperature: the slope alone
-    pooling: Pooling = MEAN
+    pooling: Pooling = MEAN_POOLING
     target_fpr: float | None = None  # share of false alarms to allow; None: as many as misses (EER)
 
     def __post_init__(self):
@@ -42,7 +42,7 @@ class Fit:
 
 
 def fit_calibration(
-    scores: Scores, fit: Fit, *, weights: str, data: str, data_fingerprint: str
+    scores: Scores, fit: CalibrationSettings, *, weights: str, data: str, data_fingerprint: str
 ) -> Calibration:
     """A line through the logits of videos' pooled scores by logistic regression, and a threshold.
 
@@ -58,7 +58,7 @@ def fit_calibration(
     Raises:
       ValueError: one class is missing, or the scores of fakes are not the higher ones.
     """
-    videos = video_scores(scores, fit.pooling)
+    videos = pool_videos(scores, fit.pooling)
     if len(np.unique(videos.label)) < 2:
         raise ValueError(f"{data}: a calibration needs real and fake videos, {len(videos.label)} of one kind")
     slope, intercept = _line(videos, fit.kind)
@@ -108,9 +108,9 @@ def _line(videos: VideoScores, kind: Kind) -> tuple[float, float]:
 
 def _with_threshold(line: Calibration, videos: VideoScores, target_fpr: float | None) -> Calibration:
     probabilities = line.probability(videos.pooled)
-    points = curve(videos.label, probabilities)
+    points = compute_curve(videos.label, probabilities)
     if target_fpr is None:
-        threshold, choice = equal_error_rate(points)[1], "equal error rate"
+        threshold, choice = compute_eer(points)[1], "equal error rate"
     else:
         last = int(np.flatnonzero(points.fp <= target_fpr * points.fp[-1] + 1e-9)[-1])
         upper = points.thresholds[last] if last else 1.0
@@ -128,13 +128,13 @@ def _with_threshold(line: Calibration, videos: VideoScores, target_fpr: float | 
     )
 
 
-def calibrate(
+def calibrate_checkpoint(
     checkpoint: str,
     source: RecordSource,
     output: str | os.PathLike,
     *,
     step: int | None = None,
-    fit: Fit,
+    fit: CalibrationSettings,
     options: Options = DEFAULTS,
 ) -> Calibration | None:
     """Evaluates without calibration, as `evaluate` does, fits one on the scores and stores it.
@@ -163,7 +163,7 @@ def calibrate(
     kept: list[Calibration] = []
 
     def store() -> None:
-        held = read_evaluated(output)
+        held = read_scores_identity(output)
         found = fit_calibration(
             done.scores, fit, weights=held.weights, data=held.data, data_fingerprint=held.records
         )
@@ -185,6 +185,6 @@ def _told(found: Calibration) -> str:
         f"fitted on {found.videos:,} videos of {found.sources_real:,} real and {found.sources_fake:,} fake "
         f"sources: likelihood ratios are capped at {few:,}",
     ]
-    if few < FEW:
-        lines.append(f"warning: with fewer than {FEW} sources of a class it rests on little")
+    if few < FEW_SOURCES:
+        lines.append(f"warning: with fewer than {FEW_SOURCES} sources of a class it rests on little")
     return "\n".join(lines)

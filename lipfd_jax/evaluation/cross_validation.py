@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from lipfd_jax.evaluation.metrics.bootstrap import DRAWING, Drawing
+from lipfd_jax.evaluation.metrics.bootstrap import DEFAULT_BOOTSTRAP, BootstrapSettings
 from lipfd_jax.evaluation.metrics.compute import compute_metrics
-from lipfd_jax.evaluation.metrics.pooling import PLAIN, Decision, video_scores
+from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, Decision, pool_videos
 from lipfd_jax.evaluation.metrics.scores import Scores, ScoresError, read_scores
-from lipfd_jax.evaluation.output_folder import SCORES, read_evaluated
-from lipfd_jax.evaluation.report.metrics_files import NAME as METRICS
+from lipfd_jax.evaluation.output_folder import SCORES_CSV, read_scores_identity
+from lipfd_jax.evaluation.report.metrics_files import METRICS_JSON as METRICS
 from lipfd_jax.evaluation.suites.runner import Cells, cell_file, read_identity, read_properties
 from lipfd_jax.evaluation.suites.suite import NAMES, suite_effects, suite_result
 from lipfd_jax.perturbations.catalogue import CLEAN
@@ -22,7 +22,7 @@ from lipfd_jax.storage import files
 _Place = str | os.PathLike
 
 
-def read_pooled(places: Sequence[_Place]) -> Scores:
+def read_pooled_scores(places: Sequence[_Place]) -> Scores:
     """The windows of several scores files, or folders of finished evaluations, one after the other.
 
     Raises ScoresError for a file that can't be read, and where two of them hold the same video; ValueError
@@ -37,16 +37,16 @@ def read_pooled(places: Sequence[_Place]) -> Scores:
                     f"{video} is in {found[video]} and in {place}: a video is to be tested once"
                 )
             found[video] = place
-    return joined(parts)
+    return join_scores(parts)
 
 
-def joined(parts: Sequence[Scores]) -> Scores:
+def join_scores(parts: Sequence[Scores]) -> Scores:
     """The windows of all parts, in their order."""
     columns = Scores.__dataclass_fields__
     return Scores(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in columns})
 
 
-def pooled_notes(places: Sequence[_Place], decision: Decision = PLAIN) -> dict[str, str]:
+def describe_pooled_scores(places: Sequence[_Place], decision: Decision = DEFAULT_DECISION) -> dict[str, str]:
     """What a reader has to know of pooled scores: whose they are, and the AUC within each part.
 
     Scores of several models are ranked together; where one gives higher scores throughout, the pooled AUC is
@@ -54,7 +54,7 @@ def pooled_notes(places: Sequence[_Place], decision: Decision = PLAIN) -> dict[s
     """
     found = []
     for place in places:
-        videos = video_scores(read_scores(_scores_file(place)), decision.pooling, decision.calibration)
+        videos = pool_videos(read_scores(_scores_file(place)), decision.pooling, decision.calibration)
         found.append(compute_metrics(videos.label, videos.score).auc)
     names = ", ".join(Path(place).name for place in places)
     shown = ", ".join("one class" if auc is None else f"{auc:.3f}" for auc in found)
@@ -62,7 +62,7 @@ def pooled_notes(places: Sequence[_Place], decision: Decision = PLAIN) -> dict[s
     mean = f"; mean {np.mean(known):.3f}" if known else ""
     notes = {"scores": f"{names}, pooled", "AUC of videos within each": shown + mean}
     folders = [Path(place) for place in places if Path(place).is_dir()]
-    weights = [read_evaluated(folder).weights for folder in folders]
+    weights = [read_scores_identity(folder).weights for folder in folders]
     if len(weights) == len(places):
         digest = hashlib.sha256(" ".join(weights).encode()).hexdigest()[:16]
         notes["weights"] = f"{digest}, of {len(set(weights))} checkpoints: {', '.join(weights)}"
@@ -74,8 +74,8 @@ def pool_suites(
     output: _Place,
     *,
     weights: str,
-    decision: Decision = PLAIN,
-    drawing: Drawing = DRAWING,
+    decision: Decision = DEFAULT_DECISION,
+    bootstrap: BootstrapSettings = DEFAULT_BOOTSTRAP,
 ) -> list[str]:
     """Writes NAME.json of each suite that all folders hold into `output`; returns their names.
 
@@ -88,7 +88,7 @@ def pool_suites(
     for name in NAMES:
         held = [folder / name for folder in folders]
         if all(cell_file(folder, CLEAN.name).exists() for folder in held):
-            result = suite_result(name, _pooled_cells(name, held), decision, drawing)
+            result = suite_result(name, _pooled_cells(name, held), decision, bootstrap)
             content = result | _identity(held) | {"weights": weights}
             files.write_json(Path(output) / f"{name}.json", content)
             made.append(name)
@@ -101,7 +101,7 @@ def _scores_file(place: _Place) -> Path:
         return folder
     if not (folder / METRICS).exists():
         raise ValueError(f"{folder}: no finished evaluation, {METRICS} is missing; the same command goes on")
-    return folder / SCORES
+    return folder / SCORES_CSV
 
 
 def _pooled_cells(name: str, held: Sequence[Path]) -> Cells:
@@ -109,7 +109,7 @@ def _pooled_cells(name: str, held: Sequence[Path]) -> Cells:
     for effect in (CLEAN, *suite_effects(name)):
         found = [cell_file(folder, effect.name) for folder in held]
         if all(file.exists() for file in found):
-            scores[effect.name] = joined([read_scores(file) for file in found])
+            scores[effect.name] = join_scores([read_scores(file) for file in found])
         else:
             missing[effect.name] = "not made in every part"
     return Cells(scores, missing, [row for folder in held for row in read_properties(folder)])

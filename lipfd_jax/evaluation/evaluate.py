@@ -18,13 +18,19 @@ from lipfd_jax.checkpoints.store import Opened, find_model
 from lipfd_jax.data import records
 from lipfd_jax.data.data_fingerprint import Identity, identity
 from lipfd_jax.data.sources import RecordSource, window_convention
-from lipfd_jax.evaluation.metrics.bootstrap import DRAWING, Drawing
-from lipfd_jax.evaluation.metrics.pooling import Pooling, decide
-from lipfd_jax.evaluation.metrics.scores import Scores, read_scores, read_skipped, unscored_videos
-from lipfd_jax.evaluation.metrics.summary import Summary
-from lipfd_jax.evaluation.output_folder import SCORES, SKIPPED, Evaluated, claim, finish
+from lipfd_jax.evaluation.metrics.bootstrap import DEFAULT_BOOTSTRAP, BootstrapSettings
+from lipfd_jax.evaluation.metrics.pooling import Pooling, make_decision
+from lipfd_jax.evaluation.metrics.scores import Scores, find_unscored_videos, read_scores, read_skipped
+from lipfd_jax.evaluation.metrics.summary import MetricSummary
+from lipfd_jax.evaluation.output_folder import (
+    SCORES_CSV,
+    SKIPPED_CSV,
+    ScoresIdentity,
+    claim_folder,
+    finish_folder,
+)
 from lipfd_jax.evaluation.predict import Chosen, Run, predict, predict_by, score_source
-from lipfd_jax.evaluation.report.examples import ReportPicture, example_windows
+from lipfd_jax.evaluation.report.examples import ExampleWindow, choose_examples
 from lipfd_jax.evaluation.report.write import write_results
 from lipfd_jax.exporting.package import is_export
 from lipfd_jax.inference.engines import OpenedExport, open_export
@@ -48,7 +54,7 @@ class Options:
     calibrated: bool = True  # apply the checkpoint's calibration, where it has one
     skip_corrupt: bool = False  # name records that can't be read and go on, instead of stopping
     overwrite: bool = False  # start anew, whatever the output holds
-    drawing: Drawing = DRAWING  # how intervals are made
+    drawing: BootstrapSettings = DEFAULT_BOOTSTRAP  # how intervals are made
     examples: int = 2  # windows shown of each kind: real and fake, rightly and wrongly called
     kernels: str = "auto"  # how operations are computed, a setting of kernels.dispatch
     precision: str | None = None  # of the computation: one of precision.SETTINGS, None for the checkpoint's
@@ -68,7 +74,7 @@ class Evaluation:
     """What came out."""
 
     scores: Scores
-    summary: Summary
+    summary: MetricSummary
 
 
 def evaluate(
@@ -99,7 +105,7 @@ def evaluate(
     held = identity(source)
     calibration = opened.calibration if options.calibrated else None
     _refuse_fitted_on(calibration, held)
-    decision = decide(calibration, threshold=options.threshold, pooling=options.pooling)
+    decision = make_decision(calibration, threshold=options.threshold, pooling=options.pooling)
     notes = _notes(opened, source, held)
     notes |= {"calibration": f"fitted on {calibration.data}"} if calibration else {}
     with _claimed(output, _evaluated(opened, held), options.overwrite) as folder:
@@ -108,9 +114,9 @@ def evaluate(
         size = _global(options.batch_size, mesh)
         counted = functools.partial(run, batch_size=size, threads=options.threads)
         score_source(counted, source, folder, skip_corrupt=options.skip_corrupt)
-        scores = read_scores(folder / SCORES) if is_first_process() else None
+        scores = read_scores(folder / SCORES_CSV) if is_first_process() else None
         known = scores or Scores.from_rows([])
-        shown = example_windows(known, count=options.examples, threshold=decision.window_threshold)
+        shown = choose_examples(known, count=options.examples, threshold=decision.window_threshold)
         pictures = list(_pictures(run, mapped, source, scores, folder, shown))
         if scores is None:
             return None
@@ -120,14 +126,14 @@ def evaluate(
             folder,
             notes=notes | _skipped_notes(folder, scores),
             decision=decision,
-            drawing=options.drawing,
+            bootstrap=options.drawing,
             others=others,
             others_name=Path(options.against).name if options.against else "",
             pictures=pictures,
             metadata=opened.metadata,
         )
-        finish(folder)
-        print(f"scores: {folder / SCORES}")
+        finish_folder(folder)
+        print(f"scores: {folder / SCORES_CSV}")
     return Evaluation(scores, summary)
 
 
@@ -173,12 +179,12 @@ def _refuse_fitted_on(calibration: Calibration | None, held: Identity) -> None:
         )
 
 
-def _evaluated(opened: Opened | OpenedExport, held: Identity) -> Evaluated:
+def _evaluated(opened: Opened | OpenedExport, held: Identity) -> ScoresIdentity:
     model, inputs = opened.metadata.model, opened.metadata.model.inputs
     antialias = " antialiased" if inputs.released_antialias else ""
     engine = f", {_engine(opened)}" if isinstance(opened, OpenedExport) else ""
     sizes = f"{inputs.picture_size}/{inputs.crop_size} px"
-    return Evaluated(
+    return ScoresIdentity(
         weights=opened.fingerprint,
         records=held.sum,
         settings=f"{inputs.name} inputs{antialias} {sizes}, {model.dtype}{engine}",
@@ -188,14 +194,14 @@ def _evaluated(opened: Opened | OpenedExport, held: Identity) -> Evaluated:
 
 
 @contextlib.contextmanager
-def _claimed(output: str | os.PathLike, wanted: Evaluated, overwrite: bool) -> Iterator[Path]:
+def _claimed(output: str | os.PathLike, wanted: ScoresIdentity, overwrite: bool) -> Iterator[Path]:
     """The output folder, locked by the first process and holding the wanted scores or none."""
     with contextlib.ExitStack() as held:
 
         def take() -> str:
             if "://" not in str(output):  # else claim refuses it
                 held.enter_context(locked(output, "an evaluation"))
-            return str(claim(output, wanted, overwrite=overwrite))
+            return str(claim_folder(output, wanted, overwrite=overwrite))
 
         yield Path(run_on_first(take))
 
@@ -228,12 +234,12 @@ def _engine(export: OpenedExport) -> str:
 
 
 def _skipped_notes(folder: Path, scores: Scores) -> Mapping[str, str]:
-    skipped = read_skipped(folder / SKIPPED)
+    skipped = read_skipped(folder / SKIPPED_CSV)
     if not skipped:
         return {}
-    lost = unscored_videos(skipped, scores.video)
+    lost = find_unscored_videos(skipped, scores.video)
     unscored = f"; videos without any window: {', '.join(lost)}" if lost else ""
-    return {"skipped": f"{len(skipped):,} records could not be read, see {SKIPPED}{unscored}"}
+    return {"skipped": f"{len(skipped):,} records could not be read, see {SKIPPED_CSV}{unscored}"}
 
 
 def _pictures(
@@ -243,12 +249,12 @@ def _pictures(
     scores: Scores | None,
     folder: Path,
     chosen: np.ndarray,
-) -> Iterator[ReportPicture]:
+) -> Iterator[ExampleWindow]:
     """The windows worth showing, scored once more for their region weights, and what their scores hang on.
 
     Every process computes them; the first one, which has the scores, yields them.
     """
-    skipped = [one.index for one in read_skipped(folder / SKIPPED)] if scores else []
+    skipped = [one.index for one in read_skipped(folder / SKIPPED_CSV)] if scores else []
     places = broadcast_from_first(np.setdiff1d(np.arange(len(source)), skipped)[chosen].tolist())
     found = list(run(Chosen(source, places), batch_size=jax.device_count()))
     weights = np.concatenate([p.region_weights for p in found]) if found else ()
@@ -256,7 +262,7 @@ def _pictures(
         image = records.decode(source[place])["composite"]
         saliency = np.asarray(mapped(image[None]))[0] if mapped else None
         if scores:
-            yield ReportPicture(
+            yield ExampleWindow(
                 image=image,
                 path=scores.path[chosen[number]],
                 label=int(scores.label[chosen[number]]),

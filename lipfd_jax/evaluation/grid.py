@@ -16,11 +16,16 @@ import numpy as np
 from lipfd_jax.checkpoints.store import find_checkpoint
 from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.evaluation.evaluate import DEFAULTS, Evaluation, Options, evaluate
-from lipfd_jax.evaluation.metrics.bootstrap import DRAWING, Drawing, difference_intervals
-from lipfd_jax.evaluation.metrics.pooling import VideoScores, video_scores
-from lipfd_jax.evaluation.metrics.summary import Level
-from lipfd_jax.evaluation.report.text_tables import interval, number, printable
+from lipfd_jax.evaluation.metrics.bootstrap import (
+    DEFAULT_BOOTSTRAP,
+    BootstrapSettings,
+    compute_difference_intervals,
+)
+from lipfd_jax.evaluation.metrics.pooling import VideoScores, pool_videos
+from lipfd_jax.evaluation.metrics.summary import MetricSet
+from lipfd_jax.evaluation.report.text_tables import format_interval, format_number
 from lipfd_jax.exporting.package import is_export
+from lipfd_jax.listing.names import printable
 from lipfd_jax.pages.rendering import render_page
 from lipfd_jax.storage import files
 
@@ -28,14 +33,14 @@ _SEPARATORS = ("/", "\\", "\0")
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedPath:
     """A checkpoint or a data set, and what the table and its folder call it."""
 
     name: str
     path: str
 
     @classmethod
-    def parse(cls, text: str) -> "Named":
+    def parse(cls, text: str) -> "NamedPath":
         """From NAME=PATH, or a path alone, whose last part is the name. ValueError for an unfit name."""
         name, separator, path = text.partition("=")
         if not separator or any(mark in name for mark in _SEPARATORS):
@@ -56,8 +61,8 @@ class Grid:
 
 
 def evaluate_grid(
-    checkpoints: Sequence[Named],
-    datasets: Sequence[Named],
+    checkpoints: Sequence[NamedPath],
+    datasets: Sequence[NamedPath],
     output: str | os.PathLike,
     *,
     open_data: Callable[[str], RecordSource],
@@ -92,10 +97,12 @@ def evaluate_grid(
             done = evaluate(checkpoint.path, source, folder, step=step, options=options)
             if done:
                 cells[checkpoint.name, name] = done
-    return grid(cells, options.drawing) if cells else None
+    return build_grid(cells, options.drawing) if cells else None
 
 
-def grid(cells: Mapping[tuple[str, str], Evaluation], drawing: Drawing = DRAWING) -> Grid:
+def build_grid(
+    cells: Mapping[tuple[str, str], Evaluation], bootstrap: BootstrapSettings = DEFAULT_BOOTSTRAP
+) -> Grid:
     """Puts evaluations together; every checkpoint must be there on every data set."""
     checkpoints, datasets = (tuple(dict.fromkeys(names)) for names in zip(*cells, strict=True))
     best = {}
@@ -103,7 +110,7 @@ def grid(cells: Mapping[tuple[str, str], Evaluation], drawing: Drawing = DRAWING
         column = {name: cells[name, data] for name in checkpoints}
         leading = max(column, key=lambda name: _auc(column[name]))
         others = [one for name, one in column.items() if name != leading]
-        if others and all(_is_better(column[leading], other, drawing) for other in others):
+        if others and all(_is_better(column[leading], other, bootstrap) for other in others):
             best[data] = leading
     return Grid(checkpoints, datasets, cells, best)
 
@@ -113,21 +120,23 @@ def _auc(one: Evaluation) -> float:
     return -1.0 if found is None else found
 
 
-def _is_better(one: Evaluation, other: Evaluation, drawing: Drawing) -> bool:
+def _is_better(one: Evaluation, other: Evaluation, bootstrap: BootstrapSettings) -> bool:
     """Whether the interval of the difference in AUC, over the videos that both scored, lies above 0."""
     a, b = (_videos(side) for side in (one, other))
     _, ours, theirs = np.intersect1d(a.video, b.video, assume_unique=True, return_indices=True)
     labels, sources = a.label[ours], a.source[ours]
     thresholds = (one.summary.decision.threshold, other.summary.decision.threshold)
-    found = difference_intervals(labels, a.score[ours], b.score[theirs], sources, thresholds, drawing)["auc"]
+    found = compute_difference_intervals(
+        labels, a.score[ours], b.score[theirs], sources, thresholds, bootstrap
+    )["auc"]
     return found is not None and found[0] > 0
 
 
 def _videos(one: Evaluation) -> VideoScores:
-    return video_scores(one.scores, one.summary.decision.pooling, one.summary.decision.calibration)
+    return pool_videos(one.scores, one.summary.decision.pooling, one.summary.decision.calibration)
 
 
-MARKDOWN, CSV, PAGE = "table.md", "table.csv", "table.html"
+GRID_MARKDOWN, GRID_CSV, GRID_PAGE = "table.md", "table.csv", "table.html"
 MEANING = (
     "AUC of videos with intervals over sources. The best of a column is marked only where the interval of "
     "its difference to each other checkpoint, on the same videos and sources, lies above 0; these intervals "
@@ -139,15 +148,15 @@ _FIGURES = ("auc", "ap", "eer", "balanced_acc", "fpr", "fnr", "tpr_at_fpr_1", "c
 
 def write_grid(grid: Grid, output: Path) -> None:
     """Prints the table and writes table.md, table.csv and table.html, each whole or not at all."""
-    text = grid_markdown(grid)
+    text = format_grid_markdown(grid)
     print(text)
-    files.write_text(output / MARKDOWN, text)
-    files.write_text(output / CSV, grid_csv(grid))
-    files.write_text(output / PAGE, grid_page(grid))
-    print(f"\ntable: {output / PAGE}")
+    files.write_text(output / GRID_MARKDOWN, text)
+    files.write_text(output / GRID_CSV, format_grid_csv(grid))
+    files.write_text(output / GRID_PAGE, render_grid_page(grid))
+    print(f"\ntable: {output / GRID_PAGE}")
 
 
-def grid_markdown(grid: Grid) -> str:
+def format_grid_markdown(grid: Grid) -> str:
     """Rows are checkpoints, columns data sets."""
     lines = [["checkpoint", *map(_cell_text, grid.datasets)], ["---"] * (len(grid.datasets) + 1)]
     for name in grid.checkpoints:
@@ -159,7 +168,7 @@ def grid_markdown(grid: Grid) -> str:
     return "\n\n".join([rows, MEANING, *_remarks(grid)]) + "\n"
 
 
-def grid_csv(grid: Grid) -> str:
+def format_grid_csv(grid: Grid) -> str:
     """One line a checkpoint, data set and figure."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -174,15 +183,15 @@ def grid_csv(grid: Grid) -> str:
     return text.getvalue()
 
 
-def grid_page(grid: Grid) -> str:
+def render_grid_page(grid: Grid) -> str:
     """The table as a page beside the folders of the reports, which its cells lead to."""
     rows = [
         {
             "name": name,
             "cells": [
                 {
-                    "auc": number(grid.cells[name, data].summary.videos.metrics.auc, 4),
-                    "interval": interval(grid.cells[name, data].summary.videos.intervals["auc"], 3),
+                    "auc": format_number(grid.cells[name, data].summary.videos.metrics.auc, 4),
+                    "interval": format_interval(grid.cells[name, data].summary.videos.intervals["auc"], 3),
                     "best": grid.best.get(data) == name,
                     "report": (name, data, "report.html"),
                 }
@@ -202,8 +211,8 @@ def grid_page(grid: Grid) -> str:
     )
 
 
-def _auc_cell(level: Level) -> str:
-    return f"{number(level.metrics.auc, 4)} {interval(level.intervals['auc'], 3)}".strip()
+def _auc_cell(level: MetricSet) -> str:
+    return f"{format_number(level.metrics.auc, 4)} {format_interval(level.intervals['auc'], 3)}".strip()
 
 
 def _remarks(grid: Grid) -> list[str]:

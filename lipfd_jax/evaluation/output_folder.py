@@ -7,17 +7,22 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lipfd_jax.evaluation.report.metrics_files import NAME as METRICS
-from lipfd_jax.evaluation.report.metrics_files import TABLE, VIDEOS
+from lipfd_jax.evaluation.report.metrics_files import METRICS_CSV, VIDEOS_CSV
+from lipfd_jax.evaluation.report.metrics_files import METRICS_JSON as METRICS
 from lipfd_jax.storage import files
 
-SCORES, SKIPPED, IDENTITY, REPORT = "scores.csv", "skipped.csv", "evaluated.json", "report.html"
-_ALL = (SCORES, SKIPPED, IDENTITY, METRICS, TABLE, VIDEOS, REPORT)
+SCORES_CSV, SKIPPED_CSV, IDENTITY_JSON, REPORT_HTML = (
+    "scores.csv",
+    "skipped.csv",
+    "evaluated.json",
+    "report.html",
+)
+_ALL = (SCORES_CSV, SKIPPED_CSV, IDENTITY_JSON, METRICS, METRICS_CSV, VIDEOS_CSV, REPORT_HTML)
 _OLD = ".old"  # behind the names of files that wait for their successors
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class ScoresIdentity:
     """What scores are of. Weights, records and settings decide; the rest is for people."""
 
     weights: str  # sum over the checkpoint's arrays
@@ -26,7 +31,7 @@ class Evaluated:
     checkpoint: str  # in words, with its path
     data: str  # in words
 
-    def is_same(self, other: "Evaluated") -> bool:
+    def is_same(self, other: "ScoresIdentity") -> bool:
         """Whether scores of one are scores of the other, wherever both lie."""
         return self._key() == other._key()
 
@@ -37,12 +42,12 @@ class Evaluated:
         return f"{self.checkpoint} (weights {self.weights}, {self.settings}) on {self.data}"
 
 
-def claim(folder: str | os.PathLike, wanted: Evaluated, *, overwrite: bool = False) -> Path:
+def claim_folder(folder: str | os.PathLike, wanted: ScoresIdentity, *, overwrite: bool = False) -> Path:
     """Makes sure that scores already in the folder are the wanted ones, or that there are none.
 
     Args:
       overwrite: put what the folder holds of another evaluation, or of this one, aside and start anew. It
-        goes when the new one is finished (`finish`).
+        goes when the new one is finished (`finish_folder`).
 
     Raises:
       ValueError: scores of something else, or changed since they were finished; both sides are named.
@@ -54,45 +59,45 @@ def claim(folder: str | os.PathLike, wanted: Evaluated, *, overwrite: bool = Fal
     folder.mkdir(parents=True, exist_ok=True)
     if overwrite:
         _put_aside(folder)
-    note = folder / IDENTITY
+    note = folder / IDENTITY_JSON
     if note.exists():
-        found = read_evaluated(folder)
+        found = read_scores_identity(folder)
         if not found.is_same(wanted):
             raise ValueError(
                 f"{folder}: holds scores of {found}; asked for are those of {wanted}. "
                 "Give another --output, or --overwrite to start anew"
             )
-        if _read(note).get("scores") not in (None, _sum(folder / SCORES)):
+        if _read(note).get("scores") not in (None, _sum(folder / SCORES_CSV)):
             raise ValueError(
-                f"{folder / SCORES}: changed or damaged since the evaluation was finished; "
+                f"{folder / SCORES_CSV}: changed or damaged since the evaluation was finished; "
                 "--overwrite scores anew"
             )
         return folder
-    if (folder / SCORES).exists():
+    if (folder / SCORES_CSV).exists():
         raise ValueError(
-            f"{folder}: holds {SCORES}, but no {IDENTITY} that says of what; give another --output, or "
-            "--overwrite to start anew"
+            f"{folder}: holds {SCORES_CSV}, but no {IDENTITY_JSON} that says of what; "
+            "give another --output, or --overwrite to start anew"
         )
     files.write_json(note, asdict(wanted))
     return folder
 
 
-def read_evaluated(folder: str | os.PathLike) -> Evaluated:
+def read_scores_identity(folder: str | os.PathLike) -> ScoresIdentity:
     """What the scores in a claimed folder are of. ValueError where its note is damaged."""
-    content = _read(Path(folder) / IDENTITY)
-    return Evaluated(**{name: content[name] for name in Evaluated.__dataclass_fields__})
+    content = _read(Path(folder) / IDENTITY_JSON)
+    return ScoresIdentity(**{name: content[name] for name in ScoresIdentity.__dataclass_fields__})
 
 
-def finish(folder: Path) -> None:
+def finish_folder(folder: Path) -> None:
     """Notes the sum of the scores, which are complete, and removes what an overwritten evaluation left."""
-    content: Mapping[str, str] = _read(folder / IDENTITY)
-    files.write_json(folder / IDENTITY, {**content, "scores": _sum(folder / SCORES)})
+    content: Mapping[str, str] = _read(folder / IDENTITY_JSON)
+    files.write_json(folder / IDENTITY_JSON, {**content, "scores": _sum(folder / SCORES_CSV)})
     for name in _ALL:
         (folder / f"{name}{_OLD}").unlink(missing_ok=True)
 
 
 def _put_aside(folder: Path) -> None:
-    waiting = (folder / f"{SCORES}{_OLD}").exists()  # then what stands here is an unfinished successor
+    waiting = (folder / f"{SCORES_CSV}{_OLD}").exists()  # then what stands here is an unfinished successor
     for name in _ALL:
         file = folder / name
         if waiting:
@@ -104,7 +109,7 @@ def _put_aside(folder: Path) -> None:
 def _read(note: Path) -> dict[str, str]:
     try:
         content = json.loads(note.read_text("utf-8"))
-        missing = set(Evaluated.__dataclass_fields__) - set(content)
+        missing = set(ScoresIdentity.__dataclass_fields__) - set(content)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{note}: can't be read ({error}); --overwrite scores anew") from error
     if missing:

@@ -18,14 +18,14 @@ from lipfd_jax.evaluation.metrics.scores import (
     ScoreRow,
     Scores,
     ScoresWriter,
-    Skipped,
-    check_share,
-    most,
-    next_record,
+    SkippedRecord,
+    check_skipped_share,
+    find_next_record,
+    max_skipped,
     read_skipped,
     write_skipped,
 )
-from lipfd_jax.evaluation.output_folder import SCORES, SKIPPED
+from lipfd_jax.evaluation.output_folder import SCORES_CSV, SKIPPED_CSV
 from lipfd_jax.inference.program import make_forward, part_of, takes_parts
 from lipfd_jax.runtime.distributed import gather_lists, run_on_first
 from lipfd_jax.runtime.mesh import put_on_devices
@@ -37,7 +37,7 @@ class Prediction:
 
     rows: tuple[ScoreRow, ...]
     region_weights: np.ndarray  # (n, 5, 3) float32: per frame the shares of head, face and lip
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[SkippedRecord, ...] = ()
 
 
 def predict(
@@ -142,7 +142,7 @@ def _prediction(batch: Mapping[str, np.ndarray], results: tuple[jax.Array, jax.A
     return Prediction(
         tuple(ScoreRow(score=float(scores[i]), **places[i]["row"]) for i in kept),
         weights[kept],
-        tuple(Skipped(**places[i]["skipped"]) for i in turns if places[i]["skipped"]),
+        tuple(SkippedRecord(**places[i]["skipped"]) for i in turns if places[i]["skipped"]),
     )
 
 
@@ -197,7 +197,7 @@ def score_source(run: Run, source: RecordSource, folder: Path, *, skip_corrupt: 
 
     try:
         start = run_on_first(begin)
-        corrupt = CorruptRecords("skip" if skip_corrupt else "stop", limit=most(len(source)))
+        corrupt = CorruptRecords("skip" if skip_corrupt else "stop", limit=max_skipped(len(source)))
         for prediction in run(source, start=start, corrupt=corrupt) if start < len(source) else ():
             for log in logs:
                 log.add(prediction)
@@ -210,17 +210,17 @@ class _Log:
     """What was scored and what was skipped so far, on the disk, and a bar with the time left."""
 
     def __init__(self, folder: Path, source: RecordSource):
-        self.file, self.total = folder / SKIPPED, len(source)
+        self.file, self.total = folder / SKIPPED_CSV, len(source)
         known = read_skipped(self.file)
-        self.writer = ScoresWriter(folder / SCORES)
+        self.writer = ScoresWriter(folder / SCORES_CSV)
         done = len(self.writer.finished)
-        self.start = next_record(done, known)
+        self.start = find_next_record(done, known)
         # Named before their batch's rows were written; what lies beyond is met again.
         self.skipped = tuple(one for one in known if one.index < self.start)
         last = max(set(range(self.start)) - {one.index for one in self.skipped}, default=None)
         if self.start > self.total or (last is not None and not self._is_scored(source, last)):
             self.writer.close()
-            raise ValueError(f"{folder / SCORES}: holds scores of other data; --overwrite starts anew")
+            raise ValueError(f"{folder / SCORES_CSV}: holds scores of other data; --overwrite starts anew")
         self.bar = tqdm(total=self.total, initial=self.start, unit="window", desc="scoring")
 
     def _is_scored(self, source: RecordSource, index: int) -> bool:
@@ -232,7 +232,7 @@ class _Log:
             write_skipped(self.file, self.skipped)
             for one in prediction.skipped:
                 tqdm.write(f"skipped: {one.reason}")
-            check_share(self.skipped, self.total)
+            check_skipped_share(self.skipped, self.total)
         self.writer.append(prediction.rows)
         self.bar.update(len(prediction.rows) + len(prediction.skipped))
 

@@ -4,7 +4,7 @@ import dataclasses
 
 from jax.sharding import Mesh
 
-from lipfd_jax.evaluation.metrics.compute import window_metrics
+from lipfd_jax.evaluation.metrics.compute import compute_window_metrics
 from lipfd_jax.evaluation.predict import collect, predict
 from lipfd_jax.training.state import Recipe, TrainState
 from lipfd_jax.training.training_data import VALIDATION, RunData
@@ -37,7 +37,7 @@ def validate(recipe: Recipe, state: TrainState, data: RunData, *, mesh: Mesh, ke
         precision=recipe.config.dtype,
         corrupt=data.corrupt[VALIDATION],
     )
-    found = window_metrics(collect(predictions))
+    found = compute_window_metrics(collect(predictions))
     values = {"auc": found.auc, "ap": found.ap, "eer": found.eer, "threshold": found.eer_threshold}
     known = {name: float(value) for name, value in values.items() if value is not None}
     return Validated(known, found.n, found.missing)

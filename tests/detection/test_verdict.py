@@ -11,7 +11,7 @@ from lipfd_jax.detection import verdict
 from lipfd_jax.detection.quality_warnings import caution
 from lipfd_jax.detection.result import Evidence
 from lipfd_jax.detection.texts import OUTCOMES
-from lipfd_jax.evaluation.metrics.pooling import PLAIN, decide, video_scores
+from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, make_decision, pool_videos
 from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores
 
 CALIBRATION = Calibration(
@@ -22,7 +22,7 @@ CALIBRATION = Calibration(
 )  # fmt: skip
 
 
-DECISION = decide(CALIBRATION)
+DECISION = make_decision(CALIBRATION)
 
 
 def _outcome(score, decision=DECISION, cautions=()):
@@ -45,9 +45,9 @@ def test_outcomes_with_a_calibration():
 
 
 def test_no_strong_word_without_a_calibration():
-    assert _outcome(1.0, PLAIN) == "moderate"
-    assert _outcome(0.7, PLAIN) == "inconclusive"
-    assert _outcome(0.2, PLAIN) == "none"
+    assert _outcome(1.0, DEFAULT_DECISION) == "moderate"
+    assert _outcome(0.7, DEFAULT_DECISION) == "inconclusive"
+    assert _outcome(0.2, DEFAULT_DECISION) == "none"
 
 
 def test_two_serious_warnings_make_anything_inconclusive():
@@ -93,12 +93,14 @@ def test_a_gap_ends_a_suspicious_stretch():
 @pytest.mark.parametrize(("pooling", "top"), [("mean", None), ("topk", 3), ("topk", 99), ("max", None)])
 def test_a_face_is_pooled_and_called_as_in_evaluation(pooling, top):
     scores = np.random.default_rng(4).uniform(0, 1, 11)
-    decision = decide(dataclasses.replace(CALIBRATION, pooling=pooling, top=top, slope=2.0, threshold=0.7))
+    decision = make_decision(
+        dataclasses.replace(CALIBRATION, pooling=pooling, top=top, slope=2.0, threshold=0.7)
+    )
     rows = [
         ScoreRow(path=f"1_fake/a_{k}.png", label=1, score=float(s), video="1_fake/a", source="a", window=k)
         for k, s in enumerate(scores)
     ]
-    evaluated = video_scores(Scores.from_rows(rows), decision.pooling, decision.calibration)
+    evaluated = pool_videos(Scores.from_rows(rows), decision.pooling, decision.calibration)
     found = verdict.compute_evidence(scores, decision)
     assert (found.score, found.probability) == (evaluated.pooled[0], evaluated.score[0])
     assert decision.is_fake(found.score) == (evaluated.score[0] >= decision.threshold)

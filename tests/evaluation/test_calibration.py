@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from lipfd_jax.evaluation.calibration import Fit, fit_calibration
+from lipfd_jax.evaluation.calibration import CalibrationSettings, fit_calibration
 from lipfd_jax.evaluation.metrics.compute import compute_metrics
-from lipfd_jax.evaluation.metrics.pooling import Pooling, decide, video_scores
+from lipfd_jax.evaluation.metrics.pooling import Pooling, make_decision, pool_videos
 from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores, read_scores
 
 
@@ -20,7 +20,9 @@ def _scores(labels, values) -> Scores:
 
 
 def _fit(scores: Scores, **options):
-    return fit_calibration(scores, Fit(**options), weights="w", data="some videos", data_fingerprint="f")
+    return fit_calibration(
+        scores, CalibrationSettings(**options), weights="w", data="some videos", data_fingerprint="f"
+    )
 
 
 def test_a_known_line_is_found_again():
@@ -82,22 +84,22 @@ def test_what_can_not_be_fitted_is_refused():
     with pytest.raises(ValueError, match="do not score higher"):
         _fit(_scores([0, 0, 1, 1], [0.8, 0.9, 0.1, 0.2]))
     with pytest.raises(ValueError, match=r"target_fpr=1\.5"):
-        Fit(target_fpr=1.5)
+        CalibrationSettings(target_fpr=1.5)
 
 
 def test_a_decision_follows_the_calibration():
     found = _fit(_scores([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]), pooling=Pooling("max"))
-    decision = decide(found)
+    decision = make_decision(found)
     assert decision.threshold == found.threshold
     assert decision.pooling == Pooling("max")
     assert found.probability(decision.window_threshold) == pytest.approx(found.threshold)
     assert "calibrated (platt)" in str(decision)
-    other = decide(found, threshold=0.9)
+    other = make_decision(found, threshold=0.9)
     assert (other.threshold, other.chosen) == (0.9, "chosen for this run")
     with pytest.raises(ValueError, match="--calibration=none"):
-        decide(found, pooling=Pooling("mean"))
+        make_decision(found, pooling=Pooling("mean"))
     with pytest.raises(ValueError, match="threshold 2"):
-        decide(threshold=2)
+        make_decision(threshold=2)
 
 
 def test_published_scores_by_halves_of_the_sources(golden):
@@ -107,7 +109,7 @@ def test_published_scores_by_halves_of_the_sources(golden):
     chosen = np.isin(scores.source, names[np.random.default_rng(0).permutation(len(names)) % 2 == 0])
     for part in (chosen, ~chosen):
         found = _fit(scores.select(part))
-        before, after = (video_scores(scores.select(~part), calibration=c) for c in (None, found))
+        before, after = (pool_videos(scores.select(~part), calibration=c) for c in (None, found))
         old, new = (compute_metrics(videos.label, videos.score) for videos in (before, after))
         assert new.ece < 0.4 * old.ece
         assert new.cllr < 0.6 * old.cllr

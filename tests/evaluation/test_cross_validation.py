@@ -6,11 +6,11 @@ import re
 import jsonschema
 import pytest
 
-from lipfd_jax.evaluation.cross_validation import pool_suites, pooled_notes, read_pooled
-from lipfd_jax.evaluation.metrics.bootstrap import Drawing
+from lipfd_jax.evaluation.cross_validation import describe_pooled_scores, pool_suites, read_pooled_scores
+from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings
 from lipfd_jax.evaluation.metrics.scores import ScoreRow, ScoresError, ScoresWriter, read_scores
-from lipfd_jax.evaluation.output_folder import Evaluated, claim, finish
-from lipfd_jax.evaluation.report.metrics_files import NAME, TABLE
+from lipfd_jax.evaluation.output_folder import ScoresIdentity, claim_folder, finish_folder
+from lipfd_jax.evaluation.report.metrics_files import METRICS_CSV, METRICS_JSON
 from lipfd_jax.evaluation.report.write import write_results
 from lipfd_jax.evaluation.suites.controls import controls
 from lipfd_jax.evaluation.suites.runner import SuiteFolder
@@ -39,10 +39,10 @@ def folds(tmp_path):
     places = []
     for fold, lift in enumerate((0.0, 0.4)):
         place, rows = tmp_path / f"fold{fold}", _rows(fold, lift)
-        claim(place, Evaluated(f"weights{fold}", f"records{fold}", "s", "c", "d"))
+        claim_folder(place, ScoresIdentity(f"weights{fold}", f"records{fold}", "s", "c", "d"))
         _write(place / "scores.csv", rows)
-        finish(place)
-        (place / NAME).write_text("{}")
+        finish_folder(place)
+        (place / METRICS_JSON).write_text("{}")
         identity = {"weights": f"weights{fold}", "records": f"records{fold}", "on": "clips", "precision": "p"}
         effects = ["clean", *(control.effect.name for control in controls()[: 3 - fold])]
         suite = SuiteFolder(
@@ -59,19 +59,19 @@ def folds(tmp_path):
 
 
 def test_windows_of_all_parts_and_the_figures_of_each(folds):
-    scores = read_pooled(folds)
+    scores = read_pooled_scores(folds)
     assert len(scores) == 8
     assert scores.score.tolist() == [
         score for place in folds for score in read_scores(place / "scores.csv").score
     ]
-    notes = pooled_notes(folds)
+    notes = describe_pooled_scores(folds)
     assert notes["AUC of videos within each"] == "1.000, 1.000; mean 1.000"
     assert "of 2 checkpoints: weights0, weights1" in notes["weights"]
 
 
 def test_suites_are_pooled_cell_by_cell(folds, tmp_path):
     output = tmp_path / "pooled"
-    assert pool_suites(folds, output, weights="both", drawing=Drawing(50)) == ["controls"]
+    assert pool_suites(folds, output, weights="both", bootstrap=BootstrapSettings(50)) == ["controls"]
     result = suite_results(output, "both")["controls"]
     names = [control.effect.kind for control in controls()]
     assert [cell["kind"] for cell in result["cells"]] == ["clean", *names[:2]]
@@ -81,9 +81,11 @@ def test_suites_are_pooled_cell_by_cell(folds, tmp_path):
     assert len(result["missing"]) == len(controls()) - 2
     assert result["records"] == "records0, records1"
     assert [row["name"] for row in result["model_free"]] == ["file properties", "mouth sharpness"]
-    write_results(read_pooled(folds), output, notes={"weights": "both"}, drawing=Drawing(5))
-    jsonschema.validate(json.loads((output / NAME).read_text()), SCHEMA)
-    assert "controls,clean,videos,auc,0.75," in (output / TABLE).read_text()
+    write_results(
+        read_pooled_scores(folds), output, notes={"weights": "both"}, bootstrap=BootstrapSettings(5)
+    )
+    jsonschema.validate(json.loads((output / METRICS_JSON).read_text()), SCHEMA)
+    assert "controls,clean,videos,auc,0.75," in (output / METRICS_CSV).read_text()
     head = (output / "report.html").read_text().partition("<section>")[0]
     assert re.search(r"sound and lips disagree\? .*Warning: intervals are too narrow: fewer than 20", head)
     note = folds[1] / "controls" / "suite.json"
@@ -94,7 +96,7 @@ def test_suites_are_pooled_cell_by_cell(folds, tmp_path):
 
 def test_a_video_is_tested_once(folds, tmp_path):
     with pytest.raises(ScoresError, match=r"0_real/r00 is in .*fold0 and in .*a video is to be tested once"):
-        read_pooled([*folds, folds[0]])
-    (folds[0] / NAME).unlink()
+        read_pooled_scores([*folds, folds[0]])
+    (folds[0] / METRICS_JSON).unlink()
     with pytest.raises(ValueError, match="no finished evaluation"):
-        read_pooled(folds)
+        read_pooled_scores(folds)

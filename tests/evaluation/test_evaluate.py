@@ -15,10 +15,10 @@ from lipfd_jax.checkpoints.metadata import CheckpointError, Metadata
 from lipfd_jax.checkpoints.store import open_model, save_model
 from lipfd_jax.data.sources import PictureFolder
 from lipfd_jax.evaluation import evaluate as evaluation_run
-from lipfd_jax.evaluation.calibration import Fit, calibrate
-from lipfd_jax.evaluation.grid import Named, evaluate_grid, write_grid
+from lipfd_jax.evaluation.calibration import CalibrationSettings, calibrate_checkpoint
+from lipfd_jax.evaluation.grid import NamedPath, evaluate_grid, write_grid
 from lipfd_jax.evaluation.metrics import scores as skipped_records
-from lipfd_jax.evaluation.metrics.bootstrap import Drawing
+from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings
 from lipfd_jax.evaluation.predict import Chosen, predict
 from lipfd_jax.models.inputs import PAPER, RELEASED
 from lipfd_jax.models.lipfd import ModelConfig
@@ -28,7 +28,7 @@ from lipfd_jax.vocabulary import CLASSES
 from tests.drawn import drawn
 
 # One size of batches for nearly all: each other one is compiled anew.
-Options = functools.partial(evaluation_run.Options, drawing=Drawing(10), examples=0, batch_size=4)
+Options = functools.partial(evaluation_run.Options, drawing=BootstrapSettings(10), examples=0, batch_size=4)
 SMALL = {"picture_size": 80, "crop_size": 32}
 
 
@@ -171,7 +171,7 @@ def test_a_corrupt_record_stops_and_is_named(checkpoint, damaged, tmp_path):
 
 
 def test_corrupt_records_are_skipped_and_counted(checkpoint, damaged, tmp_path, monkeypatch):
-    monkeypatch.setattr(skipped_records, "SHARE", 0.2)
+    monkeypatch.setattr(skipped_records, "MAX_SKIPPED_SHARE", 0.2)
     options = Options(skip_corrupt=True)
     scores = evaluate(checkpoint, damaged, tmp_path / "out", options=options)
     assert len(scores) == 10
@@ -300,7 +300,9 @@ def test_a_calibration_is_fitted_stored_applied_and_not_tested_on_itself(composi
         shutil.copy(composites / scores.path[index], tmp_path / name)
     validation = tmp_path / "validation"
     source = PictureFolder(validation)
-    found = calibrate(str(checkpoint), source, tmp_path / "fit", fit=Fit(), options=Options())
+    found = calibrate_checkpoint(
+        str(checkpoint), source, tmp_path / "fit", fit=CalibrationSettings(), options=Options()
+    )
     assert "stored in" in capsys.readouterr().out
     assert open_model(checkpoint).calibration == found
     assert "pictures in validation" in found.data  # pages show it: the name, and no path of this machine
@@ -322,8 +324,8 @@ def test_a_calibration_is_fitted_stored_applied_and_not_tested_on_itself(composi
 def test_each_checkpoint_on_each_data_set(checkpoint, composites, tmp_path):
     others = _save(tmp_path / "other", seed=1)
     found = evaluate_grid(
-        [Named("one", checkpoint), Named("other", str(others))],
-        [Named("drawn", str(composites))],
+        [NamedPath("one", checkpoint), NamedPath("other", str(others))],
+        [NamedPath("drawn", str(composites))],
         tmp_path / "out",
         open_data=PictureFolder,
         options=Options(),

@@ -7,12 +7,19 @@ import numpy as np
 import pytest
 
 from lipfd_jax.evaluation.evaluate import Evaluation, Options
-from lipfd_jax.evaluation.grid import Named, evaluate_grid, grid, grid_csv, grid_markdown, grid_page
-from lipfd_jax.evaluation.metrics.bootstrap import Drawing
+from lipfd_jax.evaluation.grid import (
+    NamedPath,
+    build_grid,
+    evaluate_grid,
+    format_grid_csv,
+    format_grid_markdown,
+    render_grid_page,
+)
+from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings
 from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores
-from lipfd_jax.evaluation.metrics.summary import summarise
+from lipfd_jax.evaluation.metrics.summary import summarise_scores
 
-DRAWING = Drawing(100)
+DRAWING = BootstrapSettings(100)
 
 
 def _evaluation(separation: float, sources: int = 60) -> Evaluation:
@@ -24,7 +31,7 @@ def _evaluation(separation: float, sources: int = 60) -> Evaluation:
         video = f"{('0_real', '1_fake')[label]}/{i}"
         rows.append(ScoreRow(path=f"{video}_0.png", label=label, score=score, video=video, source=str(i)))
     scores = Scores.from_rows(rows)
-    return Evaluation(scores, summarise(scores, drawing=DRAWING))
+    return Evaluation(scores, summarise_scores(scores, bootstrap=DRAWING))
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +42,16 @@ def found():
         ("<b>weak", "A"): _evaluation(0.1),
         ("<b>weak", "B|x"): _evaluation(0.2),
     }
-    return grid(cells, DRAWING)
+    return build_grid(cells, DRAWING)
 
 
 def test_the_best_is_marked_only_where_it_certainly_is(found):
     assert found.best == {"A": "good"}
-    assert grid({("only", "A"): _evaluation(0.3)}, DRAWING).best == {}
+    assert build_grid({("only", "A"): _evaluation(0.3)}, DRAWING).best == {}
 
 
 def test_markdown(found):
-    lines = grid_markdown(found).splitlines()
+    lines = format_grid_markdown(found).splitlines()
     assert lines[0] == "| checkpoint | A | B\\|x |"
     assert lines[2].startswith("| good | **0.9")
     assert lines[2].count("**") == 2
@@ -53,7 +60,7 @@ def test_markdown(found):
 
 
 def test_csv(found):
-    rows = list(csv.DictReader(io.StringIO(grid_csv(found))))
+    rows = list(csv.DictReader(io.StringIO(format_grid_csv(found))))
     assert len(rows) == 4 * 10
     auc = [row for row in rows if row["figure"] == "auc"]
     assert [row["best"] for row in auc] == ["1", "0", "0", "0"]
@@ -61,7 +68,7 @@ def test_csv(found):
 
 
 def test_page(found):
-    text = grid_page(found)
+    text = render_grid_page(found)
     assert "<b>weak" not in text
     assert "&lt;b&gt;weak" in text
     assert 'href="good/B%7Cx/report.html"' in text
@@ -79,17 +86,17 @@ def test_page(found):
     ],
 )
 def test_names(text, name, path):
-    assert Named.parse(text) == Named(name, path)
+    assert NamedPath.parse(text) == NamedPath(name, path)
 
 
 @pytest.mark.parametrize("text", ["", "=x", "..", "a=", ".hidden=x", "a\x1b=x"])
 def test_unfit_names_are_refused(text):
     with pytest.raises(ValueError, match="NAME=PATH"):
-        Named.parse(text)
+        NamedPath.parse(text)
 
 
 def test_wrong_requests_are_found_before_scoring(tmp_path):
-    a, b = Named("a", str(tmp_path / "a")), Named("a", str(tmp_path / "b"))
+    a, b = NamedPath("a", str(tmp_path / "a")), NamedPath("a", str(tmp_path / "b"))
     with pytest.raises(ValueError, match="two of one name"):
         evaluate_grid([a, b], [a], tmp_path, open_data=str)
     with pytest.raises(ValueError, match="no such folder"):

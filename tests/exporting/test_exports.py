@@ -15,10 +15,10 @@ from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.store import open_model, save_model
 from lipfd_jax.data.sources import PictureFolder
-from lipfd_jax.evaluation.calibration import Fit, calibrate
+from lipfd_jax.evaluation.calibration import CalibrationSettings, calibrate_checkpoint
 from lipfd_jax.evaluation.evaluate import Options
-from lipfd_jax.evaluation.grid import Named, evaluate_grid
-from lipfd_jax.evaluation.metrics.bootstrap import Drawing
+from lipfd_jax.evaluation.grid import NamedPath, evaluate_grid
+from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings
 from lipfd_jax.exporting.write import export_checkpoint
 from lipfd_jax.inference.engines import open_export
 from lipfd_jax.models.inputs import PAPER, RELEASED, prepare_inputs
@@ -183,9 +183,9 @@ def test_engines_and_folders_that_do_not_fit_are_refused(checkpoint, exports, tm
 
 def test_an_export_is_evaluated_like_its_checkpoint(checkpoint, exports, composites, tmp_path):
     needs("onnxruntime")
-    sides = [Named("ours", str(checkpoint)), Named("export", str(exports / "onnx"))]
-    options = Options(examples=0, drawing=Drawing(draws=20))
-    data = [Named("drawn", str(composites))]
+    sides = [NamedPath("ours", str(checkpoint)), NamedPath("export", str(exports / "onnx"))]
+    options = Options(examples=0, drawing=BootstrapSettings(draws=20))
+    data = [NamedPath("drawn", str(composites))]
     cells = evaluate_grid(sides, data, tmp_path, open_data=PictureFolder, options=options).cells
     ours, export_s = (cells[side.name, "drawn"].scores for side in sides)
     np.testing.assert_allclose(export_s.score, ours.score, atol=1e-4)
@@ -195,4 +195,6 @@ def test_an_export_is_evaluated_like_its_checkpoint(checkpoint, exports, composi
 def test_an_export_keeps_the_calibration_of_its_checkpoint(exports, composites, tmp_path):
     assert open_export(exports / "onnx").calibration.data == PLATT.data
     with pytest.raises(ValueError, match="fit that one, then export it again"):
-        calibrate(str(exports / "onnx"), PictureFolder(composites), tmp_path, fit=Fit())
+        calibrate_checkpoint(
+            str(exports / "onnx"), PictureFolder(composites), tmp_path, fit=CalibrationSettings()
+        )

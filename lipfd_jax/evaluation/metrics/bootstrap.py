@@ -1,4 +1,4 @@
-"""How far figures would swing had other sources been filmed: intervals by drawing sources again.
+"""How far figures would swing had other sources been filmed: intervals by bootstrap sources again.
 
 Videos of one source share footage or a person, so they are drawn together. Sources are drawn with
 replacement among those of their kind (with real videos, with fakes, with both), so that each copy of the
@@ -11,26 +11,33 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lipfd_jax.evaluation.metrics.calibration_metrics import BINS, bin_of, cllr_costs, min_cllr_of_counts
-from lipfd_jax.evaluation.metrics.compute import PARTIAL_FPR, checked
+from lipfd_jax.evaluation.metrics.calibration_metrics import (
+    BINS,
+    assign_bins,
+    compute_cllr_costs,
+    compute_min_cllr_from_counts,
+)
+from lipfd_jax.evaluation.metrics.compute import PARTIAL_FPR, check_columns
 
-FEW = 20  # sources of a class below which an interval is too narrow to be relied on
+FEW_SOURCES = 20  # sources of a class below which an interval is too narrow to be relied on
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """How intervals are made; the same drawing gives the same intervals."""
+class BootstrapSettings:
+    """How intervals are made; the same bootstrap gives the same intervals."""
 
     draws: int = 1000
     seed: int = 0
-    level: float = 0.95
+    confidence: float = 0.95
 
     def __post_init__(self):
-        if self.draws < 1 or not 0 < self.level < 1 or self.seed < 0:
-            raise ValueError(f"{self}: expected at least one draw, a level between 0 and 1, a seed from 0 on")
+        if self.draws < 1 or not 0 < self.confidence < 1 or self.seed < 0:
+            raise ValueError(
+                f"{self}: expected at least one draw, a confidence between 0 and 1, a seed from 0 on"
+            )
 
 
-DRAWING = Drawing()
+DEFAULT_BOOTSTRAP = BootstrapSettings()
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Intervals:
     values: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
     real_sources: int = 0  # sources with a real video
     fake_sources: int = 0
-    drawing: Drawing = DRAWING
+    bootstrap: BootstrapSettings = DEFAULT_BOOTSTRAP
 
     def __getitem__(self, name: str) -> tuple[float, float] | None:
         return self.values.get(name)
@@ -49,61 +56,65 @@ class Intervals:
     def warning(self) -> str:
         """Says that the intervals are too narrow, and why; "" where nothing speaks for it."""
         counts = {"real": self.real_sources, "fake": self.fake_sources}
-        few = [f"{count} of {name} ones" for name, count in counts.items() if 0 < count < FEW]
+        few = [f"{count} of {name} ones" for name, count in counts.items() if 0 < count < FEW_SOURCES]
         if not few:
             return ""
-        return f"intervals are too narrow: fewer than {FEW} sources ({', '.join(few)})"
+        return f"intervals are too narrow: fewer than {FEW_SOURCES} sources ({', '.join(few)})"
 
 
-def intervals(
+def compute_intervals(
     labels: np.ndarray,
     scores: np.ndarray,
     sources: np.ndarray,
     threshold: float,
-    drawing: Drawing = DRAWING,
+    bootstrap: BootstrapSettings = DEFAULT_BOOTSTRAP,
 ) -> Intervals:
     """Intervals of the figures of labels (n,), scores (n,) and the source (n,) each belongs to."""
     if not len(labels):
-        return Intervals(drawing=drawing)
-    draws, place, counts = draw_sources(labels, sources, drawing)
+        return Intervals(bootstrap=bootstrap)
+    draws, place, counts = draw_sources(labels, sources, bootstrap)
     figures = weighted_metrics(labels, scores, draws, place, threshold)
-    return Intervals(_percentiles(figures, drawing.level), *counts, drawing)
+    return Intervals(_percentiles(figures, bootstrap.confidence), *counts, bootstrap)
 
 
-def difference_intervals(
+def compute_difference_intervals(
     labels: np.ndarray,
     ours: np.ndarray,
     theirs: np.ndarray,
     sources: np.ndarray,
     thresholds: tuple[float, float],
-    drawing: Drawing = DRAWING,
+    bootstrap: BootstrapSettings = DEFAULT_BOOTSTRAP,
 ) -> Intervals:
     """Intervals of ours - theirs, two columns of scores for the same things, in the same draws."""
     if not len(labels):
-        return Intervals(drawing=drawing)
-    draws, place, counts = draw_sources(labels, sources, drawing)
+        return Intervals(bootstrap=bootstrap)
+    draws, place, counts = draw_sources(labels, sources, bootstrap)
     columns = zip((ours, theirs), thresholds, strict=True)
     a, b = (weighted_metrics(labels, scores, draws, place, threshold) for scores, threshold in columns)
-    return Intervals(_percentiles({name: a[name] - b[name] for name in a}, drawing.level), *counts, drawing)
+    return Intervals(
+        _percentiles({name: a[name] - b[name] for name in a}, bootstrap.confidence), *counts, bootstrap
+    )
 
 
 def draw_sources(
-    labels: np.ndarray, sources: np.ndarray, drawing: Drawing
+    labels: np.ndarray, sources: np.ndarray, bootstrap: BootstrapSettings
 ) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
     """How often each source is drawn (d, m), the source of each label (n,), and the sources of each class."""
     names, place = np.unique(sources, return_inverse=True)
     real, fake = (np.bincount(place[labels == label], minlength=len(names)) > 0 for label in (0, 1))
-    draws = np.zeros((drawing.draws, len(names)), np.int32)
-    random = np.random.default_rng(drawing.seed)
+    draws = np.zeros((bootstrap.draws, len(names)), np.int32)
+    random = np.random.default_rng(bootstrap.seed)
     for kind in (real & ~fake, fake & ~real, real & fake):
         count = int(kind.sum())
         if count:
-            draws[:, kind] = random.multinomial(count, np.full(count, 1 / count), drawing.draws)
+            draws[:, kind] = random.multinomial(count, np.full(count, 1 / count), bootstrap.draws)
     return draws, place, (int(real.sum()), int(fake.sum()))
 
 
-def _percentiles(figures: Mapping[str, np.ndarray], level: float) -> dict[str, tuple[float, float] | None]:
-    ends = (1 - level) / 2, (1 + level) / 2
+def _percentiles(
+    figures: Mapping[str, np.ndarray], confidence: float
+) -> dict[str, tuple[float, float] | None]:
+    ends = (1 - confidence) / 2, (1 + confidence) / 2
     found: dict[str, tuple[float, float] | None] = {}
     for name, values in figures.items():
         known = bool(np.isfinite(values).all())
@@ -135,7 +146,7 @@ def weighted_metrics(
 
     NaN stands where a draw lacks what a figure needs.
     """
-    labels, scores = checked(labels, scores)
+    labels, scores = check_columns(labels, scores)
     ranked = _Ranked(labels, scores, place, threshold)
     rows = max(1, _CELLS // max(1, len(scores)))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -154,8 +165,8 @@ class _Ranked:
         self.thresholds = np.concatenate([[np.inf], scores[self.last]])
         self.called = int((scores >= threshold).sum())  # they come first
         self.squared = (scores - labels) ** 2
-        self.costs = cllr_costs(labels, scores)
-        self.bins = bin_of(scores)
+        self.costs = compute_cllr_costs(labels, scores)
+        self.bins = assign_bins(scores)
         self.gap = scores - labels
 
     def figures(self, draws: np.ndarray, ranks_only: bool) -> dict[str, np.ndarray]:
@@ -252,4 +263,4 @@ def _tpr_at(tpr: np.ndarray, fp: np.ndarray, allowed: np.ndarray) -> np.ndarray:
 
 def _least(fakes: np.ndarray, real: np.ndarray) -> float:
     # Curves run from the highest score down, isotonic maps from the lowest up.
-    return min_cllr_of_counts(fakes[::-1], real[::-1]) if fakes.any() and real.any() else np.nan
+    return compute_min_cllr_from_counts(fakes[::-1], real[::-1]) if fakes.any() and real.any() else np.nan

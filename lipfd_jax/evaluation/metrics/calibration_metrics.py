@@ -11,58 +11,58 @@ from lipfd_jax.checkpoints.calibration import logit
 BINS = 15  # of equal width over 0..1, for the expected calibration error
 
 
-def brier(labels: np.ndarray, scores: np.ndarray) -> float:
+def compute_brier(labels: np.ndarray, scores: np.ndarray) -> float:
     """Mean squared distance of score and label; 0 is perfect, 0.25 is always saying 0.5."""
     from sklearn.metrics import brier_score_loss  # takes a second, and no score needs it
 
     return float(brier_score_loss(labels, scores, pos_label=1, labels=[0, 1], scale_by_half=True))
 
 
-def logarithmic_loss(labels: np.ndarray, scores: np.ndarray) -> float:
+def compute_log_loss(labels: np.ndarray, scores: np.ndarray) -> float:
     """Mean negative logarithm (natural) of the probability given to the truth; see `logit` on 0 and 1."""
     from sklearn.metrics import log_loss
 
     return float(log_loss(labels, 1 / (1 + np.exp(-logit(scores))), labels=[0, 1]))
 
 
-def bin_of(scores: np.ndarray) -> np.ndarray:
+def assign_bins(scores: np.ndarray) -> np.ndarray:
     """Number of the bin of each score, int64; a score on an edge belongs to the bin above it."""
     return np.minimum((np.asarray(scores) * BINS).astype(np.int64), BINS - 1)
 
 
-def expected_calibration_error(labels: np.ndarray, scores: np.ndarray) -> float:
+def compute_ece(labels: np.ndarray, scores: np.ndarray) -> float:
     """Mean over `BINS` bins, by their number of scores, of |mean score - share of fakes|.
 
     scikit-learn has none. The value depends on the bins, and with few scores it is too high.
     """
-    bins = bin_of(scores)
+    bins = assign_bins(scores)
     gap = np.bincount(bins, scores, BINS) - np.bincount(bins, labels, BINS)
     return float(np.abs(gap).sum() / len(scores))
 
 
-def cllr_costs(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def compute_cllr_costs(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """What each score costs, in bits: log2(1 + 1/LR) of a fake, log2(1 + LR) of a real one."""
     sign = 1 - 2 * np.asarray(labels)  # logaddexp(0, x) = ln(1 + e^x)
     return np.logaddexp(0, sign * logit(scores)) / np.log(2)
 
 
-def cllr(labels: np.ndarray, scores: np.ndarray) -> float:
+def compute_cllr(labels: np.ndarray, scores: np.ndarray) -> float:
     """Cost of the log likelihood ratios, in bits; both classes count alike (Brummer and du Preez, 2006).
 
     0 is perfect, 1 is what saying nothing costs (LR 1 always); above 1 the ratios do harm.
     """
-    costs, fake = cllr_costs(labels, scores), np.asarray(labels) == 1
+    costs, fake = compute_cllr_costs(labels, scores), np.asarray(labels) == 1
     return float((costs[fake].mean() + costs[~fake].mean()) / 2)
 
 
-def min_cllr(labels: np.ndarray, scores: np.ndarray) -> float:
+def compute_min_cllr(labels: np.ndarray, scores: np.ndarray) -> float:
     """Cllr after the best rising map of these very scores: what is lost in telling apart, not in scale."""
     _, place = np.unique(scores, return_inverse=True)
     fakes = np.bincount(place, labels)
-    return min_cllr_of_counts(fakes, np.bincount(place) - fakes)
+    return compute_min_cllr_from_counts(fakes, np.bincount(place) - fakes)
 
 
-def min_cllr_of_counts(fakes: np.ndarray, real: np.ndarray) -> float:
+def compute_min_cllr_from_counts(fakes: np.ndarray, real: np.ndarray) -> float:
     """minCllr of how many fakes and real ones have each distinct score, in rising order of scores.
 
     The isotonic fit (pool adjacent violators) gives each score the share of fakes in its pool; against the

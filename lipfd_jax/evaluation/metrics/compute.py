@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lipfd_jax.evaluation.metrics import calibration_metrics
-from lipfd_jax.evaluation.metrics.pooling import MEAN, Pooling, video_scores
+from lipfd_jax.evaluation.metrics.pooling import MEAN_POOLING, Pooling, pool_videos
 from lipfd_jax.evaluation.metrics.scores import Scores
 from lipfd_jax.vocabulary import THRESHOLD
 
@@ -50,7 +50,7 @@ class Metrics:
 
 
 @dataclass(frozen=True)
-class ReleasedFigures:
+class ReleasedMetrics:
     """What the released validation prints; None where it can't be computed."""
 
     acc: float | None
@@ -65,7 +65,7 @@ def compute_metrics(labels: np.ndarray, scores: np.ndarray, threshold: float = T
     With one class only, or nothing at all, the figures that compare the classes are None; never an error.
     Raises ValueError for other shapes, other labels, or scores that are not numbers in 0..1.
     """
-    labels, scores = checked(labels, scores)
+    labels, scores = check_columns(labels, scores)
     if ((scores < 0) | (scores > 1)).any():
         raise ValueError(f"scores must be probabilities, 0..1, found {scores.min():g} to {scores.max():g}")
     n, positives = len(labels), int(labels.sum())
@@ -82,25 +82,27 @@ def compute_metrics(labels: np.ndarray, scores: np.ndarray, threshold: float = T
     )
 
 
-def window_metrics(scores: Scores, threshold: float = THRESHOLD) -> Metrics:
+def compute_window_metrics(scores: Scores, threshold: float = THRESHOLD) -> Metrics:
     """Metrics with every window counted once."""
     return compute_metrics(scores.label, scores.score, threshold)
 
 
-def video_metrics(scores: Scores, threshold: float = THRESHOLD, pooling: Pooling = MEAN) -> Metrics:
+def compute_video_metrics(
+    scores: Scores, threshold: float = THRESHOLD, pooling: Pooling = MEAN_POOLING
+) -> Metrics:
     """Metrics with every video counted once, by its windows' pooled score, not calibrated."""
-    videos = video_scores(scores, pooling)
+    videos = pool_videos(scores, pooling)
     return compute_metrics(videos.label, videos.score, threshold)
 
 
-def released_figures(scores: Scores) -> ReleasedFigures:
+def compute_released_metrics(scores: Scores) -> ReleasedMetrics:
     """The figures of the released code's validation, with its AP and its naming of the error rates.
 
     Its threshold is 0.5, whatever other figures are at.
     """
-    metrics = window_metrics(scores, _RELEASED)
+    metrics = compute_window_metrics(scores, _RELEASED)
     hard = compute_metrics(scores.label, (scores.score >= _RELEASED).astype(np.float64))
-    return ReleasedFigures(acc=metrics.acc, ap=hard.ap, fpr=metrics.fnr, fnr=metrics.fpr)
+    return ReleasedMetrics(acc=metrics.acc, ap=hard.ap, fpr=metrics.fnr, fnr=metrics.fpr)
 
 
 def _at_threshold(labels: np.ndarray, called: np.ndarray) -> dict[str, int | float | None]:
@@ -136,17 +138,20 @@ _COMPARING = (
 def _of_both_classes(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
     from sklearn.metrics import average_precision_score, roc_auc_score  # takes a second; no score needs it
 
-    points = curve(labels, scores)
-    eer, eer_threshold = equal_error_rate(points)
-    cllr, least = calibration_metrics.cllr(labels, scores), calibration_metrics.min_cllr(labels, scores)
+    points = compute_curve(labels, scores)
+    eer, eer_threshold = compute_eer(points)
+    cllr, least = (
+        calibration_metrics.compute_cllr(labels, scores),
+        calibration_metrics.compute_min_cllr(labels, scores),
+    )
     return {
         "ap": float(average_precision_score(labels, scores)),
         "auc": float(roc_auc_score(labels, scores)),
         "partial_auc": float(roc_auc_score(labels, scores, max_fpr=PARTIAL_FPR)),
         "eer": eer,
         "eer_threshold": eer_threshold,
-        "tpr_at_fpr_1": found_at(points, 0.01),
-        "tpr_at_fpr_5": found_at(points, 0.05),
+        "tpr_at_fpr_1": compute_tpr_at_fpr(points, 0.01),
+        "tpr_at_fpr_5": compute_tpr_at_fpr(points, 0.05),
         "cllr": cllr,
         "min_cllr": least,
         "calibration_loss": cllr - least,
@@ -157,14 +162,14 @@ def _of_probabilities(labels: np.ndarray, scores: np.ndarray) -> dict[str, float
     if not len(labels):
         return dict.fromkeys(("brier", "log_loss", "ece"))
     return {
-        "brier": calibration_metrics.brier(labels, scores),
-        "log_loss": calibration_metrics.logarithmic_loss(labels, scores),
-        "ece": calibration_metrics.expected_calibration_error(labels, scores),
+        "brier": calibration_metrics.compute_brier(labels, scores),
+        "log_loss": calibration_metrics.compute_log_loss(labels, scores),
+        "ece": calibration_metrics.compute_ece(labels, scores),
     }
 
 
 def _in_hindsight(labels: np.ndarray, scores: np.ndarray) -> dict[str, float | None]:
-    best = best_accuracy(curve(labels, scores)) if len(labels) else (None, None)
+    best = compute_best_accuracy(compute_curve(labels, scores)) if len(labels) else (None, None)
     return dict(zip(("best_acc", "best_threshold"), best, strict=True))
 
 
@@ -209,9 +214,9 @@ class Curve:
         return self.fp / self.fp[-1]
 
 
-def curve(labels: np.ndarray, scores: np.ndarray) -> Curve:
+def compute_curve(labels: np.ndarray, scores: np.ndarray) -> Curve:
     """Counts at every distinct score. labels (n,) 0 real or 1 fake; scores (n,), any finite numbers."""
-    labels, scores = checked(labels, scores)
+    labels, scores = check_columns(labels, scores)
     if not len(labels):
         return Curve(np.array([np.inf]), np.zeros(1, np.int64), np.zeros(1, np.int64))
     from sklearn.metrics import confusion_matrix_at_thresholds  # takes a second, and no score needs it
@@ -224,7 +229,7 @@ def curve(labels: np.ndarray, scores: np.ndarray) -> Curve:
     )
 
 
-def equal_error_rate(points: Curve) -> tuple[float, float]:
+def compute_eer(points: Curve) -> tuple[float, float]:
     """Where fpr = fnr, and the score there; needs both classes.
 
     scikit-learn gives the points alone. Between the two around the crossing both run straight.
@@ -238,12 +243,12 @@ def equal_error_rate(points: Curve) -> tuple[float, float]:
     return float(eer), float(high + share * (low - high) if np.isfinite(high) else low)
 
 
-def found_at(points: Curve, fpr: float) -> float:
+def compute_tpr_at_fpr(points: Curve, fpr: float) -> float:
     """Largest share of fakes found at a threshold with at most this share of false alarms."""
     return float(points.tpr[points.fp <= fpr * points.fp[-1] + 1e-9].max())
 
 
-def best_accuracy(points: Curve) -> tuple[float, float | None]:
+def compute_best_accuracy(points: Curve) -> tuple[float, float | None]:
     """Highest share judged rightly, and the lowest score called fake there; None for 'nothing is'."""
     real, fakes = points.fp[-1], points.tp[-1]
     right = points.tp + real - points.fp
@@ -251,7 +256,7 @@ def best_accuracy(points: Curve) -> tuple[float, float | None]:
     return float(right[best] / (real + fakes)), float(points.thresholds[best]) if best else None
 
 
-def checked(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def check_columns(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both as columns of one length, int64 and float64; ValueError for other shapes, labels or NaN."""
     labels, scores = np.asarray(labels), np.asarray(scores, np.float64)
     if labels.ndim != 1 or labels.shape != scores.shape:

@@ -34,7 +34,7 @@ class Pooling:
         return {"mean": "mean of a video's windows", "max": "highest of a video's windows"}[self.kind]
 
 
-MEAN = Pooling("mean")
+MEAN_POOLING = Pooling("mean")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +52,8 @@ class VideoScores:
     generator: np.ndarray  # object (str)
 
 
-def video_scores(
-    scores: Scores, pooling: Pooling = MEAN, calibration: Calibration | None = None
+def pool_videos(
+    scores: Scores, pooling: Pooling = MEAN_POOLING, calibration: Calibration | None = None
 ) -> VideoScores:
     """Pools each video's windows and applies the calibration, if any.
 
@@ -84,7 +84,7 @@ def video_scores(
 
 
 def pool_windows(scores: Sequence[float] | np.ndarray, pooling: Pooling = MEAN) -> float:
-    """Pooled score of one video from those of its windows (n,), n > 0: equal to that of `video_scores`."""
+    """Pooled score of one video from those of its windows (n,), n > 0: equal to that of `pool_videos`."""
     scores = np.asarray(scores, np.float64)
     pooled = _pool(scores, np.zeros(len(scores), np.int64), np.array([len(scores)]), pooling)
     return float(np.clip(pooled[0], scores.min(), scores.max()))
@@ -109,7 +109,7 @@ def _pool(scores: np.ndarray, index: np.ndarray, windows: np.ndarray, pooling: P
 class Decision:
     """The way from windows' scores to a video's verdict."""
 
-    pooling: Pooling = MEAN
+    pooling: Pooling = MEAN_POOLING
     threshold: float = THRESHOLD  # a video whose score (calibrated, if so) is at least this is called fake
     chosen: str = "default"  # where the threshold comes from, in words
     calibration: Calibration | None = None
@@ -142,10 +142,10 @@ class Decision:
         return f"{self.pooling}{kind}; fake from {self.threshold:.4g} on ({self.chosen})"
 
 
-PLAIN = Decision()
+DEFAULT_DECISION = Decision()
 
 
-def decide(
+def make_decision(
     calibration: Calibration | None = None, *, threshold: float | None = None, pooling: Pooling | None = None
 ) -> Decision:
     """What holds for one run: what the checkpoint's calibration says, where the run asks for nothing else.
@@ -156,7 +156,7 @@ def decide(
         raise ValueError(f"threshold {threshold}: expected a probability, 0..1")
     if calibration is None:
         chosen = "default" if threshold is None else "chosen for this run"
-        return Decision(pooling or MEAN, THRESHOLD if threshold is None else threshold, chosen)
+        return Decision(pooling or MEAN_POOLING, THRESHOLD if threshold is None else threshold, chosen)
     fitted = Pooling(calibration.pooling, calibration.top)
     if pooling not in (None, fitted):
         raise ValueError(

@@ -39,7 +39,7 @@ class ScoreRow:
 
 
 @dataclass(frozen=True)
-class Skipped:
+class SkippedRecord:
     """A record that can't be read, of which there is no score."""
 
     index: int  # its number in the source, from 0
@@ -288,23 +288,25 @@ def _repair(file: Path) -> list[ScoreRow]:
     return rows
 
 
-SHARE = 0.01  # of the records; more than this and more than one are no accident, and stop the evaluation
+MAX_SKIPPED_SHARE = (
+    0.01  # of the records; more than this and more than one are no accident, and stop the evaluation
+)
 _COLUMNS = ("index", "path", "reason")
 
 
-def read_skipped(file: Path) -> tuple[Skipped, ...]:
+def read_skipped(file: Path) -> tuple[SkippedRecord, ...]:
     """What `write_skipped` wrote; nothing where there is no file. ValueError for any other content."""
     if not file.exists():
         return ()
     try:
         with open(file, encoding="utf-8", newline="") as stream:
             rows = list(csv.DictReader(stream, strict=True))
-        return tuple(Skipped(int(row["index"]), row["path"], row["reason"]) for row in rows)
+        return tuple(SkippedRecord(int(row["index"]), row["path"], row["reason"]) for row in rows)
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise ValueError(f"{file}: can't be read ({error}); --overwrite scores anew") from error
 
 
-def write_skipped(file: Path, skipped: Iterable[Skipped]) -> None:
+def write_skipped(file: Path, skipped: Iterable[SkippedRecord]) -> None:
     """Writes them as CSV, whole or not at all."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -313,21 +315,21 @@ def write_skipped(file: Path, skipped: Iterable[Skipped]) -> None:
     files.write_text(file, text.getvalue())
 
 
-def most(total: int) -> float:
+def max_skipped(total: int) -> float:
     """How many of `total` records may be skipped."""
-    return max(1, SHARE * total)
+    return max(1, MAX_SKIPPED_SHARE * total)
 
 
-def check_share(skipped: tuple[Skipped, ...], total: int) -> None:
+def check_skipped_share(skipped: tuple[SkippedRecord, ...], total: int) -> None:
     """Raises ValueError, naming the last one, where too many of `total` records were skipped."""
-    if len(skipped) > most(total):
+    if len(skipped) > max_skipped(total):
         raise ValueError(
-            f"{len(skipped)} of {total} records can't be read, more than {SHARE:.0%}: the data are damaged. "
-            f"The last one: {skipped[-1].reason}"
+            f"{len(skipped)} of {total} records can't be read, more than {MAX_SKIPPED_SHARE:.0%}: "
+            f"the data are damaged. The last one: {skipped[-1].reason}"
         )
 
 
-def next_record(rows: int, skipped: Iterable[Skipped]) -> int:
+def find_next_record(rows: int, skipped: Iterable[SkippedRecord]) -> int:
     """Number of the record after the first `rows` that are not skipped."""
     missing, index = {one.index for one in skipped}, 0
     while rows or index in missing:
@@ -336,7 +338,7 @@ def next_record(rows: int, skipped: Iterable[Skipped]) -> int:
     return index
 
 
-def unscored_videos(skipped: Iterable[Skipped], scored: Iterable[str]) -> list[str]:
+def find_unscored_videos(skipped: Iterable[SkippedRecord], scored: Iterable[str]) -> list[str]:
     """Videos named among the skipped records of which no window was scored, sorted."""
     names = {named.video for one in skipped if (named := parse_composite_name(one.path))}
     return sorted(names - set(scored))

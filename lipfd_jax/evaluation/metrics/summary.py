@@ -5,16 +5,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lipfd_jax.evaluation.metrics.bootstrap import DRAWING, Drawing, Intervals, intervals
+from lipfd_jax.evaluation.metrics.bootstrap import (
+    DEFAULT_BOOTSTRAP,
+    BootstrapSettings,
+    Intervals,
+    compute_intervals,
+)
 from lipfd_jax.evaluation.metrics.compute import Metrics, compute_metrics
-from lipfd_jax.evaluation.metrics.pooling import PLAIN, Decision, video_scores
+from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, Decision, pool_videos
 from lipfd_jax.evaluation.metrics.scores import Scores
 
 _LISTED_SOURCES = 100  # with more, figures source by source are no longer worth reading
 
 
 @dataclass(frozen=True)
-class Level:
+class MetricSet:
     """Figures of windows or of videos."""
 
     metrics: Metrics
@@ -22,53 +27,63 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Summary:
+class MetricSummary:
     """What `scores` amount to under a decision."""
 
-    windows: Level
-    videos: Level
-    decision: Decision = PLAIN
-    parts: Mapping[str, Mapping[str, "Summary"]] = field(default_factory=dict)  # kind -> name -> figures
+    windows: MetricSet
+    videos: MetricSet
+    decision: Decision = DEFAULT_DECISION
+    parts: Mapping[str, Mapping[str, "MetricSummary"]] = field(
+        default_factory=dict
+    )  # kind -> name -> figures
 
 
-def summarise(scores: Scores, decision: Decision = PLAIN, drawing: Drawing = DRAWING) -> Summary:
+def summarise_scores(
+    scores: Scores, decision: Decision = DEFAULT_DECISION, bootstrap: BootstrapSettings = DEFAULT_BOOTSTRAP
+) -> MetricSummary:
     """Figures and intervals of all windows and videos, by generator, by range of ids and by source.
 
     By source only where there are two to a hundred, and without intervals: one source is one draw.
     """
-    kinds = {"generator": generator_scores(scores), "id_range": id_range_scores(scores)}
+    kinds = {"generator": split_by_generator(scores), "id_range": split_by_id_range(scores)}
     parts = {
-        kind: {name: _whole(part, decision, drawing) for name, part in found.items()}
+        kind: {name: _whole(part, decision, bootstrap) for name, part in found.items()}
         for kind, found in kinds.items()
         if found
     }
     if 2 <= len(np.unique(scores.source)) <= _LISTED_SOURCES:
-        parts["source"] = {name: _whole(part, decision, None) for name, part in source_scores(scores).items()}
-    whole = _whole(scores, decision, drawing)
-    return Summary(whole.windows, whole.videos, decision, parts)
+        parts["source"] = {
+            name: _whole(part, decision, None) for name, part in split_by_source(scores).items()
+        }
+    whole = _whole(scores, decision, bootstrap)
+    return MetricSummary(whole.windows, whole.videos, decision, parts)
 
 
-def _whole(scores: Scores, decision: Decision, drawing: Drawing | None) -> Summary:
-    videos = video_scores(scores, decision.pooling, decision.calibration)
-    return Summary(
-        _level(scores.label, scores.score, scores.source, decision.window_threshold, drawing),
-        _level(videos.label, videos.score, videos.source, decision.threshold, drawing),
+def _whole(scores: Scores, decision: Decision, bootstrap: BootstrapSettings | None) -> MetricSummary:
+    videos = pool_videos(scores, decision.pooling, decision.calibration)
+    return MetricSummary(
+        _level(scores.label, scores.score, scores.source, decision.window_threshold, bootstrap),
+        _level(videos.label, videos.score, videos.source, decision.threshold, bootstrap),
         decision,
     )
 
 
 def _level(
-    labels: np.ndarray, scores: np.ndarray, sources: np.ndarray, threshold: float, drawing: Drawing | None
-) -> Level:
-    found = intervals(labels, scores, sources, threshold, drawing) if drawing else Intervals()
-    return Level(compute_metrics(labels, scores, threshold), found)
+    labels: np.ndarray,
+    scores: np.ndarray,
+    sources: np.ndarray,
+    threshold: float,
+    bootstrap: BootstrapSettings | None,
+) -> MetricSet:
+    found = compute_intervals(labels, scores, sources, threshold, bootstrap) if bootstrap else Intervals()
+    return MetricSet(compute_metrics(labels, scores, threshold), found)
 
 
 ID_LIMITS = (3028,)  # AVLips: the official validation set has no id above it
 UNKNOWN_GENERATOR = "(unknown)"
 
 
-def generator_scores(scores: Scores) -> dict[str, Scores]:
+def split_by_generator(scores: Scores) -> dict[str, Scores]:
     """For each generator its fakes together with *all* real windows; empty where no generator is known.
 
     Fakes without one stand under "" if others have one. Real windows belong to no generator.
@@ -80,7 +95,7 @@ def generator_scores(scores: Scores) -> dict[str, Scores]:
     return {name: scores.select(~fake | (scores.generator == name)) for name in names}
 
 
-def id_range_scores(scores: Scores, limits: tuple[int, ...] = ID_LIMITS) -> dict[str, Scores]:
+def split_by_id_range(scores: Scores, limits: tuple[int, ...] = ID_LIMITS) -> dict[str, Scores]:
     """Windows by the number that is their source, as AVLips names them: "0-3028", "from 3029".
 
     Empty where a source is not a number, or all lie in one range.
@@ -95,7 +110,7 @@ def id_range_scores(scores: Scores, limits: tuple[int, ...] = ID_LIMITS) -> dict
     return found if len(found) > 1 else {}
 
 
-def source_scores(scores: Scores) -> dict[str, Scores]:
+def split_by_source(scores: Scores) -> dict[str, Scores]:
     """Windows by source: the group of videos that share footage or a person."""
     order = np.argsort(scores.source, kind="stable")
     names, starts = np.unique(scores.source[order], return_index=True)

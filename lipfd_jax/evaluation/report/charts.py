@@ -5,24 +5,24 @@ from collections.abc import Mapping
 import numpy as np
 
 from lipfd_jax.checkpoints.calibration import Calibration, logit
-from lipfd_jax.evaluation.metrics.calibration_metrics import BINS, bin_of
+from lipfd_jax.evaluation.metrics.calibration_metrics import BINS, assign_bins
 from lipfd_jax.pages.axes import error_shares, numbers, shares, small_shares, unit
 from lipfd_jax.pages.charts import Chart, Guide, Line
 from lipfd_jax.vocabulary import LABELS
 
-Columns = Mapping[
+ScoreColumns = Mapping[
     str, tuple[np.ndarray, np.ndarray, float]
 ]  # name, such as "videos": labels, scores, threshold
 _COLOURS = ("accent", "second", "third")
 _LARGEST_LOG10 = 6.0  # likelihood ratios beyond a million to one are drawn at the edge
 
 
-def curve_charts(columns: Columns) -> list[Chart]:
+def build_curve_charts(columns: ScoreColumns) -> list[Chart]:
     """ROC, DET and precision-recall of the named scores; each must hold both classes."""
-    return [make(columns) for make in (roc_chart, det_chart, precision_recall_chart)]
+    return [make(columns) for make in (build_roc_chart, build_det_chart, build_precision_recall_chart)]
 
 
-def roc_chart(columns: Columns) -> Chart:
+def build_roc_chart(columns: ScoreColumns) -> Chart:
     """Share of the fakes found against share of false alarms, the threshold marked on each line."""
     from sklearn.metrics import roc_curve  # takes a second, and no score needs it
 
@@ -43,7 +43,7 @@ def roc_chart(columns: Columns) -> Chart:
     )
 
 
-def det_chart(columns: Columns) -> Chart:
+def build_det_chart(columns: ScoreColumns) -> Chart:
     """Misses against false alarms on axes of normal deviates, which spread out the small rates."""
     from sklearn.metrics import det_curve
 
@@ -65,7 +65,7 @@ def det_chart(columns: Columns) -> Chart:
     )
 
 
-def precision_recall_chart(columns: Columns) -> Chart:
+def build_precision_recall_chart(columns: ScoreColumns) -> Chart:
     """Share of fakes among what is called fake against share of the fakes found."""
     from sklearn.metrics import precision_recall_curve
 
@@ -87,7 +87,7 @@ def precision_recall_chart(columns: Columns) -> Chart:
     )
 
 
-def histogram_chart(labels: np.ndarray, scores: np.ndarray, *, threshold: float, noun: str) -> Chart:
+def build_histogram_chart(labels: np.ndarray, scores: np.ndarray, *, threshold: float, noun: str) -> Chart:
     """How scores of real and of fake ones spread over 0..1, as shares of each class; `noun` names them."""
     edges = np.linspace(0, 1, 41)
     lines = []
@@ -114,15 +114,15 @@ def histogram_chart(labels: np.ndarray, scores: np.ndarray, *, threshold: float,
     )
 
 
-def reliability_chart(labels: np.ndarray, scores: np.ndarray, *, noun: str) -> Chart:
+def build_reliability_chart(labels: np.ndarray, scores: np.ndarray, *, noun: str) -> Chart:
     """Share of fakes against the score, in ten bins of equal width, with 95 % Wilson intervals."""
-    bins = bin_of(scores)
+    bins = assign_bins(scores)
     counts = np.bincount(bins, minlength=BINS)
     kept = counts > 0
     count = counts[kept]
     means = np.bincount(bins, scores, BINS)[kept] / count
     fakes = np.bincount(bins, labels, BINS)[kept] / count
-    low, high = wilson(fakes, count)
+    low, high = compute_wilson_interval(fakes, count)
     notes = tuple(f"{number:,}" for number in count)
     line = Line(noun, means, fakes, dots=True, low=low, high=high, notes=notes)
     return Chart(
@@ -138,7 +138,9 @@ def reliability_chart(labels: np.ndarray, scores: np.ndarray, *, noun: str) -> C
     )
 
 
-def tippett_chart(labels: np.ndarray, scores: np.ndarray, calibration: Calibration | None = None) -> Chart:
+def build_tippett_chart(
+    labels: np.ndarray, scores: np.ndarray, calibration: Calibration | None = None
+) -> Chart:
     """Share of real and of fake videos whose likelihood ratio is above a value."""
     if calibration is None:
         ratios = logit(scores) / np.log(10)
@@ -167,7 +169,9 @@ def tippett_chart(labels: np.ndarray, scores: np.ndarray, calibration: Calibrati
     )
 
 
-def wilson(share: np.ndarray, count: np.ndarray, *, z: float = 1.959964) -> tuple[np.ndarray, np.ndarray]:
+def compute_wilson_interval(
+    share: np.ndarray, count: np.ndarray, *, z: float = 1.959964
+) -> tuple[np.ndarray, np.ndarray]:
     """Wilson's 95 % interval of shares (n,) of `count` (n,) independent trials."""
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)

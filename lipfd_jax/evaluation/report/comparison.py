@@ -5,11 +5,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lipfd_jax.evaluation.metrics.bootstrap import DRAWING, Drawing, Intervals, difference_intervals
-from lipfd_jax.evaluation.metrics.compute import Metrics, video_metrics, window_metrics
-from lipfd_jax.evaluation.metrics.pooling import MEAN, Pooling, VideoScores, video_scores
+from lipfd_jax.evaluation.metrics.bootstrap import (
+    DEFAULT_BOOTSTRAP,
+    BootstrapSettings,
+    Intervals,
+    compute_difference_intervals,
+)
+from lipfd_jax.evaluation.metrics.compute import Metrics, compute_video_metrics, compute_window_metrics
+from lipfd_jax.evaluation.metrics.pooling import MEAN_POOLING, Pooling, VideoScores, pool_videos
 from lipfd_jax.evaluation.metrics.scores import Scores, ScoresError
-from lipfd_jax.evaluation.report.text_tables import align, columns_table, interval, number, printable
+from lipfd_jax.evaluation.report.text_tables import (
+    align_columns,
+    format_columns,
+    format_interval,
+    format_number,
+    printable,
+)
 from lipfd_jax.vocabulary import THRESHOLD, composite_name, parse_composite_name
 
 _SHOWN = 5  # windows listed by name of those that only one side has
@@ -36,12 +47,12 @@ class Comparison:
     video_differences: Intervals
 
 
-def compare(
+def compare_scores(
     ours: Scores,
     theirs: Scores,
     threshold: float = THRESHOLD,
-    pooling: Pooling = MEAN,
-    drawing: Drawing = DRAWING,
+    pooling: Pooling = MEAN_POOLING,
+    drawing: BootstrapSettings = DEFAULT_BOOTSTRAP,
 ) -> Comparison:
     """Matches windows by the end of their paths, CLASS/NAME_J.png, whatever folders stand before.
 
@@ -69,18 +80,18 @@ def compare(
         mean=float(apart.mean()) if shared else None,
         threshold=threshold,
         flipped=int(((ours_shared.score >= threshold) != (theirs_shared.score >= threshold)).sum()),
-        ours=window_metrics(ours_shared, threshold),
-        theirs=window_metrics(theirs_shared, threshold),
-        our_videos=video_metrics(ours_shared, threshold, pooling),
-        their_videos=video_metrics(theirs_shared, threshold, pooling),
+        ours=compute_window_metrics(ours_shared, threshold),
+        theirs=compute_window_metrics(theirs_shared, threshold),
+        our_videos=compute_video_metrics(ours_shared, threshold, pooling),
+        their_videos=compute_video_metrics(theirs_shared, threshold, pooling),
         window_differences=_differences(ours_shared, theirs_shared, threshold, drawing),
         video_differences=_differences(
-            video_scores(ours_shared, pooling), video_scores(theirs_shared, pooling), threshold, drawing
+            pool_videos(ours_shared, pooling), pool_videos(theirs_shared, pooling), threshold, drawing
         ),
     )
 
 
-def comparison_text(comparison: Comparison, *, ours: str = "these", theirs: str = "the others") -> str:
+def format_comparison(comparison: Comparison, *, ours: str = "these", theirs: str = "the others") -> str:
     """The comparison to print; `ours` and `theirs` name the two sides."""
     lines = [
         f"{comparison.shared:,} shared windows",
@@ -96,7 +107,7 @@ def comparison_text(comparison: Comparison, *, ours: str = "these", theirs: str 
         f"mean difference {comparison.mean:.3g}",
         f"{comparison.flipped:,} windows on different sides of {comparison.threshold:g}",
     ]
-    table = columns_table(
+    table = format_columns(
         {
             f"windows: {ours}": comparison.ours,
             f"windows: {theirs}": comparison.theirs,
@@ -121,23 +132,23 @@ def comparison_json(comparison: Comparison) -> dict:
     return {**plain, **metrics, **differences, **only}
 
 
-def difference(ours: Metrics, theirs: Metrics, figure: str) -> float | None:
+def compute_difference(ours: Metrics, theirs: Metrics, figure: str) -> float | None:
     """Ours - theirs; None where either lacks the figure."""
     a, b = getattr(ours, figure), getattr(theirs, figure)
     return None if a is None or b is None else a - b
 
 
 def _differences(
-    ours: Scores | VideoScores, theirs: Scores | VideoScores, threshold: float, drawing: Drawing
+    ours: Scores | VideoScores, theirs: Scores | VideoScores, threshold: float, drawing: BootstrapSettings
 ) -> Intervals:
     both = (threshold, threshold)
-    return difference_intervals(ours.label, ours.score, theirs.score, ours.source, both, drawing)
+    return compute_difference_intervals(ours.label, ours.score, theirs.score, ours.source, both, drawing)
 
 
 def _differences_json(comparison: Comparison, level: str) -> dict:
     ours, theirs, found = _sides(comparison, level)
     return {
-        name: {"value": difference(ours, theirs, name), "interval": list(ends) if ends else None}
+        name: {"value": compute_difference(ours, theirs, name), "interval": list(ends) if ends else None}
         for name, ends in found.values.items()
     }
 
@@ -148,11 +159,11 @@ def _differences_text(comparison: Comparison) -> str:
     for name in _DIFFERENCES:
         line = [name]
         for ours, theirs, found in sides:
-            line += [number(difference(ours, theirs, name)), interval(found[name])]
+            line += [format_number(compute_difference(ours, theirs, name)), format_interval(found[name])]
         lines.append(line)
     drawing, warning = sides[1][2].drawing, sides[1][2].warning
     title = f"Ours - theirs, {drawing.level:.0%} intervals over sources; one that holds 0 shows no difference"
-    return "\n".join([title, align(lines), *([f"warning: {warning}"] if warning else [])])
+    return "\n".join([title, align_columns(lines), *([f"warning: {warning}"] if warning else [])])
 
 
 def _sides(comparison: Comparison, level: str) -> tuple[Metrics, Metrics, Intervals]:

@@ -19,7 +19,7 @@ _FULL = 99.0  # percentile of a map's values drawn in the full colour
 
 
 @dataclass(frozen=True, eq=False)
-class ReportPicture:
+class ExampleWindow:
     """One window to show."""
 
     image: np.ndarray  # (height, width, 3) uint8 RGB: the composite
@@ -31,7 +31,7 @@ class ReportPicture:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ExampleView:
     """A window as the page shows it."""
 
     path: str
@@ -44,7 +44,7 @@ class Shown:
     weights: list[list[str]]  # a table's rows: region, its weight in each frame, mean
 
 
-def example_windows(scores: Scores, *, count: int = 2, threshold: float = 0.5) -> np.ndarray:
+def choose_examples(scores: Scores, *, count: int = 2, threshold: float = 0.5) -> np.ndarray:
     """Positions in `scores` of the windows worth showing, int64.
 
     Of real and of fake windows the `count` most confidently right and the `count` most confidently wrong
@@ -61,7 +61,9 @@ def example_windows(scores: Scores, *, count: int = 2, threshold: float = 0.5) -
     return np.array(chosen, np.int64)
 
 
-def grouped(pictures: Sequence[ReportPicture], *, threshold: float = 0.5) -> list[tuple[str, list[Shown]]]:
+def group_examples(
+    pictures: Sequence[ExampleWindow], *, threshold: float = 0.5
+) -> list[tuple[str, list[ExampleView]]]:
     """The pictures in four groups (real or fake, right or wrong) with their headings, most confident first.
 
     Raises ValueError, naming the picture, for images, weights or maps of a wrong form.
@@ -71,18 +73,18 @@ def grouped(pictures: Sequence[ReportPicture], *, threshold: float = 0.5) -> lis
         group = [p for p in pictures if p.label == label and ((p.score >= threshold) == label) == right]
         if group:
             group.sort(key=lambda picture: -abs(picture.score - threshold))
-            groups.append((title, [shown(picture, threshold=threshold) for picture in group]))
+            groups.append((title, [build_example_view(picture, threshold=threshold) for picture in group]))
     return groups
 
 
-def shown(picture: ReportPicture, *, threshold: float = 0.5) -> Shown:
+def build_example_view(picture: ExampleWindow, *, threshold: float = 0.5) -> ExampleView:
     """One window as a page shows it: picture, saliency and weights made ready. Raises ValueError."""
     try:
         image = data_uri(picture.image)
     except ValueError as error:
         raise ValueError(f"picture of {picture.path!r} {error}") from None
     overlay, mel_share = _overlay(picture)
-    return Shown(
+    return ExampleView(
         path=str(picture.path),
         truth=LABELS[picture.label],
         called=LABELS[int(picture.score >= threshold)],
@@ -94,7 +96,7 @@ def shown(picture: ReportPicture, *, threshold: float = 0.5) -> Shown:
     )
 
 
-def _overlay(picture: ReportPicture) -> tuple[str, float | None]:
+def _overlay(picture: ExampleWindow) -> tuple[str, float | None]:
     """Mel and frames each in their own scale: frames count through the crops too, and would hide the mel."""
     if picture.saliency is None:
         return "", None
@@ -109,7 +111,7 @@ def _overlay(picture: ReportPicture) -> tuple[str, float | None]:
     return data_uri(overlaid(picture.image, scaled)), float(heat[:middle].sum() / total) if total else None
 
 
-def _weights(picture: ReportPicture) -> list[list[str]]:
+def _weights(picture: ExampleWindow) -> list[list[str]]:
     if picture.region_weights is None:
         return []
     weights = np.asarray(picture.region_weights, np.float64)

@@ -6,9 +6,9 @@ from markupsafe import Markup
 
 from lipfd_jax.evaluation.metrics.bootstrap import Intervals
 from lipfd_jax.evaluation.metrics.calibration_metrics import BINS
-from lipfd_jax.evaluation.metrics.compute import Metrics, ReleasedFigures
-from lipfd_jax.evaluation.metrics.summary import UNKNOWN_GENERATOR, Level, Summary
-from lipfd_jax.evaluation.report.text_tables import recall
+from lipfd_jax.evaluation.metrics.compute import Metrics, ReleasedMetrics
+from lipfd_jax.evaluation.metrics.summary import UNKNOWN_GENERATOR, MetricSet, MetricSummary
+from lipfd_jax.evaluation.report.text_tables import compute_recall
 from lipfd_jax.pages.axes import unit
 from lipfd_jax.pages.bars import Bar, BarChart, bars_html
 from lipfd_jax.pages.formats import NONE, decimal, interval, percent
@@ -113,32 +113,32 @@ _PARTS = {
 _BARS = 40  # more parts than these are listed and not drawn
 
 
-def explained(name: str, meaning: str) -> Markup:
+def with_note(name: str, meaning: str) -> Markup:
     """A figure or its name, and below it what more there is to say."""
     return Markup("{}<small>{}</small>").format(name, meaning)
 
 
-def figure_rows(summary: Summary, *, further: bool = False) -> list[list[Markup | str]]:
+def build_metric_rows(summary: MetricSummary, *, further: bool = False) -> list[list[Markup | str]]:
     """Rows of figures for videos and windows: the first ones, or the further ones."""
     levels = (summary.videos, summary.windows)
     return [
         [
-            explained(name, meaning.format(at=summary.decision.at)),
+            with_note(name, meaning.format(at=summary.decision.at)),
             *(_figure(level, field) for level in levels),
         ]
         for field, name, meaning in (_FURTHER if further else _FIRST)
     ]
 
 
-def remarks(summary: Summary) -> list[str]:
+def build_remarks(summary: MetricSummary) -> list[str]:
     """What a reader of the figures must know: how intervals were made, what is missing or too narrow."""
     found: list[str] = []
     drawn = summary.videos.intervals
     if drawn.values:
         found.append(
-            f"Small figures are {drawn.drawing.level:.0%} intervals: how far a figure would swing had "
+            f"Small figures are {drawn.bootstrap.confidence:.0%} intervals: how far a figure would swing had "
             f"other people or footage been tested ({drawn.real_sources:,} sources of real and "
-            f"{drawn.fake_sources:,} of fake videos, drawn again {drawn.drawing.draws:,} times)."
+            f"{drawn.fake_sources:,} of fake videos, drawn again {drawn.bootstrap.draws:,} times)."
         )
     if drawn.warning:
         found.append(f"Warning: {drawn.warning}.")
@@ -147,7 +147,7 @@ def remarks(summary: Summary) -> list[str]:
     return [*found, *(f"Figures are missing: {reason}." for reason in missing)]
 
 
-def part_tables(summary: Summary) -> list[dict[str, Any]]:
+def build_part_tables(summary: MetricSummary) -> list[dict[str, Any]]:
     """A section for each kind of part: title, text, table and, where they are not too many, bars."""
     found = []
     for kind, parts in summary.parts.items():
@@ -157,40 +157,44 @@ def part_tables(summary: Summary) -> list[dict[str, Any]]:
         named = {name or UNKNOWN_GENERATOR: part for name, part in parts.items()}
         head = [noun, "real videos", "fake videos", "found", "AUC, videos", "AUC, windows"]
         rows = [_part(name, part) for name, part in named.items()]
-        bars = [bar(name, part.videos) for name, part in named.items() if part.videos.metrics.auc is not None]
+        bars = [
+            build_bar(name, part.videos)
+            for name, part in named.items()
+            if part.videos.metrics.auc is not None
+        ]
         chart = BarChart("AUC of videos", unit("AUC"), bars, guides=(0.5,))
         drawn = bars_html(chart) if 2 <= len(bars) <= _BARS else ""
         found.append({"title": title, "text": text, "head": head, "rows": rows, "chart": drawn})
     return found
 
 
-def bar(name: str, level: Level, field: str = "auc", **options: Any) -> Bar:
+def build_bar(name: str, level: MetricSet, field: str = "auc", **options: Any) -> Bar:
     """A bar of one figure with its interval."""
     low, high = level.intervals[field] or (None, None)
     return Bar(name, getattr(level.metrics, field), low, high, **options)
 
 
-def released_rows(figures: ReleasedFigures) -> list[list[Markup | str]]:
+def build_released_rows(figures: ReleasedMetrics) -> list[list[Markup | str]]:
     """The figures as the released script names them, and what they are in truth."""
     return [
-        [explained(name, meaning), decimal(getattr(figures, field), 5)] for field, name, meaning in _RELEASED
+        [with_note(name, meaning), decimal(getattr(figures, field), 5)] for field, name, meaning in _RELEASED
     ]
 
 
-def _part(name: str, part: Summary) -> list[Markup | str]:
+def _part(name: str, part: MetricSummary) -> list[Markup | str]:
     videos = part.videos.metrics
-    found = explained(percent(recall(videos)), _ends(part.videos.intervals, "fnr", flip=True))
+    found = with_note(percent(compute_recall(videos)), _ends(part.videos.intervals, "fnr", flip=True))
     real, fake = f"{videos.n - videos.positives:,}", f"{videos.positives:,}"
     return [name, real, fake, found, *(_figure(level, "auc") for level in (part.videos, part.windows))]
 
 
-def _figure(level: Level, field: str) -> str | Markup:
+def _figure(level: MetricSet, field: str) -> str | Markup:
     value = getattr(level.metrics, field)
     if value is None:
         return NONE
     text = percent(value) if field in _PERCENT else decimal(value)
     details = (_ends(level.intervals, field), _detail(level.metrics, field))
-    return explained(text, Markup("<br>").join(part for part in details if part))
+    return with_note(text, Markup("<br>").join(part for part in details if part))
 
 
 def _ends(intervals: Intervals, field: str, *, flip: bool = False) -> str:

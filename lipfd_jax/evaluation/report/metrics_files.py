@@ -7,17 +7,17 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from lipfd_jax.evaluation.metrics.compute import ReleasedFigures
-from lipfd_jax.evaluation.metrics.pooling import Decision, video_scores
+from lipfd_jax.evaluation.metrics.compute import ReleasedMetrics
+from lipfd_jax.evaluation.metrics.pooling import Decision, pool_videos
 from lipfd_jax.evaluation.metrics.scores import Scores
-from lipfd_jax.evaluation.metrics.summary import Level, Summary
+from lipfd_jax.evaluation.metrics.summary import MetricSet, MetricSummary
 from lipfd_jax.vocabulary import LABELS
 
 Suites = Mapping[str, Mapping[str, Any]]  # the content of each suite's NAME.json, by name
 NO_SUITES: Suites = MappingProxyType({})
 
 VERSION = 2  # of the keys of metrics.json; rises when one changes its meaning or goes
-NAME, TABLE, VIDEOS = "metrics.json", "metrics.csv", "videos.csv"
+METRICS_JSON, METRICS_CSV, VIDEOS_CSV = "metrics.json", "metrics.csv", "videos.csv"
 VIDEO_COLUMNS = (
     "video",
     "label",
@@ -33,16 +33,21 @@ _OF_CELLS = ("auc", "fpr", "fnr", "auc_difference", "fnr_difference")  # in the 
 COLUMNS = ("part", "name", "level", "figure", "value", "low", "high")
 
 
-def metrics_json(
-    summary: Summary, released: ReleasedFigures, notes: Mapping[str, str], suites: Suites = NO_SUITES
+def build_metrics_json(
+    summary: MetricSummary, released: ReleasedMetrics, notes: Mapping[str, str], suites: Suites = NO_SUITES
 ) -> dict[str, Any]:
     """The content of metrics.json: numbers, strings, lists and None only (no NaN); rates as fractions."""
-    drawing = summary.windows.intervals.drawing
+    bootstrap = summary.windows.intervals.bootstrap
     return {
         "version": VERSION,
         "notes": {str(key): str(value) for key, value in notes.items()},
         "decision": _decision(summary.decision),
-        "bootstrap": {"unit": "source", **dataclasses.asdict(drawing)},
+        "bootstrap": {
+            "unit": "source",
+            "draws": bootstrap.draws,
+            "seed": bootstrap.seed,
+            "level": bootstrap.confidence,
+        },
         **_levels(summary),
         "parts": {
             kind: {name: _levels(part) for name, part in parts.items()}
@@ -53,7 +58,7 @@ def metrics_json(
     }
 
 
-def metrics_csv(summary: Summary, suites: Suites = NO_SUITES) -> str:
+def format_metrics_csv(summary: MetricSummary, suites: Suites = NO_SUITES) -> str:
     """One line a figure: part (all, generator, a suite ...), name, level, figure, value, low and high end."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -66,13 +71,13 @@ def metrics_csv(summary: Summary, suites: Suites = NO_SUITES) -> str:
     return text.getvalue()
 
 
-def videos_csv(scores: Scores, decision: Decision) -> str:
+def format_videos_csv(scores: Scores, decision: Decision) -> str:
     """One line a video, sorted by id: its windows, its score and verdict, and what a calibration adds.
 
     `pooled` is the score before calibration, `score` the one that the threshold is for; `log10_lr` is the
     capped likelihood ratio of fake to real, empty without a calibration.
     """
-    videos, text = video_scores(scores, decision.pooling, decision.calibration), io.StringIO()
+    videos, text = pool_videos(scores, decision.pooling, decision.calibration), io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(VIDEO_COLUMNS)
     ratios = decision.calibration.log10_likelihood_ratio(videos.pooled) if decision.calibration else None
@@ -95,11 +100,11 @@ def _decision(decision: Decision) -> dict[str, Any]:
     }
 
 
-def _levels(summary: Summary) -> dict[str, Any]:
+def _levels(summary: MetricSummary) -> dict[str, Any]:
     return {"windows": _level(summary.windows), "videos": _level(summary.videos)}
 
 
-def _level(level: Level) -> dict[str, Any]:
+def _level(level: MetricSet) -> dict[str, Any]:
     intervals = level.intervals
     return {
         **dataclasses.asdict(level.metrics),
@@ -120,9 +125,9 @@ def _suite_rows(result: Mapping[str, Any]) -> Iterator[list[Any]]:
         yield [f"no model: {row['name']}", "videos", "auc", "" if row["auc"] is None else row["auc"], *ends]
 
 
-def _rows(summary: Summary) -> Iterator[list[Any]]:
+def _rows(summary: MetricSummary) -> Iterator[list[Any]]:
     for name in ("windows", "videos"):
-        level: Level = getattr(summary, name)
+        level: MetricSet = getattr(summary, name)
         for field in dataclasses.fields(level.metrics):
             if field.name == "missing":
                 continue

@@ -11,12 +11,12 @@ from typing import Any
 from markupsafe import Markup
 
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.evaluation.metrics.summary import Level, Summary
-from lipfd_jax.evaluation.report.text_tables import ROWS, interval, number
+from lipfd_jax.evaluation.metrics.summary import MetricSet, MetricSummary
+from lipfd_jax.evaluation.report.text_tables import ROWS, format_interval, format_number
 from lipfd_jax.pages.rendering import render
 from lipfd_jax.storage import files
 
-NAME = "model_card.md"
+MODEL_CARD = "model_card.md"
 _LEFT_OUT = ("name", "model")  # of the training settings: the card has them already
 _PATHS = ("data.path", "data.validation_path", "start", "start_encoder", "start_backbone")
 
@@ -26,7 +26,7 @@ def write_model_card(
     *,
     notes: Mapping[str, str],
     metadata: Metadata,
-    summary: Summary,
+    summary: MetricSummary,
     suites: Mapping[str, str],
 ) -> Path:
     """Writes model_card.md into a folder, whole or not at all, and returns its path.
@@ -50,7 +50,7 @@ def write_model_card(
         drawn=summary.videos.intervals,
         suites=[(name, _line(text)) for name, text in suites.items()],
     )
-    path = Path(output) / NAME
+    path = Path(output) / MODEL_CARD
     files.write_text(path, str(text))
     return path
 
@@ -80,7 +80,7 @@ def _setting(name: str, value: Any) -> Markup:
     return _line(f"{value:.6g}" if isinstance(value, float) else value if value != "" else "none")
 
 
-def _metrics(summary: Summary) -> list[tuple[str, str, str]]:
+def _metrics(summary: MetricSummary) -> list[tuple[str, str, str]]:
     """Rows of title, videos and windows; what stands indented in the terminal's table names its figure."""
     rows, above = [], ""
     for title, field, digits in ROWS:
@@ -90,11 +90,10 @@ def _metrics(summary: Summary) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _figure(level: Level, field: str, digits: int) -> str:
+def _figure(level: MetricSet, field: str, digits: int) -> str:
     digits = min(digits, 4)
-    return (
-        f"{number(getattr(level.metrics, field), digits)} {interval(level.intervals[field], digits)}".strip()
-    )
+    value, ends = getattr(level.metrics, field), level.intervals[field]
+    return f"{format_number(value, digits)} {format_interval(ends, digits)}".strip()
 
 
 def _held(held: Mapping[str, Any]) -> str:

@@ -7,13 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from lipfd_jax.evaluation.metrics.compute import released_figures
-from lipfd_jax.evaluation.metrics.pooling import Decision, VideoScores, video_scores
+from lipfd_jax.evaluation.metrics.compute import compute_released_metrics
+from lipfd_jax.evaluation.metrics.pooling import Decision, VideoScores, pool_videos
 from lipfd_jax.evaluation.metrics.scores import Scores
-from lipfd_jax.evaluation.metrics.summary import Summary, summarise
+from lipfd_jax.evaluation.metrics.summary import MetricSummary, summarise_scores
 from lipfd_jax.evaluation.report import charts
-from lipfd_jax.evaluation.report.examples import ReportPicture, grouped
-from lipfd_jax.evaluation.report.html_tables import figure_rows, part_tables, released_rows, remarks
+from lipfd_jax.evaluation.report.examples import ExampleWindow, group_examples
+from lipfd_jax.evaluation.report.html_tables import (
+    build_metric_rows,
+    build_part_tables,
+    build_released_rows,
+    build_remarks,
+)
 from lipfd_jax.pages.charts import chart_html
 from lipfd_jax.pages.rendering import Section, render_page
 from lipfd_jax.storage import files
@@ -28,10 +33,10 @@ def write_report(
     *,
     title: str,
     notes: Mapping[str, str],
-    pictures: Sequence[ReportPicture] = (),
+    pictures: Sequence[ExampleWindow] = (),
     sections: Sequence[Section] = (),
     findings: Sequence[str] = (),
-    summary: Summary | None = None,
+    summary: MetricSummary | None = None,
 ) -> Path:
     """Writes the report of `scores` as one HTML file, whole or not at all, and returns its path.
 
@@ -49,10 +54,10 @@ def write_report(
       ValueError: a picture is not of the form it should have; it is named.
       OSError: the file can't be written.
     """
-    summary = summary or summarise(scores)
+    summary = summary or summarise_scores(scores)
     decision = summary.decision
-    videos = video_scores(scores, decision.pooling, decision.calibration)
-    examples = grouped(pictures, threshold=decision.window_threshold)
+    videos = pool_videos(scores, decision.pooling, decision.calibration)
+    examples = group_examples(pictures, threshold=decision.window_threshold)
     text = render_page(
         "lipfd_jax.evaluation",
         "report.html",
@@ -63,12 +68,12 @@ def write_report(
         windows=len(scores),
         figures={
             "head": ["", "videos", "windows"],
-            "first": figure_rows(summary),
-            "further": figure_rows(summary, further=True),
-            "remarks": remarks(summary),
+            "first": build_metric_rows(summary),
+            "further": build_metric_rows(summary, further=True),
+            "remarks": build_remarks(summary),
         },
         charts=[chart_html(chart) for chart in _charts(scores, videos, decision)],
-        parts=part_tables(summary),
+        parts=build_part_tables(summary),
         sections=sections,
         findings=findings,
         videos=_videos(videos, decision),
@@ -76,7 +81,7 @@ def write_report(
         weighted=any(window.weights for _, group in examples for window in group),
         mapped=any(window.overlay for _, group in examples for window in group),
         frames_head=["frame", *range(1, FRAMES_PER_WINDOW + 1), "mean"],
-        released=released_rows(released_figures(scores)),
+        released=build_released_rows(compute_released_metrics(scores)),
     )
     output = Path(output)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -92,12 +97,12 @@ def _charts(scores: Scores, videos: VideoScores, decision: Decision) -> list[cha
         "windows": (scores.label, scores.score, decision.window_threshold),
     }
     both = {name: columns for name, columns in levels.items() if len(np.unique(columns[0])) == 2}
-    shown = charts.curve_charts(both) if both else []
+    shown = charts.build_curve_charts(both) if both else []
     for noun, (labels, values, threshold) in levels.items():
-        shown.append(charts.histogram_chart(labels, values, threshold=threshold, noun=noun))
+        shown.append(charts.build_histogram_chart(labels, values, threshold=threshold, noun=noun))
     if "videos" in both:
-        shown.append(charts.reliability_chart(videos.label, videos.score, noun="videos"))
-        shown.append(charts.tippett_chart(videos.label, videos.pooled, decision.calibration))
+        shown.append(charts.build_reliability_chart(videos.label, videos.score, noun="videos"))
+        shown.append(charts.build_tippett_chart(videos.label, videos.pooled, decision.calibration))
     return shown
 
 

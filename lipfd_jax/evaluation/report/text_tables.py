@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from lipfd_jax.evaluation.metrics.compute import Metrics, ReleasedFigures
-from lipfd_jax.evaluation.metrics.summary import UNKNOWN_GENERATOR, Level, Summary
+from lipfd_jax.evaluation.metrics.compute import Metrics, ReleasedMetrics
+from lipfd_jax.evaluation.metrics.summary import UNKNOWN_GENERATOR, MetricSet, MetricSummary
+from lipfd_jax.listing.names import printable
 
 # Name in the table, field of Metrics, digits; the order of every table. {at} becomes the threshold.
 ROWS = (
@@ -39,65 +40,60 @@ _KINDS = {
 }
 
 
-def summary_table(summary: Summary, released: ReleasedFigures) -> str:
+def format_summary(summary: MetricSummary, released: ReleasedMetrics) -> str:
     """Everything a summary tells: windows and videos side by side, parts, and the released figures."""
-    drawing = summary.windows.intervals.drawing
+    bootstrap = summary.windows.intervals.bootstrap
     head = [
         f"videos: {summary.decision}",
-        f"intervals: {drawing.level:.0%}, {drawing.draws:,} draws of sources "
+        f"intervals: {bootstrap.confidence:.0%}, {bootstrap.draws:,} draws of sources "
         f"({summary.windows.intervals.real_sources:,} with real videos, "
-        f"{summary.windows.intervals.fake_sources:,} with fakes), seed {drawing.seed}",
+        f"{summary.windows.intervals.fake_sources:,} with fakes), seed {bootstrap.seed}",
     ]
     warning = summary.videos.intervals.warning
     blocks = ["\n".join([*head, *([f"warning: {warning}"] if warning else [])])]
-    blocks.append(levels_table({"windows": summary.windows, "videos": summary.videos}))
+    blocks.append(format_granularities({"windows": summary.windows, "videos": summary.videos}))
     blocks += [_part(title, summary.parts[kind]) for kind, title in _KINDS.items() if kind in summary.parts]
     return "\n\n".join([*blocks, _released(released, summary.windows.metrics.threshold)])
 
 
-def levels_table(levels: Mapping[str, Level]) -> str:
+def format_granularities(levels: Mapping[str, MetricSet]) -> str:
     """Metrics in columns under their names, intervals beside them; reasons for missing figures below."""
     columns: list[list[str]] = [_titles([level.metrics for level in levels.values()])]
     for name, level in levels.items():
         columns.append([name, *_column(level.metrics)])
-        ends = [interval(level.intervals[field], digits) for _, field, digits in ROWS]
-        columns.append([f"{level.intervals.drawing.level:.0%} interval", "", "", *ends])
+        ends = [format_interval(level.intervals[field], digits) for _, field, digits in ROWS]
+        columns.append([f"{level.intervals.bootstrap.confidence:.0%} interval", "", "", *ends])
     return _under(columns, {name: level.metrics for name, level in levels.items()})
 
 
-def columns_table(columns: Mapping[str, Metrics]) -> str:
+def format_columns(columns: Mapping[str, Metrics]) -> str:
     """Metrics in columns under their names, one row a figure; reasons for missing figures below."""
     cells = [_titles(list(columns.values()))]
     cells += [[name, *_column(metrics)] for name, metrics in columns.items()]
     return _under(cells, columns)
 
 
-def recall(metrics: Metrics) -> float | None:
+def compute_recall(metrics: Metrics) -> float | None:
     """Share of the fakes called fake."""
     return None if metrics.fnr is None else 1 - metrics.fnr
 
 
-def number(value: float | int | None, digits: int = 5) -> str:
+def format_number(value: float | int | None, digits: int = 5) -> str:
     """A figure as text; a dash where there is none."""
     return "-" if value is None else f"{value:,.{digits}f}"
 
 
-def interval(ends: tuple[float, float] | None, digits: int = 5) -> str:
+def format_interval(ends: tuple[float, float] | None, digits: int = 5) -> str:
     """An interval as text; nothing where there is none."""
-    return "" if ends is None else f"[{number(ends[0], digits)}, {number(ends[1], digits)}]"
+    return "" if ends is None else f"[{format_number(ends[0], digits)}, {format_number(ends[1], digits)}]"
 
 
-def align(lines: Sequence[Sequence[str]]) -> str:
+def align_columns(lines: Sequence[Sequence[str]]) -> str:
     """Rows of cells as text columns: the first flush left, the others flush right."""
     lines = [[printable(cell) for cell in line] for line in lines]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     aligned = ([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines)
     return "\n".join("  ".join(cells).rstrip() for cells in aligned)
-
-
-def printable(text: str) -> str:
-    """Text from a file, safe for a terminal: control characters become question marks."""
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _titles(columns: Sequence[Metrics]) -> list[str]:
@@ -106,31 +102,31 @@ def _titles(columns: Sequence[Metrics]) -> list[str]:
 
 
 def _column(metrics: Metrics) -> list[str]:
-    counts = [number(metrics.n, 0), f"{metrics.n - metrics.positives:,} / {metrics.positives:,}"]
-    return [*counts, *(number(getattr(metrics, field), digits) for _, field, digits in ROWS)]
+    counts = [format_number(metrics.n, 0), f"{metrics.n - metrics.positives:,} / {metrics.positives:,}"]
+    return [*counts, *(format_number(getattr(metrics, field), digits) for _, field, digits in ROWS)]
 
 
 def _under(columns: Sequence[Sequence[str]], metrics: Mapping[str, Metrics]) -> str:
     reasons = [f"{name}: {one.missing}" for name, one in metrics.items() if one.missing]
-    return "\n".join([align(list(zip(*columns, strict=True))), *reasons])
+    return "\n".join([align_columns(list(zip(*columns, strict=True))), *reasons])
 
 
-def _part(title: str, parts: Mapping[str, Summary]) -> str:
+def _part(title: str, parts: Mapping[str, MetricSummary]) -> str:
     lines = [["", "videos", "fake", "found", "false alarms", "AUC", "", "windows", "AUC", ""]]
     for name, part in parts.items():
         videos, windows = part.videos, part.windows
         lines.append(
             [
                 name or UNKNOWN_GENERATOR,
-                number(videos.metrics.n, 0),
-                number(videos.metrics.positives, 0),
-                number(recall(videos.metrics), 4),
-                number(videos.metrics.fpr, 4),
-                number(videos.metrics.auc, 4),
-                interval(videos.intervals["auc"], 4),
-                number(windows.metrics.n, 0),
-                number(windows.metrics.auc, 4),
-                interval(windows.intervals["auc"], 4),
+                format_number(videos.metrics.n, 0),
+                format_number(videos.metrics.positives, 0),
+                format_number(compute_recall(videos.metrics), 4),
+                format_number(videos.metrics.fpr, 4),
+                format_number(videos.metrics.auc, 4),
+                format_interval(videos.intervals["auc"], 4),
+                format_number(windows.metrics.n, 0),
+                format_number(windows.metrics.auc, 4),
+                format_interval(windows.intervals["auc"], 4),
             ]
         )
     notes = {
@@ -138,16 +134,16 @@ def _part(title: str, parts: Mapping[str, Summary]) -> str:
         for name, part in parts.items()
         if part.videos.intervals.warning
     }
-    return "\n".join([title, align(lines), *map(printable, sorted(notes))])
+    return "\n".join([title, align_columns(lines), *map(printable, sorted(notes))])
 
 
-def _released(figures: ReleasedFigures, threshold: float) -> str:
+def _released(figures: ReleasedMetrics, threshold: float) -> str:
     above = " above" if threshold == 0.5 else ""
     values = {"acc": figures.acc, "ap": figures.ap, "fpr": figures.fpr, "fnr": figures.fnr}
     return "\n".join(
         [
             "As the released script prints them (windows, at 0.5; its ap is on predictions rounded to",
             f"0 and 1, its fpr is the FNR{above} and its fnr the FPR{above})",
-            "  ".join(f"{name} {number(value)}" for name, value in values.items()),
+            "  ".join(f"{name} {format_number(value)}" for name, value in values.items()),
         ]
     )

@@ -7,7 +7,7 @@ import av
 import cv2
 import numpy as np
 
-from lipfd_jax.evaluation.metrics.bootstrap import Drawing, intervals
+from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings, compute_intervals
 from lipfd_jax.evaluation.metrics.compute import compute_metrics
 from lipfd_jax.evaluation.suites.videos import ClipSubject, Subject
 from lipfd_jax.perturbations.catalogue import mouth
@@ -32,7 +32,7 @@ def measured(subject: Subject, windows: Sequence[Window]) -> dict[str, Any]:
     return row | {"file": file_columns(subject) if isinstance(subject, ClipSubject) else None}
 
 
-def model_free(rows: Sequence[dict[str, Any]], drawing: Drawing) -> list[dict[str, Any]]:
+def model_free(rows: Sequence[dict[str, Any]], drawing: BootstrapSettings) -> list[dict[str, Any]]:
     """AUCs of videos by logistic regression on what needs no model, each video judged by a fit to others.
 
     Folds keep sources together. Where a class has fewer than two sources, or files are not at hand, the AUC
@@ -95,7 +95,7 @@ def one_hot(rows: Sequence[dict[str, float | str]]) -> np.ndarray:
 
 
 def _fitted(
-    what: str, columns: np.ndarray | None, rows: Sequence[dict[str, Any]], drawing: Drawing
+    what: str, columns: np.ndarray | None, rows: Sequence[dict[str, Any]], drawing: BootstrapSettings
 ) -> dict[str, Any]:
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
@@ -112,6 +112,6 @@ def _fitted(
     split = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
     fit = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, class_weight="balanced"))
     scores = cross_val_predict(fit, columns, labels, groups=groups, cv=split, method="predict_proba")[:, 1]
-    ends = intervals(labels, scores, sources, 0.5, drawing)["auc"]
+    ends = compute_intervals(labels, scores, sources, 0.5, drawing)["auc"]
     told = {"lacking": "", "meaning": _MEANING.format(what=what)}
     return row | {"auc": compute_metrics(labels, scores).auc, "auc_interval": ends} | told

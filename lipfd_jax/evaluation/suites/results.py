@@ -5,9 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lipfd_jax.evaluation.metrics.bootstrap import Drawing, Intervals, draw_sources, weighted_metrics
+from lipfd_jax.evaluation.metrics.bootstrap import (
+    BootstrapSettings,
+    Intervals,
+    draw_sources,
+    weighted_metrics,
+)
 from lipfd_jax.evaluation.metrics.compute import compute_metrics
-from lipfd_jax.evaluation.metrics.pooling import Decision, VideoScores, video_scores
+from lipfd_jax.evaluation.metrics.pooling import Decision, VideoScores, pool_videos
 from lipfd_jax.evaluation.metrics.scores import Scores
 from lipfd_jax.perturbations.catalogue import CLEAN, Effect
 
@@ -31,7 +36,7 @@ class Cell:
 
 
 def cells(
-    effects: Sequence[Effect], scores: Mapping[str, Scores], decision: Decision, drawing: Drawing
+    effects: Sequence[Effect], scores: Mapping[str, Scores], decision: Decision, drawing: BootstrapSettings
 ) -> list[Cell]:
     """Figures of each effect that was scored, clean first, all intervals from the same draws of sources."""
     clean = _pooled(scores[CLEAN.name], decision)
@@ -41,7 +46,7 @@ def cells(
     ]
 
 
-def few_sources(scores: Mapping[str, Scores], drawing: Drawing) -> str:
+def few_sources(scores: Mapping[str, Scores], drawing: BootstrapSettings) -> str:
     """Says that all intervals are too narrow, and why; "" where there are sources enough."""
     clean = scores[CLEAN.name]
     _, _, counts = draw_sources(clean.label, clean.source, drawing)
@@ -49,7 +54,7 @@ def few_sources(scores: Mapping[str, Scores], drawing: Drawing) -> str:
 
 
 def mean_cells(
-    made: Sequence[Cell], scores: Mapping[str, Scores], decision: Decision, drawing: Drawing
+    made: Sequence[Cell], scores: Mapping[str, Scores], decision: Decision, drawing: BootstrapSettings
 ) -> list[Cell]:
     """The mean over the levels of each kind, with intervals of the mean."""
     clean = _pooled(scores[CLEAN.name], decision)
@@ -70,17 +75,21 @@ def by_reason(missing: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _pooled(scores: Scores, decision: Decision) -> VideoScores:
-    return video_scores(scores, decision.pooling, decision.calibration)
+    return pool_videos(scores, decision.pooling, decision.calibration)
 
 
 def _cell(
-    effect: Effect, ours: VideoScores, clean: VideoScores, decision: Decision, drawing: Drawing
+    effect: Effect, ours: VideoScores, clean: VideoScores, decision: Decision, drawing: BootstrapSettings
 ) -> Cell:
     return _compared(effect.kind, effect.level, [ours], clean, decision, drawing)
 
 
 def _mean_cell(
-    kind: str, levels: Sequence[VideoScores], clean: VideoScores, decision: Decision, drawing: Drawing
+    kind: str,
+    levels: Sequence[VideoScores],
+    clean: VideoScores,
+    decision: Decision,
+    drawing: BootstrapSettings,
 ) -> Cell:
     return _compared(kind, "mean", levels, clean, decision, drawing)
 
@@ -91,7 +100,7 @@ def _compared(
     columns: Sequence[VideoScores],
     clean: VideoScores,
     decision: Decision,
-    drawing: Drawing,
+    drawing: BootstrapSettings,
 ) -> Cell:
     """The mean of columns' figures on the videos that all of them and the untouched ones hold."""
     shared = [video for video in clean.video if all(video in set(one.video) for one in columns)]
@@ -117,8 +126,8 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return None if any(value is None for value in values) else float(np.mean(values))
 
 
-def _ends(values: np.ndarray, drawing: Drawing) -> tuple[float, float] | None:
+def _ends(values: np.ndarray, drawing: BootstrapSettings) -> tuple[float, float] | None:
     if not np.isfinite(values).all():
         return None
-    low, high = np.quantile(values, [(1 - drawing.level) / 2, (1 + drawing.level) / 2])
+    low, high = np.quantile(values, [(1 - drawing.confidence) / 2, (1 + drawing.confidence) / 2])
     return float(low), float(high)

@@ -14,8 +14,8 @@ import numpy as np
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.data.sources import RecordSource, built_crop, window_convention
-from lipfd_jax.evaluation.metrics.bootstrap import DRAWING, Drawing
-from lipfd_jax.evaluation.metrics.pooling import Decision, Pooling, decide
+from lipfd_jax.evaluation.metrics.bootstrap import DEFAULT_BOOTSTRAP, BootstrapSettings
+from lipfd_jax.evaluation.metrics.pooling import Decision, Pooling, make_decision
 from lipfd_jax.evaluation.suites.baselines import measured, model_free
 from lipfd_jax.evaluation.suites.controls import TITLE, conclusion, controls, controls_section
 from lipfd_jax.evaluation.suites.results import cells, few_sources, mean_cells
@@ -99,7 +99,7 @@ def run_suite(
     calibration: Calibration | None = None,
     pooling: Pooling | None = None,
     threshold: float | None = None,
-    drawing: Drawing = DRAWING,
+    drawing: BootstrapSettings = DEFAULT_BOOTSTRAP,
     overwrite: bool = False,
 ) -> dict[str, Any] | None:
     """Scores every cell that is not there yet and writes NAME.json into `output`; returns its content.
@@ -119,7 +119,7 @@ def run_suite(
     """
     folder = Path(output) / name
     effects = suite_effects(name)
-    decision = decide(calibration, threshold=threshold, pooling=pooling)
+    decision = make_decision(calibration, threshold=threshold, pooling=pooling)
     precision = scorer.metadata.model.dtype
     identity = {"weights": weights, "records": data.identity, "on": data.on, "precision": precision}
     measure = measured if name == "controls" else None
@@ -176,7 +176,7 @@ def suite_effects(name: Name) -> list[Effect]:
     return perturbations() if name == "robustness" else [control.effect for control in controls()]
 
 
-def suite_result(name: Name, ran: Cells, decision: Decision, drawing: Drawing) -> dict[str, Any]:
+def suite_result(name: Name, ran: Cells, decision: Decision, drawing: BootstrapSettings) -> dict[str, Any]:
     """The figures of a finished suite: plain values, all but what it is of."""
     made = cells(suite_effects(name), ran.scores, decision, drawing)
     free = {"model_free": model_free(ran.measured, drawing)} if name == "controls" else {}

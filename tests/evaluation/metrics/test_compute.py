@@ -63,7 +63,7 @@ def test_agrees_with_scikit_learn(seed, ties):
 
 def test_curve_agrees_with_scikit_learn():
     labels, scores = _random(3, ties=True)
-    points = compute.curve(labels, scores)
+    points = compute.compute_curve(labels, scores)
     fpr, tpr, thresholds = reference.roc_curve(labels, scores, drop_intermediate=False)
     np.testing.assert_allclose(points.fpr, fpr)
     np.testing.assert_allclose(points.tpr, tpr)
@@ -72,7 +72,7 @@ def test_curve_agrees_with_scikit_learn():
 
 def test_published_scores(golden):
     scores = read_scores(golden / "official_val_scores.csv")
-    windows, videos = compute.window_metrics(scores), compute.video_metrics(scores)
+    windows, videos = compute.compute_window_metrics(scores), compute.compute_video_metrics(scores)
     assert (windows.n, videos.n) == (3406, 838)
     assert (windows.tp, windows.tn, windows.fp, windows.fn) == (1525, 1667, 52, 162)
     assert windows.acc == pytest.approx(0.93717, abs=5e-6)
@@ -85,7 +85,7 @@ def test_published_scores(golden):
     assert windows.best_threshold == pytest.approx(0.265, abs=5e-4)
     assert videos.auc == pytest.approx(0.9960, abs=5e-5)
     assert videos.acc == pytest.approx(0.9618, abs=5e-5)
-    released = compute.released_figures(scores)
+    released = compute.compute_released_metrics(scores)
     assert released.acc == pytest.approx(0.93717, abs=5e-6)
     assert released.ap == pytest.approx(0.92173, abs=5e-6)
     assert released.fpr == pytest.approx(0.09603, abs=5e-6)
@@ -168,26 +168,26 @@ def test_videos_are_means_of_windows():
     scores = _scores(
         [("1_fake/b", 0, 1, 0.9), ("0_real/a", 0, 0, 0.6), ("1_fake/b", 1, 1, 0.3), ("0_real/a", 1, 0, 0.2)]
     )
-    videos = pooling.video_scores(scores)
+    videos = pooling.pool_videos(scores)
     assert videos.video.tolist() == ["0_real/a", "1_fake/b"]
     assert videos.score == pytest.approx([0.4, 0.6])
     assert videos.windows.tolist() == [2, 2]
     assert (videos.lowest.tolist(), videos.highest.tolist()) == ([0.2, 0.3], [0.6, 0.9])
-    assert compute.video_metrics(scores).acc == 1.0
-    assert compute.window_metrics(scores).acc == 0.5
+    assert compute.compute_video_metrics(scores).acc == 1.0
+    assert compute.compute_window_metrics(scores).acc == 0.5
 
 
 def test_mean_of_equal_scores_is_that_score():
     value = np.nextafter(0.5, 1)
     scores = _scores([("1_fake/a", window, 1, value) for window in range(7)])
-    assert pooling.video_scores(scores).score.tolist() == [value]
+    assert pooling.pool_videos(scores).score.tolist() == [value]
 
 
 def test_video_with_two_labels_is_refused():
     scores = _scores([("v", 0, 1, 0.9), ("w", 0, 0, 0.6)])
     scores.video[:] = "v"
     with pytest.raises(ScoresError, match="'v'"):
-        pooling.video_scores(scores)
+        pooling.pool_videos(scores)
 
 
 def test_generators_meet_all_real_windows():
@@ -198,18 +198,18 @@ def test_generators_meet_all_real_windows():
         ("b", 0, 1, 0.3, "B"),
         ("c", 0, 1, 0.7),
     ]
-    parts = summary.generator_scores(_scores(values))
+    parts = summary.split_by_generator(_scores(values))
     assert {name: part.video.tolist() for name, part in parts.items()} == {
         "": ["r", "r", "c"],
         "A": ["r", "r", "a"],
         "B": ["r", "r", "b"],
     }
-    assert compute.window_metrics(parts["B"]).auc == 0.5
-    assert summary.generator_scores(_scores([("r", 0, 0, 0.1, "camera"), ("c", 0, 1, 0.7)])) == {}
+    assert compute.compute_window_metrics(parts["B"]).auc == 0.5
+    assert summary.split_by_generator(_scores([("r", 0, 0, 0.1, "camera"), ("c", 0, 1, 0.7)])) == {}
 
 
 def test_nothing_scored():
     empty = Scores.from_rows([])
-    assert compute.video_metrics(empty).missing == "nothing was scored"
-    assert compute.released_figures(empty).ap is None
-    assert summary.generator_scores(empty) == {}
+    assert compute.compute_video_metrics(empty).missing == "nothing was scored"
+    assert compute.compute_released_metrics(empty).ap is None
+    assert summary.split_by_generator(empty) == {}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lipfd_jax.evaluation.metrics.pooling import Pooling, video_scores
+from lipfd_jax.evaluation.metrics.pooling import Pooling, pool_videos
 from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores
 
 
@@ -30,7 +30,7 @@ def _scores() -> Scores:
     ],
 )
 def test_by_hand(pooling, expected):
-    videos = video_scores(_scores(), Pooling.parse(pooling))
+    videos = pool_videos(_scores(), Pooling.parse(pooling))
     assert videos.video.tolist() == ["0_real/a", "1_fake/b", "1_fake/c"]
     assert videos.score == pytest.approx(expected)
     assert videos.windows.tolist() == [1, 3, 2]
@@ -42,7 +42,7 @@ def test_means_of_the_highest_stay_within_them():
         ScoreRow(path=f"1_fake/a_{i}.png", label=1, score=value, video="1_fake/a", source="a", window=i)
         for i in range(7)
     ]
-    assert video_scores(Scores.from_rows(rows), Pooling("topk", 3)).score.tolist() == [value]
+    assert pool_videos(Scores.from_rows(rows), Pooling("topk", 3)).score.tolist() == [value]
 
 
 @pytest.mark.parametrize("text", ["median", "top", "top0", "top-1", "", "Max"])

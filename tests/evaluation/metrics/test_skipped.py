@@ -3,17 +3,17 @@
 import pytest
 
 from lipfd_jax.evaluation.metrics.scores import (
-    check_share,
-    next_record,
+    check_skipped_share,
+    find_next_record,
+    find_unscored_videos,
     read_skipped,
-    unscored_videos,
     write_skipped,
 )
-from lipfd_jax.evaluation.predict import Skipped
+from lipfd_jax.evaluation.predict import SkippedRecord
 
 
 def test_the_file_round_trips(tmp_path):
-    some = (Skipped(3, "0_real/a_0.png", 'cut, "here"'), Skipped(7, "", "no picture"))
+    some = (SkippedRecord(3, "0_real/a_0.png", 'cut, "here"'), SkippedRecord(7, "", "no picture"))
     assert read_skipped(tmp_path / "skipped.csv") == ()
     write_skipped(tmp_path / "skipped.csv", some)
     assert read_skipped(tmp_path / "skipped.csv") == some
@@ -32,17 +32,21 @@ def test_damaged_files_are_named(tmp_path, content):
     [(0, [], 0), (4, [], 4), (0, [0, 1], 2), (2, [0, 3], 4), (3, [1, 9], 4), (1, [1], 2)],
 )
 def test_next_record(rows, skipped, expected):
-    assert next_record(rows, [Skipped(index, "", "") for index in skipped]) == expected
+    assert find_next_record(rows, [SkippedRecord(index, "", "") for index in skipped]) == expected
 
 
 def test_shares():
-    one, two = (tuple(Skipped(i, "", f"record {i}") for i in range(count)) for count in (1, 2))
-    check_share(one, 3)
-    check_share(two, 200)
+    one, two = (tuple(SkippedRecord(i, "", f"record {i}") for i in range(count)) for count in (1, 2))
+    check_skipped_share(one, 3)
+    check_skipped_share(two, 200)
     with pytest.raises(ValueError, match=r"2 of 199 records.*record 1"):
-        check_share(two, 199)
+        check_skipped_share(two, 199)
 
 
 def test_videos_without_any_window():
-    skipped = [Skipped(0, "0_real/a_0.png", ""), Skipped(5, "1_fake/b_1.png", ""), Skipped(9, "", "")]
-    assert unscored_videos(skipped, ["1_fake/b", "1_fake/c"]) == ["0_real/a"]
+    skipped = [
+        SkippedRecord(0, "0_real/a_0.png", ""),
+        SkippedRecord(5, "1_fake/b_1.png", ""),
+        SkippedRecord(9, "", ""),
+    ]
+    assert find_unscored_videos(skipped, ["1_fake/b", "1_fake/c"]) == ["0_real/a"]

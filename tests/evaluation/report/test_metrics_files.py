@@ -10,17 +10,22 @@ import jsonschema
 import numpy as np
 import pytest
 
-from lipfd_jax.evaluation.calibration import Fit, fit_calibration
-from lipfd_jax.evaluation.metrics.bootstrap import Drawing
-from lipfd_jax.evaluation.metrics.compute import released_figures
-from lipfd_jax.evaluation.metrics.pooling import decide
+from lipfd_jax.evaluation.calibration import CalibrationSettings, fit_calibration
+from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings
+from lipfd_jax.evaluation.metrics.compute import compute_released_metrics
+from lipfd_jax.evaluation.metrics.pooling import make_decision
 from lipfd_jax.evaluation.metrics.scores import Scores, read_scores
-from lipfd_jax.evaluation.metrics.summary import summarise
-from lipfd_jax.evaluation.report.comparison import compare, comparison_json
-from lipfd_jax.evaluation.report.metrics_files import VERSION, metrics_csv, metrics_json, videos_csv
+from lipfd_jax.evaluation.metrics.summary import summarise_scores
+from lipfd_jax.evaluation.report.comparison import compare_scores, comparison_json
+from lipfd_jax.evaluation.report.metrics_files import (
+    VERSION,
+    build_metrics_json,
+    format_metrics_csv,
+    format_videos_csv,
+)
 
 SCHEMA = json.loads((pathlib.Path(__file__).parents[3] / "docs" / "metrics.schema.json").read_text())
-DRAWING = Drawing(5)
+DRAWING = BootstrapSettings(5)
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +34,8 @@ def published(golden) -> Scores:
 
 
 def _content(scores: Scores, notes=None, **options) -> dict:
-    summary = summarise(scores, decide(**options), DRAWING)
-    content = metrics_json(summary, released_figures(scores), notes or {})
+    summary = summarise_scores(scores, make_decision(**options), DRAWING)
+    content = build_metrics_json(summary, compute_released_metrics(scores), notes or {})
     return json.loads(json.dumps(content, allow_nan=False))
 
 
@@ -71,9 +76,9 @@ def test_odd_cases_are_strict_json_of_the_schema(published, keep):
 def test_comparisons_and_calibrations_are_of_the_schema(published):
     some = published.select(np.arange(400))
     scores = published.select(np.concatenate([np.arange(200), np.arange(2000, 2200)]))
-    fitted = fit_calibration(scores, Fit(), weights="w", data="d", data_fingerprint="f")
+    fitted = fit_calibration(scores, CalibrationSettings(), weights="w", data="d", data_fingerprint="f")
     content = _content(scores, calibration=fitted)
-    content["comparison"] = comparison_json(compare(scores, some, 0.5, drawing=DRAWING))
+    content["comparison"] = comparison_json(compare_scores(scores, some, 0.5, bootstrap=DRAWING))
     jsonschema.validate(content, SCHEMA)
     assert content["decision"]["calibration"]["slope"] == fitted.slope
 
@@ -86,7 +91,11 @@ def test_the_schema_refuses_other_keys(published):
 
 
 def test_csv_of_figures(published):
-    rows = list(csv.DictReader(io.StringIO(metrics_csv(summarise(_parts(published), drawing=DRAWING)))))
+    rows = list(
+        csv.DictReader(
+            io.StringIO(format_metrics_csv(summarise_scores(_parts(published), bootstrap=DRAWING)))
+        )
+    )
     assert {row["part"] for row in rows} == {"all", "generator", "id_range"}
     auc = next(row for row in rows if (row["level"], row["figure"]) == ("windows", "auc"))
     assert float(auc["value"]) == pytest.approx(0.98716, abs=5e-6)
@@ -95,12 +104,12 @@ def test_csv_of_figures(published):
 
 
 def test_csv_of_videos(published):
-    fitted = fit_calibration(published, Fit(), weights="w", data="d", data_fingerprint="f")
-    rows = list(csv.DictReader(io.StringIO(videos_csv(published, decide(fitted)))))
+    fitted = fit_calibration(published, CalibrationSettings(), weights="w", data="d", data_fingerprint="f")
+    rows = list(csv.DictReader(io.StringIO(format_videos_csv(published, make_decision(fitted)))))
     assert len(rows) == 838
     for row in rows[::100]:
         assert row["called"] == ("fake" if float(row["score"]) >= fitted.threshold else "real")
         assert abs(float(row["log10_lr"])) <= np.log10(358)
-    plain = list(csv.DictReader(io.StringIO(videos_csv(published, decide()))))
+    plain = list(csv.DictReader(io.StringIO(format_videos_csv(published, make_decision()))))
     assert {row["log10_lr"] for row in plain} == {""}
     assert all(row["score"] == row["pooled"] for row in plain)

@@ -4,7 +4,7 @@ import numpy as np
 
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores
-from lipfd_jax.evaluation.metrics.summary import summarise
+from lipfd_jax.evaluation.metrics.summary import summarise_scores
 from lipfd_jax.evaluation.report.model_card import write_model_card
 from lipfd_jax.models.lipfd import ModelConfig
 
@@ -36,7 +36,11 @@ def test_card(tmp_path):
     notes = {"data": "evil | <script>\n# heading", "weights": "f00d"}
     suites = {"controls": "Nothing can be said."}
     path = write_model_card(
-        tmp_path, notes=notes, metadata=metadata, summary=summarise(Scores.from_rows(rows)), suites=suites
+        tmp_path,
+        notes=notes,
+        metadata=metadata,
+        summary=summarise_scores(Scores.from_rows(rows)),
+        suites=suites,
     )
     lines = path.read_text(encoding="utf-8").splitlines()
     assert "| data | evil / &lt;script&gt; # heading |" in lines

@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from lipfd_jax.evaluation.metrics.pooling import Decision
 from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores, read_scores
-from lipfd_jax.evaluation.metrics.summary import summarise
-from lipfd_jax.evaluation.report.examples import ReportPicture, example_windows
+from lipfd_jax.evaluation.metrics.summary import summarise_scores
+from lipfd_jax.evaluation.report.examples import ExampleWindow, choose_examples
 from lipfd_jax.evaluation.report.page import write_report
 from lipfd_jax.pages.rendering import Section
 
@@ -64,9 +64,9 @@ def _random(count: int, videos: int, name: str = "v", generator: str = "") -> Sc
     return Scores.from_rows(rows)
 
 
-def _picture(path: str, label: int, score: float, **options) -> ReportPicture:
+def _picture(path: str, label: int, score: float, **options) -> ExampleWindow:
     image = np.random.default_rng(1).integers(0, 255, (40, 100, 3), np.uint8)
-    return ReportPicture(image=image, path=path, label=label, score=score, **options)
+    return ExampleWindow(image=image, path=path, label=label, score=score, **options)
 
 
 def _write(folder, scores: Scores, **options) -> tuple[str, _Page]:
@@ -177,7 +177,7 @@ def test_saliency_lies_over_the_picture(tmp_path):
 
 def test_the_threshold_shows_everywhere(tmp_path):
     scores = _random(60, 12)
-    text, page = _write(tmp_path, scores, summary=summarise(scores, Decision(threshold=0.73)))
+    text, page = _write(tmp_path, scores, summary=summarise_scores(scores, Decision(threshold=0.73)))
     for part in (
         "score of 0.73 or more",
         "real ones called fake, at threshold 0.73",
@@ -220,6 +220,6 @@ def test_example_windows():
     ]
     scores = Scores.from_rows(rows)
     # Fakes found, real ones passed (another video before a second window), no misses, one false alarm.
-    assert example_windows(scores, count=2).tolist() == [5, 4, 0, 2, 3]
-    assert example_windows(scores, count=3).tolist() == [5, 4, 0, 2, 1, 3]
-    assert example_windows(Scores.from_rows([])).tolist() == []
+    assert choose_examples(scores, count=2).tolist() == [5, 4, 0, 2, 3]
+    assert choose_examples(scores, count=3).tolist() == [5, 4, 0, 2, 1, 3]
+    assert choose_examples(Scores.from_rows([])).tolist() == []

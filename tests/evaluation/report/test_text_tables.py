@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lipfd_jax.evaluation.metrics.bootstrap import Drawing
-from lipfd_jax.evaluation.metrics.compute import released_figures
-from lipfd_jax.evaluation.metrics.pooling import Pooling, decide
+from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings
+from lipfd_jax.evaluation.metrics.compute import compute_released_metrics
+from lipfd_jax.evaluation.metrics.pooling import Pooling, make_decision
 from lipfd_jax.evaluation.metrics.scores import Scores, read_scores
-from lipfd_jax.evaluation.metrics.summary import summarise
-from lipfd_jax.evaluation.report.text_tables import align, summary_table
+from lipfd_jax.evaluation.metrics.summary import summarise_scores
+from lipfd_jax.evaluation.report.text_tables import align_columns, format_summary
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,10 @@ def published(golden) -> Scores:
 
 
 def _table(scores: Scores, **options) -> str:
-    return summary_table(summarise(scores, decide(**options), Drawing(10)), released_figures(scores))
+    return format_summary(
+        summarise_scores(scores, make_decision(**options), BootstrapSettings(10)),
+        compute_released_metrics(scores),
+    )
 
 
 def _cells(table: str, row: str) -> list[str]:
@@ -54,7 +57,7 @@ def test_generators_have_their_own_lines(published):
     table = _table(dataclasses.replace(published, generator=names))
     assert _cells(table, "Wav2Lip")
     assert _cells(table, "(unknown)")
-    assert "bad?[31m" in table
+    assert r"bad\x1b[31m" in table
     assert "\x1b" not in table
 
 
@@ -77,4 +80,4 @@ def test_nothing_scored():
 
 
 def test_align():
-    assert align([["", "b"], ["long", "1.5"]]) == "        b\nlong  1.5"
+    assert align_columns([["", "b"], ["long", "1.5"]]) == "        b\nlong  1.5"

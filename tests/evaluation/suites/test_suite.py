@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lipfd_jax.evaluation.metrics.bootstrap import Drawing
-from lipfd_jax.evaluation.metrics.pooling import PLAIN
+from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings
+from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION
 from lipfd_jax.evaluation.suites.baselines import measured, model_free, mouth_sharpness, one_hot
 from lipfd_jax.evaluation.suites.controls import conclusion, controls, controls_section
 from lipfd_jax.evaluation.suites.results import cells, mean_cells
@@ -24,7 +24,7 @@ from lipfd_jax.perturbations.catalogue import CLEAN, Effect, perturbations, shuf
 from lipfd_jax.preprocessing import encoding
 from lipfd_jax.preprocessing.composite import Window, resize_to_tile
 
-_DRAWING = Drawing(draws=50)
+_DRAWING = BootstrapSettings(draws=50)
 
 
 class _Records:
@@ -187,14 +187,14 @@ def test_levels_become_figures(subjects, tmp_path):
     scores, missing = ran.scores, ran.missing
     assert list(scores) == ["clean", *(f"contrast {level}" for level in range(1, 6))]
     assert set(missing) == {"pitch -3 semitones", "pitch +3 semitones"}
-    made = cells(effects, scores, PLAIN, _DRAWING)
+    made = cells(effects, scores, DEFAULT_DECISION, _DRAWING)
     assert made[0].auc == 1.0
     assert made[0].auc_difference == 0
     assert [cell.fpr for cell in made[1:]] == sorted(cell.fpr for cell in made[1:])
-    (mean,) = mean_cells(made, scores, PLAIN, _DRAWING)
+    (mean,) = mean_cells(made, scores, DEFAULT_DECISION, _DRAWING)
     assert mean.auc == pytest.approx(np.mean([cell.auc for cell in made[1:]]))
     assert mean.fnr_difference == pytest.approx(np.mean([cell.fnr for cell in made[1:]]) - made[0].fnr)
-    result = suite_result("robustness", ran, PLAIN, _DRAWING) | {"on": "on drawn ones"}
+    result = suite_result("robustness", ran, DEFAULT_DECISION, _DRAWING) | {"on": "on drawn ones"}
     json.dumps(result)
     section = robustness_section(result)
     assert section.body.count("<figure") == 2
