@@ -25,7 +25,7 @@ from lipfd_jax.evaluation.metrics.pooling import VideoScores, pool_videos
 from lipfd_jax.evaluation.metrics.summary import MetricSet
 from lipfd_jax.evaluation.report.text_tables import format_interval, format_number
 from lipfd_jax.exporting.package import is_export
-from lipfd_jax.listing.names import printable
+from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.pages.rendering import render_page
 from lipfd_jax.storage import files
 
@@ -229,4 +229,4 @@ def _remarks(grid: Grid) -> list[str]:
 
 
 def _cell_text(text: str) -> str:
-    return printable(text).replace("|", "\\|")
+    return escape_controls(text).replace("|", "\\|")

@@ -83,7 +83,7 @@ def pool_videos(
     )
 
 
-def pool_windows(scores: Sequence[float] | np.ndarray, pooling: Pooling = MEAN) -> float:
+def pool_windows(scores: Sequence[float] | np.ndarray, pooling: Pooling = MEAN_POOLING) -> float:
     """Pooled score of one video from those of its windows (n,), n > 0: equal to that of `pool_videos`."""
     scores = np.asarray(scores, np.float64)
     pooled = _pool(scores, np.zeros(len(scores), np.int64), np.array([len(scores)]), pooling)

@@ -16,10 +16,10 @@ from lipfd_jax.evaluation.metrics.pooling import MEAN_POOLING, Pooling, VideoSco
 from lipfd_jax.evaluation.metrics.scores import Scores, ScoresError
 from lipfd_jax.evaluation.report.text_tables import (
     align_columns,
+    escape_controls,
     format_columns,
     format_interval,
     format_number,
-    printable,
 )
 from lipfd_jax.vocabulary import THRESHOLD, composite_name, parse_composite_name
 
@@ -103,7 +103,7 @@ def format_comparison(comparison: Comparison, *, ours: str = "these", theirs: st
             [*lines, "nothing to compare: windows match by the end of their path, CLASS/NAME_J.png"]
         )
     lines += [
-        f"largest difference of a score {comparison.largest:.3g} ({printable(comparison.largest_window)})",
+        f"largest difference of a score {comparison.largest:.3g} ({escape_controls(comparison.largest_window)})",
         f"mean difference {comparison.mean:.3g}",
         f"{comparison.flipped:,} windows on different sides of {comparison.threshold:g}",
     ]
@@ -183,5 +183,5 @@ def _keys(scores: Scores) -> dict[str, int]:
 
 
 def _only(windows: tuple[str, ...], name: str) -> str:
-    shown = ", ".join(map(printable, windows[:_SHOWN])) + (", ..." if len(windows) > _SHOWN else "")
+    shown = ", ".join(map(escape_controls, windows[:_SHOWN])) + (", ..." if len(windows) > _SHOWN else "")
     return f"{len(windows):,} only in {name}" + (f": {shown}" if windows else "")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from lipfd_jax.evaluation.metrics.compute import Metrics, ReleasedMetrics
 from lipfd_jax.evaluation.metrics.summary import UNKNOWN_GENERATOR, MetricSet, MetricSummary
-from lipfd_jax.listing.names import printable
+from lipfd_jax.listing.names import escape_controls
 
 # Name in the table, field of Metrics, digits; the order of every table. {at} becomes the threshold.
 ROWS = (
@@ -90,7 +90,7 @@ def format_interval(ends: tuple[float, float] | None, digits: int = 5) -> str:
 
 def align_columns(lines: Sequence[Sequence[str]]) -> str:
     """Rows of cells as text columns: the first flush left, the others flush right."""
-    lines = [[printable(cell) for cell in line] for line in lines]
+    lines = [[escape_controls(cell) for cell in line] for line in lines]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     aligned = ([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines)
     return "\n".join("  ".join(cells).rstrip() for cells in aligned)
@@ -134,7 +134,7 @@ def _part(title: str, parts: Mapping[str, MetricSummary]) -> str:
         for name, part in parts.items()
         if part.videos.intervals.warning
     }
-    return "\n".join([title, align_columns(lines), *map(printable, sorted(notes))])
+    return "\n".join([title, align_columns(lines), *map(escape_controls, sorted(notes))])
 
 
 def _released(figures: ReleasedMetrics, threshold: float) -> str:
