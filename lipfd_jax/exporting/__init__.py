@@ -1,1 +1,3 @@
-"""A checkpoint as a program for other engines: StableHLO or ONNX, with its weights and what they are."""
+"""Exports a checkpoint for other engines: a program (StableHLO, ONNX or int8), its weights and a
+description.
+"""

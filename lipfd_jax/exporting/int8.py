@@ -1,4 +1,4 @@
-"""An export whose products are of 8-bit integers, for OpenVINO, fitted to one's own composites."""
+"""Int8 exports for OpenVINO, quantised on the user's own composites."""
 
 import logging
 import sys
@@ -16,42 +16,42 @@ from lipfd_jax.exporting import onnx_file
 from lipfd_jax.exporting.program import Program
 
 MODEL = "model.xml"
-_MAX_WINDOWS = 100  # windows at most, and as many others that the AUC is measured on
-_MAX_AUC_DROP = 0.005  # of the AUC, at most; products are put back to float32 until that holds
-# Their inputs are pixels, or their results scores: little work, and the first to suffer.
+_MAX_WINDOWS = 100  # for calibration, and as many others to measure the AUC
+_MAX_AUC_DROP = 0.005  # products return to float32 until the AUC drops by no more
+# Kept in float32: their inputs are pixels or their results scores; little work, and most sensitive.
 _FLOAT_SCOPES = ("prepare", "input_convolution", "stem", "fuse")
 
 
 def write_int8(folder: Path, program: Program, description: str, source: RecordSource) -> None:
     """Writes the quantised program for composites.
 
-    NNCF's post-training quantisation with smoothing, as for transformers, on up to 100 windows of the source,
-    spread over it. Where these are of both classes, as many others control the AUC.
+    NNCF's post-training quantisation with smoothing, as for transformers, calibrated on up to 100 windows
+    spread over the source. If these cover both classes, as many other windows control the AUC.
 
     Raises:
       ValueError: a record can't be read.
     """
-    # They tell their makers of every use, from a forked process, unless their telemetry can't be imported.
+    # Both libraries report every use from a forked process, unless their telemetry can't be imported.
     sys.modules.setdefault("openvino_telemetry", None)
     import openvino
 
-    with tempfile.TemporaryDirectory(dir=folder) as made:
-        onnx_file.write_onnx(Path(made), program, description)
-        model = openvino.Core().read_model(Path(made) / onnx_file.MODEL)
+    with tempfile.TemporaryDirectory(dir=folder) as float_folder:
+        onnx_file.write_onnx(Path(float_folder), program, description)
+        model = openvino.Core().read_model(Path(float_folder) / onnx_file.MODEL)
         small = quantise(model, *select_windows(source))
         small.set_rt_info(description, "lipfd")
         openvino.save_model(small, folder / MODEL, compress_to_fp16=False)
 
 
 def select_windows(source: RecordSource) -> tuple["WindowDataset", "WindowDataset"]:
-    """Windows to calibrate on, and others to measure the AUC on; a lone one is for both."""
+    """Selects windows for calibration and others to measure the AUC; a single window serves both."""
     count = len(source)
     places = np.unique(np.linspace(0, count - 1, min(count, 2 * _MAX_WINDOWS)).astype(int)).tolist()
     return WindowDataset(source, places[::2]), WindowDataset(source, places[1::2] or places)
 
 
 class WindowDataset:
-    """Composites (1, 1000, 2500, 3) of a source, by their numbers, decoded one at a time."""
+    """Composites (1, 1000, 2500, 3) of a source, by index, decoded one at a time."""
 
     def __init__(self, source: RecordSource, places: list[int]):
         self.source, self.places = source, places
@@ -64,16 +64,16 @@ class WindowDataset:
         return len(self.places)
 
     def labels(self) -> list[int]:
-        """Of all windows."""
+        """Returns the labels of all windows."""
         return [int(self.source[place]["label"]) for place in self.places]
 
 
 def quantise(model: Any, calibrating: Any, validating: "WindowDataset | None" = None) -> Any:
-    """An OpenVINO model with its large products in 8-bit integers.
+    """Quantises the large products of an OpenVINO model to 8-bit integers.
 
     Args:
-      calibrating: an iterable of a known length, of what the model takes.
-      validating: windows whose AUC is held where they are of both classes; the model takes composites then.
+      calibrating: an iterable of model inputs, with a length.
+      validating: windows whose AUC is controlled if they cover both classes; the model must take composites.
     """
     import nncf
 
@@ -91,12 +91,12 @@ def quantise(model: Any, calibrating: Any, validating: "WindowDataset | None" = 
     if len(set(labels)) < 2:
         return nncf.quantize(model, **shared)
 
-    def measured(compiled: Any, windows: Iterable[np.ndarray]) -> tuple[float, None]:
+    def measure_auc(compiled: Any, windows: Iterable[np.ndarray]) -> tuple[float, None]:
         return roc_auc_score(labels, [float(compiled(window)[0][0]) for window in windows]), None
 
-    held = {
+    control = {
         "validation_dataset": nncf.Dataset(validating),
-        "validation_fn": measured,
+        "validation_fn": measure_auc,
         "max_drop": _MAX_AUC_DROP,
     }
-    return nncf.quantize_with_accuracy_control(model, **held, **shared)
+    return nncf.quantize_with_accuracy_control(model, **control, **shared)

@@ -1,4 +1,4 @@
-"""An export as ONNX: one graph that ONNX Runtime, OpenVINO and others run without JAX."""
+"""ONNX exports: one graph that ONNX Runtime, OpenVINO and other engines run without JAX."""
 
 from pathlib import Path
 
@@ -14,10 +14,10 @@ MODEL, WEIGHTS = "model.onnx", "weights.bin"
 
 
 def write_onnx(folder: Path, program: Program, description: str) -> None:
-    """Writes the graph, and beside it the constants; `description` goes into the graph's metadata.
+    """Writes the graph, and its constants to a second file; `description` is stored in the graph's metadata.
 
     Raises:
-      NotImplementedError: the network has an operation whose ONNX form is not known here.
+      NotImplementedError: the network has an operation with no ONNX form here.
     """
     weights = {name: jax.ShapeDtypeStruct(a.shape, a.dtype) for name, a in program.weights.items()}
     batch = program.batch

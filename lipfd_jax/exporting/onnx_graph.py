@@ -1,4 +1,6 @@
-"""Builds an ONNX graph from a traced JAX function, node by node; what hangs on weights alone is computed."""
+"""Builds an ONNX graph from a traced JAX function, node by node; what depends on weights alone is
+evaluated.
+"""
 
 import os
 from collections.abc import Callable, Sequence
@@ -10,36 +12,40 @@ import onnx
 from jax.extend.core import Literal
 from onnx import helper, numpy_helper
 
-_SMALL = 1024  # bytes; smaller constants stay in the graph, where shapes are looked for
+_SMALL = 1024  # bytes; smaller constants stay in the graph, where engines read shapes
 _ALIGNED = 4096  # so that engines can map them into memory
-OPSET = 18  # all operators used are in it; ONNX Runtime and OpenVINO have read it since 2023
+OPSET = 18  # has all operators used; supported by ONNX Runtime and OpenVINO since 2023
 
 
 class Graph:
-    """The nodes and constants made so far. Values are names of tensors, or NumPy arrays known already."""
+    """Nodes and constants of a graph. Values are names of tensors, or NumPy arrays that are already known."""
 
     def __init__(self, batch_of: str, symbol: Any, weights: BinaryIO):
-        """`batch_of` names the input whose first dimension is the batch, JAX's `symbol`.
+        """`batch_of` names the input whose first dimension is the batch, `symbol` in JAX.
 
-        Constants of some size are appended to the file `weights`: held in the graph they would be copied
-        several times over, and it may not grow beyond 2 GB.
+        Larger constants are appended to the file `weights`: in the graph they would be copied several times,
+        and it must not exceed 2 GB.
         """
         self.nodes: list[onnx.NodeProto] = []
-        self.scope = ""  # of the nodes that are added next: a part of the network
+        self.scope = ""  # scope of the nodes added next: a part of the network
         self.constants: dict[str, onnx.TensorProto] = {}
         self._by_identity: dict[int, tuple[np.ndarray, str]] = {}
         self._weights = weights
         self._count, self._batch_of, self._symbol, self._batch = 0, batch_of, symbol, ""
 
     def add(self, operator: str, *inputs: Any, outputs: int = 1, **attributes: Any) -> Any:
-        """Adds a node; returns the name of its output, or a list of names where it has several."""
-        made = [self._name() for _ in range(outputs)]
+        """Adds a node; returns the name of its output, or a list of names if it has several."""
+        results = [self._name() for _ in range(outputs)]
         names = [self.name(value) for value in inputs]
-        self.nodes.append(helper.make_node(operator, names, made, f"{self.scope}/{made[0]}", **attributes))
-        return made[0] if outputs == 1 else made
+        self.nodes.append(
+            helper.make_node(operator, names, results, f"{self.scope}/{results[0]}", **attributes)
+        )
+        return results[0] if outputs == 1 else results
 
     def name(self, value: Any) -> str:
-        """The name of a value; an array becomes a constant of the graph, once however often it is used."""
+        """Returns the name of a value; an array becomes one constant of the graph, even if used
+        repeatedly.
+        """
         if isinstance(value, str):
             return value
         if id(value) not in self._by_identity:
@@ -49,11 +55,11 @@ class Graph:
         return self._by_identity[id(value)][1]
 
     def reshape(self, value: Any, shape: Sequence[Any]) -> str:
-        """`value` in another shape, of which one dimension may depend on the batch."""
+        """Reshapes `value`; one dimension may depend on the batch."""
         return self.add("Reshape", value, np.array([n if is_fixed(n) else -1 for n in shape], np.int64))
 
     def transpose(self, value: Any, axes: Sequence[int]) -> Any:
-        """`value` with its axes in this order."""
+        """Transposes `value` to this order of axes."""
         axes = [int(axis) for axis in axes]
         if axes == sorted(axes):
             return value
@@ -64,7 +70,7 @@ class Graph:
         )
 
     def shape(self, dimensions: Sequence[Any]) -> Any:
-        """These dimensions as a tensor; those that depend on the batch are multiples of it."""
+        """Returns the dimensions as a tensor; those that depend on the batch are multiples of its size."""
         if all(map(is_fixed, dimensions)):
             return np.array(dimensions, np.int64)
         if not self._batch:
@@ -79,7 +85,9 @@ class Graph:
         return self.add("Concat", *parts, axis=0)
 
     def size_for_one(self, dimension: Any) -> int:
-        """A dimension where the batch is one sample; the others are multiples of it."""
+        """Returns the size of a dimension for a batch of one; sizes for larger batches are multiples of
+        it.
+        """
         return int(dimension if is_fixed(dimension) else dimension // self._symbol)
 
     def _store(self, array: np.ndarray, name: str) -> onnx.TensorProto:
@@ -117,9 +125,9 @@ def trace_jaxpr(
     operations: dict[str, Operation],
     scope: str = "",
 ) -> list[Any]:
-    """Adds what a jaxpr computes of `values`; returns the values of its outputs.
+    """Adds the operations of a jaxpr on `values`; returns the values of its outputs.
 
-    Nodes are named after their `jax.named_scope`, in which `scope` stands first.
+    Nodes are named after their `jax.named_scope`, with `scope` first.
 
     Raises:
       NotImplementedError: an operation is not in the table; names it.
@@ -141,13 +149,13 @@ def trace_jaxpr(
             results = operations[equation.primitive.name](graph, equation, *inputs)
             results = results if isinstance(results, list) else [results]
         else:
-            raise NotImplementedError(f"no ONNX form of the operation {equation.primitive.name} is known")
+            raise NotImplementedError(f"the operation {equation.primitive.name} has no ONNX form here")
         known.update(zip(equation.outvars, results, strict=True))
     return [read(variable) for variable in jaxpr.outvars]
 
 
 def _inner_jaxpr(equation: Any) -> Any:
-    """The jaxpr of an equation that only calls one."""
+    """Returns the jaxpr of an equation that only calls one."""
     return equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
 
 
@@ -165,7 +173,7 @@ def _evaluate(equation: Any, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
 def make_onnx_model(
     graph: Graph, inputs: dict[str, tuple], outputs: dict[str, tuple[Any, tuple]]
 ) -> onnx.ModelProto:
-    """The model of a graph.
+    """Returns the model of a graph.
 
     Args:
       inputs: name to (NumPy dtype, shape); a dimension that is not a number is the batch.
@@ -174,15 +182,15 @@ def make_onnx_model(
     for name, (value, _) in outputs.items():
         graph.nodes.append(helper.make_node("Identity", [graph.name(value)], [name]))
 
-    def described(name: str, dtype: Any, shape: tuple) -> onnx.ValueInfoProto:
+    def make_info(name: str, dtype: Any, shape: tuple) -> onnx.ValueInfoProto:
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
         return helper.make_tensor_value_info(name, kind, [n if is_fixed(n) else "batch" for n in shape])
 
     body = helper.make_graph(
         graph.nodes,
         "LipFD",
-        [described(name, *spec) for name, spec in inputs.items()],
-        [described(name, np.float32, shape) for name, (_, shape) in outputs.items()],
+        [make_info(name, *spec) for name, spec in inputs.items()],
+        [make_info(name, np.float32, shape) for name, (_, shape) in outputs.items()],
         list(graph.constants.values()),
     )
     return helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)

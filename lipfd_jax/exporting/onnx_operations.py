@@ -1,4 +1,4 @@
-"""How each operation of the plain network is written in ONNX: one function an operation, and their table."""
+"""ONNX forms of the plain network's operations: one function per operation, and their table."""
 
 import math
 from typing import Any
@@ -11,7 +11,7 @@ from lipfd_jax.exporting.onnx_graph import Graph, Operation, is_fixed
 
 
 def _elementwise(operator: str) -> Operation:
-    """An operation of the same name and inputs; ONNX spreads dimensions of one as JAX does."""
+    """Operation with the same name and inputs; ONNX broadcasts dimensions of one as JAX does."""
     return lambda graph, equation, *values: graph.add(operator, *values)
 
 
@@ -58,7 +58,7 @@ def _transpose(graph: Graph, equation: Any, value: Any) -> Any:
 
 
 def _broadcast(graph: Graph, equation: Any, value: Any) -> Any:
-    """First the axes where they belong, each new one of size one, then what has to be repeated."""
+    """Reshapes to the target's axes, new ones of size one, then expands what must repeat."""
     target, places = equation.outvars[0].aval.shape, equation.params["broadcast_dimensions"]
     given = equation.invars[0].aval.shape
     shape: list[Any] = [1] * len(target)
@@ -79,8 +79,8 @@ def _stack(graph: Graph, equation: Any, *values: Any) -> str:
 
 def _split(graph: Graph, equation: Any, value: Any) -> list[str]:
     sizes = np.array(equation.params["sizes"], np.int64)
-    made = graph.add("Split", value, sizes, axis=equation.params["axis"], outputs=len(sizes))
-    return made if isinstance(made, list) else [made]
+    result = graph.add("Split", value, sizes, axis=equation.params["axis"], outputs=len(sizes))
+    return result if isinstance(result, list) else [result]
 
 
 def _slice_axis(graph: Graph, value: Any, axis: int, start: int, stop: int, step: int) -> str:
@@ -105,10 +105,10 @@ def _reverse(graph: Graph, equation: Any, value: Any) -> Any:
 
 
 def _gather(graph: Graph, equation: Any, value: Any, indices: np.ndarray) -> str:
-    """Regular slices, which is all that indexing with numbers and steps comes to.
+    """Regular slices, to which indexing with numbers and steps reduces.
 
-    The gather is done for one sample on the positions of its values. From them follow the positions along
-    each axis, and that they form a grid.
+    The gather is evaluated for one sample on the positions of its values. The result gives the positions
+    along each axis, which must form a grid.
     """
     shape = equation.invars[0].aval.shape
     rest = [graph.size_for_one(size) for size in shape[1:]]
@@ -119,22 +119,22 @@ def _gather(graph: Graph, equation: Any, value: Any, indices: np.ndarray) -> str
     positions = np.arange(math.prod(rest), dtype=np.int32).reshape(1, *rest)
     params = {**equation.params, "slice_sizes": sizes}
     given = map(jax.numpy.asarray, (positions, indices))
-    taken = np.asarray(equation.primitive.bind(*given, **params))
-    along = [np.unique(axis) for axis in np.unravel_index(taken, rest)]
+    found = np.asarray(equation.primitive.bind(*given, **params))
+    along = [np.unique(axis) for axis in np.unravel_index(found, rest)]
     grid = np.ravel_multi_index(np.ix_(*along), rest) if along else positions
-    if not np.array_equal(grid.reshape(-1), taken.reshape(-1)):
-        raise NotImplementedError("a gather that is no regular slice has no ONNX form here")
-    for axis, found in enumerate(along, start=1):
-        step = int(found[1] - found[0]) if len(found) > 1 else 1
-        if not np.array_equal(found, found[0] + step * np.arange(len(found))):
+    if not np.array_equal(grid.reshape(-1), found.reshape(-1)):
+        raise NotImplementedError("a gather that is not a regular slice has no ONNX form here")
+    for axis, picked in enumerate(along, start=1):
+        step = int(picked[1] - picked[0]) if len(picked) > 1 else 1
+        if not np.array_equal(picked, picked[0] + step * np.arange(len(picked))):
             raise NotImplementedError("a gather with uneven steps has no ONNX form here")
-        if len(found) != rest[axis - 1]:
-            value = _slice_axis(graph, value, axis, int(found[0]), int(found[-1]) + 1, step)
+        if len(picked) != rest[axis - 1]:
+            value = _slice_axis(graph, value, axis, int(picked[0]), int(picked[-1]) + 1, step)
     return graph.reshape(value, equation.outvars[0].aval.shape)
 
 
 def _dot_general(graph: Graph, equation: Any, left: Any, right: Any) -> str:
-    """A product of (shared axes, left's own, contracted) and (shared axes, contracted, right's own)."""
+    """MatMul of (batch axes, left's own, contracted) and (batch axes, contracted, right's own)."""
     (over_left, over_right), (shared_left, shared_right) = equation.params["dimension_numbers"]
     shape_left, shape_right = (variable.aval.shape for variable in equation.invars)
     own_left, own_right = (
@@ -161,7 +161,7 @@ def _convolution(graph: Graph, equation: Any, value: Any, kernel: Any) -> str:
     numbers, pads = params["dimension_numbers"], params["padding"]
     if set(params["lhs_dilation"]) != {1} or params["batch_group_count"] != 1:
         raise NotImplementedError("a convolution with gaps in its input has no ONNX form here")
-    made = graph.add(
+    result = graph.add(
         "Conv",
         graph.transpose(value, numbers.lhs_spec),
         graph.transpose(kernel, numbers.rhs_spec),
@@ -170,7 +170,7 @@ def _convolution(graph: Graph, equation: Any, value: Any, kernel: Any) -> str:
         dilations=list(params["rhs_dilation"]),
         group=params["feature_group_count"],
     )
-    return graph.transpose(made, np.argsort(numbers.out_spec))
+    return graph.transpose(result, np.argsort(numbers.out_spec))
 
 
 def _max_pool(graph: Graph, equation: Any, value: Any) -> str:
@@ -178,14 +178,14 @@ def _max_pool(graph: Graph, equation: Any, value: Any) -> str:
     window, strides, pads = params["window_dimensions"], params["window_strides"], params["padding"]
     if len(window) != 4 or window[0] != 1 or window[3] != 1 or {*params["base_dilation"]} != {1}:
         raise NotImplementedError("a pool over other axes than rows and columns has no ONNX form here")
-    made = graph.add(
+    result = graph.add(
         "MaxPool",
         graph.transpose(value, (0, 3, 1, 2)),
         kernel_shape=list(window[1:3]),
         strides=list(strides[1:3]),
         pads=[pad[0] for pad in pads[1:3]] + [pad[1] for pad in pads[1:3]],
     )
-    return graph.transpose(made, (0, 2, 3, 1))
+    return graph.transpose(result, (0, 2, 3, 1))
 
 
 OPERATIONS: dict[str, Operation] = {

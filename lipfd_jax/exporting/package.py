@@ -1,4 +1,4 @@
-"""The folder of an export: its program, its weights, and export.json, which says what they are."""
+"""Folder of an export: its program, its weights, and export.json, which describes them."""
 
 import dataclasses
 import datetime
@@ -18,7 +18,7 @@ from lipfd_jax.storage import files
 
 FILE = "export.json"
 VERSION = 1
-FORMATS = {  # format: the file with its program, and the engines that run it, the first by default
+FORMATS = {  # format: its program's file, and the engines that run it, the default first
     "onnx": ("model.onnx", ("onnxruntime", "openvino")),
     "stablehlo": ("program.stablehlo", ("jax",)),
     "int8": ("model.xml", ("openvino",)),
@@ -28,7 +28,7 @@ _LIBRARIES = ("lipfd-jax", "jax", "jaxlib", "onnx", "openvino", "nncf")
 
 @dataclasses.dataclass(frozen=True)
 class ExportDescription:
-    """What an export is of, and what it takes."""
+    """Provenance and input of an export."""
 
     format: str  # a name in FORMATS
     source: str  # "composites" or "prepared"
@@ -36,30 +36,30 @@ class ExportDescription:
     fingerprint: str  # of its weights
     made: str  # YYYY-MM-DD
     versions: Mapping[str, str]  # of the libraries that made it
-    quantised_on: str | None = None  # records that told which ranges of numbers int8 has to hold
+    quantised_on: str | None = None  # records on which the ranges of int8 values were calibrated
 
     @property
     def calibration(self) -> Calibration | None:
-        """What the model's scores mean in probability, where that was fitted."""
+        """Calibration of the model's scores, if one was fitted."""
         return self.metadata.calibration
 
 
 def make_description(
     format: str, source: str, metadata: Metadata, fingerprint: str, quantised_on: str | None = None
 ) -> ExportDescription:
-    """The description of an export made today with the libraries installed."""
+    """Describes an export made today with the installed libraries."""
     versions = {}
     for name in _LIBRARIES:
         try:
             versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:  # run from a checkout, or not needed
+        except importlib.metadata.PackageNotFoundError:  # run from a checkout, or not required
             continue
     today = datetime.date.today().isoformat()
     return ExportDescription(format, source, metadata, fingerprint, today, versions, quantised_on)
 
 
 def to_json(description: ExportDescription) -> dict[str, Any]:
-    """Plain values, as they are stored beside and inside a program."""
+    """Returns plain values, as stored next to a program and inside it."""
     values = {field.name: getattr(description, field.name) for field in dataclasses.fields(description)}
     metadata, calibration = description.metadata, description.calibration
     return {
@@ -72,7 +72,7 @@ def to_json(description: ExportDescription) -> dict[str, Any]:
 
 
 def write_description(folder: Path, description: ExportDescription) -> None:
-    """Writes export.json for the files that are in the folder, with their sums."""
+    """Writes export.json for the files in the folder, with their checksums."""
     sums = {path.name: _sum(path) for path in sorted(folder.iterdir())}
     values = {**to_json(description), "files": sums}
     files.write_json(folder / FILE, {**values, "sum": text_sum(values)})
@@ -84,17 +84,17 @@ def is_export(path: str | os.PathLike) -> bool:
 
 
 def read_description(folder: Path) -> ExportDescription:
-    """What the export in a folder is, once its files were found to be those that were written.
+    """Reads the description of an export after verifying its files.
 
     Raises:
-      CheckpointError: it is damaged, of another version, or a file is missing; names all such.
+      CheckpointError: it is damaged, of another version, or files are missing; names all of them.
     """
     values = read_json(folder / FILE)
     fields = {name: value for name, value in values.items() if name != "sum"}
     if values.get("version") != VERSION:
         raise refusal(folder / FILE, f"it is not of version {VERSION}; export the checkpoint again")
     if values.get("sum") != text_sum(fields):
-        raise refusal(folder / FILE, "it is damaged or was changed; export the checkpoint again")
+        raise refusal(folder / FILE, "it is damaged or was edited; export the checkpoint again")
     problems = [
         f"{name} is {'damaged' if (folder / name).is_file() else 'missing'}"
         for name, expected in values["files"].items()

@@ -1,4 +1,4 @@
-"""What is exported: the plain evaluation pass of a model as a function of its weights and the batch."""
+"""The exported function: a model's plain evaluation pass, of its weights and the batch."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -13,24 +13,24 @@ from lipfd_jax.models.inputs import PreparedInputs
 from lipfd_jax.models.lipfd import LipFD, Output
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW, REGIONS
 
-ProgramInput = Literal["composites", "prepared"]  # what the program takes
+ProgramInput = Literal["composites", "prepared"]  # input of the program
 OUTPUTS = ("probability", "region_weights")
 
 
 class Program(NamedTuple):
-    """A function and what to call it with."""
+    """A function and its arguments."""
 
     function: Callable[..., tuple[jax.Array, jax.Array]]  # (weights by name, *batch) to OUTPUTS
     weights: dict[str, jax.Array]  # by path, "encoder/ln_pre/scale"
-    batch: dict[str, jax.ShapeDtypeStruct]  # name to type and shape; the first dimension is a symbol
+    batch: dict[str, jax.ShapeDtypeStruct]  # name to dtype and shape; the first dimension is symbolic
 
 
 def make_program(model: LipFD, source: ProgramInput = "composites") -> Program:
-    """The model's evaluation pass, of ordinary operations only, whatever device it is for.
+    """Returns the model's evaluation pass, made of plain operations, for any device.
 
     Args:
-      source: "composites" (B, 1000, 2500, 3) uint8 RGB, or "prepared": the picture and the crops that
-        `models.inputs.prepare` makes of them, float32.
+      source: "composites" (B, 1000, 2500, 3) uint8 RGB, or "prepared": the output of
+        `models.inputs.prepare_inputs` for them, float32.
     """
     graph, state = nnx.split(model)
     leaves, structure = jax.tree_util.tree_flatten_with_path(nnx.to_pure_dict(state))

@@ -1,4 +1,4 @@
-"""An export as StableHLO: a program that JAX runs on CPU, GPU and TPU without this project's model code."""
+"""StableHLO exports: a program that JAX runs on CPU, GPU and TPU without this project's model code."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +15,10 @@ PLATFORMS = ("cpu", "cuda", "tpu")
 
 
 def write_stablehlo(folder: Path, program: Program, description: str) -> None:
-    """Writes the program, and beside it the weights, which it takes as an argument.
+    """Writes the program, and the weights, which are its argument, to a second file.
 
-    Inside the program they would be held several times over while it is read. `description` goes into the
-    file of weights.
+    Inside the program they would be held several times in memory while it is read. `description` is stored in
+    the file of weights.
     """
     weights = {name: jax.ShapeDtypeStruct(a.shape, a.dtype) for name, a in program.weights.items()}
     exported = jax.export.export(jax.jit(program.function), platforms=PLATFORMS)
@@ -28,7 +28,7 @@ def write_stablehlo(folder: Path, program: Program, description: str) -> None:
 
 
 def open_program(folder: Path) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    """The function from a batch to probabilities and region weights.
+    """Returns the function from a batch to probabilities and region weights.
 
     Raises:
       CheckpointError: JAX refuses the program, as it does after six months.

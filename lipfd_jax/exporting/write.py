@@ -1,4 +1,4 @@
-"""Writes a checkpoint as an export, which appears only when it is complete."""
+"""Exports a checkpoint to a folder, atomically."""
 
 import functools
 import importlib.util
@@ -16,7 +16,7 @@ from lipfd_jax.exporting.package import ExportDescription
 from lipfd_jax.exporting.program import Program, ProgramInput, make_program
 from lipfd_jax.storage.atomic_folder import published, recover
 
-# Format: the library it is written with, and the extra that brings it.
+# Format: the library that writes it, and the extra that installs it.
 _NEEDED = {"onnx": ("onnx", "export"), "stablehlo": ("flatbuffers", "export"), "int8": ("nncf", "int8")}
 
 
@@ -32,21 +32,21 @@ def export_checkpoint(
 ) -> ExportDescription:
     """Writes a checkpoint's evaluation pass as a program for other engines, for any batch size.
 
-    It is of float32 numbers, but for the format "int8"; see exporting.int8.
+    Numbers are float32 except in the format "int8"; see exporting.int8.
 
     Args:
-      checkpoint: as `checkpoints.store.open_model` takes it.
-      out: folder to make.
+      checkpoint: as accepted by `checkpoints.store.open_model`.
+      out: folder to create.
       format: a name in package.FORMATS.
-      source: whether it takes composites (uint8) or what `models.inputs.prepare` makes of them (float32).
-      calibrate: records that int8 is fitted to, not to be tested; for int8 alone.
-      overwrite: replace an export that is there.
+      source: whether it takes composites (uint8) or the output of `models.inputs.prepare_inputs` (float32).
+      calibrate: records on which int8 is calibrated, not to be used for tests; for int8 only.
+      overwrite: replace an existing export.
 
     Raises:
-      CheckpointError: the checkpoint can't be opened, `out` is in the way, or the format needs a library
+      CheckpointError: the checkpoint can't be opened, `out` exists already, or the format needs a library
         that is not installed.
-      ValueError: int8 without records, records without int8, or int8 of prepared pictures.
-      OSError: the disk is full, or the folder can't be written to; nothing is left behind.
+      ValueError: int8 without records, records without int8, or int8 of prepared inputs.
+      OSError: the disk is full, or the folder is not writable; no partial output remains.
     """
     out = Path(out).expanduser()
     if (format == "int8") != (calibrate is not None) or (calibrate is not None and source != "composites"):
@@ -56,7 +56,7 @@ def export_checkpoint(
     if not importlib.util.find_spec(library):
         raise refusal(out, f"{format} needs {library}: pip install 'lipfd-jax[{extra}]'")
     if os.path.lexists(out) and not (overwrite and package.is_export(out)):
-        remedy = "it is no export, so it is not overwritten" if overwrite else "overwrite it with --overwrite"
+        remedy = "it is not an export, so it is not replaced" if overwrite else "replace it with --overwrite"
         raise refusal(out, f"it exists already; choose another name ({remedy})")
     opened = open_model(checkpoint, step=step)
     quantised_on = None if calibrate is None else str(identity(calibrate))
@@ -75,7 +75,7 @@ def _find_writer(format: str, calibrate: RecordSource | None) -> Callable[[Path,
 
         return functools.partial(write_int8, source=calibrate)
     if format == "onnx":
-        from lipfd_jax.exporting.onnx_file import write_onnx  # imports onnx, which is an extra
+        from lipfd_jax.exporting.onnx_file import write_onnx  # imports onnx, an extra
 
         return write_onnx
     from lipfd_jax.exporting.stablehlo import write_stablehlo

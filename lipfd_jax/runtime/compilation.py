@@ -1,4 +1,4 @@
-"""Compiled programs: kept on disk for the next start, and announced, as they take up to a minute to make."""
+"""Compiled programs: cached on disk for the next start, and logged, since compiling takes up to a minute."""
 
 import contextlib
 import logging
@@ -13,37 +13,37 @@ logger = logging.getLogger(__name__)
 
 
 def use_compilation_cache(folder: str) -> None:
-    """From now on compiled programs are taken from this folder and kept there; "" changes nothing.
+    """Caches compiled programs in a folder from now on; "" changes nothing.
 
-    Those of a machine with so many cores, that is: a CPU's program is made for the cores that the process may
-    use, but JAX would also take one that was made with fewer, where each operation then runs on one core.
+    The cache has a subfolder per number of cores: a CPU program is compiled for the cores that the process
+    may use, but JAX would also load one compiled for fewer, where each operation then runs on one core.
     """
     if folder:
         jax.config.update("jax_compilation_cache_dir", os.path.join(folder, f"{count_usable_cores()}_cores"))
 
 
 def count_usable_cores() -> int:
-    """How many cores this process may use."""
+    """Returns how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def compilation_message(what: str) -> str:
-    """The line that says what is compiled, and where it is kept."""
+    """Returns the log line with the name of the program and the cache folder."""
     cache = jax.config.jax_compilation_cache_dir
     return f"compiling {what}" + (f"; {cache} keeps it for the next start" if cache else "")
 
 
 class LoggedProgram:
-    """A jitted function whose making is logged once: it compiles, or takes the program from the cache.
+    """A jitted function whose first compilation (or load from the cache) is logged.
 
-    That happens at its first call, or before it in `prepare`.
+    That is at its first call, or before it in `prepare`.
     """
 
     def __init__(self, function: Callable[..., Any], what: str):
         self._function, self._what, self._is_logged = function, what, False
 
     def __call__(self, *args: Any) -> Any:
-        """The function's value."""
+        """Calls the function."""
         if self._is_logged:
             return self._function(*args)
         with self._log_compilation():

@@ -1,4 +1,4 @@
-"""Several processes of one run: how they find each other, and what they tell each other."""
+"""Processes of one run: how they connect, and how they exchange plain values."""
 
 import json
 import os
@@ -16,7 +16,7 @@ def join_processes(environment: Mapping[str, str] = os.environ) -> None:
 
 
 def cluster_arguments(environment: Mapping[str, str]) -> dict[str, str | int]:
-    """Returns jax.distributed.initialize's arguments from the environment; none where JAX finds them."""
+    """Returns jax.distributed.initialize's arguments from the environment; none if JAX finds them itself."""
     if "JAX_NUM_PROCESSES" not in environment:
         return {}
     return {
@@ -27,12 +27,12 @@ def cluster_arguments(environment: Mapping[str, str]) -> dict[str, str | int]:
 
 
 def is_first_process() -> bool:
-    """Whether this process is the one that writes and prints."""
+    """Whether this is the process that writes and prints."""
     return jax.process_index() == 0
 
 
 def gather_lists(values: list) -> list:
-    """Joins lists of plain values of all processes, in process order; every process must call it."""
+    """Concatenates lists of plain values of all processes, in process order; every process must call it."""
     if jax.process_count() == 1:
         return values
     text = np.frombuffer(json.dumps(values).encode(), np.uint8)
@@ -47,21 +47,23 @@ def gather_lists(values: list) -> list:
     ]
 
 
-def is_true_anywhere(said: bool) -> bool:
-    """Whether any process says so; every process must ask. Waits for the devices where there are several."""
-    return any(gather_lists([said]))
+def is_true_anywhere(value: bool) -> bool:
+    """Whether the value is true in any process; every process must call it. Waits for the devices if there
+    are several processes.
+    """
+    return any(gather_lists([value]))
 
 
 def broadcast_from_first(value: Any) -> Any:
-    """The first process's plain value, on all; every process must call it."""
+    """Returns the first process's plain value on all processes; every process must call it."""
     return gather_lists([value] if is_first_process() else [])[0]
 
 
 def run_on_first(action: Callable[[], Any]) -> Any:
-    """Has the first process do something; its plain result, or its refusal, reaches all.
+    """Runs an action on the first process; its plain result, or its error, reaches all.
 
-    Every process must call it. Raises on the first process what `action` raises; on the others ValueError
-    with the same message where that was a ValueError or an OSError.
+    Every process must call it. The first process raises the error of `action`; the others raise ValueError
+    with the same message if that was a ValueError or an OSError.
     """
     outcome, refused = {}, None
     if is_first_process():

@@ -1,4 +1,6 @@
-"""Memory, the machine's or a device's: given back or kept, and where it is not enough said in a line."""
+"""Memory of the machine and its devices: returned or kept by the allocator, and one-line errors on
+exhaustion.
+"""
 
 import contextlib
 import ctypes
@@ -7,16 +9,16 @@ from collections.abc import Iterator
 
 import jax
 
-# glibc's options: no blocks of their own for large ones, one heap for all threads (only the first grows
-# beyond 64 MiB), and none of it given back.
+# glibc's options: no separate mappings for large blocks, one heap for all threads (only the first grows
+# beyond 64 MiB), and no trimming of it.
 _MALLOC_OPTIONS = {-4: 0, -8: 1, -1: -1}
 
 
 @contextlib.contextmanager
 def exit_when_exhausted(remedy: str) -> Iterator[None]:
-    """Ends the process with an error of one line where memory runs out, and with what helps.
+    """Exits with a one-line error and a remedy if memory runs out.
 
-    XLA raises its own error for that, of the devices as of the machine; its other errors pass.
+    XLA raises its own error for that, for devices and host alike; its other errors pass.
     """
     try:
         yield
@@ -29,21 +31,22 @@ def exit_when_exhausted(remedy: str) -> Iterator[None]:
 
 
 def release_freed_memory() -> None:
-    """Gives the system back what was freed, as after a model's weights were rounded.
+    """Returns freed memory to the system, as after a model's weights were rounded.
 
-    Linux's allocator (glibc) keeps gigabytes of it, in pieces below 32 MiB; others give it back themselves.
+    Linux's allocator (glibc) keeps gigabytes of it, in blocks below 32 MiB; other allocators return it
+    themselves.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def keep_freed_memory() -> None:
-    """Keeps what is freed for what is asked for next, as in a training step that takes gigabytes each time.
+    """Keeps freed memory for the next allocation, for training steps that allocate gigabytes each time.
 
-    Linux's allocator (glibc) gives large blocks back at once, and gets them back page by page, filled with
-    zeros, while one core works. On two cores that was a tenth of a step, and keeping it takes a tenth more
-    memory (ViT-B/32 + ResNet-18, batch 8: 5.1 to 5.4 instead of 4.7 GB). Other allocators and systems stay as
-    they are.
+    Linux's allocator (glibc) returns large blocks at once, and gets them back page by page, zeroed, on a
+    single core. On two cores that was a tenth of a step, and keeping memory takes a tenth more of it
+    (ViT-B/32 + ResNet-18, batch 8: 5.1 to 5.4 instead of 4.7 GB). Other allocators and systems are
+    unaffected.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         set_option = ctypes.CDLL(None).mallopt

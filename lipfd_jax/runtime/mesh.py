@@ -1,4 +1,4 @@
-"""Devices as a mesh with a data axis and an axis that shares parameters, and what lies where on it."""
+"""Device mesh with a data axis and an axis that shards parameters, and the shardings of batches and state."""
 
 import functools
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ def make_mesh(fsdp: int = 1, devices: Any = None) -> Mesh:
 
 
 def connect_processes(mesh: Mesh) -> None:
-    """Has the processes meet in every group of devices that a program on the mesh can use.
+    """Connects the processes in every group of devices that a program on the mesh can use.
 
-    CPU processes connect at a group's first collective and give up after 30 seconds. Without this they would
-    do so in the first step, which one of them may be compiling for longer than the other.
+    CPU processes connect at a group's first collective and give up after 30 seconds. Without this call that
+    would be in the first step, which one process may compile for longer than another.
     """
     if jax.process_count() == 1:
         return
@@ -46,14 +46,16 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
 
 
 def replicated_sharding(mesh: Mesh) -> NamedSharding:
-    """Returns the sharding of what every device holds whole."""
+    """Returns the sharding of arrays that every device holds whole."""
     return NamedSharding(mesh, PartitionSpec())
 
 
 def state_sharding(state: Any, mesh: Mesh) -> Any:
-    """Returns each array's sharding: the largest dimension that fsdp divides is split, if it is large."""
+    """Returns each array's sharding: large arrays are split along their largest dimension that fsdp
+    divides.
+    """
 
-    def of(array: Any) -> NamedSharding:
+    def shard(array: Any) -> NamedSharding:
         size = mesh.shape[FSDP]
         fits = [d for d, n in enumerate(array.shape) if n % size == 0]
         if size == 1 or not fits or np.prod(array.shape) < _SMALLEST_SHARDED:
@@ -61,10 +63,10 @@ def state_sharding(state: Any, mesh: Mesh) -> Any:
         split = max(fits, key=lambda d: array.shape[d])
         return NamedSharding(mesh, PartitionSpec(*(FSDP if d == split else None for d in range(split + 1))))
 
-    return jax.tree.map(of, state)
+    return jax.tree.map(shard, state)
 
 
 def put_on_devices(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
-    """Makes global arrays from this process's part of a batch."""
+    """Returns global arrays made of this process's part of a batch."""
     sharding = batch_sharding(mesh)
     return {name: jax.make_array_from_process_local_data(sharding, value) for name, value in batch.items()}

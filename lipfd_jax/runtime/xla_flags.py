@@ -1,8 +1,8 @@
-"""A flag for XLA that keeps it from computing wrong numbers on CPUs; set as soon as the package is imported.
+"""Sets an XLA flag that prevents wrong results on CPUs, when the package is imported.
 
-jaxlib 0.10.2 and 0.12.0.1 merge some sums with what comes before them and then give values that are off by
-any factor, or NaN, and say nothing: jit of sum(matmul(a, b) * c, axes) is one. With the flag none is merged.
-XLA reads its flags when JAX first runs something, so the package must be imported before that.
+jaxlib 0.10.2 and 0.12.0.1 fuse some sums with the operations before them and then return values that are
+off by any factor, or NaN, without an error: jit of sum(matmul(a, b) * c, axes) is one case. With the flag
+no sum is fused. XLA reads its flags when JAX first runs something, so the package must be imported earlier.
 """
 
 import importlib.util
@@ -13,7 +13,7 @@ from pathlib import Path
 
 NAME = "xla_cpu_experimental_ynn_fusion_type"
 FLAG = f"--{NAME}=-reduce"
-# Where XLA lives: each reads the flags for itself, and ends the process over one that it does not know.
+# Libraries with XLA: each reads the flags itself, and aborts on one that it does not know.
 _LIBRARIES = {
     "jaxlib": "libjax_common.so",
     "libtpu": "libtpu.so",
@@ -22,9 +22,9 @@ _LIBRARIES = {
 
 
 def set_flag() -> None:
-    """Appends the flag to XLA_FLAGS, where every installed XLA knows it and nothing is said of it there."""
+    """Appends the flag to XLA_FLAGS if every installed XLA knows it and XLA_FLAGS does not mention it."""
     flags = os.environ.get("XLA_FLAGS", "")
-    # What begins otherwise is the name of a file of flags, to which nothing can be added.
+    # A value that does not begin with -- names a file of flags, to which nothing can be added.
     if NAME in flags or not (flags.strip() or "--").startswith("--"):
         return
     libraries = list(_libraries())

@@ -172,10 +172,10 @@ def test_engines_and_folders_that_do_not_fit_are_refused(checkpoint, exports, tm
         open_export(exports / "stablehlo", "onnxruntime")
     with pytest.raises(ValueError, match="openvino runs no checkpoints; lipfd export it first"):
         lipfd_jax.Detector.open(checkpoint, engine="openvino")
-    with pytest.raises(CheckpointError, match="overwrite it with --overwrite"):
+    with pytest.raises(CheckpointError, match="replace it with --overwrite"):
         export_checkpoint(checkpoint, exports / "onnx", format="onnx")
     (tmp_path / "kept").mkdir()
-    with pytest.raises(CheckpointError, match="no export, so it is not overwritten"):
+    with pytest.raises(CheckpointError, match="not an export, so it is not replaced"):
         export_checkpoint(checkpoint, tmp_path / "kept", format="onnx", overwrite=True)
     export_checkpoint(checkpoint, exports / "onnx", format="onnx", overwrite=True)
     assert sorted(path.name for path in exports.iterdir()) == ["onnx", "stablehlo"]
