@@ -1,1 +1,1 @@
-"""From a video and its sound to composites: a mel picture over five frames."""
+"""Preprocessing of a video and its sound to composites: a mel image over five frames."""

@@ -1,4 +1,4 @@
-"""The sound of a clip and its mel picture, as the released code makes it of a whole clip with librosa."""
+"""Sound of a clip and its mel image, computed as the released code does with librosa."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,61 +22,60 @@ from lipfd_jax.preprocessing.mel import FFT_SIZE, HOP, SAMPLE_RATE, mel_power, t
 from lipfd_jax.vocabulary import COLOUR_MAP
 
 COLUMNS_PER_SECOND = SAMPLE_RATE / HOP
-LOUDEST = 1e6  # full scale is 1; beyond 1e16 the power overflows and the mel picture is black
-SILENCE = 1e-4  # a sound whose samples all stay below this (-80 dBFS) is called silent
+LOUDEST = 1e6  # full scale is 1; beyond 1e16 the power overflows and the mel image is black
+SILENCE = 1e-4  # sound with all samples below this (-80 dBFS) is silent
 _RATES = range(1000, 768_001)  # sample rates a real file may have
-_GAP = 0.1  # seconds missing in a track from which on they are filled, to keep what follows in time
-_LONG_GAP = 10  # seconds from which on the middle of a gap is not resampled
-_BLOCK = 4096  # mel columns per step (95 s), so that a long clip's spectrum never lies in memory as a whole
+_GAP = 0.1  # longer gaps in a track (seconds) are filled, to keep later sound in time
+_LONG_GAP = 10  # the middle of longer gaps (seconds) is not resampled
+_BLOCK = 4096  # mel columns per step (95 s), so that a long clip's spectrum is never in memory as a whole
 
 
 @dataclass(frozen=True)
 class Sound:
-    """A sound track as the model hears it."""
+    """Sound track of a clip, resampled for the model."""
 
     samples: np.ndarray  # (n,) float32 at 22050 Hz, mono
     start: float  # time of the first sample on the file's clock, seconds
 
     @property
     def seconds(self) -> float:
-        """Its length."""
+        """Duration."""
         return len(self.samples) / SAMPLE_RATE
 
     @property
     def is_silent(self) -> bool:
-        """Whether there is nothing to hear."""
+        """Whether all samples are below SILENCE."""
         return float(np.abs(self.samples).max()) < SILENCE
 
 
 def read_sound(path: Path, damage: Damage | None = None) -> Sound:
-    """The sound track of a wav or video: mono, resampled to 22050 Hz.
+    """Reads the sound track of a wav or video: mono, resampled to 22050 Hz.
 
-    Decoded and resampled piece by piece; the samples equal those of `librosa.load`, to the bit for PCM.
-    Raises ClipError where there is no track, where it holds NaN, infinite or absurd samples, is shorter than
-    one mel column (2048 samples) or longer than `MAX_SECONDS`.
+    Decodes and resamples it piece by piece; the samples equal those of `librosa.load`, to the bit for PCM.
+    Raises ClipError if there is no track, if it has NaN, infinite or absurd samples, is shorter than one mel
+    column (2048 samples) or longer than `MAX_SECONDS`.
     """
     starts, pieces = zip(*read_sound_pieces(path, damage=damage), strict=True)
     samples = np.concatenate(pieces)
     if len(samples) < FFT_SIZE:
-        raise ClipError(f"{path}: {len(samples)} samples of sound at 22050 Hz, too short for a mel picture")
+        raise ClipError(f"{path}: {len(samples)} samples of sound at 22050 Hz, too short for a mel image")
     return Sound(samples, starts[0])
 
 
 def read_sound_pieces(
     path: Path, longest: float | None = None, damage: Damage | None = None
 ) -> Iterator[tuple[float, np.ndarray]]:
-    """A sound track of any length as (time of its first sample, (n,) float32 at 22050 Hz), piece by piece.
+    """Yields a sound track of any length in pieces (time of its first sample, (n,) float32 at 22050 Hz).
 
-    At least one piece comes, and all of them give the same time: seconds on the file's clock.
-    Raises ClipError as `read_sound` does, beyond `longest` seconds (default: `MAX_SECONDS`), but not for a
-    short track.
+    Yields at least one piece, all with the same time: seconds on the file's clock. Raises ClipError as
+    `read_sound` does, beyond `longest` seconds (default: `MAX_SECONDS`), but not for a short track.
     """
     with open_container(path) as container:
         stream = find_stream(path, container, "audio")
         rate = stream.rate
         if rate not in _RATES:
             raise ClipError(f"{path}: sound at {rate} Hz, expected {_RATES.start} to {_RATES.stop - 1}")
-        start, count, given = 0.0, 0, 0
+        start, count, yielded = 0.0, 0, 0
         resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
         for time, mono in _fill_gaps(
             _mono_pieces(decode_frames(path, container, stream, damage), rate), rate
@@ -84,7 +83,7 @@ def read_sound_pieces(
             start = start if count else time
             if isinstance(mono, int):
                 for _ in range(mono):
-                    count, given = count + rate, given + SAMPLE_RATE
+                    count, yielded = count + rate, yielded + SAMPLE_RATE
                     check_seconds(path, count / rate, longest)
                     yield float(start), np.zeros(SAMPLE_RATE, np.float32)
                 continue
@@ -92,16 +91,16 @@ def read_sound_pieces(
             check_seconds(path, count / rate, longest)
             _check_samples(path, mono)
             piece = resampler.resample_chunk(mono)
-            given += len(piece)
+            yielded += len(piece)
             yield float(start), piece
         length = int(np.ceil(count * (SAMPLE_RATE / rate)))  # librosa's rounding
         last = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-        last = last[: max(length - given, 0)]
-        yield float(start), np.pad(last, (0, max(length - given - len(last), 0)))
+        last = last[: max(length - yielded, 0)]
+        yield float(start), np.pad(last, (0, max(length - yielded - len(last), 0)))
 
 
 def _check_samples(path: Path, mono: np.ndarray) -> None:
-    loudest = float(np.abs(mono).max(initial=0))  # NaN where one sample is
+    loudest = float(np.abs(mono).max(initial=0))  # NaN if one sample is
     if not np.isfinite(loudest):
         raise ClipError(f"{path}: sound with NaN or infinite samples")
     if loudest > LOUDEST:
@@ -113,10 +112,10 @@ def _check_samples(path: Path, mono: np.ndarray) -> None:
 def _fill_gaps(
     pieces: Iterable[tuple[float, np.ndarray]], rate: int
 ) -> Iterator[tuple[float, np.ndarray | int]]:
-    """The pieces of a track with silence, a second at a time, where some are missing.
+    """Yields the pieces of a track, and silence, a second at a time, where some are missing.
 
-    The middle of a long gap comes as its number of whole seconds, which nobody need resample: at 768 kHz half
-    an hour of it would take minutes.
+    The middle of a long gap comes as a number of whole seconds, which need no resampling: at 768 kHz that
+    would take minutes for half an hour.
     """
     start, count = None, 0
     for time, mono in pieces:
@@ -125,7 +124,7 @@ def _fill_gaps(
         if missing > _GAP * rate:
             seconds = max(missing // rate - 2, 0) if missing > _LONG_GAP * rate else 0
             if seconds:
-                yield time, np.zeros(rate, np.float32)  # in which the sound before it dies away
+                yield time, np.zeros(rate, np.float32)  # lets the resampler's response to earlier sound decay
                 yield time, seconds
             for first in range(rate * (seconds + bool(seconds)), missing, rate):
                 yield time, np.zeros(min(rate, missing - first), np.float32)
@@ -135,7 +134,7 @@ def _fill_gaps(
 
 
 def _mono_pieces(frames: Iterable[av.AudioFrame], rate: int) -> Iterator[tuple[float, np.ndarray]]:
-    """Decoded pieces of a track as (time in seconds, (n,) float32 mean of the channels)."""
+    """Yields decoded pieces of a track as (time in seconds, (n,) float32 mean of the channels)."""
     to_float = av.AudioResampler(format="fltp")
     clock = 0.0
     for frame in frames:
@@ -147,24 +146,24 @@ def _mono_pieces(frames: Iterable[av.AudioFrame], rate: int) -> Iterator[tuple[f
 
 
 def make_mel_image(samples: np.ndarray) -> np.ndarray:
-    """The mel picture of a whole clip: (128, columns, 3) uint8 RGB, column k centred on sample 512 k.
+    """Returns the mel image of a whole clip: (128, columns, 3) uint8 RGB, column k centred on sample 512 k.
 
-    Decibels over the clip's quietest value, in COLOUR_MAP from the clip's own minimum to its maximum, lowest
-    band in row 0, as in the released code. (That one writes the picture to a file and reads it back as
-    float32 k/255; times 255 and cut off this gives k again for each of the 256 values: no file is needed.)
+    Decibels above the clip's quietest value, in COLOUR_MAP from the clip's own minimum to its maximum, lowest
+    band in row 0, as in the released code. (That code writes the image to a file and reads it back as float32
+    k/255; times 255 and truncated this is k again for all 256 values, so no file is needed.)
     """
     return colour_mel(np.concatenate(list(compute_mel_blocks([samples])), axis=1))
 
 
 def colour_mel(power: np.ndarray) -> np.ndarray:
-    """The mel picture (128, columns, 3) uint8 RGB of mel power (128, columns); its scale is its own."""
+    """Returns the mel image (128, columns, 3) uint8 RGB of mel power (128, columns), in its own range."""
     return np.ascontiguousarray(colormaps[COLOUR_MAP](Normalize()(to_decibels(power)), bytes=True)[..., :3])
 
 
 def compute_mel_blocks(pieces: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """The mel power of a track given piece by piece, as blocks (128, up to 4096) float32.
+    """Yields the mel power of a track given in pieces, as blocks (128, up to 4096) float32.
 
-    Side by side they are librosa's centred mel spectrogram, whatever the pieces.
+    Concatenated they are librosa's centred mel spectrogram, regardless of the pieces.
     """
     whole_block = (_BLOCK - 1) * HOP + FFT_SIZE
     held = np.zeros(FFT_SIZE // 2, np.float32)
@@ -174,7 +173,7 @@ def compute_mel_blocks(pieces: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         if len(held) + sum(map(len, waiting)) < whole_block + FFT_SIZE:
             continue
         held, waiting = np.concatenate([held, *waiting]), []
-        while len(held) >= whole_block + FFT_SIZE:  # the last block may be the shorter one
+        while len(held) >= whole_block + FFT_SIZE:  # the last block may be shorter
             yield mel_power(held[:whole_block])
             held = held[_BLOCK * HOP :]
     held = np.concatenate([held, *waiting, np.zeros(FFT_SIZE // 2, np.float32)])

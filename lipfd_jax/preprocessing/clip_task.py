@@ -1,4 +1,4 @@
-"""One try at one clip: what is in the clip becomes its problem, trouble of the machine is raised."""
+"""Runs a task on one clip: faults of the clip become its problem, failures of the machine are raised."""
 
 import errno
 from collections.abc import Callable
@@ -13,30 +13,32 @@ from lipfd_jax.preprocessing import memory_limit
 from lipfd_jax.preprocessing.containers import SMALL_FILE
 
 Value = TypeVar("Value")
-# What reading an input can meet that is the input's: it is not there, is not ours, or is no file.
+# Errors of opening that are the input's fault: it is missing, not accessible, or not a file.
 _ABSENT = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EILSEQ}
 _SMALL_SHARE, _LARGE_SHARE = 600 << 20, 3 << 30  # bytes of memory for one clip
 
 
 class MachineError(RuntimeError):
-    """Trouble of the machine, not of a clip; the message says what, and the same command goes on later."""
+    """Failure of the machine, not of a clip; the message says what to do before running the same command
+    again.
+    """
 
 
 class Task(Protocol):
-    """What can be tried: a clip, or whatever else is made of files."""
+    """Unit of work: a clip, or anything else made of files."""
 
     @property
     def path(self) -> Path:
-        """The file to name it by."""
+        """The file that names it in messages."""
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Everything that is read for it."""
+        """All files that are read for it."""
 
 
 @dataclass(frozen=True)
 class ClipOutcome(Generic[Value]):
-    """What became of one clip: a result, or the reason why there is none."""
+    """Result of one clip, or the reason why there is none."""
 
     clip: Task
     result: Value | None
@@ -46,10 +48,10 @@ class ClipOutcome(Generic[Value]):
 def attempt_task(
     function: Callable[[Task], Value], clip: Task, *, base: int | None = None
 ) -> ClipOutcome[Value]:
-    """The outcome of `function(clip)`.
+    """Returns the outcome of `function(clip)`.
 
-    `base`: bytes of memory this process had before any clip; with it, one clip gets a
-    bounded share, and what asks for more is the clip's fault unless memory is short.
+    `base`: bytes of memory allocated by this process before any clip; with it, one clip gets a bounded share,
+    and exceeding it is the clip's fault unless memory is short.
     Raises OSError (full disk, failing disk), MemoryError and MachineError.
     """
     try:
@@ -63,15 +65,15 @@ def attempt_task(
     except (MemoryError, MachineError):
         raise
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:  # of an output: its name comes from the clip
+        if error.errno != errno.ENAMETOOLONG:  # of an output, whose name derives from the clip
             raise
         return ClipOutcome(clip, None, f"{clip.path}: {error}")
-    except Exception as error:  # a fault of ours, but one clip's; hours of work on the others stay
+    except Exception as error:  # a bug, but of one clip; hours of work on others are kept
         return ClipOutcome(clip, None, f"{clip.path}: unexpected {type(error).__name__}: {error}")
 
 
 def _call(function: Callable[[Task], Value], clip: Task) -> Value:
-    """The function's result; lack of memory is MemoryError, whichever library met it."""
+    """Returns the function's result; raises MemoryError for lack of memory, whichever library reports it."""
     try:
         return function(clip)
     except cv2.error as error:
@@ -91,13 +93,13 @@ def _call_bounded(
         if free < allowance:
             raise MachineError(
                 f"{clip.path}: {free >> 20} MB of memory are left, one clip may take {allowance >> 20}; "
-                "use fewer --workers, or end what else is running"
+                "use fewer --workers, or close other programs"
             ) from error
         return ClipOutcome(clip, None, f"{clip.path}: takes more than {allowance >> 20} MB of memory")
 
 
 def _check_present(files: tuple[Path, ...]) -> None:
-    """Raises ClipError where a file is not there or not ours, OSError where the disk fails."""
+    """Raises ClipError if a file is missing or not accessible, OSError if the disk fails."""
     for path in files:
         try:
             with open(path, "rb"):

@@ -1,4 +1,4 @@
-"""A window (mel strip and five frames) and the picture made of it, which is what LipFD looks at."""
+"""A window (mel strip and five frames) and its composite, the input of LipFD."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,40 +11,42 @@ from lipfd_jax.vocabulary import COMPOSITE_SHAPE, TILE
 
 @dataclass(frozen=True)
 class Window:
-    """Five consecutive frames and the sound that belongs to them, before anything is enlarged."""
+    """Five consecutive frames and the mel strip of their time, before resizing."""
 
     index: int  # number of the window within its clip, the J of NAME_J.png
     start_frame: int  # number of the first frame shown, from 0
     fps: float  # average frames per second of the video
     mel: np.ndarray  # (128, columns, 3) uint8 RGB; row 0 is the lowest mel band
-    frames: np.ndarray  # (5, height, width, 3) uint8 RGB; 500x500 where the video has more pixels than that
+    frames: np.ndarray  # (5, height, width, 3) uint8 RGB; 500x500 if the video has more pixels
 
 
 def make_composite(window: Window) -> np.ndarray:
-    """The picture of a window, (1000, 2500, 3) uint8 RGB: mel on top, the five frames side by side below."""
+    """Returns the composite of a window, (1000, 2500, 3) uint8 RGB: mel on top, the five frames in a row
+    below.
+    """
     return assemble_composite(window.mel, window.frames)
 
 
 def assemble_composite(
     mel: np.ndarray, frames: Sequence[np.ndarray], out: np.ndarray | None = None
 ) -> np.ndarray:
-    """The composite (1000, 2500, 3) uint8 RGB of a mel strip and five frames (height, width, 3) uint8 RGB.
+    """Returns the composite (1000, 2500, 3) uint8 RGB of a mel strip and five frames (height, width, 3) uint8
+    RGB.
 
-    Every part is stretched with OpenCV's bilinear resize, as in the released code. It is written to `out`
-    where that is given; fresh memory costs as much as the stretching.
+    Parts are resized with OpenCV's bilinear resize, as in the released code. `out`: array to write to; new
+    memory takes as long as the resizing.
     """
-    picture = np.empty(COMPOSITE_SHAPE, np.uint8) if out is None else out
-    cv2.resize(
-        mel, (COMPOSITE_SHAPE[1], TILE), dst=picture[:TILE]
-    )  # writing in place saves a third of the time
+    image = np.empty(COMPOSITE_SHAPE, np.uint8) if out is None else out
+    # Writing in place saves a third of the time.
+    cv2.resize(mel, (COMPOSITE_SHAPE[1], TILE), dst=image[:TILE])
     for position, frame in enumerate(frames):
-        place = picture[TILE:, position * TILE : (position + 1) * TILE]
+        place = image[TILE:, position * TILE : (position + 1) * TILE]
         cv2.resize(frame, (TILE, TILE), dst=place)
-    return picture
+    return image
 
 
 def resize_to_tile(frame: np.ndarray) -> np.ndarray:
-    """A frame (height, width, 3) uint8 stretched to (500, 500, 3)."""
+    """Resizes a frame (height, width, 3) uint8 to (500, 500, 3)."""
     if frame.shape[:2] == (TILE, TILE):
         return frame
     return cv2.resize(frame, (TILE, TILE))

@@ -1,4 +1,4 @@
-"""Composites of a whole data set as PNG files, with a journal that lets a stopped run go on."""
+"""Composites of a data set as PNG files, with a journal from which an interrupted run resumes."""
 
 import functools
 import json
@@ -24,21 +24,21 @@ JOURNAL = "preprocess.jsonl"  # one line per finished clip: {"video", "windows",
 
 @dataclass(frozen=True)
 class PngSummary:
-    """What a run found in its output folder or put there."""
+    """Result of a run."""
 
     built: int  # clips
-    skipped: int  # clips finished by an earlier run
-    composites: int  # of both
-    warnings: tuple[tuple[str, str], ...]  # (video, what is odd about it)
-    problems: tuple[tuple[str, str], ...]  # (name, why nothing was built)
-    missing: tuple[str, ...]  # pictures that should be there and are not
+    skipped: int  # clips finished in an earlier run
+    composites: int  # of built and skipped clips
+    warnings: tuple[tuple[str, str], ...]  # (video, warning)
+    problems: tuple[tuple[str, str], ...]  # (name, reason why nothing was built)
+    missing: tuple[str, ...]  # composites that should exist and do not
 
     def __str__(self) -> str:
         lines = [f"warning: {video}: {text}" for video, text in self.warnings]
         lines += [f"not built: {name}: {reason}" for name, reason in self.problems]
         lines += [f"missing: {name}" for name in self.missing]
         lines.append(
-            f"{self.built} clips built, {self.skipped} finished before, {len(self.problems)} not built; "
+            f"{self.built} clips built, {self.skipped} finished earlier, {len(self.problems)} not built; "
             f"{self.composites} composites, {len(self.missing)} missing"
         )
         return "\n".join(map(escape_controls, lines))
@@ -53,11 +53,11 @@ def write_composites(
     damaged: DamagePolicy = "refuse",
     progress: bool = False,
 ) -> PngSummary:
-    """Writes {0_real,1_fake}/NAME_J.png for all windows of all clips, then checks that every one is there.
+    """Writes {0_real,1_fake}/NAME_J.png for all windows of all clips, then checks that all of them exist.
 
-    Clips that fail are reported and skipped. Files appear whole or not at all; clips that an earlier run
-    finished are not built again. Raises ClipError where the output folder holds windows of the other
-    convention, InUse where another run writes to it, and what `each_clip` raises for trouble of the machine.
+    Clips that fail are reported and skipped. Files are written atomically; clips finished in an earlier run
+    are not built again. Raises ClipError if the output folder holds windows of the other convention, InUse if
+    another run writes to it, and the errors of `map_clips` for failures of the machine.
     """
     for name in CLASSES:
         (output / name).mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ def _make_entry(outcome: ClipOutcome[tuple[int, tuple[str, ...]]], convention: W
 
 
 def _read_finished(output: Path, convention: WindowConvention) -> dict[str, dict]:
-    """Journal entries of the clips whose pictures are all there."""
+    """Returns the journal entries of clips whose composites all exist."""
     journal = output / JOURNAL
     entries = {}
     for line in journal.read_text(encoding="utf-8").splitlines() if journal.exists() else ():
@@ -134,17 +134,17 @@ def _read_finished(output: Path, convention: WindowConvention) -> dict[str, dict
             entry = json.loads(line)
             video, held, _ = entry["video"], entry["windows"], int(entry["pictures"])
         except (ValueError, TypeError, KeyError):
-            continue  # an empty or damaged line, or one that a kill broke off: its clip is built again
+            continue  # an empty, damaged or truncated line: its clip is built again
         if held != convention:
-            raise ClipError(f"{output}: holds {held} windows; use another folder for {convention} ones")
+            raise ClipError(f"{output}: holds {held} windows; use another folder for {convention} windows")
         entries[video] = entry
     return {video: entry for video, entry in entries.items() if _is_complete(output, entry)}
 
 
 def _is_complete(output: Path, entry: dict) -> bool:
-    """Whether the pictures are there; a power cut can leave names without content."""
-    pictures = (output / composite_name(entry["video"], index) for index in range(entry["pictures"]))
-    return all(picture.is_file() and picture.stat().st_size for picture in pictures)
+    """Whether all composites exist and have content; a power failure can leave empty files."""
+    paths = (output / composite_name(entry["video"], index) for index in range(entry["pictures"]))
+    return all(path.is_file() and path.stat().st_size for path in paths)
 
 
 def _ends_mid_line(journal: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Opens media files nobody vouches for: known containers only, no way to other files, bounded sizes."""
+"""Opens untrusted media files: known containers only, no access to other files, limited sizes."""
 
 import errno
 import io
@@ -12,49 +12,53 @@ import av
 
 from lipfd_jax.listing.clips import ClipError
 
-MAX_PIXELS = 4096 * 4096  # of one picture
-SMALL_FILE = 1 << 20  # bytes; files up to this size get little memory, whatever they say about themselves
-MAX_SECONDS = 1800.0  # of a clip; half an hour of sound is 160 MB, and its mel picture takes as much again
-# Playlists, scripts and still pictures are containers to ffmpeg too, and can name other files: not these.
+MAX_PIXELS = 4096 * 4096  # of a frame
+SMALL_FILE = 1 << 20  # bytes; files up to this size get little memory, whatever their headers declare
+MAX_SECONDS = 1800.0  # of a clip; half an hour of sound is 160 MB, and its mel image takes as much again
+# Not playlists, scripts and still images: to ffmpeg they are containers too, and can name other files.
 _FORMATS = "mov,matroska,webm,avi,mpeg,mpegvideo,mpegts,flv,asf,ogg,wav,w64,aiff,flac,mp3,aac"
 _BUFFER = 1 << 16  # bytes read at once
-_MACHINE_ERRORS = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # what is no fault of a file
-# ffmpeg looks for other codecs inside of PCM, through megabytes of it, which takes longer than decoding all;
-# the first few packets (64 kB) tell as well.
+_MACHINE_ERRORS = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # not the fault of a file
+# ffmpeg probes megabytes of PCM for other codecs, which takes longer than decoding; the first few packets
+# (64 kB) suffice.
 _WAV_PROBES = {"max_probe_packets": "4"}
-# Tags that are not UTF-8 must not keep a clip from being read; PyAV 19 has no such argument any more.
+# Tags that are not UTF-8 must not prevent reading a clip; PyAV 19 no longer has this argument.
 _METADATA = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
-DamagePolicy = Literal["refuse", "keep"]  # what to do with clips of which a decoder reports damage
+DamagePolicy = Literal["refuse", "keep"]  # for clips of which a decoder reports damage
 DAMAGE_POLICIES: tuple[DamagePolicy, ...] = ("refuse", "keep")
 
 
 @dataclass
 class Damage:
-    """What decoders reported of one clip: they conceal damage and go on, and only say so if asked."""
+    """Damage of one clip as reported by decoders, which conceal it and continue, and report it only on
+    request.
+    """
 
     policy: DamagePolicy = "refuse"
     places: int = 0
-    times: list[float] = field(default_factory=list)  # of those known, seconds on the file's clock
+    times: list[float] = field(
+        default_factory=list
+    )  # times of these places, where known; seconds on the file's clock
 
-    def record(self, path: Path, what: str, time: float | None = None) -> None:
-        """Counts one report, or raises ClipError where such clips are refused."""
+    def record(self, path: Path, report: str, time: float | None = None) -> None:
+        """Counts one report, or raises ClipError if damaged clips are refused."""
         if self.policy == "refuse":
-            raise ClipError(f"{path}: damaged: {what}; --damaged=keep takes such clips, with a warning")
+            raise ClipError(f"{path}: damaged: {report}; --damaged=keep accepts such clips, with a warning")
         self.places += 1
         if time is not None:
             self.times.append(time)
 
 
 class _NamedFile:
-    """A file whose failures name it, which the system's don't when reading."""
+    """A file whose read errors name it, unlike the system's."""
 
     def __init__(self, file: io.RawIOBase, path: Path):
         self._file, self._path = file, path
 
     def read(self, size: int = -1) -> bytes:
-        """As the file does."""
+        """Reads as the file does."""
         try:
             return self._file.read(size)
         except OSError as error:
@@ -66,18 +70,18 @@ class _NamedFile:
 
 @contextmanager
 def open_container(path: Path) -> Iterator[av.container.InputContainer]:
-    """A media file opened for reading.
+    """Opens a media file for reading.
 
-    Raises ClipError, with name and reason, for what goes wrong inside; OSError for a disk that fails.
+    Raises ClipError, with name and reason, for faults of the file; OSError for a failing disk.
     """
     if not path.is_file():
         raise ClipError(f"{path}: no such file")
     if not path.stat().st_size:
         raise ClipError(f"{path}: an empty file")
     options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
-    options["max_pixels"] = str(MAX_PIXELS)  # of those decoded to find out what is in it
+    options["max_pixels"] = str(MAX_PIXELS)  # of frames decoded to identify streams
     try:
-        # We read, not ffmpeg: it takes an I/O error for the end of the file, and names for addresses.
+        # Python reads, not ffmpeg, which treats an I/O error as the end of the file, and names as addresses.
         with open(path, "rb", buffering=0) as file:
             named = _NamedFile(file, path)
             options |= _WAV_PROBES if _is_wav(named) else {}
@@ -89,10 +93,10 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
         if error.errno in _MACHINE_ERRORS:
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise ClipError(
-            f"{path}: can't be decoded ({error.strerror}); damaged, cut off or no media file"
+            f"{path}: can't be decoded ({error.strerror}); damaged, truncated or not a media file"
         ) from error
-    except IndexError as error:  # PyAV's, at a stream that was not there when it opened the file
-        raise ClipError(f"{path}: streams appear on the way; damaged") from error
+    except IndexError as error:  # raised by PyAV for a stream that was not there when it opened the file
+        raise ClipError(f"{path}: streams appear in the middle of the file; damaged") from error
 
 
 def _is_wav(file: _NamedFile) -> bool:
@@ -107,7 +111,7 @@ def decode_frames(
     stream: av.stream.Stream,
     damage: Damage | None = None,
 ) -> Iterator[av.frame.Frame]:
-    """The frames of a stream, as `container.decode` gives them, with an ear for what the decoder reports.
+    """Yields the frames of a stream, as `container.decode` does, recording damage.
 
     See `decode_packet`. Raises ClipError.
     """
@@ -117,10 +121,10 @@ def decode_frames(
 
 
 def decode_packet(path: Path, packet: av.Packet, damage: Damage) -> Iterator[av.frame.Frame]:
-    """The frames that a packet gives, with what the decoder reports of them told to `damage`.
+    """Yields the frames of a packet; records reports of the decoder in `damage`.
 
-    Damage is a packet marked as corrupt, a frame with concealed errors, or, where it is kept, a packet that
-    can't be decoded at all. Not every changed byte shows: most codecs carry no check sums. Raises ClipError.
+    Damage is a packet marked as corrupt, a frame with concealed errors, or, if damage is kept, a packet that
+    can't be decoded at all. Not every changed byte shows: most codecs have no checksums. Raises ClipError.
     """
     if packet.is_corrupt:
         damage.record(path, "a packet is marked as corrupt", _packet_time(packet))
@@ -144,7 +148,7 @@ def _packet_time(packet: av.Packet) -> float | None:
 def find_stream(
     path: Path, container: av.container.InputContainer, kind: Literal["video", "audio"]
 ) -> av.stream.Stream:
-    """The stream a player would choose. Raises ClipError where there is none or its codec is unknown."""
+    """Returns the stream a player would choose. Raises ClipError if there is none or its codec is unknown."""
     name = {"video": "video stream", "audio": "sound track"}[kind]
     stream = container.streams.best(kind)
     if stream is None:

@@ -1,4 +1,4 @@
-"""The windows of a clip: frames chosen and decoded, their sound cut from the mel picture of the clip."""
+"""Extraction of a clip's windows: frames decoded, and their sound cut from the clip's mel image."""
 
 import functools
 from collections.abc import Callable
@@ -23,25 +23,25 @@ from lipfd_jax.preprocessing.video import (
 from lipfd_jax.preprocessing.window_starts import paper_starts, released_frames, released_starts
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WindowConvention, colour_table
 
-FrameReader = Callable[..., DecodedFrames]  # read_frames, or that of one file
-_TOLERATED = 0.5  # seconds by which sound and video may differ in length without a word
+FrameReader = Callable[..., DecodedFrames]  # read_frames, or FrameCache.read
+_TOLERATED = 0.5  # seconds by which sound and video may differ in length without a warning
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """The windows of a clip and what is odd about it."""
+    """Windows of a clip, and warnings about it."""
 
     cut_windows: tuple[Window, ...]
-    warnings: tuple[str, ...]  # such as "silent sound"
+    warnings: tuple[str, ...]  # e.g. "silent sound"
 
 
 @dataclass(frozen=True)
 class ClipPerturbation:
-    """What is done to a clip before its windows are cut, as tests of robustness do."""
+    """Perturbation of a clip before its windows are cut, for robustness suites."""
 
     sound: Callable[[np.ndarray], np.ndarray] | None = None  # of samples (n,) float32 at 22050 Hz
-    frame: FramePerturbation | None = None  # of every frame shown, before it is made smaller
-    crf: int | None = None  # the pictures are encoded once more as H.264 at this rate factor
+    frame: FramePerturbation | None = None  # of every frame shown, before it is resized
+    crf: int | None = None  # rate factor at which frames are recoded as H.264
 
 
 NO_PERTURBATION = ClipPerturbation()
@@ -54,19 +54,24 @@ def extract_windows(
     perturbation: ClipPerturbation = NO_PERTURBATION,
     read: FrameReader = read_frames,
 ) -> Extraction:
-    """All windows of a clip, in one decoding pass and, unless it is recoded, without temporary files.
+    """Extracts all windows of a clip, in one decoding pass and, unless it is recoded, without temporary
+    files.
 
-    `paper`: up to ten windows over the whole clip, each with five consecutive frames of its own and the mel
-    columns of exactly the time in which they are shown, whatever the frame rate; the sound is the clip's wav
-    (taken to start with the first frame), else the track inside the video. `released`: what the released code
-    makes of the clip, index wrap and overlap faults included; needs the wav.
-    `damaged`: whether clips of which a decoder reports damage are refused, or kept with a warning.
-    `read`: what stands in for `read_frames` on the clip itself, such as one that remembers (`KeptFrames`).
-    Raises ClipError, naming the file and the reason, where there is nothing to build from.
+    Args:
+      windows: `paper`: up to ten windows over the whole clip, each with five consecutive frames of its own
+        and the mel columns of exactly the time they are shown, at any frame rate; the sound is the clip's wav
+        (assumed to start with the first frame), else the track inside the video. `released`: as in the
+        released code, index wrap and overlap faults included; needs the wav.
+      damaged: whether clips of which a decoder reports damage are refused, or kept with a warning.
+      perturbation: of sound and frames.
+      read: replaces `read_frames` on the clip itself, e.g. with `FrameCache.read`.
+
+    Raises:
+      ClipError: no window can be built; names the file and the reason.
     """
     damage = Damage(damaged)
     if convention == "released" and clip.wav is None:
-        raise ClipError(f"{clip.path}: no wav beside it, which released windows need; use paper windows")
+        raise ClipError(f"{clip.path}: no wav next to it, which released windows need; use paper windows")
     track = read_track(clip.path)
     _check_frame_count(clip.path, len(track.times))
     sound = _read_sound_track(clip, track, damage)
@@ -87,7 +92,7 @@ def extract_windows(
 
 
 def damage_warnings(damage: Damage) -> list[str]:
-    """The warning that goes with a clip kept in spite of damage."""
+    """Returns the warning of a clip kept despite damage, if any."""
     return [f"damaged: decoders reported {damage.places} places"] if damage.places else []
 
 
@@ -103,12 +108,12 @@ def _cut_paper_windows(
     starts = paper_starts(len(track.times))
     decoded, warnings = read(_consecutive(starts), damage), []
     if len(decoded.times) != len(track.times):
-        # The packets of some codecs are not frames one to one. Rare, so it may cost a second pass.
+        # Packets of some codecs do not map to frames one to one. Rare, so a second pass is acceptable.
         warnings = [f"{len(track.times)} frames announced, {len(decoded.times)} decoded"]
         _check_frame_count(path, len(decoded.times))
         track = track.with_times(decoded.times)
         starts = paper_starts(len(track.times))
-        decoded = read(_consecutive(starts), Damage(damage.policy))  # counted already
+        decoded = read(_consecutive(starts), Damage(damage.policy))  # already counted
     bounds = np.rint((track.boundaries() - sound.start) * COLUMNS_PER_SECOND).astype(int)
     built, unheard = [], 0
     for index, start in enumerate(starts):
@@ -132,7 +137,7 @@ def _cut_released_windows(
     built = []
     for index in range(len(kept) // FRAMES_PER_WINDOW):
         numbers = kept[index * FRAMES_PER_WINDOW : (index + 1) * FRAMES_PER_WINDOW]
-        nominal = starts[index]  # its sound is shown, whatever the frames are
+        nominal = starts[index]  # selects the sound, whatever the frames are
         first, last = (int(np.round(number * per_frame)) for number in (nominal, nominal + FRAMES_PER_WINDOW))
         if first >= min(last, mel.shape[1]):
             raise ClipError(f"{path}: no mel columns for window {index}; the released code fails here too")
@@ -147,7 +152,7 @@ def _consecutive(starts: list[int]) -> set[int]:
 
 
 def _stack_frames(pictures: list[np.ndarray]) -> np.ndarray:
-    """Frames as one array; as tiles of 500x500 in the odd video that changes its size on the way."""
+    """Stacks frames; resized to 500x500 in the rare video that changes its size."""
     same = len({picture.shape for picture in pictures}) == 1
     return np.stack(pictures if same else [resize_to_tile(picture) for picture in pictures])
 

@@ -1,4 +1,4 @@
-"""The decoded frames of one video in memory, for whoever needs them changed in many ways in turn."""
+"""Cache of one video's decoded frames, for perturbing the same frames in many ways."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -8,14 +8,14 @@ import numpy as np
 from lipfd_jax.preprocessing.containers import Damage
 from lipfd_jax.preprocessing.video import DecodedFrames, FramePerturbation, read_frames, shrink_to_tile
 
-_MOST_BYTES = 400 * 2**20  # of frames in full size; a video with more is decoded each time
+_MAX_BYTES = 400 * 2**20  # of frames at full size; larger videos are decoded each time
 
 
 class FrameCache:
-    """Reads as `read_frames` does, and decodes the same frames of the same file only once."""
+    """Reads as `read_frames` does, but decodes the same frames of the same file only once."""
 
-    def __init__(self, most_bytes: int = _MOST_BYTES):
-        self._most = most_bytes
+    def __init__(self, max_bytes: int = _MAX_BYTES):
+        self._max_bytes = max_bytes
         self._key: tuple[Path, frozenset[int]] | None = None
         self._whole: DecodedFrames | None = None
 
@@ -26,11 +26,11 @@ class FrameCache:
         damage: Damage | None = None,
         perturbation: FramePerturbation | None = None,
     ) -> DecodedFrames:
-        """The same frames, bit for bit, as `read_frames` with these arguments. Raises ClipError."""
+        """Returns the same frames, bit for bit, as `read_frames` with these arguments. Raises ClipError."""
         whole = self.read_whole(path, wanted, damage)
         if whole is None:
             return read_frames(path, wanted, damage, perturbation)
-        # A change may draw from a generator: frames come in the order in which they are decoded.
+        # A perturbation may draw random numbers, so frames come in the order of decoding.
         pictures = {
             n: shrink_to_tile(p if perturbation is None else perturbation(p))
             for n, p in sorted(whole.frames.items())
@@ -40,7 +40,7 @@ class FrameCache:
     def read_whole(
         self, path: Path, wanted: Collection[int], damage: Damage | None = None
     ) -> DecodedFrames | None:
-        """The frames in full size; None where these would take too much memory. Raises ClipError."""
+        """Returns the frames at full size; None if these would take too much memory. Raises ClipError."""
         key = path, frozenset(wanted)
         if key != self._key:
             self._key, self._whole = None, None
@@ -54,7 +54,7 @@ class FrameCache:
         def counted(picture: np.ndarray) -> np.ndarray:
             nonlocal held
             held += picture.nbytes
-            if held > self._most:
+            if held > self._max_bytes:
                 raise _TooLarge
             return picture
 
@@ -65,4 +65,4 @@ class FrameCache:
 
 
 class _TooLarge(Exception):
-    """The frames take more memory than may be kept."""
+    """The frames take more memory than the cache may keep."""

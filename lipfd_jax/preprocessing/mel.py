@@ -1,4 +1,4 @@
-"""The mel power of a sound, to the bit as librosa 0.11 computes it: that takes two seconds to be imported."""
+"""Mel spectrogram, bit-identical to librosa 0.11 without its two-second import."""
 
 import functools
 
@@ -9,18 +9,18 @@ SAMPLE_RATE = 22050
 FFT_SIZE = 2048
 HOP = 512
 BANDS = 128
-_COLUMNS_PER_FFT = 32  # columns transformed at once, as librosa does for windows of this size
-_RANGE = 80.0  # decibels that are kept below the loudest value
-_FAINTEST = 1e-10  # power that counts as none
+_COLUMNS_PER_FFT = 32  # as in librosa for windows of this size
+_RANGE = 80.0  # decibels kept below the loudest value
+_FAINTEST = 1e-10  # lower bound of power
 # Slaney's scale: linear up to 1000 Hz, logarithmic above.
 _BEND, _PER_MEL = 1000.0, 200.0 / 3
 _LOG_STEP = np.log(6.4) / 27.0
 
 
 def mel_power(samples: np.ndarray) -> np.ndarray:
-    """The mel power (128, 1 + (n - 2048) // 512) float32 of samples (n,) float32; n is at least 2048.
+    """Returns the mel power (128, 1 + (n - 2048) // 512) float32 of samples (n,) float32; n is at least 2048.
 
-    Raises ValueError for samples that are no floats, or NaN or infinite.
+    Raises ValueError for samples that are not floats, or are NaN or infinite.
     """
     if samples.dtype.kind != "f" or not np.isfinite(samples).all():
         raise ValueError(f"samples of {samples.dtype}: expected float32, none of them NaN or infinite")
@@ -34,14 +34,16 @@ def mel_power(samples: np.ndarray) -> np.ndarray:
 
 
 def to_decibels(power: np.ndarray) -> np.ndarray:
-    """Power in decibels above its lowest value, none more than 80 below its highest."""
+    """Converts power to decibels above its lowest value, at most 80 below its highest."""
     found = 10.0 * np.log10(np.maximum(_FAINTEST, power))
     found -= 10.0 * np.log10(np.maximum(_FAINTEST, np.min(power)))
     return np.maximum(found, found.max() - _RANGE)
 
 
 def mel_frequencies(count: int, highest: float = SAMPLE_RATE / 2) -> np.ndarray:
-    """Frequencies (count,) float64 in hertz, from 0 to `highest` (above 1000), even on the mel scale."""
+    """Returns frequencies (count,) float64 in hertz, from 0 to `highest` (above 1000), even on the mel
+    scale.
+    """
     bend = _BEND / _PER_MEL
     mels = np.linspace(0.0, bend + np.log(highest / _BEND) / _LOG_STEP, count)
     found = _PER_MEL * mels
@@ -52,14 +54,16 @@ def mel_frequencies(count: int, highest: float = SAMPLE_RATE / 2) -> np.ndarray:
 
 @functools.cache
 def _hann_window() -> np.ndarray:
-    """Hann's, periodic, (2048, 1) float64."""
+    """Periodic Hann window, (2048, 1) float64."""
     turn = np.linspace(-np.pi, np.pi, FFT_SIZE + 1)
     return (0.5 * np.cos(0 * turn) + 0.5 * np.cos(turn))[:-1, None]
 
 
 @functools.cache
 def _mel_filters() -> np.ndarray:
-    """Triangles (128, 1025) float32 of equal area, each from the middle of the band below to that above."""
+    """Triangular filters (128, 1025) float32 of equal area, each from the centre of the band below to that
+    above.
+    """
     edges = mel_frequencies(BANDS + 2)
     widths = np.diff(edges)
     ramps = np.subtract.outer(edges, np.fft.rfftfreq(n=FFT_SIZE, d=1.0 / SAMPLE_RATE))

@@ -1,4 +1,6 @@
-"""How much memory is free, whether the system killed a process for it, and a bound for one clip's work."""
+"""Memory: how much is available, whether the system killed processes for it, and a limit for one clip's
+work.
+"""
 
 import contextlib
 import re
@@ -6,11 +8,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-_CGROUP = Path("/sys/fs/cgroup")  # a container's own limits and counts, where there are any
+_CGROUP = Path("/sys/fs/cgroup")  # limits and counts of a container
 
 
 def available_bytes() -> int:
-    """Bytes to be had without swapping, of the machine, the container or what this process is allowed.
+    """Returns the bytes available without swapping, within the limits of machine, container and process.
 
     A huge number if unknown.
     """
@@ -22,21 +24,23 @@ def available_bytes() -> int:
 
 
 def count_oom_kills() -> int:
-    """How many processes the system has killed for want of memory so far; only differences mean anything."""
+    """Returns how many processes the system has killed for lack of memory; only differences are
+    meaningful.
+    """
     counts = (_read_text(Path("/proc/vmstat")), _read_text(_CGROUP / "memory.events"))
     return sum(int(count) for text in counts for count in re.findall(r"^oom_kill (\d+)$", text, re.MULTILINE))
 
 
 def private_bytes() -> int:
-    """Bytes of memory this process has asked for, used or not; 0 if unknown."""
+    """Returns the bytes of memory allocated by this process, used or not; 0 if unknown."""
     return _status_bytes("VmData")
 
 
 @contextlib.contextmanager
 def limit_memory(limit: int) -> Iterator[None]:
-    """Lets this process ask for so many bytes in all; what asks for more meets MemoryError.
+    """Limits this process's allocations to that many bytes in all; beyond it they raise MemoryError.
 
-    Does nothing where the system has no such bound that it keeps (all but Linux).
+    No effect on systems that do not enforce such a limit (all but Linux).
     """
     if not sys.platform.startswith("linux"):
         yield
@@ -53,7 +57,7 @@ def limit_memory(limit: int) -> Iterator[None]:
 
 
 def _bytes_left(limit: str, field: str) -> int:
-    """Bytes left of a limit that was set for this process, as batch systems do."""
+    """Returns the bytes left of a limit set for this process, as batch systems do."""
     if not sys.platform.startswith("linux"):
         return sys.maxsize
     import resource

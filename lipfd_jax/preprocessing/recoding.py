@@ -1,4 +1,4 @@
-"""A video encoded once more as H.264 at a given quality, as a platform that it passes through does it."""
+"""Recodes a video as H.264 at a given quality, as platforms do with uploads."""
 
 import tempfile
 from collections.abc import Iterator
@@ -11,18 +11,18 @@ import av
 from lipfd_jax.preprocessing.containers import Damage, decode_frames, open_container
 from lipfd_jax.preprocessing.video import check_frame_size, find_video_stream, to_rgb
 
-# Equal pictures give equal bytes: one thread, and the arithmetic that is the same on every processor. Without
-# it, x264's (core 165) AVX-512 code gives other bytes in nearly every run, on one thread too.
+# Equal frames give equal bytes: one thread, and arithmetic that is the same on every processor. Without the
+# latter, x264's (core 165) AVX-512 code gives different bytes in nearly every run, even on one thread.
 REPEATABLE = {"threads": "1", "x264-params": "cpu-independent=1"}
 _CLOCK = 90_000  # ticks per second
 
 
 @contextmanager
 def recode_video(path: Path, crf: int) -> Iterator[Path]:
-    """The pictures of a video as libx264 leaves them at a rate factor, in a file that goes afterwards.
+    """Yields a temporary file with the video's frames encoded by libx264 at rate factor `crf`.
 
-    Frames, their order and their times stay; there is no sound in it. Sizes with an odd side are encoded
-    without halving the colours, as that needs even ones. Raises ClipError.
+    Frames, their order and their times stay; it has no sound. Sizes with an odd side are encoded without
+    chroma subsampling, which needs even ones. Raises ClipError.
     """
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "recoded.mp4"
@@ -38,23 +38,23 @@ def _encode(path: Path, output: av.container.OutputContainer, crf: int) -> None:
         source = find_video_stream(path, container)
         for number, frame in enumerate(decode_frames(path, container, source, Damage("keep"))):
             check_frame_size(path, frame)
-            picture = av.VideoFrame.from_ndarray(to_rgb(frame, reformatter), format="rgb24")
+            image = av.VideoFrame.from_ndarray(to_rgb(frame, reformatter), format="rgb24")
             if stream is None:
-                stream = _add_stream(output, picture, source.guessed_rate or Fraction(25), crf)
+                stream = _add_stream(output, image, source.guessed_rate or Fraction(25), crf)
                 begin = frame.time or 0.0
             seconds = number / float(stream.rate) if frame.time is None else frame.time - begin
             last = max(round(seconds * _CLOCK), last + 1)
-            picture.pts, picture.time_base = last, Fraction(1, _CLOCK)
-            output.mux(stream.encode(picture))
+            image.pts, image.time_base = last, Fraction(1, _CLOCK)
+            output.mux(stream.encode(image))
         if stream is not None:
             output.mux(stream.encode(None))
 
 
 def _add_stream(
-    output: av.container.OutputContainer, picture: av.VideoFrame, rate: Fraction, crf: int
+    output: av.container.OutputContainer, image: av.VideoFrame, rate: Fraction, crf: int
 ) -> av.VideoStream:
     stream = output.add_stream("libx264", rate=rate, options={"crf": str(crf)} | REPEATABLE)
-    stream.width, stream.height = picture.width, picture.height
-    stream.pix_fmt = "yuv444p" if picture.width % 2 or picture.height % 2 else "yuv420p"
+    stream.width, stream.height = image.width, image.height
+    stream.pix_fmt = "yuv444p" if image.width % 2 or image.height % 2 else "yuv420p"
     stream.codec_context.time_base = Fraction(1, _CLOCK)
     return stream

@@ -1,6 +1,6 @@
-"""The frames of a video: when each is shown, and the wanted ones as RGB, decoded in one pass.
+"""Frames of a video: display times, and selected frames as RGB, decoded in one pass.
 
-PyAV decodes for both windows modes. Its frames equal OpenCV's, which the released code uses, to the bit
+PyAV decodes for both window conventions. Its frames equal OpenCV's, which the released code uses, to the bit
 (checked on H.264, HEVC, MPEG-4 and MPEG-1 clips, even and odd sizes, 8 and 10 bit, 4:2:0 and 4:4:4, with
 rotation), and unlike OpenCV it gives timestamps, sound and reasons for its failures.
 """
@@ -29,33 +29,31 @@ from lipfd_jax.preprocessing.containers import (
 from lipfd_jax.vocabulary import TILE
 
 MAX_FRAMES = 1_000_000
-MAX_BYTES = 64 << 20  # of one decoded picture; a decoder may hold seventeen of them, and more with threads
-MAX_BYTES_SMALL = 24 << 20  # the same in a small file: 3840x2160 in 10-bit 4:2:0, or 4096x4096 in 8-bit 4:2:0
-_MOST_BITS = 64  # that a pixel takes in any format
-_THREADS_BYTES = 256 << 20  # of pictures that a decoder's threads may work on at once
-_MOST_THREADS = 16
-FramePerturbation = Callable[[np.ndarray], np.ndarray]  # of a picture (height, width, 3) uint8 RGB
-_FALLBACK_RATE = 25  # frames per second where a file gives neither timestamps nor a rate
+MAX_BYTES = 64 << 20  # of a decoded frame; a decoder may hold seventeen of them, and more with threads
+MAX_BYTES_SMALL = 24 << 20  # for small files: 3840x2160 in 10-bit 4:2:0, or 4096x4096 in 8-bit 4:2:0
+_MAX_BITS = 64  # per pixel in any format
+_THREADS_BYTES = 256 << 20  # of frames that a decoder's threads may process at once
+_MAX_THREADS = 16
+FramePerturbation = Callable[[np.ndarray], np.ndarray]  # of a frame (height, width, 3) uint8 RGB
+_FALLBACK_RATE = 25  # frames per second of files with neither timestamps nor a rate
 
 
 @dataclass(frozen=True)
 class VideoTrack:
-    """When the frames of a video are shown."""
+    """Display times of a video's frames."""
 
-    times: np.ndarray  # (n,) float64, seconds on the file's clock, not falling
-    end: float  # when the last frame's turn is over, seconds
-    opencv_count: (
-        int  # number of frames OpenCV would report, from the file's header; the released code trusts it
-    )
+    times: np.ndarray  # (n,) float64, seconds on the file's clock, non-decreasing
+    end: float  # display end of the last frame, seconds
+    opencv_count: int  # frames that OpenCV reports, by the file's header; the released code relies on it
 
     @property
     def seconds(self) -> float:
-        """How long the video lasts."""
+        """Duration of the video."""
         return self.end - float(self.times[0])
 
     @property
     def fps(self) -> float:
-        """Average frames per second; from the timestamps, as headers say odd things about variable rates."""
+        """Average frames per second, by timestamps, as headers are unreliable for variable rates."""
         return round(len(self.times) / self.seconds, 6)
 
     def boundaries(self) -> np.ndarray:
@@ -63,20 +61,20 @@ class VideoTrack:
         return np.append(self.times, self.end)
 
     def with_times(self, times: Sequence[float | None]) -> "VideoTrack":
-        """The same track with the frames that decoding really gave."""
+        """Returns the track with the frames that decoding produced."""
         shown, end = _frame_times(times, [0.0] * len(times), 1 / self.fps)
         return replace(self, times=shown, end=end)
 
 
 def read_track(path: Path) -> VideoTrack:
-    """The timestamps of a video, read from its packets without decoding.
+    """Reads the timestamps of a video from its packets, without decoding.
 
-    Raises ClipError where there is no video stream, no frame, more than `MAX_SECONDS` or `MAX_FRAMES`, or
-    where the file ends before its header says.
+    Raises ClipError if there is no video stream, no frame, more than `MAX_SECONDS` or `MAX_FRAMES`, or if the
+    file ends earlier than its header declares.
     """
     with open_container(path) as container:
         stream = find_video_stream(path, container)
-        times, durations, seen = [], [], 0.0  # seen: seconds of whichever stream goes furthest
+        times, durations, seen = [], [], 0.0  # seen: seconds of the longest stream
         for packet in container.demux():
             if not packet.size or packet.is_discard:
                 continue
@@ -88,7 +86,7 @@ def read_track(path: Path) -> VideoTrack:
             if packet.pts is not None and packet.time_base:
                 seen = max(seen, float((packet.pts + (packet.duration or 0)) * packet.time_base))
         if not times:
-            raise ClipError(f"{path}: no video frames; cut off or empty")
+            raise ClipError(f"{path}: no video frames; truncated or empty")
         step = 1 / float(stream.guessed_rate or stream.average_rate or _FALLBACK_RATE)
         track = VideoTrack(*_frame_times(times, durations, step), _opencv_count(container, stream))
         check_seconds(path, track.seconds)
@@ -98,10 +96,10 @@ def read_track(path: Path) -> VideoTrack:
 
 @dataclass(frozen=True)
 class DecodedFrames:
-    """Frames of a video and the times of all of them."""
+    """Selected frames of a video, and the times of all frames."""
 
     frames: dict[int, np.ndarray]  # by number in display order: (height, width, 3) uint8 RGB
-    times: tuple[float | None, ...]  # of every frame, wanted or not; seconds on the file's clock
+    times: tuple[float | None, ...]  # of all frames; seconds on the file's clock
 
 
 def read_frames(
@@ -112,12 +110,11 @@ def read_frames(
     *,
     whole: bool = False,
 ) -> DecodedFrames:
-    """The wanted frames of a video, found by decoding it once from beginning to end.
+    """Returns the wanted frames of a video, decoding it once from beginning to end.
 
-    They are turned as the file's rotation says; frames of more than 500x500 pixels are resized to 500x500 at
-    once, as the composite will need them. Before that, `change` may put another picture of the same size in
-    a frame's place. With `whole` they keep their size. Raises ClipError; see `decoded` for what `damage` is
-    about.
+    Frames are rotated as the file says; those of more than 500x500 pixels are resized to 500x500 immediately,
+    as the composite needs them, unless `whole`. Before that, `perturbation` may replace a frame by another of
+    the same size. `damage` is as for `decode_frames`. Raises ClipError.
     """
     wanted = frozenset(wanted)
     pictures: dict[int, np.ndarray] = {}
@@ -136,47 +133,47 @@ def read_frames(
 
 
 def to_rgb(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:
-    """A decoded frame as (height, width, 3) uint8 RGB, turned as the file's rotation says."""
-    # To BGR with these flags, as OpenCV does it: straight to RGB differs by up to 3 of 255 for 10-bit video.
+    """Returns a decoded frame as (height, width, 3) uint8 RGB, rotated as the file says."""
+    # To BGR with these flags, as in OpenCV: directly to RGB differs by up to 3 of 255 for 10-bit video.
     bgr = reformatter.reformat(frame, format="bgr24", interpolation="BICUBIC").to_ndarray()
     turned = np.rot90(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), round(frame.rotation / 90))  # both anticlockwise
     return np.ascontiguousarray(turned)
 
 
 def shrink_to_tile(picture: np.ndarray) -> np.ndarray:
-    """A picture of more than 500x500 pixels as one of 500x500, as the composite will need it."""
+    """Resizes a frame of more than 500x500 pixels to 500x500, as the composite needs it."""
     return resize_to_tile(picture) if picture.shape[0] * picture.shape[1] > TILE * TILE else picture
 
 
 def find_video_stream(path: Path, container: av.container.InputContainer) -> av.VideoStream:
-    """The stream a player would show, its decoder held to pictures and threads that memory has room for.
+    """Returns the stream a player would show, with limits on its decoder's frame size and threads.
 
-    Raises ClipError where there is none, or its pictures are too large or of no size at all.
+    Raises ClipError if there is none, or if its frames are too large or have no size.
     """
     stream = find_stream(path, container, "video")
     context = stream.codec_context
-    if not context.width * context.height:  # what ffmpeg makes of sizes beyond `MAX_PIXELS`, too
+    if not context.width * context.height:  # also set by ffmpeg for sizes beyond `MAX_PIXELS`
         most = MAX_PIXELS // 10**6
-        raise ClipError(f"{path}: the size of its pictures is over {most} million pixels, or can't be read")
+        raise ClipError(f"{path}: the size of its frames is over {most} million pixels, or can't be read")
     check_frame_size(path, context)
-    # Pictures may become larger on the way, or of another format: the decoder then refuses them itself.
-    most = max(context.width * context.height, MAX_BYTES * 8 // _MOST_BITS)
+    # Frames may become larger later, or change format: the decoder then refuses them itself.
+    most = max(context.width * context.height, MAX_BYTES * 8 // _MAX_BITS)
     context.options = {"max_pixels": str(most)}
     context.thread_count = min(
-        os.cpu_count() or 1, _MOST_THREADS, max(_THREADS_BYTES // max(_frame_bytes(context), 1), 1)
+        os.cpu_count() or 1, _MAX_THREADS, max(_THREADS_BYTES // max(_frame_bytes(context), 1), 1)
     )
     return stream
 
 
-def check_frame_size(path: Path, picture: av.VideoFrame | av.VideoCodecContext) -> None:
-    """Raises ClipError for pictures that take more memory than we hold, or than a small file may ask for."""
-    size = f"{path}: pictures of {picture.width}x{picture.height}"
-    if picture.width * picture.height > MAX_PIXELS:
+def check_frame_size(path: Path, frame: av.VideoFrame | av.VideoCodecContext) -> None:
+    """Raises ClipError for frames that exceed our memory limits, or those of a small file."""
+    size = f"{path}: frames of {frame.width}x{frame.height}"
+    if frame.width * frame.height > MAX_PIXELS:
         raise ClipError(f"{size} pixels, expected at most {MAX_PIXELS // 10**6} million")
-    taken = _frame_bytes(picture)
+    taken = _frame_bytes(frame)
     if taken <= MAX_BYTES_SMALL:
         return
-    form = picture.format.name if picture.format else "an unknown format"
+    form = frame.format.name if frame.format else "an unknown format"
     size += f" pixels in {form}, {taken >> 20} MB each, expected at most"
     if taken > MAX_BYTES:
         raise ClipError(f"{size} {MAX_BYTES >> 20}")
@@ -184,16 +181,18 @@ def check_frame_size(path: Path, picture: av.VideoFrame | av.VideoCodecContext) 
         raise ClipError(f"{size} {MAX_BYTES_SMALL >> 20} in a file of up to 1 MB")
 
 
-def _frame_bytes(picture: av.VideoFrame | av.VideoCodecContext) -> int:
-    """Of one picture, as decoded; where its format is not known, as for the largest."""
-    bits = picture.format.padded_bits_per_pixel if picture.format else _MOST_BITS
-    return picture.width * picture.height * bits // 8
+def _frame_bytes(frame: av.VideoFrame | av.VideoCodecContext) -> int:
+    """Returns the bytes of a decoded frame; of the largest format if its format is unknown."""
+    bits = frame.format.padded_bits_per_pixel if frame.format else _MAX_BITS
+    return frame.width * frame.height * bits // 8
 
 
 def _frame_times(
     times: Sequence[float | None], durations: list[float], step: float
 ) -> tuple[np.ndarray, float]:
-    """Frame times and the end of the last frame; even steps where the file stamps no times (H.264 in AVI)."""
+    """Returns frame times and the end of the last frame; even steps if the file has no timestamps (H.264
+    in AVI).
+    """
     if None in times:
         return np.arange(len(times)) * step, len(times) * step
     order = np.argsort(times, kind="stable")
@@ -202,7 +201,7 @@ def _frame_times(
 
 
 def _opencv_count(container: av.container.InputContainer, stream: av.VideoStream) -> int:
-    """CAP_PROP_FRAME_COUNT: the header's number of frames, else duration times rate."""
+    """Computes CAP_PROP_FRAME_COUNT: the header's number of frames, else duration times rate."""
     if stream.frames:
         return stream.frames
     if container.duration is not None:
@@ -215,13 +214,13 @@ def _opencv_count(container: av.container.InputContainer, stream: av.VideoStream
 def _check_complete(
     path: Path, container: av.container.InputContainer, stream: av.VideoStream, track: VideoTrack, seen: float
 ) -> None:
-    """Raises ClipError where the file holds less than its header says, as when a download broke off."""
+    """Raises ClipError if the file holds less than its header declares, as after an interrupted download."""
     if stream.duration is not None:
-        promised, found, tolerance = float(stream.duration * stream.time_base), track.seconds, 0.1
-    elif container.duration is not None:  # of all streams, and less exact
-        promised, found = container.duration / av.time_base, seen - (container.start_time or 0) / av.time_base
+        declared, found, tolerance = float(stream.duration * stream.time_base), track.seconds, 0.1
+    elif container.duration is not None:  # of all streams, and less precise
+        declared, found = container.duration / av.time_base, seen - (container.start_time or 0) / av.time_base
         tolerance = 0.5
     else:
         return
-    if found < promised - max(1.5 / track.fps, tolerance):
-        raise ClipError(f"{path}: cut off after {found:.2f} of {promised:.2f} seconds")
+    if found < declared - max(1.5 / track.fps, tolerance):
+        raise ClipError(f"{path}: truncated after {found:.2f} of {declared:.2f} seconds")

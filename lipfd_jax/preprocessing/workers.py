@@ -19,8 +19,8 @@ import threadpoolctl
 from lipfd_jax.preprocessing import memory_limit
 from lipfd_jax.preprocessing.clip_task import ClipOutcome, MachineError, Task, Value, attempt_task
 
-_AHEAD = 4  # clips in work per worker, so that a slow one does not stall the others; bounds the memory
-_SCARCE = 512 << 20  # bytes: with less memory free than this, a worker that dies is not the clip's fault
+_AHEAD = 4  # pending clips per worker, so that a slow one does not stall the others; bounds memory
+_SCARCE = 512 << 20  # bytes: with less memory free than this, a dying worker is not the clip's fault
 _PRELOADED = [
     "lipfd_jax.preprocessing.extraction",
     "lipfd_jax.preprocessing.encoding",
@@ -30,22 +30,22 @@ _PRELOADED = [
 def map_clips(
     function: Callable[[Task], Value], clips: Iterable[Task], *, workers: int
 ) -> Iterator[ClipOutcome[Value]]:
-    """Outcomes of `function(clip)`, in the order of the clips, by `workers` processes (0: in this one).
+    """Yields outcomes of `function(clip)`, in the order of the clips, from `workers` processes (0: from this
+    one).
 
-    Either way one clip gets a bounded share of memory, on Linux; meanwhile other threads of this process are
-    held to that bound too.
-    What is in a clip becomes its problem and does not end the run: a ClipError, a library's own error on a
-    strange file, or the crash of its worker, twice and alone. Trouble of the machine ends it, with the clips
-    in work undone: OSError (the disk), MemoryError, MachineError (killed for memory).
-    `function` and its results must be picklable. In scripts, call it below `if __name__ == "__main__":`, as
-    always with processes.
+    On Linux one clip gets a bounded share of memory in either case; in this process the limit applies to its
+    other threads too. Faults of a clip become its problem and do not end the run: a ClipError, a library's
+    error on a malformed file, or a crash of its worker, twice and alone. Failures of the machine end it, with
+    pending clips undone: OSError (the disk), MemoryError, MachineError (killed for memory). `function` and
+    its results must be picklable. In scripts, call it under `if __name__ == "__main__":`, as always with
+    processes.
     """
     if isinstance(clips, Sized):
         if not len(clips):
             return
         workers = min(workers, len(clips))  # all of them start at once
     if workers < 1:
-        for module in _PRELOADED:  # whose memory is no clip's
+        for module in _PRELOADED:  # their memory is not a clip's
             importlib.import_module(module)
         with _record_interrupts() as interrupted:
             for clip in clips:
@@ -67,8 +67,8 @@ def map_clips(
             try:
                 outcome = future.result()
             except BrokenProcessPool:
-                # Some clip in work took its process down and the pool with it. Try this one by itself, give
-                # the others to a new pool.
+                # A pending clip crashed its process and so broke the pool. Try this one alone and submit the
+                # others to a new pool.
                 outcome = _retry_alone(function, clip, kills)
                 pool.shutdown(wait=False, cancel_futures=True)
                 pool = _make_pool(workers)
@@ -80,7 +80,7 @@ def map_clips(
 
 @contextlib.contextmanager
 def _record_interrupts() -> Iterator[list[int]]:
-    """A list that fills with the interrupts (Ctrl-C) seen: libraries' callbacks can swallow the exception."""
+    """Yields a list of the interrupts (Ctrl-C) seen: callbacks of libraries can swallow the exception."""
     seen: list[int] = []
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
@@ -101,7 +101,7 @@ def _record_interrupts() -> Iterator[list[int]]:
 def _submit(pool: ProcessPoolExecutor, function: Callable[[Task], Value], clip: Task) -> Future:
     try:
         return pool.submit(_attempt_bounded, function, clip)
-    except BrokenProcessPool as error:  # the pool broke since we last looked; found out when its turn comes
+    except BrokenProcessPool as error:  # the pool broke meanwhile; handled when the clip's turn comes
         future: Future = Future()
         future.set_exception(error)
         return future
@@ -112,7 +112,7 @@ def _has_result(future: Future) -> bool:
 
 
 def _retry_alone(function: Callable[[Task], Value], clip: Task, kills: int) -> ClipOutcome[Value]:
-    """The outcome of a clip that may have taken its worker down: tried by itself, twice if need be."""
+    """Returns the outcome of a clip that may have crashed its worker: run alone, up to twice."""
     for _ in range(2):
         _check_memory(kills)
         with _make_pool(1) as pool, contextlib.suppress(BrokenProcessPool):
@@ -125,13 +125,15 @@ def _retry_alone(function: Callable[[Task], Value], clip: Task, kills: int) -> C
 
 
 def _check_memory(kills: int) -> None:
-    """Raises MachineError where the system killed for memory since `kills` were counted, or has little."""
+    """Raises MachineError if the system killed for memory since `kills` were counted, or if memory is
+    short.
+    """
     if memory_limit.count_oom_kills() > kills or memory_limit.available_bytes() < _SCARCE:
         free = memory_limit.available_bytes() >> 20
         raise MachineError(f"a worker died and memory is short ({free} MB are free); use fewer --workers")
 
 
-_base = 0  # bytes of memory a worker had before its first clip
+_base = 0  # bytes allocated by a worker before its first clip
 
 
 def _attempt_bounded(function: Callable[[Task], Value], clip: Task) -> ClipOutcome[Value]:
@@ -142,12 +144,12 @@ def _make_pool(workers: int) -> ProcessPoolExecutor:
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     if "forkserver" in methods:
-        context.set_forkserver_preload(_PRELOADED)  # imports cost a second or two; this pays them once
+        context.set_forkserver_preload(_PRELOADED)  # once per run, as imports take a second or two
     return ProcessPoolExecutor(workers, mp_context=context, initializer=prepare_worker)
 
 
 def prepare_worker() -> None:
-    """One thread per worker, no traceback from each on Ctrl-C, and no worker that outlives its parent."""
+    """Limits a worker to one thread, hides its traceback on Ctrl-C, and ends it with its parent."""
     global _base
     cv2.setNumThreads(0)
     threadpoolctl.threadpool_limits(1)

@@ -15,7 +15,7 @@ def _run(*flags):
 def test_pictures_of_real_clips(media, tmp_path):
     done = _run("--avlips", media / "tricky", "--output", tmp_path, "--convention=released", "--workers=2")
     assert done.returncode == 0
-    assert "3 clips built, 0 finished before, 0 not built; 26 pictures, 0 missing" in done.stdout
+    assert "3 clips built, 0 finished earlier, 0 not built; 26 composites, 0 missing" in done.stdout
     assert "last 4 frames dropped" in done.stdout
     assert "clip/s" in done.stderr
     assert len(list(tmp_path.glob("*/*.png"))) == 26

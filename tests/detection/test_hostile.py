@@ -97,7 +97,7 @@ def test_a_download_that_broke_off_is_said(film, grainy, tmp_path, model):
 
 
 def test_pictures_declared_too_large_are_refused_before_they_take_memory(tmp_path):
-    with pytest.raises(ClipError, match=r"a\.avi: the size of its pictures is over 16 million"):
+    with pytest.raises(ClipError, match=r"a\.avi: the size of its frames is over 16 million"):
         scan.scan_video(_declared(tmp_path / "a.avi", 30_000), None)
 
 

@@ -185,12 +185,12 @@ def test_pictures_that_take_too_much_memory_are_refused(tmp_path, studio, monkey
     path = studio.write_video(tmp_path / "a.mkv", 10, pixels="yuv444p10le")
     assert read_frames(path, {0}).frames
     monkeypatch.setattr("lipfd_jax.preprocessing.video.MAX_BYTES_SMALL", 80 * 48 * 6 - 1)
-    with pytest.raises(ClipError, match=r"a\.mkv: pictures of 80x48 pixels in yuv444p10le, .* up to 1 MB"):
+    with pytest.raises(ClipError, match=r"a\.mkv: frames of 80x48 pixels in yuv444p10le, .* up to 1 MB"):
         read_track(path)
     monkeypatch.setattr("lipfd_jax.preprocessing.video.SMALL_FILE", 1000)
     assert read_frames(path, {0}).frames
     monkeypatch.setattr("lipfd_jax.preprocessing.video.MAX_BYTES", 80 * 48 * 6 - 1)
-    with pytest.raises(ClipError, match=r"a\.mkv: pictures of 80x48 pixels in yuv444p10le, 0 MB each"):
+    with pytest.raises(ClipError, match=r"a\.mkv: frames of 80x48 pixels in yuv444p10le, 0 MB each"):
         read_frames(path, {0})
 
 
