@@ -4,7 +4,7 @@
     lipfd plan --list
 
 Needs the TPU compiler: pip install -e '.[tpu]'. A full-size compilation takes minutes; its result is
-cached. Times are lower bounds (roofline).
+cached. Times are lower bounds, by arithmetic alone.
 """
 
 import sys
@@ -16,11 +16,10 @@ from absl import app, flags, logging
 
 from lipfd_jax.commands import experiment_flag
 from lipfd_jax.tools.planning import cache
-from lipfd_jax.tools.planning.chips import Topology, known_topologies, parse_topology
+from lipfd_jax.tools.planning.chips import Topology, format_topologies, parse_topology
 from lipfd_jax.tools.planning.compilation import PlanError, compile_step
-from lipfd_jax.tools.planning.operations import operations
-from lipfd_jax.tools.planning.progress import progress
-from lipfd_jax.tools.planning.table import Plan, plan_table
+from lipfd_jax.tools.planning.operations import count_operations
+from lipfd_jax.tools.planning.table import Plan, format_plans
 from lipfd_jax.training.config import Experiment
 
 
@@ -30,7 +29,7 @@ def main(argv: Sequence[str]) -> int | None:
         raise app.UsageError(f"unexpected argument {argv[1]!r}; slices are given as --topology=NAME")
     given = flags.FLAGS
     if given.list:
-        print(known_topologies())
+        print(format_topologies())
         return None
     if given.config is None or not given.topology:
         raise app.UsageError("--config and --topology are needed (or --list)")
@@ -45,7 +44,7 @@ def main(argv: Sequence[str]) -> int | None:
     except (PlanError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(plan_table(plans))
+    print(format_plans(plans))
     return None
 
 
@@ -77,14 +76,15 @@ def make_plan(
       PlanError: as compile_step; ValueError: the experiment has an unknown setting.
     """
     trained_blocks = experiment.optimizer.trained_blocks
-    needed = operations(experiment.model, trained_blocks=trained_blocks).training
-    name = cache.key(experiment, topology, batch_per_chip)
-    compiled = cache.load(folder, name) if folder else None
+    needed = count_operations(experiment.model, trained_blocks=trained_blocks).training
+    key = cache.compute_key(experiment, topology, batch_per_chip)
+    compiled = cache.load_result(folder, key) if folder else None
     if compiled is None:
-        with progress(f"{topology.name}, {batch_per_chip} per chip: compiling"):
-            compiled = compile_step(experiment, topology, batch_per_chip)
+        question = f"{topology.name}, {batch_per_chip} per chip"
+        print(f"{question}: compiling (minutes at full size)", file=sys.stderr)
+        compiled = compile_step(experiment, topology, batch_per_chip)
         if folder:
-            cache.save(folder, name, compiled)
+            cache.save_result(folder, key, compiled)
     return Plan(topology, batch_per_chip, needed, compiled)
 
 

@@ -1,1 +1,1 @@
-"""What a training step would cost on a TPU slice, found by compiling it without one."""
+"""Plans training on TPU slices by compiling the training step without a TPU."""

@@ -1,68 +1,53 @@
-"""Keeps what the compiler said, so that the same question is not compiled twice."""
+"""Cache of compilation results, keyed by everything that the compiled step depends on."""
 
 import dataclasses
 import hashlib
 import json
-import os
 from pathlib import Path
 
+from lipfd_jax.storage import files
 from lipfd_jax.tools.planning.chips import Topology
-from lipfd_jax.tools.planning.compilation import Compiled, version
+from lipfd_jax.tools.planning.compilation import CompiledStep, package_version
 from lipfd_jax.training.config import Experiment
 
 DEFAULT = Path("~/.cache/lipfd_jax/plan")
 
 _PACKAGES = ("jax", "jaxlib", "libtpu", "flax", "optax")
-_SOURCES = (
-    "models",
-    "kernels",
-    "mesh.py",
-    "training",
-    "tools/planning/compilation.py",
-    "tools/planning/hlo_text.py",
-    "tools/planning/traffic.py",
-    "tools/planning/windows.py",
-)
+_SOURCES = ("models", "kernels", "runtime", "training", "tools/planning")  # folders of the package
 
 
-def key(experiment: Experiment, topology: Topology, batch_per_chip: int) -> str:
-    """A hash of everything the compiled step depends on: settings, slice, versions, source."""
+def compute_key(experiment: Experiment, topology: Topology, batch_per_chip: int) -> str:
+    """Returns a hash of the settings, the slice, the versions of the libraries and the source."""
     parts = {
         "experiment": dataclasses.asdict(experiment) | {"batch_size": None, "data": None},
         "topology": topology.name,
         "batch_per_chip": batch_per_chip,
-        "versions": {name: version(name) for name in _PACKAGES},
-        "sources": _source_hashes(),
+        "versions": {name: package_version(name) for name in _PACKAGES},
+        "sources": _hash_sources(),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def load(folder: Path, name: str) -> Compiled | None:
-    """What is kept under a key, or None; a file that can't be read counts as none."""
+def load_result(folder: Path, key: str) -> CompiledStep | None:
+    """Returns the result kept under a key; None without one, or where its file can't be read."""
     try:
-        return Compiled(**json.loads(_file(folder, name).read_text("utf-8")))
+        return CompiledStep(**json.loads(_result_file(folder, key).read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def save(folder: Path, name: str, compiled: Compiled) -> None:
-    """Keeps it; the file appears whole or not at all."""
-    file = _file(folder, name)
+def save_result(folder: Path, key: str, compiled: CompiledStep) -> None:
+    """Writes a result under its key, whole or not at all. Raises OSError."""
+    file = _result_file(folder, key)
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps(dataclasses.asdict(compiled), indent=1) + "\n", "utf-8")
-    partial.replace(file)
+    files.write_json(file, dataclasses.asdict(compiled))
 
 
-def _file(folder: Path, name: str) -> Path:
-    return folder.expanduser() / f"{name}.json"
+def _result_file(folder: Path, key: str) -> Path:
+    return folder.expanduser() / f"{key}.json"
 
 
-def _source_hashes() -> dict[str, str]:
+def _hash_sources() -> dict[str, str]:
     package = Path(__file__).parents[2]
-    found = (file for source in _SOURCES for file in _files(package / source))
+    found = (file for source in _SOURCES for file in sorted((package / source).glob("*.py")))
     return {str(f.relative_to(package)): hashlib.sha256(f.read_bytes()).hexdigest() for f in found}
-
-
-def _files(place: Path) -> list[Path]:
-    return sorted(place.glob("*.py")) if place.is_dir() else [place]

@@ -1,4 +1,4 @@
-"""TPU chips and slices: what one chip can do, and how a slice such as v5e:16x16 is named."""
+"""TPU chips and slices: published figures of a chip, and names of slices such as v5e:16x16."""
 
 import dataclasses
 import math
@@ -7,14 +7,13 @@ import re
 
 @dataclasses.dataclass(frozen=True)
 class Chip:
-    """One TPU chip, by its maker's published figures."""
+    """A TPU chip by its maker's published figures."""
 
     name: str
     flops: float  # bfloat16 operations a second
     bandwidth: float  # bytes a second between the chip and its memory (HBM)
     memory: float  # bytes of HBM
-    interconnect: float  # bytes a second out to its neighbours, all links together
-    slices: tuple[str, ...]  # usual shapes; others of as many sides can be asked for
+    slices: tuple[str, ...]  # usual shapes; any other shape with as many sides is accepted
 
 
 _FLAT = ("2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16")
@@ -22,9 +21,9 @@ _CUBES = ("2x2x1", "2x2x2", "2x2x4", "2x4x4", "4x4x4", "4x4x8", "4x8x8", "8x8x8"
 CHIPS = {
     chip.name: chip
     for chip in (
-        Chip("v5e", flops=197e12, bandwidth=819e9, memory=16e9, interconnect=200e9, slices=_FLAT),
-        Chip("v6e", flops=918e12, bandwidth=1640e9, memory=32e9, interconnect=400e9, slices=_FLAT),
-        Chip("v5p", flops=459e12, bandwidth=2765e9, memory=95e9, interconnect=600e9, slices=_CUBES),
+        Chip("v5e", flops=197e12, bandwidth=819e9, memory=16e9, slices=_FLAT),
+        Chip("v6e", flops=918e12, bandwidth=1640e9, memory=32e9, slices=_FLAT),
+        Chip("v5p", flops=459e12, bandwidth=2765e9, memory=95e9, slices=_CUBES),
     )
 }
 
@@ -48,7 +47,7 @@ class Topology:
 
 
 def parse_topology(text: str) -> Topology:
-    """The slice named CHIP:AxB (v5e, v6e) or CHIP:AxBxC (v5p).
+    """Returns the slice named CHIP:AxB (v5e, v6e) or CHIP:AxBxC (v5p).
 
     Raises:
       ValueError: the chip is unknown or its slices have another number of sides.
@@ -64,8 +63,8 @@ def parse_topology(text: str) -> Topology:
     return Topology(CHIPS[name], tuple(map(int, sides)))
 
 
-def known_topologies() -> str:
-    """The chips and the slices they usually come in, as a table to print."""
+def format_topologies() -> str:
+    """Returns the chips and their usual slices as a text table."""
     lines = [f"{'chip':<5}{'TFLOP/s':>9}{'GB/s':>7}{'GB':>5}  topologies"]
     for chip in CHIPS.values():
         numbers = f"{chip.flops / 1e12:9.0f}{chip.bandwidth / 1e9:7.0f}{chip.memory / 1e9:5.0f}"

@@ -1,4 +1,4 @@
-"""Compiles the real training step for described TPUs and reads off what it takes; no TPU needed."""
+"""Compiles the training step for described TPUs and reads the compiler's own analysis; no TPU needed."""
 
 import dataclasses
 import importlib.metadata
@@ -13,14 +13,12 @@ import jax.numpy as jnp
 from lipfd_jax.kernels.dispatch import kernels_for
 from lipfd_jax.runtime.mesh import batch_sharding, make_mesh
 from lipfd_jax.tools.planning.chips import Topology
-from lipfd_jax.tools.planning.tiling import estimated_cycles, refetched_bytes
-from lipfd_jax.tools.planning.traffic import collective_bytes, memory_bytes
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.state import abstract_state, make_recipe
 from lipfd_jax.training.step import jitted_step
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
-# Read by libtpu when it loads. It is only asked to compile: nothing to find, to lock or to report.
+# libtpu reads these when it loads. It only compiles: there is no chip to find or to lock, nothing to report.
 _ENVIRONMENT = {
     "TPU_SKIP_MDS_QUERY": "1",
     "TPU_ACCELERATOR_TYPE": "v5litepod-4",
@@ -31,29 +29,25 @@ _ENVIRONMENT = {
 
 
 class PlanError(RuntimeError):
-    """A plan can't be made; the message says what is missing."""
+    """Raised where a plan can't be made; the message says what is missing."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Compiled:
-    """What one chip needs for one step, as the compiler says; plain JSON-able fields."""
+class CompiledStep:
+    """What one chip needs for one step, by the compiler's analysis; every field is plain JSON."""
 
     fits: bool
     memory: int  # bytes of HBM, state and temporaries
-    available: int  # bytes of HBM a program may use where the compiler said so, else 0
-    arguments: int = 0  # bytes of state and batch in it
-    temporaries: int = 0  # bytes of everything else in it
+    available: int  # bytes of HBM open to a program where the compiler states it, else 0
+    arguments: int = 0  # bytes of state and batch in `memory`
+    temporaries: int = 0  # bytes of everything else in `memory`
     flops: float = 0.0
-    bytes_accessed: float = 0.0  # by the compiler's count, accesses on the chip included
-    memory_bytes: int = 0  # to and from HBM, each array once, read from the program
-    refetched_bytes: int = 0  # from HBM beyond that, at most
-    cycles: int = 0  # of all kernels, by the compiler's own estimate
-    collectives: dict[str, int] = dataclasses.field(default_factory=dict)  # bytes by kind
+    bytes_accessed: float = 0.0  # by all operations; accesses to memory on the chip count too
     hosts: int = 1
 
 
-def devices(topology: Topology) -> list[Any]:
-    """The slice's described devices.
+def describe_devices(topology: Topology) -> list[Any]:
+    """Returns the described devices of a slice.
 
     Raises:
       PlanError: libtpu isn't installed, or doesn't know the slice.
@@ -68,21 +62,21 @@ def devices(topology: Topology) -> list[Any]:
         return list(topologies.get_topology_desc(platform="tpu", topology_name=topology.name).devices)
     except jax.errors.JaxRuntimeError as error:
         first = str(error).splitlines()[0]
-        raise PlanError(f"{topology.name}: libtpu {version('libtpu')} says {first}") from error
+        raise PlanError(f"{topology.name}: libtpu {package_version('libtpu')} says {first}") from error
 
 
-def compile_step(experiment: Experiment, topology: Topology, batch_per_chip: int) -> Compiled:
-    """Compiles the training step, state donated, for the slice; takes minutes at full size.
+def compile_step(experiment: Experiment, topology: Topology, batch_per_chip: int) -> CompiledStep:
+    """Compiles the training step for a slice, its state donated; takes minutes at full size.
 
     Args:
-      experiment: its batch_size is replaced.
+      experiment: the experiment; its batch_size is replaced.
       topology: the slice.
       batch_per_chip: samples per chip and step.
 
     Raises:
       PlanError: no libtpu, an unknown slice, or fsdp doesn't divide its chips.
     """
-    chips = devices(topology)
+    chips = describe_devices(topology)
     if len(chips) % experiment.fsdp:
         raise PlanError(f"fsdp={experiment.fsdp} does not divide the {len(chips)} chips of {topology.name}")
     mesh = make_mesh(experiment.fsdp, chips)
@@ -99,26 +93,25 @@ def compile_step(experiment: Experiment, topology: Topology, batch_per_chip: int
     try:
         compiled = step.lower(state, batch).compile()
     except jax.errors.JaxRuntimeError as error:
-        return _refused(str(error), hosts)
-    return _measured(compiled, hosts)
+        return _parse_refusal(str(error), hosts)
+    return _read_analysis(compiled, hosts)
 
 
-def version(package: str) -> str:
-    """The installed version of a package, "none" where there is none."""
+def package_version(package: str) -> str:
+    """Returns the installed version of a package, "none" if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "none"
 
 
-def _measured(compiled: Any, hosts: int) -> Compiled:
+def _read_analysis(compiled: Any, hosts: int) -> CompiledStep:
     memory, cost = compiled.memory_analysis(), compiled.cost_analysis()
     arguments = memory.argument_size_in_bytes
     # Outputs take the place of donated arguments, as far as they alias.
     rest = memory.output_size_in_bytes - memory.alias_size_in_bytes + memory.temp_size_in_bytes
     rest += memory.generated_code_size_in_bytes
-    program = compiled.as_text()
-    return Compiled(
+    return CompiledStep(
         fits=True,
         memory=arguments + rest,
         available=0,
@@ -126,22 +119,18 @@ def _measured(compiled: Any, hosts: int) -> Compiled:
         temporaries=rest,
         flops=cost["flops"],
         bytes_accessed=cost["bytes accessed"],
-        memory_bytes=memory_bytes(program),
-        refetched_bytes=refetched_bytes(program),
-        cycles=estimated_cycles(program),
-        collectives=collective_bytes(program),
         hosts=hosts,
     )
 
 
-def _refused(message: str, hosts: int) -> Compiled:
-    """What the compiler says of a program that is too large; any other message is raised again."""
+def _parse_refusal(message: str, hosts: int) -> CompiledStep:
+    """Returns the need that the compiler states for a step too large; raises PlanError for other messages."""
     found = re.search(r"memory space hbm.*?Used ([\d.]+)([KMG]?) of ([\d.]+)([KMG]?)", message, re.DOTALL)
     if not found:
         raise PlanError(f"the compiler refuses the step: {message.splitlines()[0]}")
     units = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
     used, unit, available, other = found.groups()
-    return Compiled(
+    return CompiledStep(
         fits=False,
         memory=int(float(used) * units[unit]),
         available=int(float(available) * units[other]),

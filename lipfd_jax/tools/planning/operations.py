@@ -1,4 +1,4 @@
-"""Operations the network needs per sample, counted from its configuration: the numerator of MFU."""
+"""FLOPs of the network per sample, counted from its configuration: the numerator of MFU."""
 
 import dataclasses
 
@@ -16,16 +16,16 @@ class Operations:
     training: float  # forward, gradients of activations, gradients of trained parameters
 
 
-def operations(config: ModelConfig, *, trained_blocks: int = 0) -> Operations:
-    """Counts what the network as published needs; what a program repeats or saves does not change it.
+def count_operations(config: ModelConfig, *, trained_blocks: int = 0) -> Operations:
+    """Counts the FLOPs of the network as published, whatever a program recomputes or saves.
 
-    Products and convolutions only, two operations per multiply-add. Norms, activations and resizing are
-    left out, as is usual. Gradients pass through the whole encoder, since the convolution before it is
-    trained; a frozen matrix needs none for itself.
+    Only products and convolutions count, with two operations per multiply-add; norms, activations and
+    resizing are left out, as is usual. Gradients pass through the whole encoder, since the convolution before
+    it is trained; a frozen matrix needs no gradient of its own.
 
     Args:
       config: the model.
-      trained_blocks: of the encoder, as in the settings: 0 none, n the last n, -1 all.
+      trained_blocks: trained blocks of the encoder, as in the settings: 0 none, n the last n, -1 all.
     """
     inputs, encoder = config.inputs, ENCODERS[config.encoder]
     side = inputs.picture_size // 5

@@ -1,54 +1,58 @@
-"""A plan as a table: a column for each slice and batch, a row for each quantity."""
+"""Table of plans: a column for each slice and batch, a row for each quantity."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
 
 from lipfd_jax.tools.planning.chips import Topology
-from lipfd_jax.tools.planning.compilation import Compiled
-from lipfd_jax.tools.planning.feeding import COMPOSITE_BYTES, cores
-from lipfd_jax.tools.planning.roofline import Roofline, epoch_hours, roofline, utilisation
+from lipfd_jax.tools.planning.compilation import CompiledStep
+
+AVLIPS_WINDOWS = 76_020  # ten of each of AVLips v1.0's 7,602 videos
+COMPOSITE_BYTES = 1000 * 2500 * 3
+# Milliseconds of one core to read a window and rebuild its composite, by encoding of the records: measured by
+# benchmarks/encodings.py, table in docs/encodings.md. Augmentation comes on top.
+READ_MS = {"compact": 5.4, "composite": 38.0}
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """One column: the question, what the compiler said, and the operations the network needs a sample."""
+    """A column of the table. Times are lower bounds: arithmetic at the chip's peak, everything else free."""
 
     topology: Topology
     batch_per_chip: int
-    model_flops: float
-    compiled: Compiled
+    model_flops: float  # of the network, per sample
+    compiled: CompiledStep
 
     @property
-    def bounds(self) -> Roofline:
-        """Lower bounds of a step's time, memory by what goes to and from HBM when all is read once."""
-        return self._roofline(self.compiled.memory_bytes)
+    def seconds(self) -> float:
+        """Shortest time of a step, by arithmetic."""
+        return self.compiled.flops / self.topology.chip.flops
 
-    def _roofline(self, memory_bytes: float) -> Roofline:
-        chip, found = self.topology.chip, self.compiled
-        return roofline(chip, flops=found.flops, memory_bytes=memory_bytes, collectives=found.collectives)
+    @property
+    def utilisation(self) -> float:
+        """Largest model FLOPs utilisation: the share of the peak that the network itself needs."""
+        return self.model_flops * self.batch_per_chip / (self.seconds * self.topology.chip.flops)
+
+    @property
+    def memory_seconds(self) -> float:
+        """Time of all accesses that the compiler counts, on-chip ones included, at the bandwidth of HBM."""
+        return self.compiled.bytes_accessed / self.topology.chip.bandwidth
 
     @property
     def samples_per_second(self) -> float:
-        """Of the whole slice, by the longest bound."""
-        return self.batch_per_chip * self.topology.chips / self.bounds.seconds
-
-    def utilisation(self, bounds: Roofline) -> float:
-        """Model FLOPs utilisation of a step that takes no longer than the bounds."""
-        needed = self.model_flops * self.batch_per_chip
-        return utilisation(self.topology.chip, model_flops=needed, seconds=bounds.seconds)
-
-    @property
-    def refetching_bounds(self) -> Roofline:
-        """As `bounds`, if every step of a kernel fetches its windows: the most the program can move."""
-        return self._roofline(self.compiled.memory_bytes + self.compiled.refetched_bytes)
+        """Largest throughput of the whole slice."""
+        return self.batch_per_chip * self.topology.chips / self.seconds
 
     @property
     def host_rate(self) -> float:
-        """Samples a second that each host must bring."""
+        """Samples per second that each host reads at that throughput."""
         return self.samples_per_second / self.compiled.hosts
 
+    def cores(self, encoding: str) -> float:
+        """Cores of each host that only read records of this encoding, at that throughput."""
+        return self.host_rate * READ_MS[encoding] / 1000
 
-# Name of the row and what stands in it; rows after the first few only where the step fits.
+
+# Title of a row and its value; the second table holds for steps that fit.
 _ROWS: tuple[tuple[str, Callable[[Plan], str]], ...] = (
     ("chips, hosts", lambda p: f"{p.topology.chips}, {p.compiled.hosts}"),
     ("samples per chip", lambda p: f"{p.batch_per_chip}"),
@@ -56,35 +60,26 @@ _ROWS: tuple[tuple[str, Callable[[Plan], str]], ...] = (
     ("fits", lambda p: "yes" if p.compiled.fits else "NO"),
     ("memory per chip, GB", lambda p: f"{p.compiled.memory / 1e9:.1f} of {_available(p) / 1e9:.1f}"),
 )
-_REFETCHING = "  if every window is fetched"
 _FITTING_ROWS: tuple[tuple[str, Callable[[Plan], str]], ...] = (
     ("  state and batch", lambda p: f"{p.compiled.arguments / 1e9:.1f}"),
     ("  temporaries", lambda p: f"{p.compiled.temporaries / 1e9:.1f}"),
     ("GFLOP per sample", lambda p: f"{p.compiled.flops / p.batch_per_chip / 1e9:.0f}"),
     ("  the network's own", lambda p: f"{p.model_flops / 1e9:.0f}"),
-    ("GB per sample, HBM", lambda p: f"{_gigabytes(p, p.compiled.memory_bytes):.2f}"),
-    (_REFETCHING, lambda p: f"{_gigabytes(p, p.compiled.memory_bytes + p.compiled.refetched_bytes):.2f}"),
-    ("  all memories, compiler's count", lambda p: f"{_gigabytes(p, p.compiled.bytes_accessed):.2f}"),
-    ("step at least, ms", lambda p: f"{p.bounds.seconds * 1e3:.1f}"),
-    ("  arithmetic", lambda p: f"{p.bounds.arithmetic * 1e3:.1f}"),
-    ("  memory", lambda p: f"{p.bounds.memory * 1e3:.1f}"),
-    ("  interconnect", lambda p: f"{p.bounds.interconnect * 1e3:.1f}"),
-    ("bound by", lambda p: p.bounds.bound),
-    ("Mcycles, compiler's estimate", lambda p: f"{p.compiled.cycles / 1e6:.0f}"),
-    ("MFU at most", lambda p: f"{p.utilisation(p.bounds):.1%}"),
-    (_REFETCHING, lambda p: f"{p.utilisation(p.refetching_bounds):.1%}"),
-    ("collectives per step, MB", lambda p: f"{sum(p.compiled.collectives.values()) / 1e6:.1f}"),
+    ("GB per sample, on-chip accesses too", lambda p: f"{_gigabytes_per_sample(p):.2f}"),
+    ("step at least, ms (arithmetic)", lambda p: f"{p.seconds * 1e3:.1f}"),
+    ("  those accesses at HBM's rate, ms", lambda p: f"{p.memory_seconds * 1e3:.1f}"),
+    ("MFU at most", lambda p: f"{p.utilisation:.1%}"),
     ("samples/s at most", lambda p: f"{p.samples_per_second:,.0f}"),
-    ("hours per epoch of AVLips", lambda p: f"{epoch_hours(p.samples_per_second):.2g}"),
+    ("hours per epoch of AVLips", lambda p: f"{AVLIPS_WINDOWS / p.samples_per_second / 3600:.2g}"),
     ("each host feeds, samples/s", lambda p: f"{p.host_rate:,.0f}"),
-    ("  cores, compact records", lambda p: f"{cores(p.host_rate, 'compact'):.1f}"),
-    ("  cores, records of PNGs", lambda p: f"{cores(p.host_rate, 'composite'):.1f}"),
+    ("  cores, compact records", lambda p: f"{p.cores('compact'):.1f}"),
+    ("  cores, records of PNGs", lambda p: f"{p.cores('composite'):.1f}"),
     ("  GB/s of composites to chips", lambda p: f"{p.host_rate * COMPOSITE_BYTES / 1e9:.1f}"),
 )
 
 
-def plan_table(plans: Sequence[Plan]) -> str:
-    """The plans side by side, as text to print."""
+def format_plans(plans: Sequence[Plan]) -> str:
+    """Returns the plans side by side as a text table; a step that doesn't fit shows dashes for times."""
     lines = [("", *(plan.topology.name for plan in plans))]
     lines += [(name, *map(value, plans)) for name, value in _ROWS]
     lines += [
@@ -92,16 +87,16 @@ def plan_table(plans: Sequence[Plan]) -> str:
         for name, value in _FITTING_ROWS
     ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(_aligned(line, widths) for line in lines)
+    return "\n".join(_align_line(line, widths) for line in lines)
 
 
-def _aligned(line: tuple[str, ...], widths: list[int]) -> str:
+def _align_line(line: tuple[str, ...], widths: list[int]) -> str:
     values = (value.rjust(width) for value, width in zip(line[1:], widths[1:], strict=True))
     return "  ".join([line[0].ljust(widths[0]), *values]).rstrip()
 
 
-def _gigabytes(plan: Plan, step: float) -> float:
-    return step / plan.batch_per_chip / 1e9
+def _gigabytes_per_sample(plan: Plan) -> float:
+    return plan.compiled.bytes_accessed / plan.batch_per_chip / 1e9
 
 
 def _available(plan: Plan) -> float:
