@@ -46,9 +46,7 @@ def find_os_error(error: BaseException, path: str | Path) -> OSError | None:
 
 
 def quote(value: object, limit: int = 80) -> str:
-    """Returns a string from an untrusted file on one line of at most `limit` characters; for other values
-    their type.
-    """
+    """Returns a string from an untrusted file on one short line of a message; of other values their type."""
     if not isinstance(value, str):
         return f"a {type(value).__name__}"
     return repr(value if len(value) <= limit else value[:limit] + "...")

@@ -100,8 +100,7 @@ def backbone_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
         A pure dict of float32 NumPy arrays: parameters and batch statistics.
 
     Raises:
-        CheckpointError: the file is refused, is another network, or does not fit this backbone; lists all
-            mismatches.
+        CheckpointError: the file is refused, or does not fit this backbone; lists all mismatches.
     """
     tensors, abstract = open_weights(path), abstract_weights(config)["backbone"]
     found, wanted = _blocks(tensors), _blocks("/".join(map(str, p)) for p in flatten_dict(abstract))
@@ -139,9 +138,7 @@ def _check_activation(path: str | Path, keys: Iterable[str], activation: str) ->
 
 
 def _blocks(names: Iterable[str]) -> tuple[tuple[int, ...], bool]:
-    """Returns the blocks per stage of a ResNet with these parameter names, and whether they are
-    bottlenecks.
-    """
+    """Returns a ResNet's blocks per stage by its parameters' names, and whether they are bottlenecks."""
     found = {m.groups() for m in map(_RESNET_BLOCK.match, names) if m}
     stages = sorted({int(stage) for stage, _, _ in found})
     depths = (len({block for stage, block, _ in found if int(stage) == n}) for n in stages)

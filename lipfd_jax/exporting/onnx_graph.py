@@ -43,8 +43,8 @@ class Graph:
         return results[0] if outputs == 1 else results
 
     def name(self, value: Any) -> str:
-        """Returns the name of a value; an array becomes one constant of the graph, even if used
-        repeatedly.
+        """Returns the name of a value; an array becomes one constant of the graph, used any number of
+        times.
         """
         if isinstance(value, str):
             return value
@@ -85,9 +85,7 @@ class Graph:
         return self.add("Concat", *parts, axis=0)
 
     def size_for_one(self, dimension: Any) -> int:
-        """Returns the size of a dimension for a batch of one; sizes for larger batches are multiples of
-        it.
-        """
+        """Returns the size of a dimension for a batch of one, of which other sizes are multiples."""
         return int(dimension if is_fixed(dimension) else dimension // self._symbol)
 
     def _store(self, array: np.ndarray, name: str) -> onnx.TensorProto:

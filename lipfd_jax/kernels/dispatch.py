@@ -119,7 +119,5 @@ def with_kernels(function: Callable, kernels: Kernels | str) -> Callable:
 
 
 def select_variant(operation: str) -> str:
-    """Returns the variant to trace now: of the innermost `use_kernels`, else of `auto` for this process's
-    devices.
-    """
+    """Returns the variant to trace now: by the innermost `use_kernels`, else by `auto` for this process."""
     return (_chosen.get() or kernels_for(jax.devices())).variant(operation)

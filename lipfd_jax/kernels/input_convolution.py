@@ -9,7 +9,7 @@ SQUARE = 5  # side of the kernel, and its stride
 
 
 def input_convolution(images: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Convolves images (B, P, P, 3) with a kernel (5, 5, 3, outputs) to (B, P / 5, P / 5, outputs), one
+    """Convolves images (B, P, P, 3) with a kernel (5, 5, 3, outputs): (B, P / 5, P / 5, outputs), one
     dtype.
     """
     return {"plain": plain, "squares": by_squares}[select_variant("input_convolution")](images, kernel)

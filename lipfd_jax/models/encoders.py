@@ -31,9 +31,7 @@ class Encoder(Protocol):
         """Builds the module: images (B, S, S, 3) to (B, features); computes in dtype."""
 
     def operations(self, side: int) -> tuple[int, int, int]:
-        """Returns FLOPs (two per multiply-add) of the embedding, of one block's matrices and of its
-        attention.
-        """
+        """Returns FLOPs (two per multiply-add): embedding, matrices of one block, its attention."""
 
 
 ENCODERS: dict[str, Encoder] = {

@@ -58,9 +58,7 @@ class Inputs:
 
     @property
     def normalise(self) -> bool:
-        """Whether x / 255 is normalised by CLIP's mean and standard deviation; otherwise values stay in
-        0..255.
-        """
+        """Whether x / 255 is normalised by CLIP's mean and deviation; otherwise values stay in 0..255."""
         return self.name == "paper"
 
     @property

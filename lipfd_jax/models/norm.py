@@ -37,10 +37,9 @@ class BatchNorm(nnx.Module):
         return self._affine(self.mean[...], self.var[...])
 
     def record(self, mean: jax.Array, var: jax.Array, count: int) -> tuple[jax.Array, jax.Array]:
-        """Returns scale and offset by a batch's mean and biased variance; updates the running statistics with
-        them.
+        """Updates the running statistics with a batch's mean and biased variance over `count` pixels.
 
-        `count`: pixels the statistics are of.
+        Returns scale and offset by the batch's statistics.
         """
         unbiased = jax.lax.stop_gradient(var) * (count / max(count - 1, 1))
         self.mean[...] = 0.9 * self.mean[...] + 0.1 * jax.lax.stop_gradient(mean)

@@ -12,8 +12,7 @@ MAP_SHAPE = (COMPOSITE_SHAPE[0] // CELL, COMPOSITE_SHAPE[1] // CELL)  # rows, co
 
 
 def compute_saliency(model: LipFD, composites: jax.Array) -> jax.Array:
-    """Input gradients of composites (B, 1000, 2500, 3) uint8 RGB as maps (B, 50, 125) float32. Runs inside
-    jit.
+    """Input gradients of composites (B, 1000, 2500, 3) uint8 RGB as maps (B, 50, 125) float32, inside jit.
 
     A value is the mean over a 20x20 cell of the norm (over R, G and B) of the gradient of the logit with
     respect to pixel values in 0..255: how much the logit changes with a small change of a pixel there

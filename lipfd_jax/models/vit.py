@@ -107,8 +107,8 @@ class ViTConfig:
         return VisionTransformer(self, image_size=image_size, **options)
 
     def operations(self, side: int) -> tuple[int, int, int]:
-        """Returns FLOPs per image of the patch embedding, one block's matrices (qkv, out, MLP) and its
-        attention products.
+        """Returns FLOPs per image: patch embedding; one block's matrices (qkv, out, MLP); its attention
+        products.
         """
         patches = (side // self.patch) ** 2
         tokens = patches + 1

@@ -21,7 +21,7 @@ class Window:
 
 
 def make_composite(window: Window) -> np.ndarray:
-    """Returns the composite of a window, (1000, 2500, 3) uint8 RGB: mel on top, the five frames in a row
+    """Returns the composite of a window, (1000, 2500, 3) uint8 RGB: mel on top, five frames in a row
     below.
     """
     return assemble_composite(window.mel, window.frames)
@@ -30,8 +30,7 @@ def make_composite(window: Window) -> np.ndarray:
 def assemble_composite(
     mel: np.ndarray, frames: Sequence[np.ndarray], out: np.ndarray | None = None
 ) -> np.ndarray:
-    """Returns the composite (1000, 2500, 3) uint8 RGB of a mel strip and five frames (height, width, 3) uint8
-    RGB.
+    """Returns the composite (1000, 2500, 3) of a mel strip and five frames (height, width, 3), all uint8 RGB.
 
     Parts are resized with OpenCV's bilinear resize, as in the released code. `out`: array to write to; new
     memory takes as long as the resizing.

@@ -32,15 +32,11 @@ DAMAGE_POLICIES: tuple[DamagePolicy, ...] = ("refuse", "keep")
 
 @dataclass
 class Damage:
-    """Damage of one clip as reported by decoders, which conceal it and continue, and report it only on
-    request.
-    """
+    """Damage of one clip as reported by decoders, which conceal it and continue unless asked to report it."""
 
     policy: DamagePolicy = "refuse"
     places: int = 0
-    times: list[float] = field(
-        default_factory=list
-    )  # times of these places, where known; seconds on the file's clock
+    times: list[float] = field(default_factory=list)  # of places, if known; seconds on the file's clock
 
     def record(self, path: Path, report: str, time: float | None = None) -> None:
         """Counts one report, or raises ClipError if damaged clips are refused."""

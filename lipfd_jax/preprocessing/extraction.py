@@ -54,8 +54,7 @@ def extract_windows(
     perturbation: ClipPerturbation = NO_PERTURBATION,
     read: FrameReader = read_frames,
 ) -> Extraction:
-    """Extracts all windows of a clip, in one decoding pass and, unless it is recoded, without temporary
-    files.
+    """Extracts all windows of a clip in one decoding pass, without temporary files unless it is recoded.
 
     Args:
       windows: `paper`: up to ten windows over the whole clip, each with five consecutive frames of its own

@@ -41,9 +41,7 @@ def to_decibels(power: np.ndarray) -> np.ndarray:
 
 
 def mel_frequencies(count: int, highest: float = SAMPLE_RATE / 2) -> np.ndarray:
-    """Returns frequencies (count,) float64 in hertz, from 0 to `highest` (above 1000), even on the mel
-    scale.
-    """
+    """Returns frequencies (count,) float64 in hertz, 0 to `highest` (above 1000), even on the mel scale."""
     bend = _BEND / _PER_MEL
     mels = np.linspace(0.0, bend + np.log(highest / _BEND) / _LOG_STEP, count)
     found = _PER_MEL * mels
@@ -61,9 +59,7 @@ def _hann_window() -> np.ndarray:
 
 @functools.cache
 def _mel_filters() -> np.ndarray:
-    """Triangular filters (128, 1025) float32 of equal area, each from the centre of the band below to that
-    above.
-    """
+    """Triangular filters (128, 1025) float32 of equal area, each between the centres of its neighbours."""
     edges = mel_frequencies(BANDS + 2)
     widths = np.diff(edges)
     ramps = np.subtract.outer(edges, np.fft.rfftfreq(n=FFT_SIZE, d=1.0 / SAMPLE_RATE))

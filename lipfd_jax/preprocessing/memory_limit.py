@@ -24,9 +24,7 @@ def available_bytes() -> int:
 
 
 def count_oom_kills() -> int:
-    """Returns how many processes the system has killed for lack of memory; only differences are
-    meaningful.
-    """
+    """Returns how many processes the system has killed for lack of memory; compare two counts."""
     counts = (_read_text(Path("/proc/vmstat")), _read_text(_CGROUP / "memory.events"))
     return sum(int(count) for text in counts for count in re.findall(r"^oom_kill (\d+)$", text, re.MULTILINE))
 

@@ -190,8 +190,8 @@ def _frame_bytes(frame: av.VideoFrame | av.VideoCodecContext) -> int:
 def _frame_times(
     times: Sequence[float | None], durations: list[float], step: float
 ) -> tuple[np.ndarray, float]:
-    """Returns frame times and the end of the last frame; even steps if the file has no timestamps (H.264
-    in AVI).
+    """Returns frame times and the end of the last; even steps if the file has no timestamps (H.264 in
+    AVI).
     """
     if None in times:
         return np.arange(len(times)) * step, len(times) * step

@@ -16,8 +16,7 @@ def released_starts(frame_count: int) -> list[int]:
 
 
 def released_frames(starts: list[int]) -> list[int]:
-    """Returns the frames the released code keeps for these starts: each once and in order, even where they
-    overlap.
+    """Returns the frames the released code keeps for these starts: each once, in order, despite overlaps.
 
     It cuts this list every five entries, so overlapping windows show frames of other windows.
     """

@@ -30,15 +30,13 @@ _PRELOADED = [
 def map_clips(
     function: Callable[[Task], Value], clips: Iterable[Task], *, workers: int
 ) -> Iterator[ClipOutcome[Value]]:
-    """Yields outcomes of `function(clip)`, in the order of the clips, from `workers` processes (0: from this
-    one).
+    """Yields outcomes of `function(clip)` in the order of the clips, from `workers` processes (0: this one).
 
     On Linux one clip gets a bounded share of memory in either case; in this process the limit applies to its
     other threads too. Faults of a clip become its problem and do not end the run: a ClipError, a library's
     error on a malformed file, or a crash of its worker, twice and alone. Failures of the machine end it, with
     pending clips undone: OSError (the disk), MemoryError, MachineError (killed for memory). `function` and
-    its results must be picklable. In scripts, call it under `if __name__ == "__main__":`, as always with
-    processes.
+    its results must be picklable. In scripts, call it under `if __name__ == "__main__":`.
     """
     if isinstance(clips, Sized):
         if not len(clips):

@@ -33,8 +33,7 @@ def exit_when_exhausted(remedy: str) -> Iterator[None]:
 def release_freed_memory() -> None:
     """Returns freed memory to the system, as after a model's weights were rounded.
 
-    Linux's allocator (glibc) keeps gigabytes of it, in blocks below 32 MiB; other allocators return it
-    themselves.
+    Linux's allocator (glibc) keeps gigabytes of it, in blocks below 32 MiB; others return it themselves.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
@@ -45,8 +44,7 @@ def keep_freed_memory() -> None:
 
     Linux's allocator (glibc) returns large blocks at once, and gets them back page by page, zeroed, on a
     single core. On two cores that was a tenth of a step, and keeping memory takes a tenth more of it
-    (ViT-B/32 + ResNet-18, batch 8: 5.1 to 5.4 instead of 4.7 GB). Other allocators and systems are
-    unaffected.
+    (ViT-B/32 + ResNet-18, batch 8: 5.1 to 5.4 instead of 4.7 GB). Other systems are unaffected.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         set_option = ctypes.CDLL(None).mallopt

@@ -51,9 +51,7 @@ def replicated_sharding(mesh: Mesh) -> NamedSharding:
 
 
 def state_sharding(state: Any, mesh: Mesh) -> Any:
-    """Returns each array's sharding: large arrays are split along their largest dimension that fsdp
-    divides.
-    """
+    """Returns each array's sharding: large arrays are split along the largest dimension divisible by fsdp."""
 
     def shard(array: Any) -> NamedSharding:
         size = mesh.shape[FSDP]
