@@ -1,1 +1,1 @@
-"""What there is to work on: clips, composites and archives in folders, before any is opened."""
+"""Lists the inputs of a data set: clips, composites and archives in folders, before any is opened."""

@@ -1,4 +1,4 @@
-"""Unpacks a zip or tar someone else made, without letting it write elsewhere or fill disk and memory."""
+"""Unpacks untrusted zip and tar archives, confined to their folder and with limits on disk and memory."""
 
 import errno
 import fcntl
@@ -20,34 +20,34 @@ from lipfd_jax.listing.names import escape_controls
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MAX_FILES = 500_000
 MAX_FILE_BYTES = 16 << 30
-MAX_RATIO = 50  # unpacked bytes per packed byte; videos and sound hardly shrink
-RATIO_GRACE = 1 << 30  # below this much output no ratio is asked for
-SPARE_BYTES = 1 << 30  # left free on the disk
+MAX_RATIO = 50  # unpacked bytes per packed byte; video and sound hardly compress
+RATIO_GRACE = 1 << 30  # bytes of output below which the ratio is not checked
+SPARE_BYTES = 1 << 30  # kept free on the disk
 _BLOCK = 1 << 20
 _DAMAGE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError),
-    *(RuntimeError, ValueError, OverflowError, IndexError),  # what the libraries raise at odd headers
+    *(RuntimeError, ValueError, OverflowError, IndexError),  # raised by the libraries for malformed headers
 )
-# What a member's name alone can make the system say: too long, there already, a file where a folder is.
+# System errors caused by a member's name alone: too long, exists already, a file in place of a folder.
 _NAMES = {errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL}
 
 
 def unpack_archive(archive: pathlib.Path, below: pathlib.Path) -> pathlib.Path:
-    """Returns the folder an archive was unpacked to, unpacking it unless that was done before.
+    """Returns the folder of an unpacked archive, unpacking it unless that was done before.
 
-    Everything is read to its end, the archive's own too, so that all check sums in it are compared.
+    Reads everything to its end, the archive's own too, so that all its checksums are compared.
 
     Raises:
-      ClipError: the file is no archive, is damaged or encrypted, or a member is a link or device, leaves the
-        folder, occurs twice or is out of proportion.
-      OSError: the disk is full or fails. Nothing stays behind in either case.
+      ClipError: the file is not an archive, is damaged or encrypted, or a member is a link or device, leaves
+        the folder, occurs twice or is disproportionately large.
+      OSError: the disk is full or fails. No partial output remains in either case.
     """
     info = archive.stat()
     target = below / f"unpacked-{archive.name}-{info.st_size}-{info.st_mtime_ns}"
     below.mkdir(parents=True, exist_ok=True)
     folder = os.open(below, os.O_RDONLY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)  # builds of other configs share what is unpacked
+        fcntl.flock(folder, fcntl.LOCK_EX)  # builds of other configs share unpacked archives
         return target if target.is_dir() else _unpack_to(archive, target, info.st_size)
     finally:
         os.close(folder)
@@ -64,7 +64,7 @@ def _unpack_to(archive: pathlib.Path, target: pathlib.Path, size: int) -> pathli
         shutil.rmtree(partial, ignore_errors=True)
         if isinstance(error, ClipError):
             raise
-        # gzip and bz2 report damage as OSError without a number; one with a number is the system's.
+        # gzip and bz2 report damage as OSError without errno; one with errno comes from the system.
         if isinstance(error, OSError) and error.errno is not None and error.errno not in _NAMES:
             raise
         raise ClipError(f"{archive}: can't be unpacked: {escape_controls(str(error))}") from error
@@ -74,7 +74,7 @@ def _unpack_to(archive: pathlib.Path, target: pathlib.Path, size: int) -> pathli
 
 
 def _members(archive: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """Yields (name, open stream) of the files inside; refuses whatever is neither a file nor a folder."""
+    """Yields (name, open stream) of the files inside; refuses members that are neither files nor folders."""
     return _zip_members(archive) if zipfile.is_zipfile(archive) else _tar_members(archive)
 
 
@@ -87,7 +87,7 @@ def _zip_members(archive: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
             if member.is_dir():
                 continue
             if member.compress_type == zipfile.ZIP_LZMA and not has_small_dictionary(archive, member):
-                raise ClipError(f"{archive}: {member.filename!r} asks for too much memory to unpack")
+                raise ClipError(f"{archive}: {member.filename!r} needs too much memory to unpack")
             with packed.open(member) as stream:
                 yield member.filename, stream
 
@@ -104,7 +104,7 @@ def _tar_members(archive: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
                     raise ClipError(f"{archive}: {member.name!r} is a link or device; unpack it yourself")
                 with tar.reading_data():
                     yield member.name, packed.extractfile(member)
-            packed.members = []  # nothing of them is needed again
+            packed.members = []  # not needed again, and they grow
         tar.drain()
 
 
@@ -113,7 +113,7 @@ def _tarfile(tar: TarStream, archive: pathlib.Path) -> tarfile.TarFile:
         return tarfile.open(fileobj=tar, mode="r|", bufsize=_BLOCK // 8, tarinfo=StrictHeader)
     except tarfile.ReadError as error:
         expected = " ".join(ARCHIVE_SUFFIXES)
-        raise ClipError(f"{archive}: no archive, or a damaged one ({error}); expected {expected}") from error
+        raise ClipError(f"{archive}: not an archive, or damaged ({error}); expected {expected}") from error
 
 
 def _copy_members(
@@ -121,7 +121,7 @@ def _copy_members(
 ) -> None:
     free = shutil.disk_usage(folder).free - SPARE_BYTES
     if free <= 0:
-        raise OSError(errno.ENOSPC, f"less than {SPARE_BYTES >> 30} GiB are free to unpack to", str(folder))
+        raise OSError(errno.ENOSPC, f"less than {SPARE_BYTES >> 30} GiB are free for unpacking", str(folder))
     allowed = min(free, max(RATIO_GRACE, MAX_RATIO * packed))
     total = 0
     for count, (name, stream) in enumerate(members, start=1):
@@ -133,7 +133,7 @@ def _copy_members(
 
 
 def _member_path(name: str, folder: pathlib.Path, archive: pathlib.Path) -> pathlib.Path | None:
-    """The path a member may be written to; None for what macOS adds beside the files."""
+    """Returns the path a member may be written to; None for files that macOS adds to archives."""
     parts = pathlib.PurePosixPath(name.replace("\\", "/")).parts
     if not parts or ".." in parts or parts[0] == "/" or ":" in parts[0] or "\0" in name:
         raise ClipError(f"{archive}: {name!r} would be written outside the folder")
@@ -143,18 +143,18 @@ def _member_path(name: str, folder: pathlib.Path, archive: pathlib.Path) -> path
 
 
 def _write_member(stream: IO[bytes], path: str | pathlib.Path, allowed: int, name: str) -> int:
-    """Copies at most `allowed` bytes, counting what comes out rather than what the archive declares."""
-    new = path != os.devnull
-    if new:
+    """Copies at most `allowed` bytes, counted as they are unpacked, not as the archive declares."""
+    is_kept = path != os.devnull
+    if is_kept:
         pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
     written = 0
-    with open(path, "xb" if new else "wb") as file:
+    with open(path, "xb" if is_kept else "wb") as file:
         while block := stream.read(_BLOCK):
             written += len(block)
             if written > allowed:
                 raise ClipError(
-                    f"{name} is too large (a file may have {MAX_FILE_BYTES >> 30} GiB, all together "
-                    f"{MAX_RATIO} times the archive and what the disk has left)"
+                    f"{name} is too large (limits: {MAX_FILE_BYTES >> 30} GiB per file; in total "
+                    f"{MAX_RATIO} times the archive, and the free space of the disk)"
                 )
             file.write(block)
     return written

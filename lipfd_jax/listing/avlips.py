@@ -1,4 +1,4 @@
-"""The clips of a folder in the AVLips layout."""
+"""Lists the clips of a folder in the AVLips layout."""
 
 from pathlib import Path
 
@@ -10,17 +10,16 @@ from lipfd_jax.vocabulary import CLASSES
 
 
 def list_avlips(folder: str | Path, links: Links = "refuse") -> Listing:
-    """The clips of a folder in the AVLips layout, in natural order, real ones first.
+    """Lists the clips of a folder in the AVLips layout, in natural order, real ones first.
 
     The layout is `0_real/NAME.mp4`, `1_fake/NAME.mp4` (any video suffix), `wav/0_real/NAME.wav` and
-    `wav/1_fake/NAME.wav`. Real NAME and fake NAME show the same footage, so the source id is NAME. A wav
-    without a video, a file that is no video, a link that leads out of the folder (unless they are followed)
-    and a file that stands there twice are listed as problems.
-    Raises ClipError where neither class folder exists.
+    `wav/1_fake/NAME.wav`. Real NAME and fake NAME show the same footage, so the source id is NAME. Problems
+    are a wav without a video, a file that is not a video, a link out of the folder (unless links are
+    followed) and a file that occurs twice. Raises ClipError if neither class folder exists.
     """
     folder = Path(folder)
     if not any((folder / name).is_dir() for name in CLASSES):
-        raise ClipError(f"{folder}: holds neither 0_real nor 1_fake; expected the AVLips layout")
+        raise ClipError(f"{folder}: has neither 0_real nor 1_fake; expected the AVLips layout")
     clips: dict[str, Clip] = {}
     problems: list[tuple[str, str]] = []
     for label, name in enumerate(CLASSES):
@@ -42,9 +41,9 @@ def _find_problem(path: Path, wav: Path, folder: Path, links: Links) -> str:
     if reason:
         return reason
     if path.suffix.lower() not in VIDEO_SUFFIXES:
-        return f"no video by its name (expected one of {' '.join(VIDEO_SUFFIXES)})"
+        return f"not a video by its name (expected one of {' '.join(VIDEO_SUFFIXES)})"
     if links == "refuse" and wav.exists() and folders.leads_outside(wav, folder):
-        return "its wav is a link that leads out of the data folder; copy it, or give --links=follow"
+        return "its wav is a link out of the data folder; copy the file, or use --links=follow"
     return ""
 
 

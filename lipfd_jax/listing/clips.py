@@ -1,4 +1,4 @@
-"""What a data set is made of, before any is opened: clips or finished composites, and what is neither."""
+"""Clips and finished composites of a data set, before any is opened, and problems found while listing."""
 
 import os
 from collections import Counter
@@ -18,24 +18,24 @@ class ClipError(ValueError):
 
 @dataclass(frozen=True)
 class Clip:
-    """One labelled video of a data set, before anything of it was read."""
+    """A labelled video of a data set, before it is opened."""
 
     video: str  # video id "CLASS/NAME", unique in its data set
     path: Path  # the video file
-    wav: Path | None  # the wav beside it; None: the track inside the video
+    wav: Path | None  # its wav; None: the track inside the video
     label: int  # 0 real, 1 fake
-    source: str  # id of the footage or person; clips that share it belong on one side of a split
-    generator: str = ""  # what made the forgery, where known
+    source: str  # id of the footage or person; clips that share it stay in one split
+    generator: str = ""  # method of the forgery, if known
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """What its composites depend on, the video first."""
+        """Files on which its composites depend, the video first."""
         return (self.path,) if self.wav is None else (self.path, self.wav)
 
 
 @dataclass(frozen=True)
 class CompositeFiles:
-    """The finished composites of one video, NAME_J.png, as released for validation."""
+    """Finished composites of one video, NAME_J.png, as released for validation."""
 
     video: str  # "CLASS/NAME"
     paths: tuple[tuple[int, Path], ...]  # (window number, file), in order
@@ -45,12 +45,12 @@ class CompositeFiles:
 
     @property
     def path(self) -> Path:
-        """Its first file, to name it by."""
+        """Its first file, which names it in messages."""
         return self.paths[0][1]
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All its pictures."""
+        """All its composites."""
         return tuple(path for _, path in self.paths)
 
 
@@ -59,13 +59,13 @@ Item = Clip | CompositeFiles
 
 @dataclass(frozen=True)
 class Listing:
-    """The clips of a data set, and what was found that is none."""
+    """Clips of a data set, and problems: files that are not clips."""
 
     clips: tuple[Item, ...]
     problems: tuple[tuple[str, str], ...]  # (name, reason)
 
     def summary(self) -> str:
-        """What was found, for people; one line for each class and problem, whatever the names hold."""
+        """Returns a readable summary, one line per class and problem, with control characters escaped."""
         lines = [_class_line(label, name, self.clips) for label, name in enumerate(CLASSES)]
         real, fake = ({clip.source for clip in self.clips if clip.label == label} for label in (0, 1))
         lines.append(f"  {len(real & fake)} sources have both a real and a forged video")
@@ -87,15 +87,15 @@ def _class_line(label: int, name: str, clips: Iterable[Item]) -> str:
 
 def _kind(item: Item) -> str:
     if isinstance(item, CompositeFiles):
-        return f"as {len(item.paths)} finished pictures"
+        return f"as {len(item.paths)} finished composites"
     return "with wav" if item.wav else "with only the sound inside"
 
 
 def drop_duplicates(clips: Iterable[Item], problems: Iterable[tuple[str, str]]) -> Listing:
-    """A listing in which every file stands once, by whatever names and links it is reached.
+    """Returns a listing in which every file occurs once, under whatever names and links it is reached.
 
-    A file that stands there as real and as fake is refused both times, as nobody can tell which is true. Of
-    several entries with one label the first stays: the others could get to another side of a split.
+    A file listed as real and as fake is refused in both cases, as its true label is unknown. Of several
+    entries with one label the first is kept: the others could get into another split.
     """
     clips = tuple(clips)
     owners: dict[object, Item] = {}
@@ -114,7 +114,7 @@ def drop_duplicates(clips: Iterable[Item], problems: Iterable[tuple[str, str]]) 
 
 
 def _file_key(path: Path) -> object:
-    """The same for all names and links of one file."""
+    """Returns a key that is the same for all names and links of a file."""
     try:
         info = os.stat(path)
     except OSError:

@@ -1,4 +1,4 @@
-"""The clips a CSV names: any folder of videos, described by a table."""
+"""Lists the clips of a CSV: any folder of videos, described by a table."""
 
 import csv
 from collections import Counter
@@ -14,13 +14,13 @@ from lipfd_jax.vocabulary import CLASSES, LABEL_BY_NAME
 
 
 def list_csv_clips(csv_path: str | Path, links: Links = "refuse") -> Listing:
-    """The clips a CSV names, in its order; columns path (or file), label, group, generator.
+    """Lists the clips of a CSV, in its order; columns path (or file), label, group, generator.
 
     Paths are relative to the CSV and stay inside its folder; label is real/fake or 0/1; group (the source id;
-    the video's own name where empty) and generator may be missing. A video's NAME is its path without suffix,
-    with "__" for "/"; the suffix is kept where two names would collide. `x.wav` beside `x.mp4` is its sound.
-    Rows that can't be used, links that lead out of the folder (unless they are followed) and a file that is
-    named twice are listed as problems. Raises ClipError where the file is no such CSV.
+    the video's own name if empty) and generator are optional. A video's NAME is its path without suffix,
+    with "__" for "/"; the suffix is kept where two names would collide. `x.wav` next to `x.mp4` is its sound.
+    Problems are unusable rows, links out of the folder (unless links are followed) and files named twice.
+    Raises ClipError if the file is not such a CSV.
     """
     csv_path = Path(csv_path)
     clips: list[Clip] = []
@@ -50,7 +50,7 @@ def _make_clip(name: str, row: dict[str, str], folder: Path, links: Links) -> Cl
 
 
 def _name_clips(clips: list[Clip], problems: list[tuple[str, str]]) -> Listing:
-    """Video ids for clips that carry their relative path so far; what still collides becomes a problem."""
+    """Replaces relative paths by video ids; clips whose ids still collide become problems."""
     short = Counter((clip.label, _flatten_path(clip.video, keep_suffix=False)) for clip in clips)
     named: dict[str, Clip] = {}
     for clip in clips:
@@ -93,7 +93,7 @@ def _find_problem(name: str, row: dict[str, str], folder: Path, links: Links) ->
         if not row.get(column, "").isprintable():
             return f"{column} {row[column]!r} holds control characters"
     if folders.climbs_out(name) or (links == "refuse" and folders.leads_outside(folder / name, folder)):
-        return "leads out of the folder of the CSV; for links of your own, give --links=follow"
+        return "leads out of the folder of the CSV; for links of your own, use --links=follow"
     try:
         is_file = (folder / name).is_file()
     except OSError as error:

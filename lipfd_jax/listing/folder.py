@@ -1,4 +1,4 @@
-"""What lies in a folder, in natural order, and why an entry can't be taken: its name, a link, no file."""
+"""Entries of a folder in natural order, and reasons to refuse one: its name, a link, not a file."""
 
 import os
 from pathlib import Path
@@ -8,8 +8,8 @@ from natsort import natsorted
 
 from lipfd_jax.listing import names
 
-# What to do with links that lead out of the data folder. `follow` is for folders that are the user's own,
-# such as caches and farms of links; what came out of an archive is always `refuse`d.
+# Links out of the data folder. `follow` is for the user's own folders, such as caches and link farms; links
+# out of an unpacked archive are always refused.
 Links = Literal["refuse", "follow"]
 LINKS: tuple[Links, ...] = ("refuse", "follow")
 VIDEO_SUFFIXES = (
@@ -26,38 +26,40 @@ VIDEO_SUFFIXES = (
     ".wmv",
     ".3gp",
 )
-_LITTER = {"thumbs.db", "desktop.ini"}  # of file managers; names with a leading dot are skipped too
+_SYSTEM_FILES = {"thumbs.db", "desktop.ini"}  # of file managers; names with a leading dot are skipped too
 
 
 def list_entries(folder: Path) -> list[Path]:
-    """What lies in a folder, in natural order (2 before 10), without the litter of file managers."""
+    """Lists a folder in natural order (2 before 10), without hidden files and files of file managers."""
     if not folder.is_dir():
         return []
-    found = (p for p in folder.iterdir() if not p.name.startswith(".") and p.name.lower() not in _LITTER)
+    found = (
+        p for p in folder.iterdir() if not p.name.startswith(".") and p.name.lower() not in _SYSTEM_FILES
+    )
     return natsorted(found, key=lambda path: path.name)
 
 
 def find_file_problem(path: Path, folder: Path, links: Links) -> str:
-    """Why a file below `folder` can't be taken; empty where it can."""
+    """Returns why a file below `folder` can't be used; empty if it can."""
     reason = names.find_name_problem(path.name) or names.find_name_problem(path.stem)
     if reason:
         return reason
     if links == "refuse" and leads_outside(path, folder):
-        return "a link that leads out of the data folder; copy the file, or give --links=follow"
+        return "a link out of the data folder; copy the file, or use --links=follow"
     try:
-        return "" if path.is_file() else "no regular file"
+        return "" if path.is_file() else "not a regular file"
     except OSError as error:
         return error.strerror or str(error)
 
 
 def leads_outside(path: Path, folder: Path) -> bool:
-    """Whether a path, links followed, ends outside of a folder."""
+    """Whether a path, with links followed, ends outside a folder."""
     try:
         return not path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):  # links in a circle, no possible name
+    except (OSError, RuntimeError, ValueError):  # circular links, impossible names
         return True
 
 
 def climbs_out(name: str) -> bool:
-    """Whether a relative path leads out of its folder by itself, without any link."""
+    """Whether a relative path leaves its folder by itself, without any link."""
     return os.path.isabs(name) or os.path.normpath(name).split(os.sep)[0] == os.pardir

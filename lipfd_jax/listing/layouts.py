@@ -1,4 +1,4 @@
-"""What a folder or archive of data holds, by its layout: AVLips, a CSV's videos, finished pictures."""
+"""Lists a folder or archive by its layout: AVLips, videos of a CSV, finished composites."""
 
 import os
 from pathlib import Path
@@ -23,17 +23,16 @@ def list_layout(
     clips_csv: str = "clips.csv",
     links: Links = "refuse",
 ) -> Listing:
-    """Lists what a place holds.
+    """Lists a data set.
 
     Args:
-      place: the folder with the data, an archive of it (zip or tar), or a folder that holds just the
-        archive.
+      place: the folder with the data, an archive of it (zip or tar), or a folder that holds only the archive.
       unpack_dir: where an archive is unpacked, once.
       clips_csv: layout `folder`: the CSV, relative to the place.
       links: whether links may lead out of the folder; in an archive they never may.
 
     Raises:
-      ClipError: nothing laid out like that is there, or the archive is not safe to unpack.
+      ClipError: nothing in this layout exists there, or the archive is not safe to unpack.
       OSError: the disk is full or fails.
     """
     place = Path(place)
@@ -50,9 +49,9 @@ def list_layout(
 
 
 def find_archive(place: Path, layout: Layout, clips_csv: str = "clips.csv") -> Path | None:
-    """The archive that has to be unpacked for what a place holds; None where it is a folder of it.
+    """Returns the archive that must be unpacked for a place; None if it is a folder in the layout.
 
-    Raises ClipError where the place does not exist, or holds neither the layout nor exactly one archive.
+    Raises ClipError if the place does not exist, or holds neither the layout nor exactly one archive.
     """
     if not place.exists():
         raise ClipError(f"{place}: no such folder or archive")
@@ -76,7 +75,7 @@ def _list_official(root: Path, links: Links) -> Listing:
 
 
 def _find_root(place: Path, layout: Layout, clips_csv: str) -> Path | None:
-    """The folder at or one or two levels below `place` that holds the data, if exactly one does."""
+    """Returns the first folder with the data at `place` or one or two levels below; None if there is none."""
     if layout == "folder":
         return next((p for p in _levels(place) if (p / clips_csv).is_file()), None)
     return next((p for p in _levels(place) if any((p / name).is_dir() for name in CLASSES)), None)

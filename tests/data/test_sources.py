@@ -150,4 +150,4 @@ def test_what_is_no_file_is_left_out_and_said(pictures, caplog):
     os.mkfifo(pictures / "0_real/1_0.png")  # reading it would never end
     (pictures / "1_fake/folder_0.png").mkdir()
     assert len(PictureFolder(pictures)) == 3
-    assert "5 files are left out, the first is 0_real/1_0.png: no regular file" in caplog.text
+    assert "5 files are left out, the first is 0_real/1_0.png: not a regular file" in caplog.text

@@ -86,7 +86,7 @@ def test_damaged_doubled_and_foreign_files_are_named(tmp_path):
     _tar(tmp_path / "two.tar", {"a": b"1", "./a": b"2"})
     cut = _zip(tmp_path / "cut.zip", {"a": bytes(range(256)) * 50})
     cut.write_bytes(cut.read_bytes()[:40] + b"????" + cut.read_bytes()[44:])
-    (tmp_path / "text.zip").write_text("no archive")
+    (tmp_path / "text.zip").write_text("not an archive")
     for name in ("two.tar", "cut.zip", "text.zip"):
         with pytest.raises(ClipError, match=name):
             unpack_archive(tmp_path / name, tmp_path / "out")
@@ -140,7 +140,7 @@ def test_memory_an_archive_may_ask_for_is_bounded(tmp_path, monkeypatch):
 def test_a_full_disk_is_not_the_archives_fault(tmp_path, monkeypatch):
     packed = _zip(tmp_path / "a.zip", HONEST)
     monkeypatch.setattr(archives, "SPARE_BYTES", 1 << 60)
-    with pytest.raises(OSError, match="are free to unpack"):
+    with pytest.raises(OSError, match="are free for unpacking"):
         unpack_archive(packed, tmp_path / "out")
     assert not list((tmp_path / "out").glob("*"))
 
@@ -149,12 +149,12 @@ def test_a_full_disk_is_not_the_archives_fault(tmp_path, monkeypatch):
 def test_a_tar_without_its_end_mark_is_cut_off(tmp_path, cut):
     packed = _tar(tmp_path / "a.tar", {"0_real/a.mp4": b"1", "0_real/b.mp4": b"2"})
     packed.write_bytes(packed.read_bytes()[cut])
-    with pytest.raises(ClipError, match="damaged or cut off"):
+    with pytest.raises(ClipError, match="damaged or truncated"):
         unpack_archive(packed, tmp_path / "out")
 
 
 def test_a_damaged_header_is_not_the_end(tmp_path):
     packed = _tar(tmp_path / "a.tar", {"0_real/a.mp4": b"1", "0_real/b.mp4": b"2"})
     _damaged(packed, 1024 + 3)
-    with pytest.raises(ClipError, match="damaged or cut off"):
+    with pytest.raises(ClipError, match="damaged or truncated"):
         unpack_archive(packed, tmp_path / "out")
