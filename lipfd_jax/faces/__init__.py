@@ -1,1 +1,1 @@
-"""Faces in videos: found on a few frames a second, followed, and cut out framed like the training clips."""
+"""Faces in videos: detected on a few frames a second, tracked, and cropped as in the training clips."""

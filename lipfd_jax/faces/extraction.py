@@ -1,4 +1,4 @@
-"""The windows of a clip cut to its face: records framed like AVLips from videos that are not."""
+"""Extraction of windows cropped to a face: records framed like AVLips from other videos."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -23,7 +23,7 @@ from lipfd_jax.preprocessing.extraction import (
 from lipfd_jax.preprocessing.recoding import recode_video
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WINDOWS_PER_CLIP
 
-_WORTH_SAYING = 0.1  # part of the video without a face that can be cut
+_WARNED_SHARE = 0.1  # share of frames without a usable face above which a warning is given
 
 
 WindowReader = Callable[
@@ -40,21 +40,21 @@ def extract_face_windows(
     seen: Scan | None = None,
     read: WindowReader = read_windows,
 ) -> Extraction:
-    """Up to ten windows over the face that can be seen longest, cut to it; paper windows.
+    """Extracts up to ten windows of the face that is visible longest, cropped to it; paper windows.
 
-    Every window has one square, that of its middle frame; faces that are small, turned away or cut by the
-    edge are not used. A picture that is cut like AVLips already is taken whole: its records are those without
-    cropping.
+    Every window has one square, that of its middle frame. Faces that are small, turned away or cut by the
+    edge are not used. A frame that is already cropped like AVLips is used whole: its records are those
+    without cropping.
 
     Args:
-      find: the face finder; by default the one that is installed.
+      find: the face finder; by default the installed one.
       damaged: whether clips of which a decoder reports damage are refused, or kept with a warning.
-      perturbation: what is done to sound and pictures; faces are looked for, and windows chosen, before that.
-      seen: what `scan` found in the clip earlier.
-      read: what stands in for `read_windows` on the clip itself.
+      perturbation: of sound and frames; faces are detected, and windows chosen, before it.
+      seen: an earlier result of `scan_video` for the clip.
+      read: replaces `read_windows` on the clip itself.
 
     Raises:
-      ClipError: nothing to build from; the message names the file and the reason.
+      ClipError: no window can be built; names the file and the reason.
       MissingFinder: no face detector is installed.
     """
     damage = Damage(damaged)
@@ -79,7 +79,7 @@ def extract_face_windows(
 def _read_frames(
     clip: Clip, seen: Scan, wanted: list[WindowRequest], perturbation: ClipPerturbation, read: WindowReader
 ) -> Iterator[tuple[WindowRequest, np.ndarray]]:
-    """The frames of each window; of a recoded clip they are counted, as its times may be others."""
+    """Yields the frames of each window; in a recoded clip they are counted, as its times may differ."""
     if perturbation.crf is None:
         yield from read(clip.path, seen, wanted, perturbation.frame)
     else:
@@ -90,14 +90,14 @@ def _read_frames(
 
 
 def _find_longest_track(clip: Clip, seen: Scan) -> FaceTrack:
-    """The track with the most frames to cut windows from."""
+    """Returns the track with the most frames to start windows from."""
     tracks = follow_faces(seen.samples, seen.times, seen.width, seen.height)
     best = max(tracks, key=lambda track: len(find_fit_starts(track)), default=None)
     if best is None:
         raise ClipError(f"{clip.path}: no face found")
     if not len(find_fit_starts(best)):
         reasons = ", ".join(sorted({str(reason) for track in tracks for reason in track.unfit} - {""}))
-        raise ClipError(f"{clip.path}: no face that can be cut ({reasons})")
+        raise ClipError(f"{clip.path}: no usable face ({reasons})")
     return best
 
 
@@ -113,6 +113,6 @@ def _strip(mel: np.ndarray, edges: np.ndarray, start: int) -> np.ndarray:
 def _find_warnings(track: FaceTrack, seen: Scan, sound: Sound) -> list[str]:
     missing = 1 - float((track.unfit == "").sum()) / len(seen.times)
     found = ["silent sound"] if sound.is_silent else []
-    if missing > _WORTH_SAYING:
-        found.append(f"no face that can be cut in {100 * missing:.0f} % of the frames")
+    if missing > _WARNED_SHARE:
+        found.append(f"no usable face in {100 * missing:.0f} % of the frames")
     return found

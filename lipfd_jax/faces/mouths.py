@@ -1,4 +1,4 @@
-"""What the mouths of a sample's faces do in the frames until the next sample."""
+"""Mouth measures of a sample's faces in the frames until the next sample."""
 
 from collections.abc import Sequence
 
@@ -7,34 +7,35 @@ import numpy as np
 
 from lipfd_jax.faces.finders import Face
 
-_MOUTH = (0.25, 0.62, 0.75, 0.97)  # of a face's box: left, top, right, bottom
+_MOUTH = (0.25, 0.62, 0.75, 0.97)  # in a face's box: left, top, right, bottom
 _MOUTH_SIZE = (32, 24)
-_LIPS = (slice(6, 20), slice(8, 24))  # rows and columns of that, without chin and cheeks
-MOTION, CONTRAST, DARKNESS = range(3)  # the columns of what is measured
+_LIPS = (slice(6, 20), slice(8, 24))  # rows and columns of it, without chin and cheeks
+MOTION, CONTRAST, DARKNESS = range(3)  # columns of the measures
 MEASURES = 3
 
 
 class MouthMeter:
-    """Watches the mouths of faces that stay where they are."""
+    """Measures the mouths of faces that stay in place."""
 
     def __init__(self, faces: Sequence[Face]):
         self._faces = faces
         self._latest: list[np.ndarray | None] = [None] * len(faces)
-        self._places: list[tuple[slice, slice]] = []  # of the mouths ...
-        self._shape: tuple[int, int] | None = None  # ... in pictures of this height and width
+        self._places: list[tuple[slice, slice]] = []  # of the mouths, ...
+        self._shape: tuple[int, int] | None = None  # ... in frames of this height and width
         self._measured: list[list[tuple[float, float, float]]] = [[] for _ in faces]
 
     @property
     def measured(self) -> tuple[np.ndarray, ...]:
-        """For each face (frames, 3) float32, all in brightness 0..255.
+        """Returns for each face (frames, 3) float32, all in brightness 0..255.
 
-        MOTION: mean change since the frame before, NaN in the first. CONTRAST: standard deviation over the
-        lips, which teeth, tongue and a dark mouth raise. DARKNESS: how much darker the lips are than all.
+        MOTION: mean change since the previous frame, NaN in the first. CONTRAST: standard deviation over the
+        lips, raised by teeth, tongue and an open mouth. DARKNESS: how much darker the lips are than the whole
+        mouth.
         """
         return tuple(np.array(values, np.float32).reshape(-1, MEASURES) for values in self._measured)
 
     def watch(self, brightness: np.ndarray) -> None:
-        """Takes the next frame: (height, width) uint8."""
+        """Measures the next frame: (height, width) uint8."""
         if brightness.shape != self._shape:
             self._shape = brightness.shape
             self._places = [_mouth_region(face, *self._shape) for face in self._faces]
@@ -50,7 +51,7 @@ class MouthMeter:
 
 
 def _mouth_region(face: Face, height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns of a face's mouth, two at least."""
+    """Returns rows and columns of a face's mouth, at least two each."""
     w, h = face.right - face.left, face.bottom - face.top
     left, right = (_clip_pixel(face.left + part * w, width) for part in (_MOUTH[0], _MOUTH[2]))
     top, bottom = (_clip_pixel(face.top + part * h, height) for part in (_MOUTH[1], _MOUTH[3]))

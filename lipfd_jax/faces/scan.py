@@ -1,4 +1,4 @@
-"""One pass over a video, of any length, that finds its faces, its cuts and how the mouths move."""
+"""Scan of a video of any length in one pass: its faces, scene cuts, mouth motion and damage."""
 
 import bisect
 from collections.abc import Callable
@@ -17,34 +17,34 @@ from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.containers import Damage, decode_packet, open_container
 from lipfd_jax.preprocessing.video import check_frame_size, find_video_stream, to_rgb
 
-SAMPLES_PER_SECOND = 5.0  # frames in which faces are looked for
+SAMPLES_PER_SECOND = 5.0  # frames searched for faces
 MAX_HOURS = 12.0
-MOST_FRAMES = 3_000_000  # 12 hours at 60 a second are 2.6 million; their notes take up to a gigabyte
+MAX_FRAMES = 3_000_000  # 12 hours at 60 a second are 2.6 million; their data take up to a gigabyte
 _THREADED_PIXELS = 600 * 400
-_FALLBACK_RATE = 25  # frames per second where a file gives neither timestamps nor a rate
-_KEPT_BYTES = 64 << 20  # of decoded frames; beyond it none is kept: 8 s of AVLips take 15 MB
-_WAITING_PIXELS = 4_000_000  # of frames that are looked at together
-_SPOILT_BEFORE = 0.25  # seconds before a damaged place that may lean on it, as frames do on later ones
+_FALLBACK_RATE = 25  # frames per second of files with neither timestamps nor a rate
+_KEPT_BYTES = 64 << 20  # of decoded frames; beyond it none are kept: 8 s of AVLips take 15 MB
+_WAITING_PIXELS = 4_000_000  # of frames that are processed together
+_SPOILT_BEFORE = 0.25  # seconds before a damaged place that may depend on it, as frames do on later ones
 
-Progress = Callable[[float], None]  # told the seconds of video done
+Progress = Callable[[float], None]  # called with the seconds of video done
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What one pass over a video gives."""
+    """Result of one pass over a video."""
 
-    width: int  # of the frames as they are shown, pixels
+    width: int  # of the frames as displayed, pixels
     height: int
-    times: np.ndarray  # (frames,) float64, seconds on the file's clock, not falling
-    end: float  # when the last frame's turn is over
+    times: np.ndarray  # (frames,) float64, seconds on the file's clock, non-decreasing
+    end: float  # display end of the last frame
     samples: tuple[Sample, ...]
-    corrupt: int  # places that the decoder reports as damaged
-    spoilt: np.ndarray  # (frames,) bool: damaged, or leaning on what is, until the next key frame
-    stamped: bool  # the file stamps its frames; without that they can't be sought, only counted
+    corrupt: int  # number of places that the decoder reports as damaged
+    spoilt: np.ndarray  # (frames,) bool: damaged, or dependent on damage, until the next key frame
+    stamped: bool  # frames have timestamps; without them frames can't be sought, only counted
     bytes: int  # of the video stream
-    thumbnails: tuple[Thumbnail, ...]  # evenly over the video, up to 96
-    promised: float | None = None  # seconds of the picture by the file's header, where it tells
-    kept: tuple[av.VideoFrame, ...] = ()  # all frames as decoded, of a small video; else none
+    thumbnails: tuple[Thumbnail, ...]  # spread evenly over the video, up to 96
+    promised: float | None = None  # seconds of video by the file's header, if given
+    kept: tuple[av.VideoFrame, ...] = ()  # all decoded frames of a small video; else none
 
     @property
     def fps(self) -> float:
@@ -55,22 +55,22 @@ class Scan:
 def scan_video(
     path: Path, find: Finder | None, *, damage: Damage | None = None, progress: Progress | None = None
 ) -> Scan:
-    """Decodes a video once, frame by frame, keeping the frames only where all of them take little memory.
+    """Decodes a video once, frame by frame, keeping the frames only if all of them take little memory.
 
     Args:
-      find: the face finder; None where no faces are wanted, only times, cuts and thumbnails.
-      damage: what to do with damage that the decoder reports; by default the video is refused.
+      find: the face finder; None to collect only times, cuts and thumbnails.
+      damage: policy and record of damage that the decoder reports; by default the video is refused.
       progress: called every second of video.
 
     Raises:
-      ClipError: nothing to decode, damage, over 12 hours or 3 million frames, or pictures too large.
+      ClipError: nothing to decode, damage, over 12 hours or 3 million frames, or frames too large.
     """
     damage = damage or Damage()
     with open_container(path) as container:
         stream = find_video_stream(path, container)
         set_threading(stream)
         step = 1 / float(stream.guessed_rate or stream.average_rate or _FALLBACK_RATE)
-        scanner, told = _Scanner(find, step), 0.0
+        scanner, reported = _Scanner(find, step), 0.0
         for packet in container.demux(stream):
             scanner.bytes += packet.size
             places = damage.places
@@ -80,18 +80,18 @@ def scan_video(
             if damage.places > places and not scanner.stamped:
                 scanner.note_damage()
             _check_length(path, scanner.seconds, len(scanner.times))
-            if progress and scanner.seconds >= told + 1:
-                told = scanner.seconds
-                progress(told)
-        promised = _header_seconds(stream)  # newer PyAV says nothing of a stream whose file is closed
+            if progress and scanner.seconds >= reported + 1:
+                reported = scanner.seconds
+                progress(reported)
+        promised = _header_seconds(stream)  # newer PyAV gives no data of a stream after its file is closed
     if not scanner.times:
-        why = "none could be decoded; damaged" if damage.places else "cut off or empty"
+        why = "none could be decoded; damaged" if damage.places else "truncated or empty"
         raise ClipError(f"{path}: no video frames; {why}")
     return scanner.finish(damage, promised)
 
 
 def set_threading(stream: av.VideoStream) -> None:
-    """Has large pictures decoded by several threads; small ones are decoded faster by one."""
+    """Decodes large frames with several threads; small ones are decoded faster by one."""
     large = stream.width * stream.height >= _THREADED_PIXELS
     stream.thread_type = "AUTO" if large else "NONE"
 
@@ -99,8 +99,8 @@ def set_threading(stream: av.VideoStream) -> None:
 def _check_length(path: Path, seconds: float, frames: int) -> None:
     if seconds > MAX_HOURS * 3600:
         raise ClipError(f"{path}: lasts over {MAX_HOURS:.0f} hours; cut it into shorter videos")
-    if frames > MOST_FRAMES:
-        raise ClipError(f"{path}: over {MOST_FRAMES} frames; cut it into shorter videos")
+    if frames > MAX_FRAMES:
+        raise ClipError(f"{path}: over {MAX_FRAMES} frames; cut it into shorter videos")
 
 
 def _header_seconds(stream: av.VideoStream) -> float | None:
@@ -108,32 +108,32 @@ def _header_seconds(stream: av.VideoStream) -> float | None:
 
 
 class _Scanner:
-    """Takes the frames of a video one by one."""
+    """Processes the frames of a video one by one."""
 
     def __init__(self, find: Finder | None, step: float):
         self.find, self.step = find, step
         self.times: list[float] = []
         self.samples: list[Sample] = []
         self.stamped, self.bytes = True, 0
-        self._keys: list[int] = []  # whole frames that lean on no other
+        self._keys: list[int] = []  # numbers of key frames, which depend on no other
         self._corrupt: list[int] = []
         self.size = (0, 0)
-        self._due = -np.inf  # time from which on the next sample is taken
+        self._due = -np.inf  # time of the next sample
         self._reformatter = av.video.reformatter.VideoReformatter()
         self._strip, self._cuts = ThumbnailStrip(), CutDetector()
         self._kept: list[av.VideoFrame] = []
-        self._room = _KEPT_BYTES  # for more of them
+        self._room = _KEPT_BYTES  # bytes left for more of them
         self._waiting: list[tuple[int, av.VideoFrame, bool]] = []  # number, frame, whether a sample is due
         self._open: Sample | None = None  # the latest sample ...
-        self._mouths = MouthMeter(())  # ... whose mouths are being watched
+        self._mouths = MouthMeter(())  # ... whose mouths are being measured
 
     @property
     def seconds(self) -> float:
-        """How far the video has come."""
+        """Duration of the video so far."""
         return self.times[-1] - self.times[0] if self.times else 0.0
 
     def take(self, frame: av.VideoFrame) -> None:
-        """Notes a frame's time; looks for faces where a sample is due; watches the mouths of all."""
+        """Records a frame's time; searches it for faces if a sample is due; measures mouths in all frames."""
         number = len(self.times)
         if frame.is_corrupt:
             self._corrupt.append(number)
@@ -154,20 +154,18 @@ class _Scanner:
             self._process_waiting()
 
     def _process_waiting(self) -> None:
-        """Looks at the frames that wait, one thing after the other: taking turns with decoding costs more."""
+        """Processes waiting frames step by step, which is faster than alternating with decoding."""
         glances = [(number, _brightness(frame, self._reformatter)) for number, frame, _ in self._waiting]
         samples = {}
         for (number, brightness), (_, frame, due) in zip(glances, self._waiting, strict=True):
             self._cuts.glance(brightness)
             if due:
-                picture = to_rgb(frame, self._reformatter)
-                self._strip.take(self.times[number], picture)
-                samples[number] = picture, self._is_new_scene(number, picture)
+                image = to_rgb(frame, self._reformatter)
+                self._strip.take(self.times[number], image)
+                samples[number] = image, self._is_new_scene(number, image)
         found = {
-            number: Sample(
-                number, self.times[number], tuple(self.find(picture)) if self.find else (), changed
-            )
-            for number, (picture, changed) in samples.items()
+            number: Sample(number, self.times[number], tuple(self.find(image)) if self.find else (), changed)
+            for number, (image, changed) in samples.items()
         }
         for number, brightness in glances:
             if number in found:
@@ -177,15 +175,15 @@ class _Scanner:
         self._waiting.clear()
 
     def note_damage(self) -> None:
-        """Notes damage between the frames where nothing tells its time."""
+        """Records damage between frames that has no timestamp."""
         self._corrupt.append(max(len(self.times) - 1, 0))
 
     def finish(self, damage: Damage, promised: float | None = None) -> Scan:
-        """What was seen, and where it was damaged; `promised`: seconds by the header."""
+        """Returns the scan, with damaged places; `promised`: seconds by the header."""
         self._process_waiting()
         self._close()
         times, stamped = np.asarray(self.times), self.stamped
-        if len(times) > 1 and times[-1] <= times[0]:  # one time stamped on all
+        if len(times) > 1 and times[-1] <= times[0]:  # all with the same timestamp
             times, stamped = times[0] + np.arange(len(times)) * self.step, False
         width, height = self.size
         steps = np.diff(times)
@@ -214,7 +212,7 @@ class _Scanner:
             self._kept.clear()
 
     def _spoilt(self, times: np.ndarray, moments: list[float]) -> np.ndarray:
-        """(frames,) bool: what may be wrong for damage in some frames and at some times."""
+        """Returns (frames,) bool: frames that damage in some frames and at some times may affect."""
         spoilt = np.zeros(len(times), bool)
         last = len(times) - 1
         starts = {*self._corrupt, *np.minimum(np.searchsorted(times, moments), last).tolist()}
@@ -224,11 +222,11 @@ class _Scanner:
             spoilt[first : self._keys[key] if key < len(self._keys) else None] = True
         return spoilt
 
-    def _is_new_scene(self, number: int, picture: np.ndarray) -> bool:
-        """Whether the scene is another than in the sample before."""
-        changed = self._cuts.sample(picture)
-        if picture.shape[1::-1] != self.size:
-            changed, self.size = number > 0, picture.shape[1::-1]
+    def _is_new_scene(self, number: int, image: np.ndarray) -> bool:
+        """Whether the scene has changed since the previous sample."""
+        changed = self._cuts.sample(image)
+        if image.shape[1::-1] != self.size:
+            changed, self.size = number > 0, image.shape[1::-1]
         return changed
 
     def _close(self) -> None:
@@ -237,7 +235,7 @@ class _Scanner:
 
 
 def _brightness(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:
-    """(height, width) uint8, turned; of common formats a view of the decoded plane."""
+    """Returns (height, width) uint8, rotated; for common formats a view of the decoded plane."""
     if frame.format.name in ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12"):
         plane = frame.planes[0]
         grey = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]

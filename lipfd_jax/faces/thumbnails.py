@@ -1,4 +1,4 @@
-"""Small pictures spread evenly over a video of any length, for reports."""
+"""Thumbnails spread evenly over a video of any length, for reports."""
 
 from dataclasses import dataclass
 
@@ -6,40 +6,40 @@ import cv2
 import numpy as np
 
 _HEIGHT = 72
-_SECONDS = 0.4 - 0.01  # between pictures, until there are too many
-_MOST = 96
+_SECONDS = 0.4 - 0.01  # between thumbnails, until there are too many
+_MAX_COUNT = 96
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A small picture of the video."""
+    """A thumbnail of a frame."""
 
     time: float  # seconds on the file's clock
-    picture: np.ndarray  # (height, width, 3) uint8 RGB, 72 pixels high
+    picture: np.ndarray  # (72, width, 3) uint8 RGB
 
 
 class ThumbnailStrip:
-    """Keeps a small picture now and then; where they become too many, every other one."""
+    """Keeps a thumbnail at regular intervals; with too many of them, only every other one."""
 
     def __init__(self):
         self.thumbnails: list[Thumbnail] = []
         self._every = _SECONDS
 
     def take(self, time: float, picture: np.ndarray) -> None:
-        """Takes a picture, (height, width, 3) uint8, at `time`, in seconds, if one is due."""
+        """Adds a frame, (height, width, 3) uint8, at `time` in seconds, if a thumbnail is due."""
         if self.thumbnails and time < self.thumbnails[-1].time + self._every:
             return
         self.thumbnails.append(Thumbnail(time, _make_thumbnail(picture)))
-        if len(self.thumbnails) > _MOST:
+        if len(self.thumbnails) > _MAX_COUNT:
             self.thumbnails = self.thumbnails[::2]
             self._every = self.thumbnails[1].time - self.thumbnails[0].time
 
 
 def _make_thumbnail(picture: np.ndarray) -> np.ndarray:
-    """The picture as a report shows it: 72 pixels high."""
+    """Shrinks a frame to 72 pixels of height."""
     height, width = picture.shape[:2]
     size = (min(max(1, round(_HEIGHT * width / height)), 4 * _HEIGHT), _HEIGHT)
-    # By a whole number first, which OpenCV averages many times faster than by any other.
+    # First by a whole number, which OpenCV averages many times faster than other factors.
     part = max(1, min(height // _HEIGHT, width))
     coarse = (width // part, height // part)
     inside = picture[: coarse[1] * part, : coarse[0] * part]

@@ -1,4 +1,4 @@
-"""Follows faces through a video: sightings on a few frames a second become one smooth track for each face."""
+"""Face tracking: faces found on a few frames a second become one smooth track per face."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ from lipfd_jax.faces.framing import (
 from lipfd_jax.faces.mouths import MEASURES
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
 
-OVERLAP = 0.5  # intersection over union of one face in successive samples, at least
-GAP = 0.5  # seconds without a sighting that are bridged
-_MEDIAN = 13  # frames over which boxes are smoothed, as in the usual SyncNet crop
-_POSE_SECONDS = 1.0  # pose is judged by the sightings within this time on both sides
-_SHORTEST = 0.4  # seconds; what is seen for less is no face but a mistake, or shows nothing
+OVERLAP = 0.5  # minimum intersection over union of a face in successive samples
+GAP = 0.5  # seconds without a detection that are bridged
+_MEDIAN = 13  # frames of the median filter of boxes, as in the usual SyncNet crop
+_POSE_SECONDS = 1.0  # pose follows from the detections within this time on both sides
+_SHORTEST = 0.4  # seconds; shorter tracks are false detections, or too short to score
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What was found in one frame."""
+    """Faces found in one frame."""
 
-    frame: int  # its number
+    frame: int  # frame number
     time: float  # seconds on the file's clock
     faces: tuple[Face, ...]
-    cut: bool  # the scene changed between the sample before and this one
+    cut: bool  # the scene changed since the previous sample
     mouths: tuple[np.ndarray, ...] = ()  # per face: (frames until the next sample, 3), see faces.mouths
 
 
@@ -39,15 +39,15 @@ class Sample:
 class FaceTrack:
     """One face in one shot."""
 
-    frames: np.ndarray  # (n,) int64: every frame number from the first sighting to the last
+    frames: np.ndarray  # (n,) int64: all frame numbers from the first detection to the last
     boxes: np.ndarray  # (n, 4) float64: left, top, right, bottom, smoothed; pixels
-    unfit: np.ndarray  # (n,) of a key of REASONS, or "": why this frame can't be judged
-    whole: bool  # the picture is already cut like the training clips: no square is cut
+    unfit: np.ndarray  # (n,) str: "small", "cut" or "profile", why a frame can't be scored; else ""
+    whole: bool  # frames are already cropped like the training clips: no square is cut
     finder: str
-    mouth: np.ndarray  # (n, 3) float32: what the mouth does, see faces.mouths; NaN where not measured
+    mouth: np.ndarray  # (n, 3) float32: mouth measures, see faces.mouths; NaN where not measured
 
     def square(self, frame: int, width: int, height: int) -> Square | None:
-        """The square to cut from this frame and its four neighbours; None for the whole picture."""
+        """Returns the square to crop from this frame and its four neighbours; None for the whole frame."""
         if self.whole:
             return None
         box = self.boxes[frame - self.frames[0]]
@@ -55,7 +55,7 @@ class FaceTrack:
 
 
 def follow_faces(samples: Sequence[Sample], times: np.ndarray, width: int, height: int) -> list[FaceTrack]:
-    """The tracks of all faces in a video, in order of appearance.
+    """Returns the tracks of all faces in a video, in order of appearance.
 
     Args:
       samples: in order of time.
@@ -63,7 +63,7 @@ def follow_faces(samples: Sequence[Sample], times: np.ndarray, width: int, heigh
       width, height: of the frames, pixels.
     """
     kept = [chain for chain in _chain_sightings(samples) if chain[-1][0].time - chain[0][0].time >= _SHORTEST]
-    final = samples[-1].frame if samples else 0  # a face in the last sample stays until the video ends
+    final = samples[-1].frame if samples else 0  # a face in the last sample is assumed to stay until the end
     lasts = [len(times) - 1 if chain[-1][0].frame == final else chain[-1][0].frame for chain in kept]
     return [_make_track(chain, times, width, height, last) for chain, last in zip(kept, lasts, strict=True)]
 
@@ -73,7 +73,7 @@ Chain = list[Sighting]
 
 
 def _chain_sightings(samples: Sequence[Sample]) -> list[Chain]:
-    """Sightings of the same face, joined greedily by overlap."""
+    """Links detections of the same face greedily by overlap."""
     done, alive = [], []
     interval = float(np.median(np.diff([s.time for s in samples]))) if len(samples) > 1 else 0.0
     for sample in samples:
@@ -88,7 +88,7 @@ def _chain_sightings(samples: Sequence[Sample]) -> list[Chain]:
 
 
 def _match_faces(chains: Sequence[Chain], sample: Sample) -> dict[int, int]:
-    """Which chain goes on in which face: the most overlapping pairs first."""
+    """Maps chains to faces that continue them: the most overlapping pairs first."""
     pairs = [
         (compute_iou(_face(chain[-1]).box, face.box), i, j)
         for i, chain in enumerate(chains)
@@ -107,7 +107,7 @@ def _face(sighting: Sighting) -> Face:
 
 
 def compute_iou(a: np.ndarray, b: np.ndarray) -> float:
-    """Intersection over union of two boxes (left, top, right, bottom)."""
+    """Returns the intersection over union of two boxes (left, top, right, bottom)."""
     sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
     shared = float(np.prod(np.maximum(sides, 0)))
     both = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - shared
@@ -115,7 +115,8 @@ def compute_iou(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _make_track(chain: Chain, times: np.ndarray, width: int, height: int, last: int) -> FaceTrack:
-    from scipy.ndimage import median_filter  # takes a third of a second, and settings import this module
+    # Takes a third of a second, and detection's settings import this module.
+    from scipy.ndimage import median_filter
 
     seen = np.array([sample.time for sample, _ in chain])
     frames = np.arange(chain[0][0].frame, last + 1)
@@ -142,7 +143,7 @@ def _join_mouths(chain: Chain, frames: np.ndarray) -> np.ndarray:
 
 
 def _frontal(seen: np.ndarray, frontal: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """(n,) bool: whether most sightings around each time are frontal."""
+    """Returns (n,) bool: whether most detections around each time are frontal."""
     total = np.concatenate([[0], np.cumsum(frontal)])
     first = np.searchsorted(seen, times - _POSE_SECONDS)
     last = np.searchsorted(seen, times + _POSE_SECONDS, side="right")
@@ -158,7 +159,7 @@ def _find_unfit_reason(box: np.ndarray, finder: str, frontal: bool, width: int, 
 
 
 def find_fit_starts(track: FaceTrack) -> np.ndarray:
-    """(n,) int64: the frames from which five in a row can be judged."""
+    """Returns (n,) int64: the frames that start five consecutive frames fit for scoring."""
     fit = track.unfit == ""
     if len(fit) < FRAMES_PER_WINDOW:
         return np.zeros(0, np.int64)

@@ -1,4 +1,4 @@
-"""The frames of chosen windows of a video, cut to the face; found by seeking where that is shorter."""
+"""Reads the frames of selected windows, cropped to the face; seeks where that is shorter than decoding."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,28 +21,28 @@ from lipfd_jax.preprocessing.video import (
 )
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
 
-_SEEK_SECONDS = 3.0  # a longer way to the next window is sought, a shorter one decoded
-_EARLIER = (0.0, 10.0, 60.0)  # seconds before the wanted frame that are sought in turn
-_MARGIN = 0.001  # seconds within which a frame's time is the one noted in the first pass
+_SEEK_SECONDS = 3.0  # from this distance to the next window on it seeks instead of decoding
+_EARLIER = (0.0, 10.0, 60.0)  # seconds before the wanted frame to seek to, in turn
+_MARGIN = 0.001  # seconds within which a frame's time equals the one of the first pass
 
 
 @dataclass(frozen=True)
 class WindowRequest:
-    """A window to be read."""
+    """A window to read."""
 
-    track: int  # which face
-    start: int  # number of its first frame
-    square: Square | None  # what is cut from its frames; None for the whole picture
-    reduce: bool = True  # to 224 pixels, as face crops are; pictures taken as they are stay
+    track: int  # index of the face
+    start: int  # number of the first frame
+    square: Square | None  # crop of its frames; None for whole frames
+    reduce: bool = True  # to 224 pixels, as face crops are; else only to a tile
 
 
 def read_windows(
     path: Path, scan: Scan, wanted: Sequence[WindowRequest], perturbation: FramePerturbation | None = None
 ) -> Iterator[tuple[WindowRequest, np.ndarray]]:
-    """The frames (5, height, width, 3) uint8 RGB of each window, in order of time.
+    """Yields the frames (5, height, width, 3) uint8 RGB of each window, in order of time.
 
-    Before anything is cut, `change` may put another picture of the same size in a frame's place. A window
-    whose frames are not there again (a file that is read differently from the middle) is left out.
+    Before the crop, `perturbation` may replace a frame by another of the same size. A window whose frames are
+    not found again (in a file that decodes differently from the middle) is skipped.
     """
     todo = sorted(wanted, key=lambda window: window.start)
     begun: list[tuple[WindowRequest, list[np.ndarray]]] = []
@@ -54,10 +54,10 @@ def read_windows(
             begun += [(window, []) for window in todo if window.start == reader.number]
             todo = [window for window in todo if window.start > reader.number]
             if begun:
-                picture = to_rgb(frame, reader.reformatter)
-                picture = picture if perturbation is None else perturbation(picture)
+                image = to_rgb(frame, reader.reformatter)
+                image = image if perturbation is None else perturbation(image)
                 for window, pieces in begun:
-                    pieces.append(cut_for_window(picture, window))
+                    pieces.append(cut_for_window(image, window))
                 yield from ((w, np.stack(pieces)) for w, pieces in begun if len(pieces) == FRAMES_PER_WINDOW)
                 begun = [entry for entry in begun if len(entry[1]) < FRAMES_PER_WINDOW]
 
@@ -69,25 +69,25 @@ def read_cached_windows(
     wanted: Sequence[WindowRequest],
     perturbation: FramePerturbation | None = None,
 ) -> Iterator[tuple[WindowRequest, np.ndarray]]:
-    """As `read_windows`, from frames that are kept in memory where they fit."""
+    """As `read_windows`, from frames cached in memory if they fit."""
     todo = sorted(wanted, key=lambda window: window.start)
     numbers = {window.start + k for window in todo for k in range(FRAMES_PER_WINDOW)}
     whole = cache.read_whole(path, numbers, Damage("keep"))
     if whole is None:
         yield from read_windows(path, scan, wanted, perturbation)
         return
-    pictures = {n: p if perturbation is None else perturbation(p) for n, p in sorted(whole.frames.items())}
+    frames = {n: p if perturbation is None else perturbation(p) for n, p in sorted(whole.frames.items())}
     for window in todo:
-        shown = [pictures.get(window.start + k) for k in range(FRAMES_PER_WINDOW)]
-        if all(picture is not None for picture in shown):
-            yield window, np.stack([cut_for_window(picture, window) for picture in shown])
+        shown = [frames.get(window.start + k) for k in range(FRAMES_PER_WINDOW)]
+        if all(frame is not None for frame in shown):
+            yield window, np.stack([cut_for_window(frame, window) for frame in shown])
 
 
-def cut_for_window(picture: np.ndarray, window: WindowRequest) -> np.ndarray:
-    """What a window shows of a whole picture."""
+def cut_for_window(frame: np.ndarray, window: WindowRequest) -> np.ndarray:
+    """Returns a window's part of a whole frame."""
     if window.reduce:
-        return cut_square(picture, window.square)
-    return shrink_to_tile(picture)
+        return cut_square(frame, window.square)
+    return shrink_to_tile(frame)
 
 
 @contextmanager
@@ -100,34 +100,34 @@ def _open_reader(path: Path, scan: Scan) -> Iterator["_MemoryReader | _SeekingRe
 
 
 class _MemoryReader:
-    """Gives frames that the scan has kept."""
+    """Returns frames kept by the scan."""
 
     def __init__(self, frames: Sequence[av.VideoFrame]):
         self.frames = frames
-        self.number = -1  # of the frame given last
+        self.number = -1  # of the last frame returned
         self.reformatter = av.video.reformatter.VideoReformatter()
 
     def next(self, number: int) -> av.VideoFrame | None:
-        """The frame of this number; None at the end."""
+        """Returns the frame of this number; None at the end."""
         self.number = number
         return self.frames[number] if number < len(self.frames) else None
 
 
 class _SeekingReader:
-    """Decodes on from where it is, or from a point before the frame that is wanted."""
+    """Decodes forward from the current position, or from a point before the wanted frame."""
 
     def __init__(self, path: Path, container: av.container.InputContainer, scan: Scan):
         self.path, self.container, self.scan = path, container, scan
         self.stream = find_video_stream(path, container)
         set_threading(self.stream)
-        self.number = -1  # of the frame given last
+        self.number = -1  # of the last frame returned
         self.reformatter = av.video.reformatter.VideoReformatter()
         self._frames = self._decode_on()
         self._sought = False
         self._seekable = scan.stamped and bool((np.diff(scan.times) > 2 * _MARGIN).all())
 
     def next(self, number: int) -> av.VideoFrame | None:
-        """The next frame from `number` on; None at the end."""
+        """Returns the next frame from `number` on; None at the end."""
         times = self.scan.times
         far = times[min(number, len(times) - 1)] - times[max(self.number, 0)] >= _SEEK_SECONDS
         if self._seekable and far and (frame := self._seek_frame(number)):
@@ -135,7 +135,7 @@ class _SeekingReader:
         return self._decode_to(number)
 
     def _seek_frame(self, number: int) -> av.VideoFrame | None:
-        """The frame, if seeking leads to it; seeking in some files leads past what was asked for."""
+        """Returns the frame if seeking finds it; in some files seeking ends after the requested time."""
         for earlier in _EARLIER:
             time = max(self.scan.times[number] - earlier, self.scan.times[0])
             self.container.seek(int(time / self.stream.time_base), stream=self.stream)
@@ -149,7 +149,7 @@ class _SeekingReader:
         return None
 
     def _decode_on(self) -> Iterator[av.VideoFrame]:
-        """Frames from here on. Damage is no news: the scan has met it, and refused or noted it."""
+        """Decodes from here on. Damage is ignored: the scan has already refused or recorded it."""
         return decode_frames(self.path, self.container, self.stream, Damage("keep"))
 
     def _decode_to(self, number: int) -> av.VideoFrame | None:

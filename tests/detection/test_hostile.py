@@ -102,7 +102,7 @@ def test_pictures_declared_too_large_are_refused_before_they_take_memory(tmp_pat
 
 
 def test_too_many_frames_are_refused(clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(scan, "MOST_FRAMES", 20)
+    monkeypatch.setattr(scan, "MAX_FRAMES", 20)
     (tmp_path / "a.mp4").write_bytes(clip)
     with pytest.raises(ClipError, match="over 20 frames"):
         scan.scan_video(tmp_path / "a.mp4", None)

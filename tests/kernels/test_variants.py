@@ -141,7 +141,7 @@ def test_many_pictures_are_convolved_a_few_at_a_time(size, stride, monkeypatch):
     function = partial(convolution, stride=stride)
     whole = values_and_gradients(function, given, "cpu bfloat16")
     for module in (bf16_convolution, bf16_kernel_gradient):
-        monkeypatch.setattr(module, "_CACHED", 2 * 8 * 10 * 4)
+        monkeypatch.setattr(module, "_CACHED_VALUES", 2 * 8 * 10 * 4)
     for found, expected in zip(values_and_gradients(function, given, "cpu bfloat16"), whole, strict=True):
         np.testing.assert_allclose(found, expected, atol=4e-3 * np.abs(expected).max())  # stored in bfloat16
 
