@@ -65,7 +65,7 @@ def _setting_for(path: str) -> str:
     if any(_RELEASED.match(key) for key in keys):
         raise refusal(path, "it holds released LipFD weights; convert them first with lipfd convert")
     for setting, patterns in _PATTERNS.items():
-        if any(_holds(keys, pattern) for pattern in patterns):
+        if any(_has_key(keys, pattern) for pattern in patterns):
             return setting
     kinds = ", ".join(BACKBONES)
     raise refusal(
@@ -73,7 +73,7 @@ def _setting_for(path: str) -> str:
     )
 
 
-def _holds(keys: Iterable[str], sign: str) -> bool:
+def _has_key(keys: Iterable[str], sign: str) -> bool:
     return any(re.match(sign, key) for key in keys)
 
 
@@ -103,19 +103,23 @@ def backbone_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
         CheckpointError: the file is refused, or does not fit this backbone; lists all mismatches.
     """
     tensors, abstract = open_weights(path), abstract_weights(config)["backbone"]
-    found, wanted = _blocks(tensors), _blocks("/".join(map(str, p)) for p in flatten_dict(abstract))
+    found, wanted = (
+        _count_blocks(tensors),
+        _count_blocks("/".join(map(str, p)) for p in flatten_dict(abstract)),
+    )
     if wanted[0] and found[0] and found != wanted:
         raise refusal(
             path,
-            f"it is {_resnet(found)}, the backbone is {_resnet(wanted)}; set model.backbone or give another",
+            f"it is {_describe_resnet(found)}, the backbone is {_describe_resnet(wanted)}; "
+            "set model.backbone or give another file",
         )
-    return load_params(path, tensors, _table(path, tensors, config.backbone), abstract)
+    return load_params(path, tensors, _find_table(path, tensors, config.backbone), abstract)
 
 
-def _table(path: str | Path, keys: Iterable[str], backbone: str) -> tuple[Rule, ...]:
+def _find_table(path: str | Path, keys: Iterable[str], backbone: str) -> tuple[Rule, ...]:
     weights = BACKBONES[backbone].weights
     for pattern, table in weights.items():
-        if _holds(keys, pattern):
+        if _has_key(keys, pattern):
             return table
     patterns = " or ".join(pattern.replace("\\", "") for pattern in weights)
     raise refusal(path, f"it holds no weights of {backbone}, whose keys begin with {patterns}")
@@ -137,7 +141,7 @@ def _check_activation(path: str | Path, keys: Iterable[str], activation: str) ->
         )
 
 
-def _blocks(names: Iterable[str]) -> tuple[tuple[int, ...], bool]:
+def _count_blocks(names: Iterable[str]) -> tuple[tuple[int, ...], bool]:
     """Returns a ResNet's blocks per stage by its parameters' names, and whether they are bottlenecks."""
     found = {m.groups() for m in map(_RESNET_BLOCK.match, names) if m}
     stages = sorted({int(stage) for stage, _, _ in found})
@@ -145,7 +149,7 @@ def _blocks(names: Iterable[str]) -> tuple[tuple[int, ...], bool]:
     return tuple(depths), any(convolution == "3" for _, _, convolution in found)
 
 
-def _resnet(blocks: tuple[tuple[int, ...], bool]) -> str:
+def _describe_resnet(blocks: tuple[tuple[int, ...], bool]) -> str:
     return f"{_RESNETS.get(blocks, 'a resnet')} (blocks {', '.join(map(str, blocks[0]))})"
 
 

@@ -84,15 +84,17 @@ def _match_tensors(
         elif path is None:
             continue
         elif path not in wanted:
-            problems.append(f"{key}: the model has no parameter {_name(path)}")
+            problems.append(f"{key}: the model has no parameter {_join_path(path)}")
         elif rule.part[0] in sources.get(path, {}):
-            problems.append(f"{key}: {_name(path)} is already filled by {sources[path][rule.part[0]][0]}")
+            problems.append(
+                f"{key}: {_join_path(path)} is already filled by {sources[path][rule.part[0]][0]}"
+            )
         else:
             sources.setdefault(path, {})[rule.part[0]] = (key, rule)
             problems += _find_misfits(key, tensor, rule, wanted[path])
     for path in wanted:
         missing = _expected_parts(sources[path]) - sources[path].keys() if path in sources else {0}
-        problems += [f"missing: nothing fills {_name(path)}" for _ in missing]
+        problems += [f"missing: nothing fills {_join_path(path)}" for _ in missing]
     return sources, problems
 
 
@@ -144,5 +146,5 @@ def _expected_parts(filled: dict[int, tuple[str, Rule]]) -> set[int]:
     return set(range(rule.part[1]))
 
 
-def _name(path: tuple[Any, ...]) -> str:
+def _join_path(path: tuple[Any, ...]) -> str:
     return "/".join(map(str, path))

@@ -40,9 +40,9 @@ def open_weights(path: str | Path) -> Mapping[str, Tensor]:
     """
     path = Path(path)
     if path.is_dir():
-        path = _in_folder(path)
+        path = _find_in_folder(path)
     if path.name.endswith(INDEX):
-        return _shards(path)
+        return _open_shards(path)
     return open_safetensors(path) if path.suffix == ".safetensors" else open_pth(path)
 
 
@@ -59,14 +59,14 @@ def read_json(path: Path) -> dict[str, Any]:
     return values
 
 
-def _in_folder(folder: Path) -> Path:
+def _find_in_folder(folder: Path) -> Path:
     for name in _IN_FOLDERS:
         if (folder / name).is_file():
             return folder / name
     raise refusal(folder, f"it holds none of {', '.join(_IN_FOLDERS)}; give the file with the weights")
 
 
-def _shards(index: Path) -> dict[str, Tensor]:
+def _open_shards(index: Path) -> dict[str, Tensor]:
     """Returns the tensors of an index of shards; the shards must be in the index's folder."""
     places = read_json(index).get("weight_map")
     if not isinstance(places, dict) or not places:

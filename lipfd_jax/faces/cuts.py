@@ -15,30 +15,32 @@ class CutDetector:
 
     def __init__(self):
         self._sample: np.ndarray | None = None  # thumbnail of the latest sample
-        self._glances: list[np.ndarray] = []  # brightness of the latest sample and of the latest frame
+        self._thumbnails: list[np.ndarray] = []  # brightness of the latest sample and of the latest frame
         self._leap = 0.0  # largest change between frames since that sample
 
-    def glance(self, brightness: np.ndarray) -> None:
+    def add_frame(self, brightness: np.ndarray) -> None:
         """Records how much a frame, (height, width) uint8, differs from the previous one."""
-        self._glances.append(_make_thumbnail(brightness))
-        if len(self._glances) > 1:
-            self._leap = max(self._leap, cv2.norm(*self._glances[-2:], cv2.NORM_L1))
-            del self._glances[1:-1]  # the sample's and the latest
+        self._thumbnails.append(_make_thumbnail(brightness))
+        if len(self._thumbnails) > 1:
+            self._leap = max(self._leap, cv2.norm(*self._thumbnails[-2:], cv2.NORM_L1))
+            del self._thumbnails[1:-1]  # the sample's and the latest
 
-    def sample(self, frame: np.ndarray) -> bool:
-        """Whether the scene has changed since the previous sample.
+    def add_sample(self, frame: np.ndarray) -> bool:
+        """Adds a sample; returns whether the scene has changed since the previous one.
 
         Args:
-          frame: (height, width, 3) uint8, the latest frame passed to `glance`.
+          frame: (height, width, 3) uint8, the latest frame passed to `add_frame`.
         """
         before, self._sample = self._sample, _make_thumbnail(frame).astype(np.float32)
-        abrupt = self._abrupt()
-        return before is not None and abrupt and _differs(before, self._sample)
+        abrupt = self._close_interval()
+        return before is not None and abrupt and _shows_other_scene(before, self._sample)
 
-    def _abrupt(self) -> bool:
-        """Whether most of the change since the previous sample occurred between two frames."""
-        whole, leap = cv2.norm(self._glances[0], self._glances[-1], cv2.NORM_L1), self._leap
-        self._glances, self._leap = self._glances[-1:], 0.0
+    def _close_interval(self) -> bool:
+        """Starts a new interval; returns whether most of the change in the last one occurred between two
+        frames.
+        """
+        whole, leap = cv2.norm(self._thumbnails[0], self._thumbnails[-1], cv2.NORM_L1), self._leap
+        self._thumbnails, self._leap = self._thumbnails[-1:], 0.0
         return leap >= _ABRUPT * whole
 
 
@@ -49,7 +51,7 @@ def _make_thumbnail(frame: np.ndarray) -> np.ndarray:
     return cv2.resize(coarse, _THUMBNAIL, interpolation=cv2.INTER_AREA)
 
 
-def _differs(before: np.ndarray, after: np.ndarray) -> bool:
+def _shows_other_scene(before: np.ndarray, after: np.ndarray) -> bool:
     """Whether two thumbnails show different scenes: they differ much, and not only in brightness."""
     if np.abs(before - after).mean() < _DIFFERENCE:
         return False

@@ -107,7 +107,8 @@ def find_with_dlib(frame: np.ndarray) -> list[Face]:
     scale = min(1.0, _DLIB_LONG_SIDE / max(frame.shape[:2]))
     small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else frame
     boxes = [
-        np.array([r.left(), r.top(), r.right(), r.bottom()]) / scale for r in _dlib()(_contiguous(small))
+        np.array([r.left(), r.top(), r.right(), r.bottom()]) / scale
+        for r in _get_dlib()(_as_contiguous(small))
     ]
     found = [Face(*box, frontal=True, finder="dlib") for box in boxes]
     return sorted(found, key=lambda face: -face.size)
@@ -125,17 +126,17 @@ def _is_found_by_dlib(frame: np.ndarray, face: Face) -> bool:
         return False
     scale = _PATCH / (2 * half)
     size = [max(1, round(side * scale)) for side in (patch.shape[1], patch.shape[0])]
-    return bool(_dlib()(_contiguous(cv2.resize(patch, size, interpolation=cv2.INTER_AREA))))
+    return bool(_get_dlib()(_as_contiguous(cv2.resize(patch, size, interpolation=cv2.INTER_AREA))))
 
 
-def _contiguous(frame: np.ndarray) -> np.ndarray:
+def _as_contiguous(frame: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(frame)
 
 
 _THREADS = threading.local()
 
 
-def _dlib() -> Callable:
+def _get_dlib() -> Callable:
     """dlib's detector, one per thread: it keeps working memory, which two concurrent calls corrupt."""
     if not hasattr(_THREADS, "detector"):
         import dlib

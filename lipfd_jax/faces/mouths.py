@@ -34,7 +34,7 @@ class MouthMeter:
         """
         return tuple(np.array(values, np.float32).reshape(-1, MEASURES) for values in self._measured)
 
-    def watch(self, brightness: np.ndarray) -> None:
+    def measure(self, brightness: np.ndarray) -> None:
         """Measures the next frame: (height, width) uint8."""
         if brightness.shape != self._shape:
             self._shape = brightness.shape

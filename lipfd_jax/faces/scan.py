@@ -76,7 +76,7 @@ def scan_video(
             places = damage.places
             for frame in decode_packet(path, packet, damage):
                 check_frame_size(path, frame)
-                scanner.take(frame)
+                scanner.add_frame(frame)
             if damage.places > places and not scanner.stamped:
                 scanner.note_damage()
             _check_length(path, scanner.seconds, len(scanner.times))
@@ -132,7 +132,7 @@ class _Scanner:
         """Duration of the video so far."""
         return self.times[-1] - self.times[0] if self.times else 0.0
 
-    def take(self, frame: av.VideoFrame) -> None:
+    def add_frame(self, frame: av.VideoFrame) -> None:
         """Records a frame's time; searches it for faces if a sample is due; measures mouths in all frames."""
         number = len(self.times)
         if frame.is_corrupt:
@@ -145,7 +145,7 @@ class _Scanner:
         if not self.stamped:
             time = number * self.step
         self.times.append(max(time, self.times[-1]) if self.times else time)
-        self._keep(frame)
+        self._keep_frame(frame)
         due = self.times[-1] >= self._due
         if due:
             self._due = self.times[-1] + 1 / SAMPLES_PER_SECOND - self.step / 2
@@ -155,23 +155,23 @@ class _Scanner:
 
     def _process_waiting(self) -> None:
         """Processes waiting frames step by step, which is faster than alternating with decoding."""
-        glances = [(number, _brightness(frame, self._reformatter)) for number, frame, _ in self._waiting]
+        grey = [(number, _read_brightness(frame, self._reformatter)) for number, frame, _ in self._waiting]
         samples = {}
-        for (number, brightness), (_, frame, due) in zip(glances, self._waiting, strict=True):
-            self._cuts.glance(brightness)
+        for (number, brightness), (_, frame, due) in zip(grey, self._waiting, strict=True):
+            self._cuts.add_frame(brightness)
             if due:
                 image = to_rgb(frame, self._reformatter)
-                self._strip.take(self.times[number], image)
+                self._strip.add_frame(self.times[number], image)
                 samples[number] = image, self._is_new_scene(number, image)
         found = {
             number: Sample(number, self.times[number], tuple(self.find(image)) if self.find else (), changed)
             for number, (image, changed) in samples.items()
         }
-        for number, brightness in glances:
+        for number, brightness in grey:
             if number in found:
-                self._close()
+                self._close_sample()
                 self._open, self._mouths = found[number], MouthMeter(found[number].faces)
-            self._mouths.watch(brightness)
+            self._mouths.measure(brightness)
         self._waiting.clear()
 
     def note_damage(self) -> None:
@@ -181,7 +181,7 @@ class _Scanner:
     def finish(self, damage: Damage, promised: float | None = None) -> Scan:
         """Returns the scan, with damaged places; `promised`: seconds by the header."""
         self._process_waiting()
-        self._close()
+        self._close_sample()
         times, stamped = np.asarray(self.times), self.stamped
         if len(times) > 1 and times[-1] <= times[0]:  # all with the same timestamp
             times, stamped = times[0] + np.arange(len(times)) * self.step, False
@@ -195,7 +195,7 @@ class _Scanner:
             end,
             tuple(self.samples),
             damage.places,
-            self._spoilt(times, damage.times if stamped else []),
+            self._find_spoilt(times, damage.times if stamped else []),
             stamped,
             self.bytes,
             tuple(self._strip.thumbnails),
@@ -203,7 +203,7 @@ class _Scanner:
             tuple(self._kept),
         )
 
-    def _keep(self, frame: av.VideoFrame) -> None:
+    def _keep_frame(self, frame: av.VideoFrame) -> None:
         if self._room < 0:
             return
         self._kept.append(frame)
@@ -211,7 +211,7 @@ class _Scanner:
         if self._room < 0:
             self._kept.clear()
 
-    def _spoilt(self, times: np.ndarray, moments: list[float]) -> np.ndarray:
+    def _find_spoilt(self, times: np.ndarray, moments: list[float]) -> np.ndarray:
         """Returns (frames,) bool: frames that damage in some frames and at some times may affect."""
         spoilt = np.zeros(len(times), bool)
         last = len(times) - 1
@@ -224,17 +224,17 @@ class _Scanner:
 
     def _is_new_scene(self, number: int, image: np.ndarray) -> bool:
         """Whether the scene has changed since the previous sample."""
-        changed = self._cuts.sample(image)
+        changed = self._cuts.add_sample(image)
         if image.shape[1::-1] != self.size:
             changed, self.size = number > 0, image.shape[1::-1]
         return changed
 
-    def _close(self) -> None:
+    def _close_sample(self) -> None:
         if self._open:
             self.samples.append(replace(self._open, mouths=self._mouths.measured))
 
 
-def _brightness(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:
+def _read_brightness(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:
     """Returns (height, width) uint8, rotated; for common formats a view of the decoded plane."""
     if frame.format.name in ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12"):
         plane = frame.planes[0]

@@ -25,7 +25,7 @@ class ThumbnailStrip:
         self.thumbnails: list[Thumbnail] = []
         self._every = _SECONDS
 
-    def take(self, time: float, picture: np.ndarray) -> None:
+    def add_frame(self, time: float, picture: np.ndarray) -> None:
         """Adds a frame, (height, width, 3) uint8, at `time` in seconds, if a thumbnail is due."""
         if self.thumbnails and time < self.thumbnails[-1].time + self._every:
             return

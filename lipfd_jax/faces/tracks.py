@@ -90,7 +90,7 @@ def _chain_sightings(samples: Sequence[Sample]) -> list[Chain]:
 def _match_faces(chains: Sequence[Chain], sample: Sample) -> dict[int, int]:
     """Maps chains to faces that continue them: the most overlapping pairs first."""
     pairs = [
-        (compute_iou(_face(chain[-1]).box, face.box), i, j)
+        (compute_iou(_get_face(chain[-1]).box, face.box), i, j)
         for i, chain in enumerate(chains)
         for j, face in enumerate(sample.faces)
     ]
@@ -101,7 +101,7 @@ def _match_faces(chains: Sequence[Chain], sample: Sample) -> dict[int, int]:
     return found
 
 
-def _face(sighting: Sighting) -> Face:
+def _get_face(sighting: Sighting) -> Face:
     sample, index = sighting
     return sample.faces[index]
 
@@ -120,12 +120,14 @@ def _make_track(chain: Chain, times: np.ndarray, width: int, height: int, last: 
 
     seen = np.array([sample.time for sample, _ in chain])
     frames = np.arange(chain[0][0].frame, last + 1)
-    sighted = np.array([_face(sighting).box for sighting in chain])
+    sighted = np.array([_get_face(sighting).box for sighting in chain])
     raw = np.stack([np.interp(times[frames], seen, column) for column in sighted.T], axis=1)
     boxes = median_filter(raw, size=(_MEDIAN, 1), mode="nearest")
-    finder = _face(chain[0]).finder
+    finder = _get_face(chain[0]).finder
     whole = is_already_framed(square_around(np.median(boxes, axis=0), finder), width, height)
-    frontal = _frontal(seen, np.array([_face(sighting).frontal for sighting in chain]), times[frames])
+    frontal = _find_frontal(
+        seen, np.array([_get_face(sighting).frontal for sighting in chain]), times[frames]
+    )
     unfit = np.array(
         [_find_unfit_reason(box, finder, ok, width, height) for box, ok in zip(boxes, frontal, strict=True)]
     )
@@ -142,7 +144,7 @@ def _join_mouths(chain: Chain, frames: np.ndarray) -> np.ndarray:
     return mouth
 
 
-def _frontal(seen: np.ndarray, frontal: np.ndarray, times: np.ndarray) -> np.ndarray:
+def _find_frontal(seen: np.ndarray, frontal: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Returns (n,) bool: whether most detections around each time are frontal."""
     total = np.concatenate([[0], np.cumsum(frontal)])
     first = np.searchsorted(seen, times - _POSE_SECONDS)

@@ -48,7 +48,7 @@ def read_windows(
     begun: list[tuple[WindowRequest, list[np.ndarray]]] = []
     with _open_reader(path, scan) as reader:
         while todo or begun:
-            frame = reader.next(reader.number + 1 if begun else todo[0].start)
+            frame = reader.read_from(reader.number + 1 if begun else todo[0].start)
             if frame is None:
                 return
             begun += [(window, []) for window in todo if window.start == reader.number]
@@ -107,7 +107,7 @@ class _MemoryReader:
         self.number = -1  # of the last frame returned
         self.reformatter = av.video.reformatter.VideoReformatter()
 
-    def next(self, number: int) -> av.VideoFrame | None:
+    def read_from(self, number: int) -> av.VideoFrame | None:
         """Returns the frame of this number; None at the end."""
         self.number = number
         return self.frames[number] if number < len(self.frames) else None
@@ -126,7 +126,7 @@ class _SeekingReader:
         self._sought = False
         self._seekable = scan.stamped and bool((np.diff(scan.times) > 2 * _MARGIN).all())
 
-    def next(self, number: int) -> av.VideoFrame | None:
+    def read_from(self, number: int) -> av.VideoFrame | None:
         """Returns the next frame from `number` on; None at the end."""
         times = self.scan.times
         far = times[min(number, len(times) - 1)] - times[max(self.number, 0)] >= _SEEK_SECONDS
@@ -155,14 +155,14 @@ class _SeekingReader:
     def _decode_to(self, number: int) -> av.VideoFrame | None:
         for frame in self._frames:
             check_frame_size(self.path, frame)
-            found = self._number(frame)
+            found = self._find_number(frame)
             if found is not None:
                 self.number = found
                 if found >= number:
                     return frame
         return None
 
-    def _number(self, frame: av.VideoFrame) -> int | None:
+    def _find_number(self, frame: av.VideoFrame) -> int | None:
         if not self._sought:
             return self.number + 1
         if frame.time is None:

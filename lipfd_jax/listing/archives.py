@@ -58,7 +58,7 @@ def _unpack_to(archive: pathlib.Path, target: pathlib.Path, size: int) -> pathli
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        _copy_members(_members(archive), partial, archive, size)
+        _copy_members(_open_members(archive), partial, archive, size)
         return partial.rename(target)
     except (*_DAMAGE, OSError) as error:
         shutil.rmtree(partial, ignore_errors=True)
@@ -73,7 +73,7 @@ def _unpack_to(archive: pathlib.Path, target: pathlib.Path, size: int) -> pathli
         raise
 
 
-def _members(archive: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
+def _open_members(archive: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
     """Yields (name, open stream) of the files inside; refuses members that are neither files nor folders."""
     return _zip_members(archive) if zipfile.is_zipfile(archive) else _tar_members(archive)
 
@@ -95,7 +95,7 @@ def _zip_members(archive: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
 def _tar_members(archive: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
     with open_compressed(archive) as stream:
         tar = TarStream(stream, archive)
-        with _tarfile(tar, archive) as packed:
+        with _open_tar(tar, archive) as packed:
             for member in packed:
                 tar.read_header()
                 if member.isdir():
@@ -108,7 +108,7 @@ def _tar_members(archive: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
         tar.drain()
 
 
-def _tarfile(tar: TarStream, archive: pathlib.Path) -> tarfile.TarFile:
+def _open_tar(tar: TarStream, archive: pathlib.Path) -> tarfile.TarFile:
     try:
         return tarfile.open(fileobj=tar, mode="r|", bufsize=_BLOCK // 8, tarinfo=StrictHeader)
     except tarfile.ReadError as error:

@@ -79,13 +79,13 @@ class Listing:
 
 def _class_line(label: int, name: str, clips: Iterable[Item]) -> str:
     found = [clip for clip in clips if clip.label == label]
-    kinds = Counter(_kind(clip) for clip in found)
+    kinds = Counter(_describe_kind(clip) for clip in found)
     detail = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     sources = len({clip.source for clip in found})
     return f"  {name}: {len(found)} videos of {sources} sources ({detail or 'none'})"
 
 
-def _kind(item: Item) -> str:
+def _describe_kind(item: Item) -> str:
     if isinstance(item, CompositeFiles):
         return f"as {len(item.paths)} finished composites"
     return "with wav" if item.wav else "with only the sound inside"

@@ -25,7 +25,7 @@ class Backbone(Protocol):
         features) float32; computes in dtype.
         """
 
-    def operations(self, side: int) -> tuple[int, int]:
+    def count_flops(self, side: int) -> tuple[int, int]:
         """Returns FLOPs (two per multiply-add) per image of the first convolution and of all others."""
 
 

@@ -49,7 +49,7 @@ class ConvNeXtConfig:
         """Builds the backbone; options as for ConvNeXt."""
         return ConvNeXt(self, **options)
 
-    def operations(self, side: int) -> tuple[int, int]:
+    def count_flops(self, side: int) -> tuple[int, int]:
         """Returns FLOPs per image of the first convolution and of all others."""
         side //= 4
         stem, others = side**2 * 16 * 3 * self.widths[0], 0
@@ -67,7 +67,7 @@ class Block(nnx.Module):
     def __init__(self, width: int, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs):
         options = {"kernel_init": _small, "dtype": dtype, "rngs": rngs}
         self.depthwise = nnx.Conv(width, width, (7, 7), padding=3, feature_group_count=width, **options)
-        self.norm = _layer_norm(width, dtype, rngs)
+        self.norm = _make_layer_norm(width, dtype, rngs)
         self.expand = nnx.Linear(width, 4 * width, **options)
         self.project = nnx.Linear(4 * width, width, **options)
         self.layer_scale = nnx.Param(jnp.full((1, 1, width), 1e-6))
@@ -84,7 +84,7 @@ class Step(nnx.Module):
 
     def __init__(self, inputs: int, outputs: int, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs):
         options = {"kernel_init": _small, "dtype": dtype, "rngs": rngs}
-        self.norm = _layer_norm(inputs, dtype, rngs)
+        self.norm = _make_layer_norm(inputs, dtype, rngs)
         self.conv = nnx.Conv(inputs, outputs, (2, 2), strides=2, padding="VALID", **options)
 
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -103,18 +103,18 @@ class ConvNeXt(nnx.Module):
         first = config.widths[0]
         self.dtype = dtype
         self.stem = nnx.Conv(3, first, (4, 4), strides=4, padding="VALID", kernel_init=_small, **options)
-        self.stem_norm = _layer_norm(first, dtype, rngs)
+        self.stem_norm = _make_layer_norm(first, dtype, rngs)
         sizes = zip(config.depths, config.widths, strict=True)
         self.stages = nnx.List(nnx.List(Block(n, **options) for _ in range(depth)) for depth, n in sizes)
         pairs = zip(config.widths, config.widths[1:], strict=False)
         self.steps = nnx.List(Step(*pair, **options) for pair in pairs)
-        self.norm = _layer_norm(config.features, jnp.float32, rngs)
+        self.norm = _make_layer_norm(config.features, jnp.float32, rngs)
 
     def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
         """Images (N, S, S, 3) to features (N, F) float32; `train` has no effect."""
-        return map_chunks(self._features, images, "crops")
+        return map_chunks(self._compute_features, images, "crops")
 
-    def _features(self, images: jax.Array) -> jax.Array:
+    def _compute_features(self, images: jax.Array) -> jax.Array:
         x = self.stem_norm(self.stem(images.astype(self.dtype)))
         for number, stage in enumerate(self.stages):
             x = self.steps[number - 1](x) if number else x
@@ -123,5 +123,5 @@ class ConvNeXt(nnx.Module):
         return self.norm(x.astype(jnp.float32).mean((1, 2)))
 
 
-def _layer_norm(width: int, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> nnx.LayerNorm:
+def _make_layer_norm(width: int, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> nnx.LayerNorm:
     return nnx.LayerNorm(width, epsilon=1e-6, dtype=dtype, use_fast_variance=False, rngs=rngs)

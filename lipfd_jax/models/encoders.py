@@ -30,7 +30,7 @@ class Encoder(Protocol):
     ) -> Any:
         """Builds the module: images (B, S, S, 3) to (B, features); computes in dtype."""
 
-    def operations(self, side: int) -> tuple[int, int, int]:
+    def count_flops(self, side: int) -> tuple[int, int, int]:
         """Returns FLOPs (two per multiply-add): embedding, matrices of one block, its attention."""
 
 

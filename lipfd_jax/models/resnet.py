@@ -52,7 +52,7 @@ class ResNetConfig:
         """Builds the backbone; options as for ResNet."""
         return ResNet(self, **options)
 
-    def operations(self, side: int) -> tuple[int, int]:
+    def count_flops(self, side: int) -> tuple[int, int]:
         """Returns FLOPs per image of the first convolution and of all others."""
         side = -(-side // 2)
         stem = 2 * side**2 * 49 * 3 * self.width

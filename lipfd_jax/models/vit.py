@@ -106,7 +106,7 @@ class ViTConfig:
         """Builds the encoder for square images; options as for VisionTransformer."""
         return VisionTransformer(self, image_size=image_size, **options)
 
-    def operations(self, side: int) -> tuple[int, int, int]:
+    def count_flops(self, side: int) -> tuple[int, int, int]:
         """Returns FLOPs per image: patch embedding; one block's matrices (qkv, out, MLP); its attention
         products.
         """
@@ -122,8 +122,8 @@ class Attention(nnx.Module):
     def __init__(self, config: ViTConfig, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs):
         width = config.width
         self.heads = config.heads
-        self.qkv = _linear(width, 3 * width, dtype, _fan_in, rngs)
-        self.out = _linear(width, width, dtype, _residual_init(config), rngs)
+        self.qkv = _make_linear(width, 3 * width, dtype, _fan_in, rngs)
+        self.out = _make_linear(width, width, dtype, _residual_init(config), rngs)
 
     def __call__(self, x: jax.Array, queries: int | None = None) -> jax.Array:
         """Mixes tokens x (B, T, W); with `queries`, only for the first that many tokens: (B, queries, W)."""
@@ -147,11 +147,11 @@ class Block(nnx.Module):
     def __init__(self, config: ViTConfig, *, activation: str, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs):
         width = config.width
         self.activation = activation
-        self.ln_1 = _layer_norm(width, dtype, rngs)
+        self.ln_1 = _make_layer_norm(width, dtype, rngs)
         self.attention = Attention(config, dtype=dtype, rngs=rngs)
-        self.ln_2 = _layer_norm(width, dtype, rngs)
-        self.fc = _linear(width, 4 * width, dtype, _fan_in, rngs)
-        self.proj = _linear(4 * width, width, dtype, _residual_init(config), rngs)
+        self.ln_2 = _make_layer_norm(width, dtype, rngs)
+        self.fc = _make_linear(width, 4 * width, dtype, _fan_in, rngs)
+        self.proj = _make_linear(4 * width, width, dtype, _residual_init(config), rngs)
 
     def __call__(self, x: jax.Array, queries: int | None = None) -> jax.Array:
         """Tokens (B, T, W) to (B, T, W), or to the first `queries` of them."""
@@ -185,10 +185,10 @@ class VisionTransformer(nnx.Module):
         self.patch_embedding = nnx.Param(_patch_init(rngs.params(), shape))
         self.class_embedding = nnx.Param(_small(rngs.params(), (width,)))
         self.position_embedding = nnx.Param(_small(rngs.params(), (tokens, width)))
-        self.ln_pre = _layer_norm(width, dtype, rngs)
+        self.ln_pre = _make_layer_norm(width, dtype, rngs)
         blocks = range(config.layers)
         self.blocks = nnx.List(Block(config, activation=activation, dtype=dtype, rngs=rngs) for _ in blocks)
-        self.ln_post = _layer_norm(width, dtype, rngs)
+        self.ln_post = _make_layer_norm(width, dtype, rngs)
         self.projection = nnx.Param(_fan_in(rngs.params(), (width, config.features)))
 
     def __call__(self, images: jax.Array) -> jax.Array:
@@ -213,13 +213,13 @@ class VisionTransformer(nnx.Module):
         return self.ln_pre(tokens + self.position_embedding[...].astype(self.dtype))
 
 
-def _linear(
+def _make_linear(
     inputs: int, outputs: int, dtype: jax.typing.DTypeLike, init: nnx.Initializer, rngs: nnx.Rngs
 ) -> nnx.Linear:
     return nnx.Linear(inputs, outputs, dtype=dtype, kernel_init=init, dot_general=dot_general, rngs=rngs)
 
 
-def _layer_norm(width: int, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> nnx.LayerNorm:
+def _make_layer_norm(width: int, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> nnx.LayerNorm:
     # One pass over the tokens if memory traffic matters (bfloat16); two for full accuracy (float32).
     fast = dtype == jnp.bfloat16
     return nnx.LayerNorm(width, epsilon=1e-5, dtype=dtype, use_fast_variance=fast, rngs=rngs)

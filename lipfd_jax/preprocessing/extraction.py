@@ -105,14 +105,14 @@ def _cut_paper_windows(
     path: Path, track: VideoTrack, sound: Sound, mel: np.ndarray, damage: Damage, read: FrameReader
 ) -> tuple[list[Window], list[str]]:
     starts = paper_starts(len(track.times))
-    decoded, warnings = read(_consecutive(starts), damage), []
+    decoded, warnings = read(_list_frames(starts), damage), []
     if len(decoded.times) != len(track.times):
         # Packets of some codecs do not map to frames one to one. Rare, so a second pass is acceptable.
         warnings = [f"{len(track.times)} frames announced, {len(decoded.times)} decoded"]
         _check_frame_count(path, len(decoded.times))
         track = track.with_times(decoded.times)
         starts = paper_starts(len(track.times))
-        decoded = read(_consecutive(starts), Damage(damage.policy))  # already counted
+        decoded = read(_list_frames(starts), Damage(damage.policy))  # already counted
     bounds = np.rint((track.boundaries() - sound.start) * COLUMNS_PER_SECOND).astype(int)
     built, unheard = [], 0
     for index, start in enumerate(starts):
@@ -146,7 +146,7 @@ def _cut_released_windows(
     return built, [f"last {left} frames dropped, as they fill no window"] * (left > 0)
 
 
-def _consecutive(starts: list[int]) -> set[int]:
+def _list_frames(starts: list[int]) -> set[int]:
     return {start + offset for start in starts for offset in range(FRAMES_PER_WINDOW)}
 
 

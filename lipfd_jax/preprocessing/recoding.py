@@ -27,11 +27,11 @@ def recode_video(path: Path, crf: int) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "recoded.mp4"
         with av.open(str(target), "w") as output:
-            _encode(path, output, crf)
+            _encode_video(path, output, crf)
         yield target
 
 
-def _encode(path: Path, output: av.container.OutputContainer, crf: int) -> None:
+def _encode_video(path: Path, output: av.container.OutputContainer, crf: int) -> None:
     stream, last = None, -1
     reformatter = av.video.reformatter.VideoReformatter()
     with open_container(path) as container:

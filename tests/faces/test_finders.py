@@ -59,7 +59,7 @@ def test_threads_share_no_detector():
     """dlib's keeps its working memory: two threads in one bring the process down."""
     with ThreadPoolExecutor(2) as pool:
         barrier = threading.Barrier(2)
-        own = list(pool.map(lambda _: (barrier.wait(10), finders._dlib())[1], range(2)))
+        own = list(pool.map(lambda _: (barrier.wait(10), finders._get_dlib())[1], range(2)))
     assert own[0] is not own[1]
 
 

@@ -89,7 +89,7 @@ def test_one_time_stamped_on_all_frames_is_no_clock():
     for _ in range(10):
         frame = av.VideoFrame.from_ndarray(SCENES[0], format="rgb24")
         frame.pts, frame.time_base = 0, Fraction(1, 25)
-        scanner.take(frame)
+        scanner.add_frame(frame)
     found = scanner.finish(Damage())
     assert not found.stamped
     np.testing.assert_allclose(found.times, np.arange(10) * 0.04)
@@ -134,7 +134,7 @@ def test_damage_that_no_time_is_known_of_counts_where_it_was_met(spoilt):
         for number, frame in enumerate(container.decode(video=0)):
             if number == 60:
                 break
-            scanner.take(frame)
+            scanner.add_frame(frame)
     before = scanner.finish(data).spoilt.sum()
     scanner.note_damage()
     assert scanner.finish(data).spoilt.sum() > before

@@ -43,9 +43,9 @@ class PthArchive:
         if not self.path.is_file():
             raise refusal(path, "there is no such file")
         with open(self.path, "rb") as file:
-            infos = self._directory(file)
-            folder = self._folder([info.filename for info in infos])
-            self._check(infos)
+            infos = self._read_directory(file)
+            folder = self._find_folder([info.filename for info in infos])
+            self._check_members(infos)
             members = [self._locate(file, info) for info in infos]
         _check_apart(self.path, members, infos)
         self.members = {member.name.removeprefix(folder): member for member in members}
@@ -73,14 +73,14 @@ class PthArchive:
         whole = len(buffer) == member.size
         with open(self.path, "rb") as file:
             if not whole and member.name not in self._verified:
-                self._compare(member, self._stream_crc(file, member))
+                self._compare_crc(member, self._compute_crc(file, member))
             file.seek(member.start + offset)
             if file.readinto(buffer) != len(buffer):
                 raise refusal(self.path, f"it ends inside {quote(member.name)}")
         if whole:
-            self._compare(member, zlib.crc32(buffer))
+            self._compare_crc(member, zlib.crc32(buffer))
 
-    def _directory(self, file: io.BufferedReader) -> list[zipfile.ZipInfo]:
+    def _read_directory(self, file: io.BufferedReader) -> list[zipfile.ZipInfo]:
         start = file.read(300)
         if not start.startswith(_ZIP):  # only files with two meanings have other bytes before the zip
             raise refusal(self.path, _describe_non_zip(start))
@@ -93,7 +93,7 @@ class PthArchive:
                 f"its zip directory can't be read ({error}); the file is truncated or damaged: copy it again",
             ) from error
 
-    def _check(self, infos: list[zipfile.ZipInfo]) -> None:
+    def _check_members(self, infos: list[zipfile.ZipInfo]) -> None:
         problems, seen = [], set()
         for info in infos:
             name = info.filename
@@ -122,7 +122,7 @@ class PthArchive:
                     return Member(info.filename, start, info.file_size, info.CRC)
         raise refusal(self.path, f"its member {quote(info.filename)} is not where its zip directory says")
 
-    def _folder(self, names: list[str]) -> str:
+    def _find_folder(self, names: list[str]) -> str:
         """Returns the single folder of all members, with its slash."""
         folders = {name[: name.find("/") + 1] for name in names}
         if len(folders) != 1 or folders <= {"", "/", "./", "../"}:
@@ -138,7 +138,7 @@ class PthArchive:
             )
         return folder
 
-    def _compare(self, member: Member, crc: int) -> None:
+    def _compare_crc(self, member: Member, crc: int) -> None:
         if member.crc not in (0, crc):
             raise refusal(
                 self.path,
@@ -146,7 +146,7 @@ class PthArchive:
             )
         self._verified.add(member.name)
 
-    def _stream_crc(self, file: io.BufferedReader, member: Member) -> int:
+    def _compute_crc(self, file: io.BufferedReader, member: Member) -> int:
         file.seek(member.start)
         crc, left = 0, member.size
         while left and (chunk := file.read(min(left, _CHUNK))):

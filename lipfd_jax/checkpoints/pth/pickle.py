@@ -56,11 +56,13 @@ class _PickleMachine:
         elif opcode in _NUMBERS:
             self._stack.append(self._number(_NUMBERS[opcode]))
         elif opcode in _STRINGS:
-            self._stack.append(_text(self._take(self._number(_STRINGS[opcode]))))
+            self._stack.append(_decode_text(self._take(self._number(_STRINGS[opcode]))))
         elif opcode in _ACTIONS:
             _ACTIONS[opcode](self)
         else:
-            raise PickleError(f"its pickle uses the opcode {_name(opcode)}, which torch.save doesn't write")
+            raise PickleError(
+                f"its pickle uses the opcode {_opcode_name(opcode)}, which torch.save doesn't write"
+            )
         return False
 
     def result(self) -> object:
@@ -84,7 +86,7 @@ class _PickleMachine:
         end = self._data.find(b"\n", self._at, self._at + 1000)
         if end < 0:
             raise PickleError("its pickle holds an unterminated global")
-        return _text(self._take(end + 1 - self._at)[:-1])
+        return _decode_text(self._take(end + 1 - self._at)[:-1])
 
     # The stack
 
@@ -178,14 +180,14 @@ class _PickleMachine:
         self._stack.append(parse_storage(self._pop()))
 
 
-def _text(raw: bytes) -> str:
+def _decode_text(raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
         raise PickleError("its pickle holds a string that is not UTF-8") from error
 
 
-def _name(opcode: bytes) -> str:
+def _opcode_name(opcode: bytes) -> str:
     known = pickletools.code2op.get(opcode.decode("latin-1"))
     return known.name if known else f"0x{opcode.hex()}"
 
