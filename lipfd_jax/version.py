@@ -1,3 +1,3 @@
-"""The version of the project: written into checkpoints and build reports, read by the packaging."""
+"""Version of the package; stored in checkpoints and build reports, and read by the packaging."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
