@@ -58,9 +58,7 @@ def build(
     place, root = pathlib.Path(manual_dir), pathlib.Path(data_dir)
     folder = root / Builder.name / settings.name / str(Builder.VERSION)
     if set(str(root)) & set("*?["):
-        raise BuildError(
-            f"--data_dir={root}: TFDS reads *, ? and [ as patterns; name a folder without these characters"
-        )
+        raise BuildError(f"--data_dir={root}: TFDS reads *, ? and [ as patterns; name a folder without them")
     atomic_folder.recover_build(folder, root)
     prepare = functools.partial(
         _prepare,

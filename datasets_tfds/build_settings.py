@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import itertools
 import pathlib
 from typing import Any, Literal, get_args
 
@@ -94,13 +93,14 @@ def named_settings() -> tuple[BuildSettings, ...]:
 
     The official validation set exists only as finished composites, which no other encoding can hold.
     """
+    video_layouts: tuple[Layout, ...] = ("avlips", "folder")
     built = [
         BuildSettings(
             layout=layout, encoding=encoding, window_convention=convention, held_out=layout == "avlips"
         )
-        for layout, convention, encoding in itertools.product(
-            ("avlips", "folder"), ("paper", "released"), get_args(Encoding)
-        )
+        for layout in video_layouts
+        for convention in WINDOW_CONVENTIONS
+        for encoding in get_args(Encoding)
     ]
     official = BuildSettings(
         layout="official_val", encoding="composite", window_convention="released", fractions=(0.0, 0.0, 1.0)

@@ -57,7 +57,7 @@ def measure_similarity(pair: Pair) -> float | str:
 def find_mismatches(clips: Iterable[Clip], worker_count: int) -> list[tuple[Pair, float | str]]:
     """Returns the pairs with different footage or without a result, with their similarity or the reason."""
     done = map_clips(measure_similarity, pair_clips(clips), workers=worker_count)
-    results = [(one.clip, one.problem or one.result) for one in done]
+    results = [(one.clip, one.result if one.result is not None else one.problem) for one in done]
     different = [(pair, found) for pair, found in results if isinstance(found, str) or found < SAME_FOOTAGE]
     return sorted(different, key=lambda entry: entry[0].real.video)
 

@@ -65,7 +65,14 @@ def run_command(command: str, *arguments: str) -> None:
     if _HELP_FLAGS & set(arguments):
         print(format_help(module, flags.FLAGS))
         return
-    app.run(module.main, argv=sys.argv, flags_parser=_parse)
+
+    def run_main(argv: list[str]) -> int | None:
+        try:
+            return module.main(argv)
+        except app.UsageError as error:
+            sys.exit(f"{format_help(module, flags.FLAGS)}\nerror: {error}")
+
+    app.run(run_main, argv=sys.argv, flags_parser=_parse)
 
 
 def import_command(command: str) -> ModuleType:

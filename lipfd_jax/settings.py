@@ -4,9 +4,12 @@ import dataclasses
 import difflib
 import typing
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
 def build_settings(default: T, values: Mapping[str, Any], where: str = "") -> T:
@@ -27,7 +30,7 @@ def build_settings(default: T, values: Mapping[str, Any], where: str = "") -> T:
     for name, value in values.items():
         old = getattr(default, name)
         if dataclasses.is_dataclass(old) and isinstance(value, Mapping):
-            changed[name] = build_settings(old, value, f"{where}{name}.")
+            changed[name] = build_settings(cast(Any, old), value, f"{where}{name}.")
         else:
             changed[name] = _check_type(f"{where}{name}", value, kinds[name])
     return dataclasses.replace(default, **changed)

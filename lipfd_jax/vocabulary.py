@@ -19,7 +19,7 @@ LABEL_BY_NAME = {"0": 0, "real": 0, "0_real": 0, "1": 1, "fake": 1, "1_fake": 1}
 # How a clip's windows are cut; stored with the records. `released`: as in the released code, index wrap and
 # overlap included; `paper`: ten starts spread over the whole clip, sound aligned by timestamps.
 WindowConvention = Literal["paper", "released"]
-WINDOW_CONVENTIONS = get_args(WindowConvention)
+WINDOW_CONVENTIONS: tuple[WindowConvention, ...] = get_args(WindowConvention)
 CONVENTION_FILE = "windows.txt"  # in a folder of composites: their window convention
 BUILD_REPORT = "build_report.json"  # next to a build's shards: their checksums and settings
 WINDOWS_PER_CLIP = 10

@@ -133,8 +133,9 @@ def test_every_exception_is_still_needed():
 @pytest.fixture
 def house(tmp_path):
     """A package of two rooms, whose modules the test writes."""
-    (tmp_path / "house" / "upper").mkdir(parents=True)
-    (tmp_path / "house" / "lower").mkdir()
+    for room in ("lower", "upper"):
+        (tmp_path / "house" / room).mkdir(parents=True)
+        (tmp_path / "house" / room / "__init__.py").touch()
 
     def write(**texts):
         for name, text in texts.items():

@@ -129,7 +129,7 @@ class Builder(FileReaderBuilder):
         made = report.describe_build(found, written, self.settings, left_out)
         made["inputs"] = made_of
         if not made["records"]:
-            raise BuildError(f"no input could be used:\n{report.summarize_build(made)}")
+            raise BuildError(f"no record could be made:\n{report.summarize_build(made)}")
         infos = shards.rename_shards(written, self._get_filename_template, self.data_dir)
         made["shards"] = report.check_records(folder, infos, written, self.settings)
         report.write_report(made, folder)

@@ -85,7 +85,7 @@ def _is_one_piece(about: Mapping[str, Any], array: np.ndarray) -> bool:
     }
 
 
-def _fill(room: np.ndarray, file: io.RawIOBase) -> None:
+def _fill(room: np.ndarray, file: io.FileIO) -> None:
     """Reads exactly as many bytes as there is room for. Raises ValueError where the file has others."""
     done = 0
     while done < len(room) and (count := file.readinto(room[done:])):

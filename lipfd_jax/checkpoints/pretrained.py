@@ -26,7 +26,7 @@ _PATTERNS = {
     "start_backbone": list(dict.fromkeys(pattern for b in BACKBONES.values() for pattern in b.weights)),
 }
 _RESNET_BLOCK = re.compile(r"layer([1-4])[./](\d+)[./]conv(\d)[./]")
-_RESNETS = {
+_RESNETS: dict[tuple[tuple[int, ...], bool], str] = {
     ((2, 2, 2, 2), False): "resnet18",
     ((3, 4, 6, 3), False): "resnet34",
     ((3, 4, 6, 3), True): "resnet50",

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -54,7 +55,7 @@ class Opened:
         return self.metadata.calibration
 
 
-def open_model(path: str | pathlib.Path, *, step: int | None = None, sharding: Any = None) -> Opened:
+def open_model(path: str | os.PathLike, *, step: int | None = None, sharding: Any = None) -> Opened:
     """Opens a converted checkpoint, one step of a training run, or the best step of a run.
 
     Args:
@@ -69,7 +70,7 @@ def open_model(path: str | pathlib.Path, *, step: int | None = None, sharding: A
     return read_weights(find_model(path, step=step), sharding)
 
 
-def find_model(path: str | pathlib.Path, *, step: int | None = None) -> Found:
+def find_model(path: str | os.PathLike, *, step: int | None = None) -> Found:
     """What `open_model` would open, without its weights: a program can be made for it while they are read.
 
     Raises:
@@ -172,7 +173,7 @@ def read_metadata(path: str | pathlib.Path) -> Metadata:
     return dataclasses.replace(_stored_metadata(path), calibration=read_calibration(path))
 
 
-def find_checkpoint(path: str | pathlib.Path, step: int | None = None) -> epath.Path:
+def find_checkpoint(path: str | os.PathLike, step: int | None = None) -> epath.Path:
     """Returns the path of one checkpoint: `path` itself, or the step or best step of a run's folder.
 
     Raises CheckpointError where there is none.

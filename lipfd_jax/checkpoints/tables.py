@@ -20,8 +20,11 @@ from lipfd_jax.models.weight_rules import CONV, LINEAR, Rule, affine_rules, with
 class Tensor(Protocol):
     """A tensor that may still be on disk: `np.asarray` reads it."""
 
-    shape: tuple[int, ...]
-    dtype: Any
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> Any: ...
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray: ...
 
@@ -106,11 +109,12 @@ def _make_finder(
     def find(key: str) -> tuple[Rule | None, tuple[Any, ...] | None]:
         for pattern, rule in compiled:
             match = pattern.fullmatch(key)
-            if match and rule.path is None:
+            if not match:
+                continue
+            if rule.path is None:
                 return rule, None
-            if match:
-                parts = match.expand(rule.path).split("/")
-                return rule, tuple(int(part) if part.isdigit() else part for part in parts)
+            parts = match.expand(rule.path).split("/")
+            return rule, tuple(int(part) if part.isdigit() else part for part in parts)
         return None, None
 
     return find

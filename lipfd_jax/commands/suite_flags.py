@@ -9,7 +9,7 @@ from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.evaluation.evaluate import Options
 from lipfd_jax.evaluation.suites.suite import Scorer, run_suite, suite_data
 from lipfd_jax.listing.clips import Clip
-from lipfd_jax.listing.layouts import list_layout
+from lipfd_jax.listing.layouts import Layout, list_layout
 from lipfd_jax.vocabulary import WINDOWS_PER_CLIP
 
 flags.disclaim_key_flags()  # they are the command's own, also in its --help
@@ -60,7 +60,7 @@ def batch_size(most: int) -> int:
 
 
 def _clips(given: flags.FlagValues) -> list[Clip]:
-    layout = "folder" if given.clips_csv else "avlips"
+    layout: Layout = "folder" if given.clips_csv else "avlips"
     unpacked = os.path.join(given.output, "unpacked")
     listing = list_layout(given.clips, layout, unpack_dir=unpacked, clips_csv=given.clips_csv or "clips.csv")
     return [clip for clip in listing.clips if isinstance(clip, Clip)]

@@ -40,7 +40,7 @@ def main(argv: list[str]) -> None:
     if jax.devices()[0].platform == "cpu":
         keep_freed_memory()
     try:
-        experiment = Experiment.from_dict(given.config.to_dict() | settings_for(given["from"].value))
+        experiment = Experiment.from_dict(given.config.to_dict() | settings_for(given["from"].value or []))
         experiment = set_precision(experiment, given.precision)
         with exit_when_exhausted("try a smaller batch_size or a larger accumulate; the same command resumes"):
             result = train(

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import logging
 import os
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import tensorflow_datasets as tfds
 from etils import epath
@@ -52,7 +52,7 @@ def window_convention(source: RecordSource) -> WindowConvention:
     for index in range(len(source)):
         try:
             value = source[index]["windows"]
-            return value.decode() if isinstance(value, bytes) else value
+            return cast(WindowConvention, value.decode() if isinstance(value, bytes) else value)
         except CorruptRecord as error:  # whoever needs that record hears of it
             last = error
     raise last
@@ -61,7 +61,7 @@ def window_convention(source: RecordSource) -> WindowConvention:
 def built_crop(source: RecordSource) -> str:
     """Returns what windows were cut to: "faces" where a build's report says so, else "none"."""
     try:
-        report = json.loads((source.folder / BUILD_REPORT).read_text())
+        report = json.loads((cast(Records, source).folder / BUILD_REPORT).read_text())
         return "faces" if report["settings"]["crop"] == "faces" else "none"
     except (AttributeError, KeyError, OSError, TypeError, ValueError):  # no build, or one that says nothing
         return "none"
@@ -152,6 +152,7 @@ class PictureFolder:
     def __getitem__(self, index: int) -> dict[str, Any]:
         path = self.pictures[index]
         named = parse_composite_name(str(path))
+        assert named is not None  # the listing holds no other names
         return {
             "composite": path.read_bytes(),
             "label": CLASSES.index(named.folder),

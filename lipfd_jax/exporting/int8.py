@@ -5,7 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
@@ -32,7 +32,7 @@ def write_int8(folder: Path, program: Program, description: str, source: RecordS
       ValueError: a record can't be read.
     """
     # Both libraries report every use from a forked process, unless their telemetry can't be imported.
-    sys.modules.setdefault("openvino_telemetry", None)
+    sys.modules.setdefault("openvino_telemetry", cast(Any, None))
     import openvino
 
     with tempfile.TemporaryDirectory(dir=folder) as float_folder:

@@ -170,7 +170,7 @@ def _convolution(graph: Graph, equation: Any, value: Any, kernel: Any) -> str:
         dilations=list(params["rhs_dilation"]),
         group=params["feature_group_count"],
     )
-    return graph.transpose(result, np.argsort(numbers.out_spec))
+    return graph.transpose(result, np.argsort(numbers.out_spec).tolist())
 
 
 def _max_pool(graph: Graph, equation: Any, value: Any) -> str:

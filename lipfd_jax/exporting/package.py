@@ -113,7 +113,8 @@ def _parse_description(values: Mapping[str, Any], folder: Path) -> ExportDescrip
         calibration = Calibration.from_json(values["calibration"], folder / FILE)
         metadata = dataclasses.replace(metadata, calibration=calibration)
     names = [field.name for field in dataclasses.fields(ExportDescription)]
-    return ExportDescription(**{**{name: values.get(name) for name in names}, "metadata": metadata})
+    fields: dict[str, Any] = {**{name: values.get(name) for name in names}, "metadata": metadata}
+    return ExportDescription(**fields)
 
 
 def _sum(path: Path) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from lipfd_jax.checkpoints.errors import refusal
 from lipfd_jax.checkpoints.store import open_model
@@ -73,7 +74,7 @@ def _find_writer(format: str, calibrate: RecordSource | None) -> Callable[[Path,
     if format == "int8":
         from lipfd_jax.exporting.int8 import write_int8
 
-        return functools.partial(write_int8, source=calibrate)
+        return functools.partial(write_int8, source=cast(RecordSource, calibrate))
     if format == "onnx":
         from lipfd_jax.exporting.onnx_file import write_onnx  # imports onnx, an extra
 

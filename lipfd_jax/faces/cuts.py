@@ -22,7 +22,7 @@ class CutDetector:
         """Records how much a frame, (height, width) uint8, differs from the previous one."""
         self._thumbnails.append(_make_thumbnail(brightness))
         if len(self._thumbnails) > 1:
-            self._leap = max(self._leap, cv2.norm(*self._thumbnails[-2:], cv2.NORM_L1))
+            self._leap = max(self._leap, cv2.norm(self._thumbnails[-2], self._thumbnails[-1], cv2.NORM_L1))
             del self._thumbnails[1:-1]  # the sample's and the latest
 
     def add_sample(self, frame: np.ndarray) -> bool:

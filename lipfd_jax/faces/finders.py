@@ -110,7 +110,9 @@ def find_with_dlib(frame: np.ndarray) -> list[Face]:
         np.array([r.left(), r.top(), r.right(), r.bottom()]) / scale
         for r in _get_dlib()(_as_contiguous(small))
     ]
-    found = [Face(*box, frontal=True, finder="dlib") for box in boxes]
+    found = [
+        Face(left, top, right, bottom, frontal=True, finder="dlib") for left, top, right, bottom in boxes
+    ]
     return sorted(found, key=lambda face: -face.size)
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -43,8 +44,8 @@ class SlimefaceProcess:
     def close(self) -> None:
         """Ends the process."""
         if self._process is not None:
-            self._process.stdin.close()
-            self._process.stdout.close()
+            _pipe(self._process.stdin).close()
+            _pipe(self._process.stdout).close()
             self._process.wait()
             self._process = None
 
@@ -54,12 +55,18 @@ class SlimefaceProcess:
             self._process, self._seen = _start_worker(), 0
         self._seen += 1
         height, width = frame.shape[:2]
-        self._process.stdin.write(struct.pack("<ii", width, height) + frame.tobytes())
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        _pipe(self._process.stdin).write(struct.pack("<ii", width, height) + frame.tobytes())
+        _pipe(self._process.stdin).flush()
+        return json.loads(_pipe(self._process.stdout).readline())
 
     def __del__(self):
         self.close()
+
+
+def _pipe(end: IO[bytes] | None) -> IO[bytes]:
+    """Returns an end of the process that is a pipe; subprocess types it as optional."""
+    assert end is not None
+    return end
 
 
 _THREADS = threading.local()

@@ -74,7 +74,8 @@ Chain = list[Sighting]
 
 def _chain_sightings(samples: Sequence[Sample]) -> list[Chain]:
     """Links detections of the same face greedily by overlap."""
-    done, alive = [], []
+    done: list[Chain] = []
+    alive: list[Chain] = []
     interval = float(np.median(np.diff([s.time for s in samples]))) if len(samples) > 1 else 0.0
     for sample in samples:
         oldest = np.inf if sample.cut else sample.time - GAP - interval / 2
@@ -165,5 +166,5 @@ def find_fit_starts(track: FaceTrack) -> np.ndarray:
     fit = track.unfit == ""
     if len(fit) < FRAMES_PER_WINDOW:
         return np.zeros(0, np.int64)
-    rows = np.lib.stride_tricks.sliding_window_view(fit, FRAMES_PER_WINDOW).all(axis=1)
+    rows = np.all(np.lib.stride_tricks.sliding_window_view(fit, FRAMES_PER_WINDOW), axis=1)
     return track.frames[: len(rows)][rows]

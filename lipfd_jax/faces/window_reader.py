@@ -78,9 +78,9 @@ def read_cached_windows(
         return
     frames = {n: p if perturbation is None else perturbation(p) for n, p in sorted(whole.frames.items())}
     for window in todo:
-        shown = [frames.get(window.start + k) for k in range(FRAMES_PER_WINDOW)]
-        if all(frame is not None for frame in shown):
-            yield window, np.stack([cut_for_window(frame, window) for frame in shown])
+        shown = [n for n in range(window.start, window.start + FRAMES_PER_WINDOW) if n in frames]
+        if len(shown) == FRAMES_PER_WINDOW:
+            yield window, np.stack([cut_for_window(frames[n], window) for n in shown])
 
 
 def cut_for_window(frame: np.ndarray, window: WindowRequest) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -81,7 +82,7 @@ def _convolve(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
         for i in range(size):
             left = jax.lax.optimization_barrier(_strided_slice(neighbours, 1, i, rows, stride))
             total += bf16_matmul(from_bits(left), kernel[i, j : j + together].reshape(-1, outputs))
-    return total
+    return cast(jax.Array, total)
 
 
 def _input_gradient(

@@ -20,10 +20,11 @@ def bf16_kernel_gradient(x: jax.Array, gradient: jax.Array, size: int, stride: i
       stride: of the convolution.
     """
     images = largest_divisor(len(x), max(1, _CACHED_VALUES // x[0].size))
+    height, width = gradient.shape[1:3]
 
-    def add(total: jax.Array, piece: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+    def add(total: jax.Array, piece: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
         pixels = from_bits(piece[1], gradient.dtype).reshape(-1, gradient.shape[-1])
-        rows = _transposed_patches(piece[0], x.dtype, size, stride, gradient.shape[1:3])
+        rows = _transposed_patches(piece[0], x.dtype, size, stride, (height, width))
         found = [jnp.matmul(row, pixels, preferred_element_type=jnp.float32) for row in rows]
         return total + jnp.stack(found).reshape(total.shape), None
 

@@ -1,5 +1,7 @@
 """Sums over the pixels of a batch, as in batch norms and their gradients."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
@@ -8,7 +10,8 @@ from lipfd_jax.kernels.dispatch import select_variant
 
 def channel_sums(x: jax.Array) -> jax.Array:
     """Sums (N, H, W, C) float32 to (C,)."""
-    return {"plain": plain, "halves": halves}[select_variant("channel_sums")](x)
+    variants: dict[str, Callable[..., jax.Array]] = {"plain": plain, "halves": halves}
+    return variants[select_variant("channel_sums")](x)
 
 
 def plain(x: jax.Array) -> jax.Array:
@@ -42,7 +45,8 @@ halves.defvjp(_forward, _backward)
 
 def affine(x: jax.Array, scale: jax.Array, offset: jax.Array) -> jax.Array:
     """Returns x (N, H, W, C) times scale (C,) plus offset (C,), computed in float32, in the dtype of x."""
-    return {"plain": _affine, "halves": summed_affine}[select_variant("channel_sums")](x, scale, offset)
+    variants: dict[str, Callable[..., jax.Array]] = {"plain": _affine, "halves": summed_affine}
+    return variants[select_variant("channel_sums")](x, scale, offset)
 
 
 def _affine(x: jax.Array, scale: jax.Array, offset: jax.Array) -> jax.Array:

@@ -1,5 +1,6 @@
 """Convolutions on NHWC, padded by half the kernel as in PyTorch."""
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -13,7 +14,11 @@ _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 def convolution(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     """Convolves x (N, H, W, inputs) with kernel (k, k, inputs, outputs) of the same dtype."""
-    variants = {"plain": plain, "kernel_products": kernel_products, "bfloat16": bfloat16}
+    variants: dict[str, Callable[..., jax.Array]] = {
+        "plain": plain,
+        "kernel_products": kernel_products,
+        "bfloat16": bfloat16,
+    }
     return variants[select_variant("convolution")](x, kernel, stride)
 
 

@@ -1,5 +1,6 @@
 """Matrix products of linear layers."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -10,7 +11,8 @@ from lipfd_jax.kernels.dispatch import select_variant
 
 def dense(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Multiplies x (..., inputs) by kernel (inputs, outputs)."""
-    return {"plain": jnp.matmul, "bfloat16": bfloat16}[select_variant("dense")](x, kernel)
+    variants: dict[str, Callable[..., jax.Array]] = {"plain": jnp.matmul, "bfloat16": bfloat16}
+    return variants[select_variant("dense")](x, kernel)
 
 
 def dot_general(x: jax.Array, kernel: jax.Array, dimensions: Any, **options: Any) -> jax.Array:

@@ -1,5 +1,7 @@
 """1x1 convolutions on NHWC."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
@@ -10,7 +12,7 @@ from lipfd_jax.kernels.kernel_gradient import kernel_gradient
 
 def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Multiplies x (N, H, W, inputs) by kernel (inputs, channels) of the same dtype."""
-    variants = {
+    variants: dict[str, Callable[..., jax.Array]] = {
         "plain": jnp.matmul,
         "kernel_products": kernel_products,
         "in_parts": in_parts,

@@ -139,7 +139,8 @@ def _gather_axis(images: jax.Array, taps: Taps, axis: int) -> jax.Array:
 
     indices, weights = taps.indices.T, taps.weights.T
     if len(indices) <= _UNROLLED_TAPS:
-        return sum(tap(index, weight) for index, weight in zip(indices, weights, strict=True))
+        parts = [tap(index, weight) for index, weight in zip(indices, weights, strict=True)]
+        return sum(parts[1:], parts[0])
     start = tap(indices[0], weights[0])
     rest = jnp.asarray(indices[1:]), jnp.asarray(weights[1:])
     return jax.lax.scan(lambda total, one: (total + tap(*one), None), start, rest)[0]

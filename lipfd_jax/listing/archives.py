@@ -11,7 +11,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any, cast
 
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.compression import StrictHeader, TarStream, has_small_dictionary, open_compressed
@@ -103,14 +103,14 @@ def _tar_members(archive: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
                 if not member.isreg() or member.issparse():
                     raise ClipError(f"{archive}: {member.name!r} is a link or device; unpack it yourself")
                 with tar.reading_data():
-                    yield member.name, packed.extractfile(member)
-            packed.members = []  # not needed again, and they grow
+                    yield member.name, cast(IO[bytes], packed.extractfile(member))  # None for links only
+            packed.members = []  # type: ignore[attr-defined]  # undocumented; they would grow
         tar.drain()
 
 
 def _open_tar(tar: TarStream, archive: pathlib.Path) -> tarfile.TarFile:
     try:
-        return tarfile.open(fileobj=tar, mode="r|", bufsize=_BLOCK // 8, tarinfo=StrictHeader)
+        return tarfile.open(fileobj=cast(Any, tar), mode="r|", bufsize=_BLOCK // 8, tarinfo=StrictHeader)
     except tarfile.ReadError as error:
         expected = " ".join(ARCHIVE_SUFFIXES)
         raise ClipError(f"{archive}: not an archive, or damaged ({error}); expected {expected}") from error

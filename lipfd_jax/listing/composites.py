@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from pathlib import Path
+from typing import cast
 
 from natsort import natsort_keygen
 
@@ -36,7 +37,7 @@ def list_composites(folder: Path, links: Links = "refuse") -> Listing:
                 reason = "expected NAME_J.png inside the folder; for links of your own, use --links=follow"
             if not reason and "://" not in str(folder) and not os.path.isfile(path):
                 reason = "not a regular file"  # reading a pipe would never end
-            if reason:
+            if reason or parsed is None:
                 problems.append((f"{name}/{escape_controls(path.name)}", reason))
                 continue
             old = videos.get(parsed.video, CompositeFiles(parsed.video, (), label, parsed.name))
@@ -56,4 +57,4 @@ def read_window_convention(folder: Path) -> WindowConvention:
     value = note.read_bytes()[:100].decode(errors="replace").strip()
     if value not in WINDOW_CONVENTIONS:
         raise ClipError(f"{note}: {value!r}, expected one of {', '.join(WINDOW_CONVENTIONS)}")
-    return value
+    return cast(WindowConvention, value)

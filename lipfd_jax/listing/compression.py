@@ -10,7 +10,7 @@ import struct
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
 from lipfd_jax.listing.clips import ClipError
 
@@ -20,15 +20,15 @@ _BLOCK = 1 << 18
 
 
 @contextlib.contextmanager
-def open_compressed(path: pathlib.Path) -> Iterator[BinaryIO]:
+def open_compressed(path: pathlib.Path) -> Iterator[IO[bytes]]:
     """Opens a file's content, decompressed if its first bytes are those of gzip, bz2 or xz."""
     with open(path, "rb") as file:
         start = file.read(6)
         file.seek(0)
         if start.startswith(b"\x1f\x8b"):
-            yield gzip.GzipFile(fileobj=file)
+            yield cast(IO[bytes], gzip.GzipFile(fileobj=file))
         elif start.startswith(b"BZh"):
-            yield bz2.BZ2File(file)
+            yield cast(IO[bytes], bz2.BZ2File(file))
         elif start == b"\xfd7zXZ\x00":
             yield io.BufferedReader(_XzReader(file))
         else:
@@ -50,7 +50,7 @@ class _XzReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: Any) -> int:
         while True:
             if self._decoder.eof:  # several streams may follow each other, separated by zeros
                 self._input = (self._decoder.unused_data or self._file.read(_BLOCK)).lstrip(b"\0")
@@ -105,11 +105,11 @@ class StrictHeader(tarfile.TarInfo):
     """A tar header. tarfile treats a damaged one as the end; here only the end mark is the end."""
 
     @classmethod
-    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> "StrictHeader":
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "StrictHeader":
         """As in tarfile. Raises ReadError for bytes that are neither a header nor the end mark."""
         try:
             return super().frombuf(buf, encoding, errors)
-        except tarfile.EOFHeaderError:
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # undocumented
             raise
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(f"damaged or truncated: {error}") from error

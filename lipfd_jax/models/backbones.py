@@ -14,7 +14,9 @@ from lipfd_jax.models.weight_rules import Rule
 class Backbone(Protocol):
     """Configuration of a backbone: its sizes, and all that other modules use of it."""
 
-    weights: Mapping[str, tuple[Rule, ...]]  # tables, by a pattern of a key found only in such files
+    @property
+    def weights(self) -> Mapping[str, tuple[Rule, ...]]:
+        """Weight tables, by a pattern of a key found only in such files."""
 
     @property
     def features(self) -> int:

@@ -65,7 +65,7 @@ class Block(nnx.Module):
     """Depthwise 7x7 convolution, then a two-layer MLP on normalised pixels; added to the input."""
 
     def __init__(self, width: int, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs):
-        options = {"kernel_init": _small, "dtype": dtype, "rngs": rngs}
+        options: dict[str, Any] = {"kernel_init": _small, "dtype": dtype, "rngs": rngs}
         self.depthwise = nnx.Conv(width, width, (7, 7), padding=3, feature_group_count=width, **options)
         self.norm = _make_layer_norm(width, dtype, rngs)
         self.expand = nnx.Linear(width, 4 * width, **options)
@@ -83,7 +83,7 @@ class Step(nnx.Module):
     """Downsampling between stages: a norm, then a 2x2 convolution of stride 2."""
 
     def __init__(self, inputs: int, outputs: int, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs):
-        options = {"kernel_init": _small, "dtype": dtype, "rngs": rngs}
+        options: dict[str, Any] = {"kernel_init": _small, "dtype": dtype, "rngs": rngs}
         self.norm = _make_layer_norm(inputs, dtype, rngs)
         self.conv = nnx.Conv(inputs, outputs, (2, 2), strides=2, padding="VALID", **options)
 
@@ -99,7 +99,7 @@ class ConvNeXt(nnx.Module):
     """
 
     def __init__(self, config: ConvNeXtConfig, *, dtype: jax.typing.DTypeLike = jnp.float32, rngs: nnx.Rngs):
-        options = {"dtype": dtype, "rngs": rngs}
+        options: dict[str, Any] = {"dtype": dtype, "rngs": rngs}
         first = config.widths[0]
         self.dtype = dtype
         self.stem = nnx.Conv(3, first, (4, 4), strides=4, padding="VALID", kernel_init=_small, **options)

@@ -15,9 +15,17 @@ from lipfd_jax.models.vit import ViTConfig
 class Encoder(Protocol):
     """Configuration of an encoder: its sizes, and all that other modules use of it."""
 
-    patch: int  # image sides are multiples of this
-    layers: int  # blocks; training can be limited to the last ones
-    features: int  # width of the global feature
+    @property
+    def patch(self) -> int:
+        """Image sides are multiples of this."""
+
+    @property
+    def layers(self) -> int:
+        """Number of blocks; training can be limited to the last ones."""
+
+    @property
+    def features(self) -> int:
+        """Width of the global feature."""
 
     def build(
         self,

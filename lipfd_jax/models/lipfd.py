@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -135,7 +135,7 @@ class _FixedKey:
 
 def abstract_model(config: ModelConfig) -> LipFD:
     """Returns the model with shapes and dtypes instead of arrays; allocates nothing."""
-    return nnx.eval_shape(lambda: LipFD(config, rngs=_FixedKey()))
+    return nnx.eval_shape(lambda: LipFD(config, rngs=cast(nnx.Rngs, _FixedKey())))
 
 
 def abstract_weights(config: ModelConfig) -> dict[Any, Any]:

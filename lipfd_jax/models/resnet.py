@@ -105,6 +105,13 @@ class Conv(nnx.Module):
 class Block(nnx.Module):
     """Residual block: two 3x3 convolutions, or the 1x1, 3x3, 1x1 bottleneck."""
 
+    conv1: Conv
+    conv2: Conv
+    conv3: Conv  # of the bottleneck
+    bn1: BatchNorm
+    bn2: BatchNorm
+    bn3: BatchNorm
+
     def __init__(
         self,
         inputs: int,
@@ -117,6 +124,7 @@ class Block(nnx.Module):
     ):
         outputs = width * (4 if bottleneck else 1)
         self.bottleneck = bottleneck
+        sizes: tuple[tuple[int, int, int, int], ...]
         if bottleneck:
             sizes = ((inputs, width, 1, 1), (width, width, 3, stride), (width, outputs, 1, 1))
         else:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -135,7 +135,7 @@ class Attention(nnx.Module):
             parts = jnp.split(self.qkv(x), 3, axis=-1)
         else:
             width = x.shape[-1]
-            kernel, bias = (p.astype(x.dtype) for p in (self.qkv.kernel[...], self.qkv.bias[...]))
+            kernel, bias = (cast(nnx.Param, p)[...].astype(x.dtype) for p in (self.qkv.kernel, self.qkv.bias))
             parts = [dense(x[:, :queries], kernel[:, :width]) + bias[:width]]
             parts += jnp.split(dense(x, kernel[:, width:]) + bias[width:], 2, axis=-1)
         return [part.reshape(*part.shape[:2], self.heads, -1) for part in parts]

@@ -141,7 +141,8 @@ def _codecs() -> list[Effect]:
         found.append(steady("resampling", f"{rate // 1000} kHz", change, strip))
     telephone = partial(samples.band_limited, low=300, high=3400)
     found.append(steady("band limit", "300 to 3400 Hz", telephone))
-    for codec, kilobits in (("mp3", 32), ("mp3", 16), ("opus", 16), ("opus", 8)):
+    rates: list[tuple[samples.Codec, int]] = [("mp3", 32), ("mp3", 16), ("opus", 16), ("opus", 8)]
+    for codec, kilobits in rates:
         made = partial(samples.coded, codec=codec, kilobits=kilobits)
         found.append(steady(codec, f"{kilobits} kbit per s", made))
     return found

@@ -113,7 +113,9 @@ def compression(frames: np.ndarray, level: int, rng: np.random.Generator) -> np.
 
 def _jpeg(frame: np.ndarray, options: list[int]) -> np.ndarray:
     _, coded = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), options)
-    return cv2.cvtColor(cv2.imdecode(coded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+    assert decoded is not None  # it was encoded above
+    return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
 
 
 def _grey(frame: np.ndarray) -> np.ndarray:

@@ -34,18 +34,21 @@ class Task(Protocol):
         """All files that are read for it."""
 
 
+Work = TypeVar("Work", bound=Task)
+
+
 @dataclass(frozen=True)
-class ClipOutcome(Generic[Value]):
+class ClipOutcome(Generic[Work, Value]):
     """Result of one clip, or the reason why there is none."""
 
-    clip: Task
+    clip: Work
     result: Value | None
     problem: str = ""
 
 
 def attempt_task(
-    function: Callable[[Task], Value], clip: Task, *, base: int | None = None
-) -> ClipOutcome[Value]:
+    function: Callable[[Work], Value], clip: Work, *, base: int | None = None
+) -> ClipOutcome[Work, Value]:
     """Returns the outcome of `function(clip)`.
 
     `base`: bytes of memory allocated by this process before any clip; with it, one clip gets a bounded share,
@@ -70,7 +73,7 @@ def attempt_task(
         return ClipOutcome(clip, None, f"{clip.path}: unexpected {type(error).__name__}: {error}")
 
 
-def _call(function: Callable[[Task], Value], clip: Task) -> Value:
+def _call(function: Callable[[Work], Value], clip: Work) -> Value:
     """Returns the function's result; raises MemoryError for lack of memory, whichever library reports it."""
     try:
         return function(clip)
@@ -81,8 +84,8 @@ def _call(function: Callable[[Task], Value], clip: Task) -> Value:
 
 
 def _call_bounded(
-    function: Callable[[Task], Value], clip: Task, base: int, allowance: int
-) -> ClipOutcome[Value]:
+    function: Callable[[Work], Value], clip: Work, base: int, allowance: int
+) -> ClipOutcome[Work, Value]:
     try:
         with memory_limit.limit_memory(base + allowance):
             return ClipOutcome(clip, _call(function, clip))

@@ -24,7 +24,7 @@ def make_composite(window: Window) -> np.ndarray:
     """Returns the composite of a window, (1000, 2500, 3) uint8 RGB: mel on top, five frames in a row
     below.
     """
-    return assemble_composite(window.mel, window.frames)
+    return assemble_composite(window.mel, list(window.frames))
 
 
 def assemble_composite(

@@ -115,7 +115,10 @@ def _write_clip(
     return len(extraction.cut_windows), extraction.warnings
 
 
-def _make_entry(outcome: ClipOutcome[tuple[int, tuple[str, ...]]], convention: WindowConvention) -> dict:
+def _make_entry(
+    outcome: ClipOutcome[Clip, tuple[int, tuple[str, ...]]], convention: WindowConvention
+) -> dict:
+    assert outcome.result is not None  # it has no problem
     pictures, warnings = outcome.result
     return {
         "video": outcome.clip.video,

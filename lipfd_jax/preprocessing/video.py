@@ -193,10 +193,11 @@ def _frame_times(
     """Returns frame times and the end of the last; even steps if the file has no timestamps (H.264 in
     AVI).
     """
-    if None in times:
+    known = [time for time in times if time is not None]
+    if len(known) < len(times):
         return np.arange(len(times)) * step, len(times) * step
-    order = np.argsort(times, kind="stable")
-    shown = np.asarray(times)[order]
+    order = np.argsort(known, kind="stable")
+    shown = np.asarray(known)[order]
     return shown, float(shown[-1] + (durations[order[-1]] or step))
 
 

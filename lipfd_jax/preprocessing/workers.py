@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
+from typing import Any
 
 import cv2
 import threadpoolctl
 
 from lipfd_jax.preprocessing import memory_limit
-from lipfd_jax.preprocessing.clip_task import ClipOutcome, MachineError, Task, Value, attempt_task
+from lipfd_jax.preprocessing.clip_task import ClipOutcome, MachineError, Value, Work, attempt_task
 
 _AHEAD = 4  # pending clips per worker, so that a slow one does not stall the others; bounds memory
 _SCARCE = 512 << 20  # bytes: with less memory free than this, a dying worker is not the clip's fault
@@ -28,8 +29,8 @@ _PRELOADED = [
 
 
 def map_clips(
-    function: Callable[[Task], Value], clips: Iterable[Task], *, workers: int
-) -> Iterator[ClipOutcome[Value]]:
+    function: Callable[[Work], Value], clips: Iterable[Work], *, workers: int
+) -> Iterator[ClipOutcome[Work, Value]]:
     """Yields outcomes of `function(clip)` in the order of the clips, from `workers` processes (0: this one).
 
     On Linux one clip gets a bounded share of memory in either case; in this process the limit applies to its
@@ -54,7 +55,7 @@ def map_clips(
         return
     queue = iter(clips)
     pool, kills = _make_pool(workers), memory_limit.count_oom_kills()
-    pending: deque[tuple[Task, Future]] = deque()
+    pending: deque[tuple[Work, Future]] = deque()
     try:
         while True:
             for clip in itertools.islice(queue, _AHEAD * workers - len(pending)):
@@ -85,7 +86,7 @@ def _record_interrupts() -> Iterator[list[int]]:
         yield seen
         return
 
-    def remember(number: int, frame: object) -> None:
+    def remember(number: int, frame: Any) -> None:
         seen.append(number)
         before(number, frame)
 
@@ -96,7 +97,7 @@ def _record_interrupts() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _submit(pool: ProcessPoolExecutor, function: Callable[[Task], Value], clip: Task) -> Future:
+def _submit(pool: ProcessPoolExecutor, function: Callable[[Work], Value], clip: Work) -> Future:
     try:
         return pool.submit(_attempt_bounded, function, clip)
     except BrokenProcessPool as error:  # the pool broke meanwhile; handled when the clip's turn comes
@@ -109,7 +110,7 @@ def _has_result(future: Future) -> bool:
     return future.done() and not future.cancelled() and future.exception() is None
 
 
-def _retry_alone(function: Callable[[Task], Value], clip: Task, kills: int) -> ClipOutcome[Value]:
+def _retry_alone(function: Callable[[Work], Value], clip: Work, kills: int) -> ClipOutcome[Work, Value]:
     """Returns the outcome of a clip that may have crashed its worker: run alone, up to twice."""
     for _ in range(2):
         _check_memory(kills)
@@ -134,7 +135,7 @@ def _check_memory(kills: int) -> None:
 _base = 0  # bytes allocated by a worker before its first clip
 
 
-def _attempt_bounded(function: Callable[[Task], Value], clip: Task) -> ClipOutcome[Value]:
+def _attempt_bounded(function: Callable[[Work], Value], clip: Work) -> ClipOutcome[Work, Value]:
     return attempt_task(function, clip, base=_base)
 
 
@@ -157,5 +158,7 @@ def prepare_worker() -> None:
 
 
 def _exit_with_parent() -> None:
-    wait([multiprocessing.parent_process().sentinel])
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this runs in workers only
+    wait([parent.sentinel])
     os._exit(1)

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -29,7 +29,7 @@ def count_usable_cores() -> int:
 
 def compilation_message(what: str) -> str:
     """Returns the log line with the name of the program and the cache folder."""
-    cache = jax.config.jax_compilation_cache_dir
+    cache = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]  # made at run time
     return f"compiling {what}" + (f"; {cache} keeps it for the next start" if cache else "")
 
 
@@ -39,7 +39,7 @@ class LoggedProgram:
     That is at its first call, or before it in `prepare`.
     """
 
-    def __init__(self, function: Callable[..., Any], what: str):
+    def __init__(self, function: jax.stages.Wrapped, what: str):
         self._function, self._what, self._is_logged = function, what, False
 
     def __call__(self, *args: Any) -> Any:

@@ -15,7 +15,7 @@ def join_processes(environment: Mapping[str, str] = os.environ) -> None:
     jax.distributed.initialize(**cluster_arguments(environment))
 
 
-def cluster_arguments(environment: Mapping[str, str]) -> dict[str, str | int]:
+def cluster_arguments(environment: Mapping[str, str]) -> dict[str, Any]:
     """Returns jax.distributed.initialize's arguments from the environment; none if JAX finds them itself."""
     if "JAX_NUM_PROCESSES" not in environment:
         return {}

@@ -9,7 +9,7 @@ from typing import Any
 from etils import epath
 
 
-def write_bytes(path: str | os.PathLike, data: bytes) -> None:
+def write_bytes(path: str | os.PathLike, data: bytes | memoryview) -> None:
     """Writes a file whole or not at all; a kill leaves at most a hidden .tmp file beside it.
 
     What stood there before stays until the new content is on the disk. In a bucket (gs://...) an object

@@ -163,7 +163,7 @@ from lipfd_jax.checkpoints import released
 from lipfd_jax.storage.locks import InUse, locked
 from lipfd_jax.models.inputs import RELEASED
 from lipfd_jax.models.lipfd import ModelConfig
-from lipfd_jax import convert
+from lipfd_jax.commands import convert
 import dataclasses, os, resource
 from absl import app
 inputs = dataclasses.replace(RELEASED, picture_size=280)
@@ -249,9 +249,9 @@ def test_memory_stays_near_the_weights_kept(tmp_path):
     source = write_pth(tmp_path / "ckpt.pth", weights | text_encoder)
     code = (
         "import dataclasses, pathlib, re\n"
-        "from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert\n"
+        "from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert_released\n"
         "config = dataclasses.replace(RELEASED_MODEL, encoder='vit_b16', backbone='resnet18')\n"
-        f"convert({str(source)!r}, {str(tmp_path / 'out')!r}, config=config)\n"
+        f"convert_released({str(source)!r}, {str(tmp_path / 'out')!r}, config=config)\n"
         "status = pathlib.Path('/proc/self/status').read_text()\n"  # unlike getrusage not the parent's
         "print(1024 * int(re.search(r'VmHWM:\\s*(\\d+)', status)[1]))"
     )

@@ -193,7 +193,7 @@ def test_bad_inputs_are_named_and_nothing_else_is_lost(tmp_path):
 
 def test_no_good_video_is_an_error(tmp_path):
     write_video(tmp_path / "data" / "0_real" / "mute.mp4", moving_bars(0, count=12))
-    with pytest.raises(BuildError, match="no input could be used"):
+    with pytest.raises(BuildError, match="no record could be made"):
         _build(tmp_path / "data", tmp_path / "out")
     assert not list((tmp_path / "out").rglob("*.array_record*"))
 

@@ -188,7 +188,7 @@ def _decode_text(raw: bytes) -> str:
 
 
 def _opcode_name(opcode: bytes) -> str:
-    known = pickletools.code2op.get(opcode.decode("latin-1"))
+    known = pickletools.code2op.get(opcode.decode("latin-1"))  # type: ignore[attr-defined]  # undocumented
     return known.name if known else f"0x{opcode.hex()}"
 
 

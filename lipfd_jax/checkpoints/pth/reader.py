@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -80,7 +81,7 @@ def open_pth(path: str | Path) -> dict[str, PthTensor]:
     }
 
 
-def _find_weights(value: object) -> Mapping[object, object]:
+def _find_weights(value: object) -> Mapping[Any, Any]:
     if type(value) is not dict:
         raise PickleError(f"it holds {quote(value)}, expected a state dict or a dict with the entry 'model'")
     for entry in _ENTRIES:
@@ -91,7 +92,8 @@ def _find_weights(value: object) -> Mapping[object, object]:
 
 def _find_problems(entries: Mapping[object, object], archive: PthArchive) -> list[str]:
     """Checks entries against the archive and against earlier uses of the same storage."""
-    problems, storages = [], {}
+    problems: list[str] = []
+    storages: dict[str, StorageRecord] = {}
     for key, record in entries.items():
         if type(record) is not TensorRecord or not is_tensor_name(key):
             problems.append(f"{quote(str(key))} holds {quote(record)}, expected tensors under names")

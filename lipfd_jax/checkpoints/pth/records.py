@@ -102,10 +102,10 @@ def _parse_parameter(arguments: tuple[object, ...]) -> TensorRecord:
 
 
 def _expect_counts(values: tuple[object, ...], what: str) -> tuple[int, ...]:
-    for value in values:
-        if expect_type(value, int, what) < 0:
-            raise PickleError(f"its pickle has {value} as {what}")
-    return values
+    counts = tuple(expect_type(value, int, what) for value in values)
+    if negative := [count for count in counts if count < 0]:
+        raise PickleError(f"its pickle has {negative[0]} as {what}")
+    return counts
 
 
 CALLS: dict[str, Callable[[tuple[object, ...]], object]] = {

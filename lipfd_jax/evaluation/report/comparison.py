@@ -103,7 +103,8 @@ def format_comparison(comparison: Comparison, *, ours: str = "these", theirs: st
             [*lines, "nothing to compare: windows match by the end of their path, CLASS/NAME_J.png"]
         )
     lines += [
-        f"largest difference of a score {comparison.largest:.3g} ({escape_controls(comparison.largest_window)})",
+        f"largest difference of a score {comparison.largest:.3g} "
+        f"({escape_controls(comparison.largest_window)})",
         f"mean difference {comparison.mean:.3g}",
         f"{comparison.flipped:,} windows on different sides of {comparison.threshold:g}",
     ]
