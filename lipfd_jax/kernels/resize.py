@@ -8,6 +8,7 @@ matrix product, or as gathers.
 import dataclasses
 import functools
 import math
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -139,8 +140,8 @@ def _gather_axis(images: jax.Array, taps: Taps, axis: int) -> jax.Array:
 
     indices, weights = taps.indices.T, taps.weights.T
     if len(indices) <= _UNROLLED_TAPS:
-        parts = [tap(index, weight) for index, weight in zip(indices, weights, strict=True)]
-        return sum(parts[1:], parts[0])
+        parts = (tap(index, weight) for index, weight in zip(indices, weights, strict=True))
+        return cast(jax.Array, sum(parts))
     start = tap(indices[0], weights[0])
     rest = jnp.asarray(indices[1:]), jnp.asarray(weights[1:])
     return jax.lax.scan(lambda total, one: (total + tap(*one), None), start, rest)[0]
