@@ -14,8 +14,10 @@ from lipfd_jax.checkpoints.calibration import Calibration, Kind, logit, write_ca
 from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.evaluation.evaluate import DEFAULTS, Options, evaluate
 from lipfd_jax.evaluation.metrics.bootstrap import FEW_SOURCES
-from lipfd_jax.evaluation.metrics.compute import compute_curve, compute_eer, compute_metrics
+from lipfd_jax.evaluation.metrics.compute import compute_metrics
+from lipfd_jax.evaluation.metrics.detection_metrics import compute_eer
 from lipfd_jax.evaluation.metrics.pooling import MEAN_POOLING, Pooling, VideoScores, pool_videos
+from lipfd_jax.evaluation.metrics.samples import compute_curve
 from lipfd_jax.evaluation.metrics.scores import Scores
 from lipfd_jax.evaluation.output_folder import read_scores_identity
 from lipfd_jax.exporting.package import is_export

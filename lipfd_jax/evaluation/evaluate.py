@@ -20,7 +20,8 @@ from lipfd_jax.data.data_fingerprint import Identity, identity
 from lipfd_jax.data.sources import RecordSource, window_convention
 from lipfd_jax.evaluation.metrics.bootstrap import DEFAULT_BOOTSTRAP, BootstrapSettings
 from lipfd_jax.evaluation.metrics.pooling import Pooling, make_decision
-from lipfd_jax.evaluation.metrics.scores import Scores, find_unscored_videos, read_scores, read_skipped
+from lipfd_jax.evaluation.metrics.scores import Scores, read_scores
+from lipfd_jax.evaluation.metrics.skipped import find_unscored_videos, read_skipped
 from lipfd_jax.evaluation.metrics.summary import MetricSummary
 from lipfd_jax.evaluation.output_folder import (
     SCORES_CSV,

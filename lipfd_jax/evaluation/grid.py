@@ -23,6 +23,7 @@ from lipfd_jax.evaluation.metrics.bootstrap import (
 )
 from lipfd_jax.evaluation.metrics.pooling import VideoScores, pool_videos
 from lipfd_jax.evaluation.metrics.summary import MetricSet
+from lipfd_jax.evaluation.metrics.table import metrics_in
 from lipfd_jax.evaluation.report.text_tables import format_interval, format_number
 from lipfd_jax.exporting.package import is_export
 from lipfd_jax.listing.names import escape_controls
@@ -143,7 +144,6 @@ MEANING = (
     "are not corrected for the number of comparisons."
 )
 _COLUMNS = ("checkpoint", "data", "figure", "value", "low", "high", "videos", "real_sources", "fake_sources")
-_FIGURES = ("auc", "ap", "eer", "balanced_acc", "fpr", "fnr", "tpr_at_fpr_1", "cllr", "min_cllr", "ece")
 
 
 def write_grid(grid: Grid, output: Path) -> None:
@@ -176,10 +176,10 @@ def format_grid_csv(grid: Grid) -> str:
     for (name, data), cell in grid.cells.items():
         level = cell.summary.videos
         counts = [level.metrics.n, level.intervals.real_sources, level.intervals.fake_sources]
-        for figure in _FIGURES:
-            value, ends = getattr(level.metrics, figure), level.intervals[figure] or ("", "")
-            best = int(grid.best.get(data) == name) if figure == "auc" else ""
-            writer.writerow([name, data, figure, "" if value is None else value, *ends, *counts, best])
+        for metric in metrics_in("grid"):
+            value, ends = level.metrics[metric.name], level.intervals[metric.name] or ("", "")
+            best = int(grid.best.get(data) == name) if metric.name == "auc" else ""
+            writer.writerow([name, data, metric.name, "" if value is None else value, *ends, *counts, best])
     return text.getvalue()
 
 

@@ -1,4 +1,8 @@
-"""The folder of one evaluation: whose scores it holds, kept from others, given up only for better ones."""
+"""Output folder of an evaluation.
+
+Records which weights and data its scores belong to, refuses others, and replaces old results only when new
+ones are complete.
+"""
 
 import hashlib
 import json
@@ -7,17 +11,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lipfd_jax.evaluation.report.metrics_files import METRICS_CSV, VIDEOS_CSV
-from lipfd_jax.evaluation.report.metrics_files import METRICS_JSON as METRICS
+from lipfd_jax.evaluation.report.metrics_files import METRICS_CSV, METRICS_JSON, REPORT_HTML, VIDEOS_CSV
 from lipfd_jax.storage import files
 
-SCORES_CSV, SKIPPED_CSV, IDENTITY_JSON, REPORT_HTML = (
-    "scores.csv",
-    "skipped.csv",
-    "evaluated.json",
-    "report.html",
-)
-_ALL = (SCORES_CSV, SKIPPED_CSV, IDENTITY_JSON, METRICS, METRICS_CSV, VIDEOS_CSV, REPORT_HTML)
+SCORES_CSV, SKIPPED_CSV, IDENTITY_JSON = "scores.csv", "skipped.csv", "evaluated.json"
+_ALL = (SCORES_CSV, SKIPPED_CSV, IDENTITY_JSON, METRICS_JSON, METRICS_CSV, VIDEOS_CSV, REPORT_HTML)
 _OLD = ".old"  # behind the names of files that wait for their successors
 
 

@@ -14,10 +14,8 @@ from tqdm import tqdm
 from lipfd_jax.data import pipeline, records
 from lipfd_jax.data.corrupt import CorruptRecords
 from lipfd_jax.data.sources import RecordSource
-from lipfd_jax.evaluation.metrics.scores import (
-    ScoreRow,
-    Scores,
-    ScoresWriter,
+from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores, ScoresWriter
+from lipfd_jax.evaluation.metrics.skipped import (
     SkippedRecord,
     check_skipped_share,
     find_next_record,

@@ -17,7 +17,7 @@ from lipfd_jax.data.sources import PictureFolder
 from lipfd_jax.evaluation import evaluate as evaluation_run
 from lipfd_jax.evaluation.calibration import CalibrationSettings, calibrate_checkpoint
 from lipfd_jax.evaluation.grid import NamedPath, evaluate_grid, write_grid
-from lipfd_jax.evaluation.metrics import scores as skipped_records
+from lipfd_jax.evaluation.metrics import skipped as skipped_records
 from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings
 from lipfd_jax.evaluation.predict import Chosen, predict
 from lipfd_jax.models.inputs import PAPER, RELEASED

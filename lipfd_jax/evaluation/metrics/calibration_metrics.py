@@ -1,12 +1,14 @@
-"""How far scores can be taken at their word: as probabilities of fake, and as weights of evidence.
+"""Calibration metrics: Brier score, log loss, ECE, Cllr and minCllr.
 
-A log likelihood ratio is the logit of a score: a score then says the odds of fake where real and fake are
-equally likely beforehand.
+A log likelihood ratio is the logit of a score: a score is taken as the odds of fake where real and fake are
+equally likely beforehand. Functions take labels (n,), 0 real or 1 fake, and scores (n,), probabilities of
+fake; those named `resample_` take bootstrap draws and return (d,) values, NaN where a draw lacks a class.
 """
 
 import numpy as np
 
 from lipfd_jax.checkpoints.calibration import logit
+from lipfd_jax.evaluation.metrics.resamples import Resamples
 
 BINS = 15  # of equal width over 0..1, for the expected calibration error
 
@@ -82,3 +84,41 @@ def compute_min_cllr_from_counts(fakes: np.ndarray, real: np.ndarray) -> float:
     ratio = fakes_there / real_there / prior
     cost_of_fakes = fakes_there @ np.log2(1 + 1 / ratio) / fakes.sum()
     return float((cost_of_fakes + real_there @ np.log2(1 + ratio) / real.sum()) / 2)
+
+
+def resample_brier(draws: Resamples) -> np.ndarray:
+    """Brier score of each draw."""
+    squared = (draws.sample.scores - draws.sample.labels) ** 2
+    return draws.weights @ squared / (draws.fakes + draws.real)
+
+
+def resample_log_loss(draws: Resamples) -> np.ndarray:
+    """Log loss of each draw; a score's cost in nats is its cost in bits times log 2."""
+    return np.log(2) * (draws.weights @ _costs(draws)) / (draws.fakes + draws.real)
+
+
+def resample_ece(draws: Resamples) -> np.ndarray:
+    """Expected calibration error of each draw."""
+    bins, gap = assign_bins(draws.sample.scores), draws.sample.scores - draws.sample.labels
+    gaps = [draws.weights[:, bins == k] @ gap[bins == k] for k in range(BINS)]
+    return np.abs(gaps).sum(0) / (draws.fakes + draws.real)
+
+
+def resample_cllr(draws: Resamples) -> np.ndarray:
+    """Cllr of each draw."""
+    costs, fake = _costs(draws), draws.sample.labels == 1
+    cost_of_fakes = draws.weights[:, fake] @ costs[fake] / draws.fakes
+    return (cost_of_fakes + draws.weights[:, ~fake] @ costs[~fake] / draws.real) / 2
+
+
+def resample_min_cllr(draws: Resamples) -> np.ndarray:
+    """minCllr of each draw, by isotonic regression draw by draw: most of the work of all metrics."""
+    # Curves run from the highest score down, isotonic maps from the lowest up.
+    fakes, real = (np.diff(counts)[:, ::-1] for counts in (draws.curve.tp, draws.curve.fp))
+    both = fakes.any(1) & real.any(1)
+    rows = zip(fakes, real, both, strict=True)
+    return np.array([compute_min_cllr_from_counts(f, r) if known else np.nan for f, r, known in rows])
+
+
+def _costs(draws: Resamples) -> np.ndarray:
+    return compute_cllr_costs(draws.sample.labels, draws.sample.scores)

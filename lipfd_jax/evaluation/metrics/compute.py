@@ -1,57 +1,51 @@
-"""Detection metrics of windows and of videos, from labels and continuous scores."""
+"""Computes all metrics of windows or videos from labels and continuous scores. Positive means fake."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from lipfd_jax.evaluation.metrics import calibration_metrics
+from lipfd_jax.evaluation.metrics import table
 from lipfd_jax.evaluation.metrics.pooling import MEAN_POOLING, Pooling, pool_videos
+from lipfd_jax.evaluation.metrics.resamples import Resamples, split_draws
+from lipfd_jax.evaluation.metrics.samples import Sample
 from lipfd_jax.evaluation.metrics.scores import Scores
+from lipfd_jax.evaluation.metrics.table import Granularity, Metric
 from lipfd_jax.vocabulary import THRESHOLD
 
-_RELEASED = 0.5  # the released code's
+_RELEASED_THRESHOLD = 0.5
+_CELLS = 2**21  # weights in memory at once, for any number of scores: some 200 MB with all that is derived
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Figures of one set of scores; None where they can't be had, and `missing` says why.
-
-    Positive means fake. Rates are fractions, not percent.
-    """
+    """All metrics of one sample; each of the table's names is also an attribute, such as `auc`."""
 
     n: int
-    positives: int
+    positives: int  # fakes
     threshold: float  # a score of at least this is called fake
-    tp: int  # fakes called fake
-    tn: int  # real called real
-    fp: int  # real called fake: false alarms
-    fn: int  # fakes called real: misses
-    acc: float | None  # share called rightly
-    balanced_acc: float | None  # mean of the shares of real ones and of fakes called rightly
-    fpr: float | None  # fp / real
-    fnr: float | None  # fn / fakes
-    f1: float | None  # 2 tp / (2 tp + fp + fn)
-    ap: float | None  # average precision: sum of precision x step in recall
-    auc: float | None  # area under the ROC curve = chance that a fake scores above a real one, ties half
-    partial_auc: float | None  # area up to FPR 10 %, scaled so that guessing is 0.5 (McClish, 1989)
-    eer: float | None  # error rate where fpr = fnr, interpolated along the ROC curve
-    eer_threshold: float | None  # score at that place
-    tpr_at_fpr_1: float | None  # largest share of fakes found with at most 1 % of the real ones called fake
-    tpr_at_fpr_5: float | None  # the same at 5 %
-    brier: float | None  # mean squared distance of score and label
-    log_loss: float | None  # natural logarithm
-    ece: float | None  # expected calibration error over 15 bins of equal width
-    cllr: float | None  # cost of the log likelihood ratios, bits
-    min_cllr: float | None  # the same after the best rising map of the scores
-    calibration_loss: float | None  # cllr - min_cllr
-    best_acc: float | None  # best accuracy over all thresholds: chosen after the fact, so too hopeful
-    best_threshold: float | None  # lowest score called fake there; None where calling nothing fake is best
-    missing: str = ""
+    values: Mapping[str, float | int | None]  # by name; rates are fractions; None where undefined
+    missing: str = ""  # why some are None
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def __getattr__(self, name: str) -> Any:
+        values = self.__dict__.get("values", {})  # copying asks before there are any
+        if name not in values:
+            raise AttributeError(f"{name}: neither a field of Metrics nor a metric of the table")
+        return values[name]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as one flat mapping of plain values."""
+        facts = {"n": self.n, "positives": self.positives, "threshold": self.threshold}
+        return {**facts, **self.values, "missing": self.missing}
 
 
 @dataclass(frozen=True)
 class ReleasedMetrics:
-    """What the released validation prints; None where it can't be computed."""
+    """Metrics that the released validation prints; None where undefined."""
 
     acc: float | None
     ap: float | None  # on predictions already rounded to 0 and 1, so far lower than the usual AP
@@ -59,32 +53,71 @@ class ReleasedMetrics:
     fnr: float | None  # in truth the false *positive* rate
 
 
-def compute_metrics(labels: np.ndarray, scores: np.ndarray, threshold: float = THRESHOLD) -> Metrics:
-    """All metrics of labels (n,) (0 real, 1 fake) and scores (n,) (probability of fake).
+def compute_metrics(
+    labels: np.ndarray,
+    scores: np.ndarray,
+    threshold: float = THRESHOLD,
+    *,
+    sources: np.ndarray | None = None,
+    granularity: Granularity | None = None,
+) -> Metrics:
+    """All metrics of a sample. Those that compare the classes are None where there is only one, or nothing.
 
-    With one class only, or nothing at all, the figures that compare the classes are None; never an error.
-    Raises ValueError for other shapes, other labels, or scores that are not numbers in 0..1.
+    Args:
+      labels: (n,) 0 real, 1 fake.
+      scores: (n,) probabilities of fake.
+      threshold: a score of at least this is called fake.
+      sources: (n,) the source that each belongs to, for metrics that need them.
+      granularity: what is scored; metrics of other granularities are None. By default all are computed.
+
+    Raises:
+      ValueError: other shapes, other labels, or scores that are not numbers in 0..1.
     """
-    labels, scores = check_columns(labels, scores)
-    if ((scores < 0) | (scores > 1)).any():
-        raise ValueError(f"scores must be probabilities, 0..1, found {scores.min():g} to {scores.max():g}")
-    n, positives = len(labels), int(labels.sum())
-    both = 0 < positives < n
+    sample = Sample.build(labels, scores, threshold, sources)
     return Metrics(
-        n=n,
-        positives=positives,
-        threshold=float(threshold),
-        **_at_threshold(labels, scores >= threshold),
-        **(_of_both_classes(labels, scores) if both else dict.fromkeys(_COMPARING)),
-        **_of_probabilities(labels, scores),
-        **_in_hindsight(labels, scores),
-        missing="" if both else _missing(n, positives),
+        n=len(sample),
+        positives=int(sample.fakes),
+        threshold=sample.threshold,
+        values={metric.name: _compute(metric, sample, granularity) for metric in table.METRICS},
+        missing="" if sample.has_both_classes else _explain_missing(sample),
     )
+
+
+def resample_metrics(
+    sample: Sample,
+    place: np.ndarray,
+    draws: np.ndarray,
+    *,
+    names: Iterable[str] | None = None,
+    granularity: Granularity | None = None,
+) -> dict[str, np.ndarray]:
+    """Metrics of bootstrap draws by name, each (d,) float64; NaN where a draw lacks what a metric needs.
+
+    Args:
+      place: (n,) source of each score, 0..m-1.
+      draws: (d, m) whole numbers: how often each source was drawn.
+      names: of the metrics wanted; by default all that have intervals.
+      granularity: what is scored; metrics of other granularities are left out.
+    """
+    wanted = [
+        metric
+        for metric in table.METRICS
+        if (metric.has_interval if names is None else metric.name in names)
+        and (granularity is None or granularity in metric.granularity)
+    ]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = [
+            {metric.name: _resample(metric, part) for metric in wanted}
+            for part in split_draws(sample, place, draws, _CELLS)
+        ]
+    return {metric.name: np.concatenate([part[metric.name] for part in parts]) for metric in wanted}
 
 
 def compute_window_metrics(scores: Scores, threshold: float = THRESHOLD) -> Metrics:
     """Metrics with every window counted once."""
-    return compute_metrics(scores.label, scores.score, threshold)
+    return compute_metrics(
+        scores.label, scores.score, threshold, sources=scores.source, granularity="windows"
+    )
 
 
 def compute_video_metrics(
@@ -92,177 +125,53 @@ def compute_video_metrics(
 ) -> Metrics:
     """Metrics with every video counted once, by its windows' pooled score, not calibrated."""
     videos = pool_videos(scores, pooling)
-    return compute_metrics(videos.label, videos.score, threshold)
+    return compute_metrics(videos.label, videos.score, threshold, sources=videos.source, granularity="videos")
 
 
 def compute_released_metrics(scores: Scores) -> ReleasedMetrics:
-    """The figures of the released code's validation, with its AP and its naming of the error rates.
+    """Metrics of the released code's validation, with its AP and its naming of the error rates.
 
-    Its threshold is 0.5, whatever other figures are at.
+    They are at threshold 0.5, whatever threshold other metrics are at.
     """
-    metrics = compute_window_metrics(scores, _RELEASED)
-    hard = compute_metrics(scores.label, (scores.score >= _RELEASED).astype(np.float64))
-    return ReleasedMetrics(acc=metrics.acc, ap=hard.ap, fpr=metrics.fnr, fnr=metrics.fpr)
+    metrics = compute_window_metrics(scores, _RELEASED_THRESHOLD)
+    rounded = (scores.score >= _RELEASED_THRESHOLD).astype(np.float64)
+    rounded_ap = compute_metrics(scores.label, rounded)["ap"]
+    return ReleasedMetrics(acc=metrics["acc"], ap=rounded_ap, fpr=metrics["fnr"], fnr=metrics["fpr"])
 
 
-def _at_threshold(labels: np.ndarray, called: np.ndarray) -> dict[str, int | float | None]:
-    tn, fp, fn, tp = _confusion(labels, called)
-    fpr, fnr = _share(fp, fp + tn), _share(fn, fn + tp)
-    return {
-        "tp": tp,
-        "tn": tn,
-        "fp": fp,
-        "fn": fn,
-        "acc": _share(tp + tn, len(labels)),
-        "balanced_acc": None if fpr is None or fnr is None else 1 - (fpr + fnr) / 2,
-        "fpr": fpr,
-        "fnr": fnr,
-        "f1": _share(2 * tp, 2 * tp + fp + fn),
-    }
+def _compute(metric: Metric, sample: Sample, granularity: Granularity | None) -> float | int | None:
+    if metric.integer and not len(sample):
+        return 0
+    if not _is_defined(metric, sample, granularity):
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = float(sample.cached(metric.compute))
+    if not np.isfinite(value):
+        return None
+    return int(value) if metric.integer else value
 
 
-_COMPARING = (
-    "ap",
-    "auc",
-    "partial_auc",
-    "eer",
-    "eer_threshold",
-    "tpr_at_fpr_1",
-    "tpr_at_fpr_5",
-    "cllr",
-    "min_cllr",
-    "calibration_loss",
-)
-
-
-def _of_both_classes(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
-    from sklearn.metrics import average_precision_score, roc_auc_score  # takes a second; no score needs it
-
-    points = compute_curve(labels, scores)
-    eer, eer_threshold = compute_eer(points)
-    cllr, least = (
-        calibration_metrics.compute_cllr(labels, scores),
-        calibration_metrics.compute_min_cllr(labels, scores),
+def _is_defined(metric: Metric, sample: Sample, granularity: Granularity | None) -> bool:
+    return (
+        len(sample) > 0
+        and (sample.has_both_classes or not metric.both_classes)
+        and (sample.sources is not None or not metric.needs_sources)
+        and (granularity is None or granularity in metric.granularity)
     )
-    return {
-        "ap": float(average_precision_score(labels, scores)),
-        "auc": float(roc_auc_score(labels, scores)),
-        "partial_auc": float(roc_auc_score(labels, scores, max_fpr=PARTIAL_FPR)),
-        "eer": eer,
-        "eer_threshold": eer_threshold,
-        "tpr_at_fpr_1": compute_tpr_at_fpr(points, 0.01),
-        "tpr_at_fpr_5": compute_tpr_at_fpr(points, 0.05),
-        "cllr": cllr,
-        "min_cllr": least,
-        "calibration_loss": cllr - least,
-    }
 
 
-def _of_probabilities(labels: np.ndarray, scores: np.ndarray) -> dict[str, float | None]:
-    if not len(labels):
-        return dict.fromkeys(("brier", "log_loss", "ece"))
-    return {
-        "brier": calibration_metrics.compute_brier(labels, scores),
-        "log_loss": calibration_metrics.compute_log_loss(labels, scores),
-        "ece": calibration_metrics.compute_ece(labels, scores),
-    }
+def _resample(metric: Metric, draws: Resamples) -> np.ndarray:
+    """Values (d,) of a metric: by its own function of all draws, or one draw at a time."""
+    if metric.resample is None:
+        values = [_compute(metric, copy, None) for copy in draws.copies()]
+        return np.array([np.nan if value is None else value for value in values], np.float64)
+    values = np.broadcast_to(draws.cached(metric.resample), len(draws.draws)).astype(np.float64)
+    one_class = (draws.fakes == 0) | (draws.real == 0)
+    return np.where(one_class, np.nan, values) if metric.both_classes else values
 
 
-def _in_hindsight(labels: np.ndarray, scores: np.ndarray) -> dict[str, float | None]:
-    best = compute_best_accuracy(compute_curve(labels, scores)) if len(labels) else (None, None)
-    return dict(zip(("best_acc", "best_threshold"), best, strict=True))
-
-
-def _confusion(labels: np.ndarray, called: np.ndarray) -> tuple[int, int, int, int]:
-    if not len(labels):  # scikit-learn refuses an empty one
-        return 0, 0, 0, 0
-    from sklearn.metrics import confusion_matrix
-
-    return tuple(int(count) for count in confusion_matrix(labels, called, labels=[0, 1]).ravel())
-
-
-def _missing(n: int, positives: int) -> str:
-    if n == 0:
+def _explain_missing(sample: Sample) -> str:
+    if not len(sample):
         return "nothing was scored"
-    kind = "fake" if positives else "real"
-    return f"all {n} are {kind}: AUC, AP and EER compare the two classes"
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
-
-
-PARTIAL_FPR = 0.1  # up to which the partial area under the ROC curve counts
-
-
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """Counts when every score >= threshold is called fake, from 'nothing' on (threshold inf) to 'all'."""
-
-    thresholds: np.ndarray  # (k+1,) float64, falling; inf, then the distinct scores
-    tp: np.ndarray  # (k+1,) int64, rising
-    fp: np.ndarray  # (k+1,) int64, rising
-
-    @property
-    def tpr(self) -> np.ndarray:
-        """Share of the fakes called fake, (k+1,) float64; needs at least one fake."""
-        return self.tp / self.tp[-1]
-
-    @property
-    def fpr(self) -> np.ndarray:
-        """Share of the real ones called fake, (k+1,) float64; needs at least one real one."""
-        return self.fp / self.fp[-1]
-
-
-def compute_curve(labels: np.ndarray, scores: np.ndarray) -> Curve:
-    """Counts at every distinct score. labels (n,) 0 real or 1 fake; scores (n,), any finite numbers."""
-    labels, scores = check_columns(labels, scores)
-    if not len(labels):
-        return Curve(np.array([np.inf]), np.zeros(1, np.int64), np.zeros(1, np.int64))
-    from sklearn.metrics import confusion_matrix_at_thresholds  # takes a second, and no score needs it
-
-    _, fp, _, tp, thresholds = confusion_matrix_at_thresholds(labels, scores, pos_label=1)
-    return Curve(
-        np.concatenate([[np.inf], thresholds]),
-        np.concatenate([[0], tp]).astype(np.int64),
-        np.concatenate([[0], fp]).astype(np.int64),
-    )
-
-
-def compute_eer(points: Curve) -> tuple[float, float]:
-    """Where fpr = fnr, and the score there; needs both classes.
-
-    scikit-learn gives the points alone. Between the two around the crossing both run straight.
-    """
-    gap = points.fpr + points.tpr - 1  # fpr - fnr, from -1 to 1
-    after = int(np.argmax(gap >= 0))
-    before = after - 1
-    share = gap[before] / (gap[before] - gap[after])
-    eer = points.fpr[before] + share * (points.fpr[after] - points.fpr[before])
-    low, high = points.thresholds[after], points.thresholds[before]
-    return float(eer), float(high + share * (low - high) if np.isfinite(high) else low)
-
-
-def compute_tpr_at_fpr(points: Curve, fpr: float) -> float:
-    """Largest share of fakes found at a threshold with at most this share of false alarms."""
-    return float(points.tpr[points.fp <= fpr * points.fp[-1] + 1e-9].max())
-
-
-def compute_best_accuracy(points: Curve) -> tuple[float, float | None]:
-    """Highest share judged rightly, and the lowest score called fake there; None for 'nothing is'."""
-    real, fakes = points.fp[-1], points.tp[-1]
-    right = points.tp + real - points.fp
-    best = int(np.argmax(right))
-    return float(right[best] / (real + fakes)), float(points.thresholds[best]) if best else None
-
-
-def check_columns(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both as columns of one length, int64 and float64; ValueError for other shapes, labels or NaN."""
-    labels, scores = np.asarray(labels), np.asarray(scores, np.float64)
-    if labels.ndim != 1 or labels.shape != scores.shape:
-        raise ValueError(f"labels {labels.shape} and scores {scores.shape} must be two columns of one length")
-    if not np.isin(labels, (0, 1)).all():
-        raise ValueError(f"labels must be 0 (real) or 1 (fake), found {np.setdiff1d(labels, (0, 1))[:5]}")
-    if not np.isfinite(scores).all():
-        raise ValueError(f"score {np.flatnonzero(~np.isfinite(scores))[0]} is not a finite number")
-    return labels.astype(np.int64), scores
+    kind = "fake" if sample.fakes else "real"
+    return f"all {len(sample)} are {kind}: AUC, AP and EER compare the two classes"

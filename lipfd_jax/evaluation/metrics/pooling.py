@@ -1,4 +1,4 @@
-"""From the scores of a video's windows to the score of the video."""
+"""Decision rule: window pooling, calibration and threshold."""
 
 import re
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from lipfd_jax.vocabulary import THRESHOLD
 
 @dataclass(frozen=True)
 class Pooling:
-    """How the scores of a video's windows become one: all, the highest `top`, or the highest alone."""
+    """Which of a video's window scores are averaged: all, the highest `top`, or the highest alone."""
 
     kind: str  # mean, topk or max, as in `Calibration`
     top: int | None = None  # for topk: how many of the highest are averaged; a shorter video gives all
 
     @classmethod
     def parse(cls, text: str) -> "Pooling":
-        """From a flag: mean, max, or top3 and the like. ValueError for anything else."""
+        """Parses a flag: mean, max, or top3 and the like. Raises ValueError for anything else."""
         if text in ("mean", "max"):
             return cls(text)
         match = re.fullmatch(r"top([1-9][0-9]{0,3})", text)
@@ -35,6 +35,46 @@ class Pooling:
 
 
 MEAN_POOLING = Pooling("mean")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How windows' scores become a video's verdict."""
+
+    pooling: Pooling = MEAN_POOLING
+    threshold: float = THRESHOLD  # a video whose score (calibrated, if so) is at least this is called fake
+    chosen: str = "default"  # where the threshold comes from, in words
+    calibration: Calibration | None = None
+
+    @property
+    def window_threshold(self) -> float:
+        """The same threshold for windows, whose scores are never calibrated."""
+        if self.calibration is None:
+            return self.threshold
+        if self.threshold in (0, 1):
+            return float(self.threshold)
+        line = self.calibration
+        return float(1 / (1 + np.exp(-(logit(self.threshold) - line.intercept) / line.slope)))
+
+    def is_fake(self, scores: np.ndarray | float) -> np.ndarray:
+        """Whether pooled scores (any shape, 0..1), calibrated here if need be, reach the threshold."""
+        scores = np.asarray(scores, np.float64)
+        return (self.calibration.probability(scores) if self.calibration else scores) >= self.threshold
+
+    @property
+    def at(self) -> str:
+        """The threshold in words; with a calibration, that of windows too."""
+        if self.calibration is None:
+            return f"{self.threshold:.4g}"
+        return f"{self.threshold:.4g} (windows: {self.window_threshold:.4g})"
+
+    def __str__(self) -> str:
+        """One line for a reader."""
+        kind = f", calibrated ({self.calibration.kind})" if self.calibration else ""
+        return f"{self.pooling}{kind}; fake from {self.threshold:.4g} on ({self.chosen})"
+
+
+DEFAULT_DECISION = Decision()
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +92,35 @@ class VideoScores:
     generator: np.ndarray  # object (str)
 
 
+def make_decision(
+    calibration: Calibration | None = None, *, threshold: float | None = None, pooling: Pooling | None = None
+) -> Decision:
+    """The decision rule of a run: the checkpoint's calibration, unless the run asks for something else.
+
+    Raises ValueError for another pooling than the calibration was fitted for, or a threshold outside 0..1.
+    """
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ValueError(f"threshold {threshold}: expected a probability, 0..1")
+    if calibration is None:
+        chosen = "default" if threshold is None else "chosen for this run"
+        return Decision(pooling or MEAN_POOLING, THRESHOLD if threshold is None else threshold, chosen)
+    fitted = Pooling(calibration.pooling, calibration.top)
+    if pooling not in (None, fitted):
+        raise ValueError(
+            f"the checkpoint's calibration is of the {fitted}, not of the {pooling}; "
+            "leave it out with --calibration=none, or fit another one"
+        )
+    if threshold is None:
+        return Decision(fitted, calibration.threshold, calibration.threshold_choice, calibration)
+    return Decision(fitted, threshold, "chosen for this run", calibration)
+
+
 def pool_videos(
     scores: Scores, pooling: Pooling = MEAN_POOLING, calibration: Calibration | None = None
 ) -> VideoScores:
     """Pools each video's windows and applies the calibration, if any.
 
-    A video without a window is not there. Raises ScoresError for one with windows of both labels.
+    A video without windows is left out. Raises ScoresError for one with windows of both labels.
     """
     video, first, index = np.unique(scores.video, return_index=True, return_inverse=True)
     windows = np.bincount(index, minlength=len(video))
@@ -103,66 +166,3 @@ def _pool(scores: np.ndarray, index: np.ndarray, windows: np.ndarray, pooling: P
     rank = np.arange(len(scores)) - np.repeat(np.cumsum(windows) - windows, windows)
     taken = order[rank < top]
     return np.bincount(index[taken], scores[taken], len(windows)) / np.minimum(windows, top)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The way from windows' scores to a video's verdict."""
-
-    pooling: Pooling = MEAN_POOLING
-    threshold: float = THRESHOLD  # a video whose score (calibrated, if so) is at least this is called fake
-    chosen: str = "default"  # where the threshold comes from, in words
-    calibration: Calibration | None = None
-
-    @property
-    def window_threshold(self) -> float:
-        """The same threshold for windows, whose scores are never calibrated."""
-        if self.calibration is None:
-            return self.threshold
-        if self.threshold in (0, 1):
-            return float(self.threshold)
-        line = self.calibration
-        return float(1 / (1 + np.exp(-(logit(self.threshold) - line.intercept) / line.slope)))
-
-    def is_fake(self, scores: np.ndarray | float) -> np.ndarray:
-        """Whether pooled scores (any shape, 0..1), calibrated here if need be, reach the threshold."""
-        scores = np.asarray(scores, np.float64)
-        return (self.calibration.probability(scores) if self.calibration else scores) >= self.threshold
-
-    @property
-    def at(self) -> str:
-        """The threshold in words; with a calibration, that of windows too."""
-        if self.calibration is None:
-            return f"{self.threshold:.4g}"
-        return f"{self.threshold:.4g} (windows: {self.window_threshold:.4g})"
-
-    def __str__(self) -> str:
-        """One line for a reader."""
-        kind = f", calibrated ({self.calibration.kind})" if self.calibration else ""
-        return f"{self.pooling}{kind}; fake from {self.threshold:.4g} on ({self.chosen})"
-
-
-DEFAULT_DECISION = Decision()
-
-
-def make_decision(
-    calibration: Calibration | None = None, *, threshold: float | None = None, pooling: Pooling | None = None
-) -> Decision:
-    """What holds for one run: what the checkpoint's calibration says, where the run asks for nothing else.
-
-    Raises ValueError for another pooling than the calibration was fitted for, or a threshold outside 0..1.
-    """
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise ValueError(f"threshold {threshold}: expected a probability, 0..1")
-    if calibration is None:
-        chosen = "default" if threshold is None else "chosen for this run"
-        return Decision(pooling or MEAN_POOLING, THRESHOLD if threshold is None else threshold, chosen)
-    fitted = Pooling(calibration.pooling, calibration.top)
-    if pooling not in (None, fitted):
-        raise ValueError(
-            f"the checkpoint's calibration is of the {fitted}, not of the {pooling}; "
-            "leave it out with --calibration=none, or fit another one"
-        )
-    if threshold is None:
-        return Decision(fitted, calibration.threshold, calibration.threshold_choice, calibration)
-    return Decision(fitted, threshold, "chosen for this run", calibration)

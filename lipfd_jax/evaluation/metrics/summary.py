@@ -1,4 +1,4 @@
-"""All figures of one set of scores with their intervals: of windows, of videos, and of parts of them."""
+"""Metrics of one set of scores with their intervals: of windows, of videos, and of subsets of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,15 +12,20 @@ from lipfd_jax.evaluation.metrics.bootstrap import (
     compute_intervals,
 )
 from lipfd_jax.evaluation.metrics.compute import Metrics, compute_metrics
-from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, Decision, pool_videos
+from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, Decision, VideoScores, pool_videos
 from lipfd_jax.evaluation.metrics.scores import Scores
+from lipfd_jax.evaluation.metrics.table import Granularity
 
-_LISTED_SOURCES = 100  # with more, figures source by source are no longer worth reading
+ID_LIMITS = (3028,)  # AVLips: the official validation set has no id above it
+UNKNOWN_GENERATOR = "(unknown)"
+_MAX_SOURCES = 100  # with more, metrics source by source are not worth reading
+
+Parts = Mapping[str, Mapping[str, "MetricSummary"]]  # generator, id_range or source -> name -> metrics
 
 
 @dataclass(frozen=True)
 class MetricSet:
-    """Figures of windows or of videos."""
+    """Metrics of windows or of videos with their intervals."""
 
     metrics: Metrics
     intervals: Intervals
@@ -28,65 +33,38 @@ class MetricSet:
 
 @dataclass(frozen=True)
 class MetricSummary:
-    """What `scores` amount to under a decision."""
+    """Metrics of windows and videos under a decision."""
 
     windows: MetricSet
     videos: MetricSet
     decision: Decision = DEFAULT_DECISION
-    parts: Mapping[str, Mapping[str, "MetricSummary"]] = field(
-        default_factory=dict
-    )  # kind -> name -> figures
+    parts: Parts = field(default_factory=dict)
 
 
 def summarise_scores(
     scores: Scores, decision: Decision = DEFAULT_DECISION, bootstrap: BootstrapSettings = DEFAULT_BOOTSTRAP
 ) -> MetricSummary:
-    """Figures and intervals of all windows and videos, by generator, by range of ids and by source.
+    """Metrics and intervals of all windows and videos, by generator, by range of ids and by source.
 
     By source only where there are two to a hundred, and without intervals: one source is one draw.
     """
     kinds = {"generator": split_by_generator(scores), "id_range": split_by_id_range(scores)}
     parts = {
-        kind: {name: _whole(part, decision, bootstrap) for name, part in found.items()}
+        kind: {name: _summarise(part, decision, bootstrap) for name, part in found.items()}
         for kind, found in kinds.items()
         if found
     }
-    if 2 <= len(np.unique(scores.source)) <= _LISTED_SOURCES:
-        parts["source"] = {
-            name: _whole(part, decision, None) for name, part in split_by_source(scores).items()
-        }
-    whole = _whole(scores, decision, bootstrap)
+    if 2 <= len(np.unique(scores.source)) <= _MAX_SOURCES:
+        by_source = split_by_source(scores)
+        parts["source"] = {name: _summarise(part, decision, None) for name, part in by_source.items()}
+    whole = _summarise(scores, decision, bootstrap)
     return MetricSummary(whole.windows, whole.videos, decision, parts)
-
-
-def _whole(scores: Scores, decision: Decision, bootstrap: BootstrapSettings | None) -> MetricSummary:
-    videos = pool_videos(scores, decision.pooling, decision.calibration)
-    return MetricSummary(
-        _level(scores.label, scores.score, scores.source, decision.window_threshold, bootstrap),
-        _level(videos.label, videos.score, videos.source, decision.threshold, bootstrap),
-        decision,
-    )
-
-
-def _level(
-    labels: np.ndarray,
-    scores: np.ndarray,
-    sources: np.ndarray,
-    threshold: float,
-    bootstrap: BootstrapSettings | None,
-) -> MetricSet:
-    found = compute_intervals(labels, scores, sources, threshold, bootstrap) if bootstrap else Intervals()
-    return MetricSet(compute_metrics(labels, scores, threshold), found)
-
-
-ID_LIMITS = (3028,)  # AVLips: the official validation set has no id above it
-UNKNOWN_GENERATOR = "(unknown)"
 
 
 def split_by_generator(scores: Scores) -> dict[str, Scores]:
     """For each generator its fakes together with *all* real windows; empty where no generator is known.
 
-    Fakes without one stand under "" if others have one. Real windows belong to no generator.
+    Fakes of an unknown generator are under "" if others have one. Real windows belong to no generator.
     """
     fake = scores.label == 1
     names = sorted(set(scores.generator[fake]))
@@ -116,3 +94,26 @@ def split_by_source(scores: Scores) -> dict[str, Scores]:
     names, starts = np.unique(scores.source[order], return_index=True)
     parts = np.split(order, starts[1:])
     return {str(name): scores.select(np.sort(part)) for name, part in zip(names, parts, strict=False)}
+
+
+def _summarise(scores: Scores, decision: Decision, bootstrap: BootstrapSettings | None) -> MetricSummary:
+    videos = pool_videos(scores, decision.pooling, decision.calibration)
+    return MetricSummary(
+        _compute_set(scores, "windows", decision.window_threshold, bootstrap),
+        _compute_set(videos, "videos", decision.threshold, bootstrap),
+        decision,
+    )
+
+
+def _compute_set(
+    columns: Scores | VideoScores,
+    granularity: Granularity,
+    threshold: float,
+    bootstrap: BootstrapSettings | None,
+) -> MetricSet:
+    labels, scores, sources = columns.label, columns.score, columns.source
+    metrics = compute_metrics(labels, scores, threshold, sources=sources, granularity=granularity)
+    if bootstrap is None:
+        return MetricSet(metrics, Intervals())
+    found = compute_intervals(labels, scores, sources, threshold, bootstrap, granularity=granularity)
+    return MetricSet(metrics, found)

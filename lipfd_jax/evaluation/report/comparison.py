@@ -1,4 +1,4 @@
-"""Two sets of scores for the same windows: how far apart they are, and what each amounts to."""
+"""Comparison of two sets of scores for the same windows: distances, metrics and paired differences."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -14,17 +14,18 @@ from lipfd_jax.evaluation.metrics.bootstrap import (
 from lipfd_jax.evaluation.metrics.compute import Metrics, compute_video_metrics, compute_window_metrics
 from lipfd_jax.evaluation.metrics.pooling import MEAN_POOLING, Pooling, VideoScores, pool_videos
 from lipfd_jax.evaluation.metrics.scores import Scores, ScoresError
+from lipfd_jax.evaluation.metrics.table import Granularity, metrics_in
+from lipfd_jax.evaluation.report.metrics_json import ComparisonRecord, DifferenceRecord
 from lipfd_jax.evaluation.report.text_tables import (
     align_columns,
-    escape_controls,
     format_columns,
     format_interval,
     format_number,
 )
+from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.vocabulary import THRESHOLD, composite_name, parse_composite_name
 
 _SHOWN = 5  # windows listed by name of those that only one side has
-_DIFFERENCES = ("auc", "ap", "eer", "acc", "fpr", "fnr", "cllr", "min_cllr")  # printed; the JSON has all
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ def compare_scores(
     theirs: Scores,
     threshold: float = THRESHOLD,
     pooling: Pooling = MEAN_POOLING,
-    drawing: BootstrapSettings = DEFAULT_BOOTSTRAP,
+    bootstrap: BootstrapSettings = DEFAULT_BOOTSTRAP,
 ) -> Comparison:
-    """Matches windows by the end of their paths, CLASS/NAME_J.png, whatever folders stand before.
+    """Matches windows by the end of their paths, CLASS/NAME_J.png, whatever folders precede it.
 
     Scores are compared as they are, not calibrated; videos by the windows that both sides have; sources
     are those of `ours`.
@@ -84,9 +85,13 @@ def compare_scores(
         theirs=compute_window_metrics(theirs_shared, threshold),
         our_videos=compute_video_metrics(ours_shared, threshold, pooling),
         their_videos=compute_video_metrics(theirs_shared, threshold, pooling),
-        window_differences=_differences(ours_shared, theirs_shared, threshold, drawing),
-        video_differences=_differences(
-            pool_videos(ours_shared, pooling), pool_videos(theirs_shared, pooling), threshold, drawing
+        window_differences=_compute_differences(ours_shared, theirs_shared, threshold, bootstrap, "windows"),
+        video_differences=_compute_differences(
+            pool_videos(ours_shared, pooling),
+            pool_videos(theirs_shared, pooling),
+            threshold,
+            bootstrap,
+            "videos",
         ),
     )
 
@@ -116,59 +121,70 @@ def format_comparison(comparison: Comparison, *, ours: str = "these", theirs: st
             f"videos: {theirs}": comparison.their_videos,
         }
     )
-    return "\n".join([*lines, "", "On the shared windows", table, "", _differences_text(comparison)])
+    return "\n".join([*lines, "", "On the shared windows", table, "", _format_differences(comparison)])
 
 
-def comparison_json(comparison: Comparison) -> dict:
+def record_comparison(comparison: Comparison) -> ComparisonRecord:
     """The comparison for metrics.json; of the windows on one side only, how many."""
-    only = {"only_ours": len(comparison.only_ours), "only_theirs": len(comparison.only_theirs)}
-    levels = ("window_differences", "video_differences")
-    differences = {level: _differences_json(comparison, level) for level in levels}
-    plain = {
-        field.name: getattr(comparison, field.name)
-        for field in dataclasses.fields(comparison)
-        if field.name not in differences
-    }
-    metrics = {name: dataclasses.asdict(value) for name, value in plain.items() if isinstance(value, Metrics)}
-    return {**plain, **metrics, **differences, **only}
+    fields = {one.name: getattr(comparison, one.name) for one in dataclasses.fields(comparison)}
+    return ComparisonRecord(
+        **fields
+        | {
+            "only_ours": len(comparison.only_ours),
+            "only_theirs": len(comparison.only_theirs),
+            "window_differences": _record_differences(comparison, "windows"),
+            "video_differences": _record_differences(comparison, "videos"),
+        }
+    )
 
 
-def compute_difference(ours: Metrics, theirs: Metrics, figure: str) -> float | None:
-    """Ours - theirs; None where either lacks the figure."""
-    a, b = getattr(ours, figure), getattr(theirs, figure)
+def compute_difference(ours: Metrics, theirs: Metrics, metric: str) -> float | None:
+    """Ours - theirs; None where either lacks the metric."""
+    a, b = ours[metric], theirs[metric]
     return None if a is None or b is None else a - b
 
 
-def _differences(
-    ours: Scores | VideoScores, theirs: Scores | VideoScores, threshold: float, drawing: BootstrapSettings
+def _compute_differences(
+    ours: Scores | VideoScores,
+    theirs: Scores | VideoScores,
+    threshold: float,
+    bootstrap: BootstrapSettings,
+    granularity: Granularity,
 ) -> Intervals:
     both = (threshold, threshold)
-    return compute_difference_intervals(ours.label, ours.score, theirs.score, ours.source, both, drawing)
+    columns = (ours.label, ours.score, theirs.score, ours.source)
+    return compute_difference_intervals(*columns, both, bootstrap, granularity=granularity)
 
 
-def _differences_json(comparison: Comparison, level: str) -> dict:
-    ours, theirs, found = _sides(comparison, level)
+def _record_differences(comparison: Comparison, granularity: Granularity) -> dict[str, DifferenceRecord]:
+    ours, theirs, intervals = _sides(comparison, granularity)
     return {
-        name: {"value": compute_difference(ours, theirs, name), "interval": list(ends) if ends else None}
-        for name, ends in found.values.items()
+        name: DifferenceRecord(compute_difference(ours, theirs, name), list(ends) if ends else None)
+        for name, ends in intervals.values.items()
     }
 
 
-def _differences_text(comparison: Comparison) -> str:
+def _format_differences(comparison: Comparison) -> str:
+    """Differences in a table; the file has those of all metrics."""
+    sides = [_sides(comparison, "windows"), _sides(comparison, "videos")]
     lines = [["difference", "windows", "interval", "videos", "interval"]]
-    sides = [_sides(comparison, level) for level in ("window_differences", "video_differences")]
-    for name in _DIFFERENCES:
-        line = [name]
-        for ours, theirs, found in sides:
-            line += [format_number(compute_difference(ours, theirs, name)), format_interval(found[name])]
+    for metric in metrics_in("comparison"):
+        line = [metric.name]
+        for ours, theirs, intervals in sides:
+            difference = compute_difference(ours, theirs, metric.name)
+            line += [format_number(difference), format_interval(intervals[metric.name])]
         lines.append(line)
-    drawing, warning = sides[1][2].drawing, sides[1][2].warning
-    title = f"Ours - theirs, {drawing.level:.0%} intervals over sources; one that holds 0 shows no difference"
-    return "\n".join([title, align_columns(lines), *([f"warning: {warning}"] if warning else [])])
+    intervals = comparison.video_differences
+    title = (
+        f"Ours - theirs, {intervals.bootstrap.confidence:.0%} intervals over sources; "
+        "one that holds 0 shows no difference"
+    )
+    warnings = [f"warning: {intervals.warning}"] if intervals.warning else []
+    return "\n".join([title, align_columns(lines), *warnings])
 
 
-def _sides(comparison: Comparison, level: str) -> tuple[Metrics, Metrics, Intervals]:
-    if level == "window_differences":
+def _sides(comparison: Comparison, granularity: Granularity) -> tuple[Metrics, Metrics, Intervals]:
+    if granularity == "windows":
         return comparison.ours, comparison.theirs, comparison.window_differences
     return comparison.our_videos, comparison.their_videos, comparison.video_differences
 

@@ -12,7 +12,8 @@ from markupsafe import Markup
 
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.evaluation.metrics.summary import MetricSet, MetricSummary
-from lipfd_jax.evaluation.report.text_tables import ROWS, format_interval, format_number
+from lipfd_jax.evaluation.metrics.table import Metric, metrics_in
+from lipfd_jax.evaluation.report.text_tables import format_interval, format_number
 from lipfd_jax.pages.rendering import render
 from lipfd_jax.storage import files
 
@@ -81,18 +82,18 @@ def _setting(name: str, value: Any) -> Markup:
 
 
 def _metrics(summary: MetricSummary) -> list[tuple[str, str, str]]:
-    """Rows of title, videos and windows; what stands indented in the terminal's table names its figure."""
+    """Rows of title, videos and windows; an indented label is preceded by that of the row above."""
     rows, above = [], ""
-    for title, field, digits in ROWS:
-        name = title.format(at=summary.decision.at)
+    for metric in metrics_in("text"):
+        name = metric.label.format(at=summary.decision.at)
         above, name = (above, f"{above}, {name.strip()}") if name.startswith(" ") else (name, name)
-        rows.append((name, *(_figure(level, field, digits) for level in (summary.videos, summary.windows))))
+        rows.append((name, *(_number(one, metric) for one in (summary.videos, summary.windows))))
     return rows
 
 
-def _figure(level: MetricSet, field: str, digits: int) -> str:
-    digits = min(digits, 4)
-    value, ends = getattr(level.metrics, field), level.intervals[field]
+def _number(one: MetricSet, metric: Metric) -> str:
+    digits = min(metric.digits, 4)
+    value, ends = one.metrics[metric.name], one.intervals[metric.name]
     return f"{format_number(value, digits)} {format_interval(ends, digits)}".strip()
 
 

@@ -1,39 +1,13 @@
-"""Figures as plain text tables for a terminal."""
+"""Metrics as plain text tables for a terminal."""
 
 from collections.abc import Mapping, Sequence
 
 from lipfd_jax.evaluation.metrics.compute import Metrics, ReleasedMetrics
 from lipfd_jax.evaluation.metrics.summary import UNKNOWN_GENERATOR, MetricSet, MetricSummary
+from lipfd_jax.evaluation.metrics.table import metrics_in
 from lipfd_jax.listing.names import escape_controls
 
-# Name in the table, field of Metrics, digits; the order of every table. {at} becomes the threshold.
-ROWS = (
-    ("ACC at {at}", "acc", 5),
-    ("balanced ACC at {at}", "balanced_acc", 5),
-    ("F1 at {at}", "f1", 5),
-    ("AP", "ap", 5),
-    ("AUC", "auc", 5),
-    ("partial AUC, FPR to 0.1", "partial_auc", 5),
-    ("EER", "eer", 5),
-    ("  threshold there", "eer_threshold", 4),
-    ("FPR at {at}", "fpr", 5),
-    ("FNR at {at}", "fnr", 5),
-    ("TPR at FPR 0.01", "tpr_at_fpr_1", 5),
-    ("TPR at FPR 0.05", "tpr_at_fpr_5", 5),
-    ("Brier", "brier", 5),
-    ("log loss", "log_loss", 5),
-    ("ECE, 15 equal bins", "ece", 5),
-    ("Cllr, bits", "cllr", 5),
-    ("minCllr", "min_cllr", 5),
-    ("  difference to Cllr", "calibration_loss", 5),
-    ("best ACC (in hindsight)", "best_acc", 5),
-    ("  threshold there", "best_threshold", 4),
-    ("TP", "tp", 0),
-    ("TN", "tn", 0),
-    ("FP", "fp", 0),
-    ("FN", "fn", 0),
-)
-_KINDS = {
+_PARTS = {
     "generator": "Per generator: its fakes, the share found, AUC against all real ones",
     "id_range": "By range of ids: real and fake ones of that range",
     "source": "Per source, without intervals",
@@ -41,36 +15,39 @@ _KINDS = {
 
 
 def format_summary(summary: MetricSummary, released: ReleasedMetrics) -> str:
-    """Everything a summary tells: windows and videos side by side, parts, and the released figures."""
-    bootstrap = summary.windows.intervals.bootstrap
+    """All tables of a summary: windows and videos side by side, subsets, and the released metrics."""
+    intervals = summary.windows.intervals
+    bootstrap = intervals.bootstrap
     head = [
         f"videos: {summary.decision}",
         f"intervals: {bootstrap.confidence:.0%}, {bootstrap.draws:,} draws of sources "
-        f"({summary.windows.intervals.real_sources:,} with real videos, "
-        f"{summary.windows.intervals.fake_sources:,} with fakes), seed {bootstrap.seed}",
+        f"({intervals.real_sources:,} with real videos, {intervals.fake_sources:,} with fakes), "
+        f"seed {bootstrap.seed}",
     ]
     warning = summary.videos.intervals.warning
     blocks = ["\n".join([*head, *([f"warning: {warning}"] if warning else [])])]
     blocks.append(format_granularities({"windows": summary.windows, "videos": summary.videos}))
-    blocks += [_part(title, summary.parts[kind]) for kind, title in _KINDS.items() if kind in summary.parts]
-    return "\n\n".join([*blocks, _released(released, summary.windows.metrics.threshold)])
+    blocks += [
+        _format_part(title, summary.parts[kind]) for kind, title in _PARTS.items() if kind in summary.parts
+    ]
+    return "\n\n".join([*blocks, _format_released(released, summary.windows.metrics.threshold)])
 
 
-def format_granularities(levels: Mapping[str, MetricSet]) -> str:
-    """Metrics in columns under their names, intervals beside them; reasons for missing figures below."""
-    columns: list[list[str]] = [_titles([level.metrics for level in levels.values()])]
-    for name, level in levels.items():
-        columns.append([name, *_column(level.metrics)])
-        ends = [format_interval(level.intervals[field], digits) for _, field, digits in ROWS]
-        columns.append([f"{level.intervals.bootstrap.confidence:.0%} interval", "", "", *ends])
-    return _under(columns, {name: level.metrics for name, level in levels.items()})
+def format_granularities(sets: Mapping[str, MetricSet]) -> str:
+    """Metrics in columns under their names, each with its intervals; reasons for missing ones below."""
+    columns: list[list[str]] = [_titles([one.metrics for one in sets.values()])]
+    for name, one in sets.items():
+        columns.append([name, *_column(one.metrics)])
+        ends = [format_interval(one.intervals[metric.name], metric.digits) for metric in metrics_in("text")]
+        columns.append([f"{one.intervals.bootstrap.confidence:.0%} interval", "", "", *ends])
+    return _with_reasons(columns, {name: one.metrics for name, one in sets.items()})
 
 
 def format_columns(columns: Mapping[str, Metrics]) -> str:
-    """Metrics in columns under their names, one row a figure; reasons for missing figures below."""
+    """Metrics in columns under their names, one row a metric; reasons for missing ones below."""
     cells = [_titles(list(columns.values()))]
     cells += [[name, *_column(metrics)] for name, metrics in columns.items()]
-    return _under(cells, columns)
+    return _with_reasons(cells, columns)
 
 
 def compute_recall(metrics: Metrics) -> float | None:
@@ -79,12 +56,12 @@ def compute_recall(metrics: Metrics) -> float | None:
 
 
 def format_number(value: float | int | None, digits: int = 5) -> str:
-    """A figure as text; a dash where there is none."""
+    """A number with `digits` after the point; a dash for None."""
     return "-" if value is None else f"{value:,.{digits}f}"
 
 
 def format_interval(ends: tuple[float, float] | None, digits: int = 5) -> str:
-    """An interval as text; nothing where there is none."""
+    """An interval in brackets; "" for None."""
     return "" if ends is None else f"[{format_number(ends[0], digits)}, {format_number(ends[1], digits)}]"
 
 
@@ -98,48 +75,49 @@ def align_columns(lines: Sequence[Sequence[str]]) -> str:
 
 def _titles(columns: Sequence[Metrics]) -> list[str]:
     at = "/".join(sorted({f"{metrics.threshold:.4g}" for metrics in columns}))
-    return ["", "number", "  real / fake", *(title.format(at=at) for title, _, _ in ROWS)]
+    return ["", "number", "  real / fake", *(metric.label.format(at=at) for metric in metrics_in("text"))]
 
 
 def _column(metrics: Metrics) -> list[str]:
     counts = [format_number(metrics.n, 0), f"{metrics.n - metrics.positives:,} / {metrics.positives:,}"]
-    return [*counts, *(format_number(getattr(metrics, field), digits) for _, field, digits in ROWS)]
+    return [*counts, *(format_number(metrics[one.name], one.digits) for one in metrics_in("text"))]
 
 
-def _under(columns: Sequence[Sequence[str]], metrics: Mapping[str, Metrics]) -> str:
+def _with_reasons(columns: Sequence[Sequence[str]], metrics: Mapping[str, Metrics]) -> str:
     reasons = [f"{name}: {one.missing}" for name, one in metrics.items() if one.missing]
     return "\n".join([align_columns(list(zip(*columns, strict=True))), *reasons])
 
 
-def _part(title: str, parts: Mapping[str, MetricSummary]) -> str:
-    lines = [["", "videos", "fake", "found", "false alarms", "AUC", "", "windows", "AUC", ""]]
-    for name, part in parts.items():
-        videos, windows = part.videos, part.windows
-        lines.append(
-            [
-                name or UNKNOWN_GENERATOR,
-                format_number(videos.metrics.n, 0),
-                format_number(videos.metrics.positives, 0),
-                format_number(compute_recall(videos.metrics), 4),
-                format_number(videos.metrics.fpr, 4),
-                format_number(videos.metrics.auc, 4),
-                format_interval(videos.intervals["auc"], 4),
-                format_number(windows.metrics.n, 0),
-                format_number(windows.metrics.auc, 4),
-                format_interval(windows.intervals["auc"], 4),
-            ]
-        )
-    notes = {
+def _format_part(title: str, parts: Mapping[str, MetricSummary]) -> str:
+    head = ["", "videos", "fake", "found", "false alarms", "AUC", "", "windows", "AUC", ""]
+    rows = [_part_row(name or UNKNOWN_GENERATOR, part) for name, part in parts.items()]
+    warnings = {
         f"{name or UNKNOWN_GENERATOR}: {part.videos.intervals.warning}"
         for name, part in parts.items()
         if part.videos.intervals.warning
     }
-    return "\n".join([title, align_columns(lines), *map(escape_controls, sorted(notes))])
+    return "\n".join([title, align_columns([head, *rows]), *map(escape_controls, sorted(warnings))])
 
 
-def _released(figures: ReleasedMetrics, threshold: float) -> str:
+def _part_row(name: str, part: MetricSummary) -> list[str]:
+    videos, windows = part.videos, part.windows
+    return [
+        name,
+        format_number(videos.metrics.n, 0),
+        format_number(videos.metrics.positives, 0),
+        format_number(compute_recall(videos.metrics), 4),
+        format_number(videos.metrics.fpr, 4),
+        format_number(videos.metrics.auc, 4),
+        format_interval(videos.intervals["auc"], 4),
+        format_number(windows.metrics.n, 0),
+        format_number(windows.metrics.auc, 4),
+        format_interval(windows.intervals["auc"], 4),
+    ]
+
+
+def _format_released(released: ReleasedMetrics, threshold: float) -> str:
     above = " above" if threshold == 0.5 else ""
-    values = {"acc": figures.acc, "ap": figures.ap, "fpr": figures.fpr, "fnr": figures.fnr}
+    values = {"acc": released.acc, "ap": released.ap, "fpr": released.fpr, "fnr": released.fnr}
     return "\n".join(
         [
             "As the released script prints them (windows, at 0.5; its ap is on predictions rounded to",

@@ -9,10 +9,10 @@ from lipfd_jax.evaluation.metrics.bootstrap import (
     BootstrapSettings,
     Intervals,
     draw_sources,
-    weighted_metrics,
 )
-from lipfd_jax.evaluation.metrics.compute import compute_metrics
+from lipfd_jax.evaluation.metrics.compute import compute_metrics, resample_metrics
 from lipfd_jax.evaluation.metrics.pooling import Decision, VideoScores, pool_videos
+from lipfd_jax.evaluation.metrics.samples import Sample
 from lipfd_jax.evaluation.metrics.scores import Scores
 from lipfd_jax.perturbations.catalogue import CLEAN, Effect
 
@@ -110,7 +110,8 @@ def _compared(
     at = decision.threshold
     figures = [compute_metrics(labels, values, at) for values in scores]
     draws, place, _ = draw_sources(labels, sources, drawing)
-    drawn = [weighted_metrics(labels, values, draws, place, at, ranks_only=True) for values in scores]
+    samples = [Sample.build(labels, values, at) for values in scores]
+    drawn = [resample_metrics(sample, place, draws, names=("auc", "fnr")) for sample in samples]
     means = {name: _mean([getattr(one, name) for one in figures[1:]]) for name in ("auc", "fpr", "fnr")}
     swings = {name: np.mean([one[name] for one in drawn[1:]], axis=0) for name in ("auc", "fnr")}
     found = {}

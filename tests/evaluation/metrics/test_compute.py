@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from lipfd_jax.evaluation.metrics import compute, pooling, summary
+from lipfd_jax.evaluation.metrics import compute, pooling, samples, summary
 from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores, ScoresError, read_scores
 
 
@@ -63,7 +63,7 @@ def test_agrees_with_scikit_learn(seed, ties):
 
 def test_curve_agrees_with_scikit_learn():
     labels, scores = _random(3, ties=True)
-    points = compute.compute_curve(labels, scores)
+    points = samples.compute_curve(labels, scores)
     fpr, tpr, thresholds = reference.roc_curve(labels, scores, drop_intermediate=False)
     np.testing.assert_allclose(points.fpr, fpr)
     np.testing.assert_allclose(points.tpr, tpr)

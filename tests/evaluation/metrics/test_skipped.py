@@ -2,7 +2,7 @@
 
 import pytest
 
-from lipfd_jax.evaluation.metrics.scores import (
+from lipfd_jax.evaluation.metrics.skipped import (
     check_skipped_share,
     find_next_record,
     find_unscored_videos,

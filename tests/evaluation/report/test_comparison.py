@@ -8,7 +8,8 @@ import pytest
 
 from lipfd_jax.evaluation.metrics.compute import compute_window_metrics
 from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores, ScoresError
-from lipfd_jax.evaluation.report.comparison import compare_scores, comparison_json, format_comparison
+from lipfd_jax.evaluation.report.comparison import compare_scores, format_comparison, record_comparison
+from lipfd_jax.evaluation.report.metrics_json import to_json
 
 
 def _scores(prefix: str, values: dict[str, float]) -> Scores:
@@ -26,6 +27,10 @@ def _scores(prefix: str, values: dict[str, float]) -> Scores:
             )
         )
     return Scores.from_rows(rows)
+
+
+def _json(comparison):
+    return to_json(record_comparison(comparison))
 
 
 OURS = {"0_real/a_0": 0.1, "0_real/a_1": 0.3, "1_fake/a_0": 0.9, "1_fake/b_7": 0.45}
@@ -68,10 +73,10 @@ def test_text_and_json():
     assert "1 only in published: 1_fake/c_0.png" in text
     assert "windows: mine" in text
     assert "warning: intervals are too narrow" in text
-    assert comparison_json(found)["only_ours"] == 1
-    assert comparison_json(found)["window_differences"]["acc"]["value"] == pytest.approx(-1 / 3)
-    assert json.loads(json.dumps(comparison_json(found), allow_nan=False))
-    assert comparison_json(found)["theirs"]["acc"] == 1.0
+    assert _json(found)["only_ours"] == 1
+    assert _json(found)["window_differences"]["acc"]["value"] == pytest.approx(-1 / 3)
+    assert json.loads(json.dumps(_json(found), allow_nan=False))
+    assert _json(found)["theirs"]["acc"] == 1.0
 
 
 def test_nothing_shared():

@@ -16,13 +16,12 @@ from lipfd_jax.evaluation.metrics.compute import compute_released_metrics
 from lipfd_jax.evaluation.metrics.pooling import make_decision
 from lipfd_jax.evaluation.metrics.scores import Scores, read_scores
 from lipfd_jax.evaluation.metrics.summary import summarise_scores
-from lipfd_jax.evaluation.report.comparison import compare_scores, comparison_json
+from lipfd_jax.evaluation.report.comparison import compare_scores, record_comparison
 from lipfd_jax.evaluation.report.metrics_files import (
-    VERSION,
-    build_metrics_json,
     format_metrics_csv,
     format_videos_csv,
 )
+from lipfd_jax.evaluation.report.metrics_json import VERSION, build_metrics_file
 
 SCHEMA = json.loads((pathlib.Path(__file__).parents[3] / "docs" / "metrics.schema.json").read_text())
 DRAWING = BootstrapSettings(5)
@@ -33,10 +32,10 @@ def published(golden) -> Scores:
     return read_scores(golden / "official_val_scores.csv")
 
 
-def _content(scores: Scores, notes=None, **options) -> dict:
+def _content(scores: Scores, notes=None, comparison=None, **options) -> dict:
     summary = summarise_scores(scores, make_decision(**options), DRAWING)
-    content = build_metrics_json(summary, compute_released_metrics(scores), notes or {})
-    return json.loads(json.dumps(content, allow_nan=False))
+    content = build_metrics_file(summary, compute_released_metrics(scores), notes or {}, {}, comparison)
+    return json.loads(json.dumps(content.to_json(), allow_nan=False))
 
 
 def _parts(scores: Scores) -> Scores:
@@ -77,8 +76,8 @@ def test_comparisons_and_calibrations_are_of_the_schema(published):
     some = published.select(np.arange(400))
     scores = published.select(np.concatenate([np.arange(200), np.arange(2000, 2200)]))
     fitted = fit_calibration(scores, CalibrationSettings(), weights="w", data="d", data_fingerprint="f")
-    content = _content(scores, calibration=fitted)
-    content["comparison"] = comparison_json(compare_scores(scores, some, 0.5, bootstrap=DRAWING))
+    compared = compare_scores(scores, some, 0.5, bootstrap=DRAWING)
+    content = _content(scores, comparison=record_comparison(compared), calibration=fitted)
     jsonschema.validate(content, SCHEMA)
     assert content["decision"]["calibration"]["slope"] == fitted.slope
 

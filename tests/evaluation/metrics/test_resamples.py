@@ -1,12 +1,11 @@
-"""Weighted figures against the plain ones on data repeated as often as it was drawn."""
-
-import dataclasses
+"""Metrics of bootstrap draws against the plain ones on data repeated as often as it was drawn."""
 
 import numpy as np
 import pytest
 
-from lipfd_jax.evaluation.metrics import bootstrap as weighted
+from lipfd_jax.evaluation.metrics import compute
 from lipfd_jax.evaluation.metrics.compute import compute_metrics
+from lipfd_jax.evaluation.metrics.samples import Sample
 
 COUNTS = {"n", "positives", "threshold", "tp", "tn", "fp", "fn", "missing", "best_threshold"}
 
@@ -21,14 +20,18 @@ def _data(seed: int, ties: bool):
     return labels, np.round(scores, 1) if ties else scores, draws, place
 
 
+def _resample(labels, scores, draws, place, threshold):
+    return compute.resample_metrics(Sample.build(labels, scores, threshold), place, draws)
+
+
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("seed", range(5))
 def test_a_weight_is_a_number_of_copies(seed, ties):
     labels, scores, draws, place = _data(seed, ties)
-    found = weighted.weighted_metrics(labels, scores, draws, place, 0.45)
+    found = _resample(labels, scores, draws, place, 0.45)
     for row, drawn in enumerate(draws):
         copies = np.repeat(np.arange(60), drawn[place])
-        expected = dataclasses.asdict(compute_metrics(labels[copies], scores[copies], 0.45))
+        expected = compute_metrics(labels[copies], scores[copies], 0.45).to_json()
         assert set(found) == set(expected) - COUNTS
         for name, values in found.items():
             assert values[row] == pytest.approx(expected[name], abs=1e-9), name
@@ -36,17 +39,15 @@ def test_a_weight_is_a_number_of_copies(seed, ties):
 
 def test_pieces_do_not_change_figures(monkeypatch):
     labels, scores, draws, place = _data(0, True)
-    whole = weighted.weighted_metrics(labels, scores, draws, place, 0.5)
-    monkeypatch.setattr(weighted, "_CELLS", 120)  # two draws at a time
-    pieces = weighted.weighted_metrics(labels, scores, draws, place, 0.5)
+    whole = _resample(labels, scores, draws, place, 0.5)
+    monkeypatch.setattr(compute, "_CELLS", 120)  # two draws at a time
+    pieces = _resample(labels, scores, draws, place, 0.5)
     for name, values in whole.items():
         np.testing.assert_allclose(pieces[name], values, rtol=1e-12)
 
 
 def test_one_class_has_no_figures_that_compare():
-    found = weighted.weighted_metrics(
-        np.ones(4), np.array([0.1, 0.6, 0.7, 0.9]), np.ones((2, 1)), np.zeros(4, int), 0.5
-    )
+    found = _resample(np.ones(4), np.array([0.1, 0.6, 0.7, 0.9]), np.ones((2, 1)), np.zeros(4, int), 0.5)
     assert found["fnr"].tolist() == [0.25, 0.25]
     for name in ("auc", "ap", "eer", "partial_auc", "cllr", "min_cllr", "fpr", "tpr_at_fpr_1"):
         assert np.isnan(found[name]).all(), name
