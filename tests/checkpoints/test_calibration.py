@@ -1,4 +1,4 @@
-"""A calibration gives the probabilities worked out by hand, and comes back from its file or not at all."""
+"""A calibration gives probabilities computed by hand, and its file is read back exactly or refused."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""Trouble of the machine is told from a file's own faults."""
+"""Failures of the machine are distinguished from faults of a file."""
 
 import errno
 

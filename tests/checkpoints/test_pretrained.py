@@ -1,4 +1,4 @@
-"""Pretrained encoders and backbones become the part of the model they are for, from any kind of file."""
+"""Pretrained encoders and backbones fill their part of the model, from any supported kind of file."""
 
 import dataclasses
 import json
@@ -84,7 +84,7 @@ def test_another_resnet_is_refused_in_one_line(weights, tmp_path):
 
 
 def shards(folder, tensors):
-    """A folder of HuggingFace's with two shards; returns it."""
+    """Writes a HuggingFace folder with two shards; returns it."""
     places = {key: f"model-0000{1 + i % 2}-of-00002.safetensors" for i, key in enumerate(tensors)}
     for name in set(places.values()):
         save_file({key: tensors[key] for key in tensors if places[key] == name}, folder / name)

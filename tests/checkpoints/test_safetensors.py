@@ -1,4 +1,4 @@
-"""safetensors files are read lazily and exactly; broken ones are refused with a CheckpointError."""
+"""safetensors files are read lazily and exactly; broken ones raise a CheckpointError."""
 
 import json
 import struct
@@ -21,7 +21,7 @@ ARRAYS = {
 
 
 def write(path, head, body=b""):
-    """A file of a header, as JSON or as bytes, and values."""
+    """Writes a file of a header, as JSON or as bytes, and values."""
     raw = head if isinstance(head, bytes) else json.dumps(head).encode()
     path.write_bytes(struct.pack("<Q", len(raw)) + raw + body)
     return path

@@ -1,4 +1,4 @@
-"""A checkpoint opens with everything that belongs to it, as it was written, or says what is damaged."""
+"""A checkpoint is read as it was written, with all its parts, or the error names the damage."""
 
 import dataclasses
 import json
@@ -66,7 +66,7 @@ def test_a_fingerprint_is_of_the_weights_alone(checkpoint, tmp_path):
 
 
 def test_no_flipped_bit_gives_other_weights(checkpoint):
-    """A bit in each of the small files and in a sample of the arrays' files: refused, or without effect."""
+    """A flipped bit in each small file and in a sample of array files is refused, or has no effect."""
     good = open_model(checkpoint)
     files = sorted(file for file in checkpoint.rglob("*") if file.is_file() and file.stat().st_size)
     arrays = [file for file in files if file.parent.parent.name == "model"]

@@ -1,4 +1,6 @@
-"""The tables: every parameter is filled by the right tensor, and all mismatches are told together."""
+"""Conversion tables: every parameter is filled by the right tensor, and all mismatches are reported
+together.
+"""
 
 import dataclasses
 import json
@@ -72,7 +74,7 @@ def open_clip(encoder):
 
 
 def huggingface(encoder):
-    """The same under the names of HuggingFace's CLIPModel."""
+    """The same parameters under the names of HuggingFace's CLIPModel."""
     embeddings = "vision_model.embeddings"
     tensors = {
         f"{embeddings}.patch_embedding.weight": conv(encoder["patch_embedding"]),
@@ -98,7 +100,7 @@ def huggingface(encoder):
 
 
 def timm(encoder):
-    """The same under the names of timm's towers, as images' features are taken there."""
+    """The same parameters under the names of timm's image towers."""
     tensors = {
         "cls_token": encoder["class_embedding"][None, None],
         "pos_embed": encoder["position_embedding"][None],
@@ -123,7 +125,7 @@ def bare(encoder):
 
 
 def openai(encoder):
-    """What a TorchScript archive of OpenAI's gives as its state dict."""
+    """The state dict of an OpenAI TorchScript archive."""
     numbers = {"input_resolution": 224, "context_length": 77, "vocab_size": 49408}
     return open_clip(encoder) | {key: np.int64(value) for key, value in numbers.items()}
 

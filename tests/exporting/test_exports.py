@@ -1,4 +1,4 @@
-"""An export gives the checkpoint's scores in every engine, says what it is, and is refused once damaged."""
+"""An export gives the checkpoint's scores in every engine, describes itself, and is refused if damaged."""
 
 import dataclasses
 import importlib.util
@@ -52,7 +52,7 @@ def checkpoint(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exports(checkpoint, tmp_path_factory):
-    """A folder for each format."""
+    """A folder with an export in each format."""
     needs("onnx", "flatbuffers")
     folder = tmp_path_factory.mktemp("exports")
     for format in set(ENGINES.values()):

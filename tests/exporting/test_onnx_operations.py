@@ -1,4 +1,4 @@
-"""Each operation in ONNX gives what JAX gives, for any batch size, or is refused."""
+"""Each operation in ONNX gives JAX's result, for any batch size, or is refused."""
 
 import io
 
@@ -20,7 +20,7 @@ DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
 def model_of(function, shape, dtype):
-    """The ONNX model of a function of one array with these dimensions after the batch's."""
+    """The ONNX model of a function of one array with these dimensions after the batch dimension."""
     (size,) = jax.export.symbolic_shape("b")
     closed = jax.make_jaxpr(function)(jax.ShapeDtypeStruct((size, *shape), dtype))
     graph = Graph("x", size, io.BytesIO())

@@ -1,4 +1,6 @@
-"""Windows cut to the face: as many as a record has, framed alike, or a reason; AVLips clips stay alike."""
+"""Windows cropped to the face: as many as a record has, framed alike, or a reason; AVLips clips are
+unchanged.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The real finders on real clips: every face found, AVLips' own framing met, profiles told."""
+"""The real finders on real clips: every face found, framing equal to AVLips', profiles recognised."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -56,7 +56,7 @@ def test_where_there_is_no_face_none_is_found():
 
 
 def test_threads_share_no_detector():
-    """dlib's keeps its working memory: two threads in one bring the process down."""
+    """dlib's keeps its working memory: two threads in one crash the process."""
     with ThreadPoolExecutor(2) as pool:
         barrier = threading.Barrier(2)
         own = list(pool.map(lambda _: (barrier.wait(10), finders._get_dlib())[1], range(2)))

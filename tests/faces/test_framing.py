@@ -1,4 +1,4 @@
-"""Squares around faces: framed like AVLips, moved inside, or the whole picture where it is cut already."""
+"""Squares around faces: framed like AVLips, moved inside, or the whole frame if it is already cropped."""
 
 import numpy as np
 

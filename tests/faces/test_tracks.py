@@ -1,4 +1,4 @@
-"""Tracks: sightings joined within a shot, gaps bridged, boxes smoothed, unfit stretches named."""
+"""Tracks: detections joined within a shot, gaps bridged, boxes smoothed, unfit parts named."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Frames of windows: the same whether decoded through or sought."""
+"""Frames of windows: the same whether decoded in sequence or sought."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def video(film, tmp_path_factory):
 
 @pytest.mark.parametrize("jump", [0.1, 3.0, 1000.0, None])
 def test_windows_hold_the_frames_they_name(video, jump, monkeypatch):
-    """Sought, decoded through, or kept by the scan."""
+    """Sought, decoded in sequence, or kept by the scan."""
     if jump is not None:
         monkeypatch.setattr(window_reader, "_SEEK_SECONDS", jump)
         monkeypatch.setattr(scanning, "_KEPT_BYTES", 0)

@@ -1,4 +1,4 @@
-"""Archives that attack, and honest ones."""
+"""Hostile and valid archives."""
 
 import io
 import stat

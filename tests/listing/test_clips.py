@@ -1,4 +1,4 @@
-"""Listings of data sets: every file ends as a clip or as a problem with a reason."""
+"""Listings of data sets: every file becomes a clip or a problem with a reason."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Small videos and sounds, made as the tests need them: numbered frames, any timestamps, any sound."""
+"""Small videos and sounds, generated on demand: numbered frames, any timestamps, any sound."""
 
 import struct
 import types
@@ -14,13 +14,13 @@ BITS = 10
 
 
 def numbered_frame(number: int, height: int, width: int) -> np.ndarray:
-    """A frame (height, width, 3) uint8 that shows its number as ten dark or light bars."""
+    """Returns a frame (height, width, 3) uint8 that encodes its number as ten dark or light bars."""
     bits = (number >> (np.arange(width) * BITS // width)) & 1
     return np.broadcast_to((bits * 200 + 30).astype(np.uint8)[None, :, None], (height, width, 3)).copy()
 
 
 def number_of(frame: np.ndarray) -> int:
-    """The number a frame shows."""
+    """Returns the number that a frame encodes."""
     bars = np.array_split(frame.mean(axis=(0, 2)), BITS)
     return sum(1 << position for position, bar in enumerate(bars) if bar.mean() > 130)
 
@@ -39,7 +39,9 @@ def write_video(
     sound_start: float = 0.0,
     faststart: bool = False,
 ) -> Path:
-    """A video of numbered frames, shown at `times` (seconds) if given, with `sound` as PCM track if given."""
+    """Writes a video of numbered frames, shown at `times` (seconds) if given, with `sound` as PCM track if
+    given.
+    """
     with av.open(str(path), "w", options={"movflags": "faststart"} if faststart else {}) as container:
         stream = container.add_stream(codec, rate=fps)
         stream.height, stream.width = size
@@ -69,7 +71,7 @@ def write_video(
 
 
 def write_wav(path: Path, samples: np.ndarray, rate: int = 16000, subtype: str = "PCM_16") -> Path:
-    """A wav of samples (n,) or (n, channels) between -1 and 1."""
+    """Writes a wav of samples (n,) or (n, channels) between -1 and 1."""
     soundfile.write(path, samples, rate, subtype=subtype)
     return path
 
@@ -81,7 +83,7 @@ def chirp(seconds: float, rate: int = 16000) -> np.ndarray:
 
 
 def turn(path: Path) -> Path:
-    """Marks an mp4 as to be turned by 90 degrees, as phones do: by the matrix in its track header."""
+    """Marks an mp4 as rotated by 90 degrees, as phones do: by the matrix in its track header."""
     data = bytearray(path.read_bytes())
     start = data.index(b"tkhd") + 4 + 4 + 20 + 8 + 8
     height = struct.unpack(">I", data[start + 40 : start + 44])[0]

@@ -1,4 +1,4 @@
-"""Sound: the same samples as librosa's from any container, the mel picture block by block, damage named."""
+"""Sound: librosa's samples from any container, mel images computed in blocks, damage named."""
 
 from fractions import Fraction
 
@@ -25,7 +25,7 @@ def test_samples_equal_librosas(tmp_path, studio, rate, channels, subtype):
 
 
 def test_a_codec_hidden_in_a_wav_is_heard_by_its_first_64_kilobytes(tmp_path, studio):
-    """As DTS and AC-3 are on discs; looking further would take longer than decoding."""
+    """As DTS and AC-3 on discs; probing further would take longer than decoding."""
     raw = tmp_path / "a.ac3"
     with av.open(str(raw), "w") as container:
         stream = container.add_stream("ac3", rate=48000, layout="stereo")
@@ -134,7 +134,7 @@ def test_sound_without_end_is_refused(tmp_path, studio, monkeypatch):
 
 
 def _with_gap(path, rate, seconds):
-    """A short tone, nothing for some seconds, and the tone again."""
+    """A short tone, a gap of some seconds, and the tone again."""
     tone = np.int16(20000 * np.sin(np.arange(rate // 5) * 0.05))[None]
     with av.open(str(path), "w") as container:
         track = container.add_stream("pcm_s16le", rate=rate, layout="mono")
@@ -157,7 +157,7 @@ def test_a_long_gap_is_the_silence_that_resampling_gives(tmp_path, monkeypatch, 
 
 
 def test_half_an_hour_of_nothing_takes_little_memory(tmp_path):
-    """768 kHz and a gap of half an hour: 5.5 GB of zeros, were they made at that rate at once."""
+    """768 kHz and a gap of half an hour: 5.5 GB of zeros if created at that rate at once."""
     path = _with_gap(tmp_path / "a.mkv", 768_000, 1790)
     clip = Clip("0_real/a", path, None, 0, "a")
     outcome = attempt_task(

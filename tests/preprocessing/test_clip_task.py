@@ -1,4 +1,4 @@
-"""One try at one clip: memory is bounded, and what is missing is told from what is asked too much."""
+"""Tasks on one clip: memory is bounded, and missing files are distinguished from excessive demands."""
 
 import sys
 

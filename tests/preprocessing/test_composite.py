@@ -1,4 +1,4 @@
-"""The picture of a window: every part in its place, stretched as the released code does."""
+"""The composite of a window: every part in its place, resized as in the released code."""
 
 import cv2
 import numpy as np

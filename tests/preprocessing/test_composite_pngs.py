@@ -1,4 +1,4 @@
-"""PNGs of a whole data set: all written, damage skipped by name, a stopped run goes on, modes never mix."""
+"""PNGs of a data set: all written, damaged clips skipped by name, runs resumed, conventions never mixed."""
 
 import json
 
@@ -16,7 +16,7 @@ from lipfd_jax.preprocessing.extraction import extract_windows
 
 @pytest.fixture
 def data(tmp_path, studio):
-    """Two good clips, one with silent sound, and damage of several kinds."""
+    """Two good clips, one of them with silent sound, and damage of several kinds."""
     folder = tmp_path / "data"
     for name in ("0_real", "1_fake", "wav/0_real", "wav/1_fake"):
         (folder / name).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The project's own dummy clips give the pictures that the released preprocessing was recorded to make."""
+"""The project's dummy clips give the composites recorded from the released preprocessing."""
 
 import csv
 import hashlib

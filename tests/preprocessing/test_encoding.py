@@ -1,4 +1,4 @@
-"""Windows as bytes: lossless ones give the composite back bit for bit, whatever the size; damage is named."""
+"""Encoded windows: lossless ones restore the composite bit for bit, at any size; damage is named."""
 
 import struct
 

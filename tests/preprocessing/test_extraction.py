@@ -1,4 +1,4 @@
-"""Windows of clips: the recorded released pictures, frames and sound in step on odd clips, damage named."""
+"""Windows of clips: recorded released composites, frames and sound in step in unusual clips, damage named."""
 
 import csv
 import hashlib
@@ -88,7 +88,7 @@ def test_paper_windows_are_consecutive_and_span_the_clip(tmp_path, studio, frame
 
 
 def _assert_in_step(extraction, times, end, samples, sound_start):
-    """Every window's mel is that of the time from its first frame to the end of its fifth."""
+    """Asserts that every window's mel strip covers the time from its first frame to the end of its fifth."""
     mel, bounds = make_mel_image(samples), np.append(times, end)
     for window in extraction.cut_windows:
         span = bounds[[window.start_frame, window.start_frame + 5]] - sound_start

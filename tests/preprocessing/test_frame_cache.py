@@ -1,4 +1,4 @@
-"""Frames kept in memory: bit for bit those that would be decoded again, changed or not."""
+"""Cached frames equal decoded ones bit for bit, perturbed or not."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Mel power and decibels are librosa's to the bit."""
+"""Mel power and decibels equal librosa's to the bit."""
 
 import librosa
 import numpy as np

@@ -1,4 +1,4 @@
-"""Videos encoded once more: H.264 at the rate factor given, same frames and times, worse at each level."""
+"""Recoded videos: H.264 at the given rate factor, same frames and times, quality falling with the factor."""
 
 import av
 import numpy as np
@@ -12,7 +12,7 @@ CRFS = (30, 32, 35, 38, 40)
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
-    """Moving texture, stored without loss."""
+    """Moving texture, encoded without loss."""
     path = tmp_path_factory.mktemp("recoded") / "a.mkv"
     random = np.random.default_rng(0)
     texture = random.integers(0, 256, (120, 200, 3)).astype(np.uint8).repeat(2, 0)

@@ -1,4 +1,4 @@
-"""Released windows of the dummy clips in the project: equal to the bit to what the released code makes."""
+"""Released windows of the project's dummy clips equal the released code's to the bit."""
 
 import csv
 import hashlib

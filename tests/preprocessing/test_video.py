@@ -1,4 +1,4 @@
-"""Frames and their times: equal to OpenCV's to the bit, rightly turned, bounded, from one file only."""
+"""Frames and their times: equal to OpenCV's to the bit, rotated, bounded, from one file only."""
 
 import errno
 import io
@@ -90,7 +90,7 @@ def test_frames_before_time_zero(tmp_path, studio):
 
 
 def test_edit_lists_are_followed(tmp_path, studio):
-    """A cut without encoding again hides frames of the file; it is no truncated file."""
+    """A cut without recoding hides frames of the file; it is not a truncated file."""
     path = studio.write_video(tmp_path / "a.mp4", 60)
     data = bytearray(path.read_bytes())
     entry = data.index(b"elst") + 12
@@ -164,7 +164,7 @@ def test_absurd_sizes_and_lengths_are_refused(tmp_path, studio, monkeypatch):
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts"])
 @pytest.mark.parametrize("good", range(4))
 def test_a_disk_that_fails_is_not_the_end_of_the_file(tmp_path, studio, monkeypatch, suffix, good):
-    """ffmpeg takes an I/O error for the end: a clip would lose frames without a word."""
+    """ffmpeg treats an I/O error as the end of the file: a clip would silently lose frames."""
     path = studio.write_video(tmp_path / f"a.{suffix}", 60, size=(160, 160))
     reads = []
 

@@ -1,4 +1,4 @@
-"""Work over clips in processes: order kept, failures and crashes are one clip's, no orphans."""
+"""Clips in worker processes: order kept, failures and crashes confined to one clip, no orphans."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""What is compiled is said once, and where it is kept."""
+"""Compilation is logged once, with the cache folder."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Want of memory is an error of one line, other errors stay what they are."""
+"""Running out of memory exits with a one-line error; other errors pass."""
 
 import os
 import subprocess

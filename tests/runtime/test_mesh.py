@@ -1,4 +1,4 @@
-"""Where arrays lie: batches over both axes, large parameters over fsdp."""
+"""Shardings: batches over both axes, large parameters over fsdp."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""XLA's flag: appended, never over another's, never where an XLA would end over it; and what it is for."""
+"""The XLA flag is appended, never over a user's and never where an XLA would abort; sums are then right."""
 
 import os
 
@@ -48,7 +48,7 @@ def test_the_installed_jaxlib_is_looked_at():
 
 
 def test_a_sum_over_products_is_right():
-    """Off by 1e14, or NaN, where XLA merges the sum with the product."""
+    """Wrong by a factor of 1e14, or NaN, if XLA fuses the sum with the product."""
     a, x = jnp.asarray(np.random.default_rng(0).standard_normal((2, 5, 60, 60)), jnp.float32)
     e = a @ a.transpose(0, 2, 1)
 

@@ -1,4 +1,4 @@
-"""Writes .pth files by hand, opcode by opcode: good ones as `torch.save` lays them out, and broken ones."""
+"""Builds .pth files opcode by opcode: valid ones in `torch.save`'s layout, and broken ones."""
 
 import struct
 import zipfile
@@ -41,7 +41,7 @@ def named(module, name):
 
 
 def ordered_dict(*items):
-    """Keys and values alternating, as opcodes."""
+    """Alternating keys and values, as opcodes."""
     return named("collections", "OrderedDict") + b")R" + (b"(" + b"".join(items) + b"u" if items else b"")
 
 
@@ -63,7 +63,7 @@ def storage(key, kind, values):
 
 
 def tensor(key, kind, values, shape, *, offset=0, strides=None):
-    """A tensor's opcodes; `strides` are row-major unless given."""
+    """Opcodes of a tensor; `strides` are row-major unless given."""
     if strides is None:
         strides = [int(np.prod(shape[i + 1 :])) for i in range(len(shape))]
     view = integer(offset) + integers(shape) + integers(strides)
@@ -76,7 +76,7 @@ def program(value):
 
 
 def write_zip(path, pickle, storages, *, folder="archive", extra=(), byteorder=b"little"):
-    """A .pth file of a finished pickle and the bytes of its storages by key."""
+    """Writes a .pth file from a finished pickle and the bytes of its storages by key."""
     members = [("data.pkl", pickle), ("byteorder", byteorder)]
     members += [(f"data/{key}", raw) for key, raw in storages.items()]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
@@ -86,7 +86,7 @@ def write_zip(path, pickle, storages, *, folder="archive", extra=(), byteorder=b
 
 
 def write_pth(path, arrays, *, model=True, parameters=False, **options):
-    """A .pth file of contiguous arrays: {"model": OrderedDict, "total_steps": 3}, or the bare dict."""
+    """Writes a .pth file of contiguous arrays: {"model": OrderedDict, "total_steps": 3}, or the bare dict."""
     items, storages = [], {}
     for i, (name, array) in enumerate(arrays.items()):
         array = np.asarray(array)

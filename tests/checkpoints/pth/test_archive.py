@@ -1,4 +1,4 @@
-"""Broken and hostile zips are refused, with a reason; a mutated file is refused or read right."""
+"""Broken and hostile zips are refused with a reason; mutated files are refused or read correctly."""
 
 import struct
 import tracemalloc
@@ -37,19 +37,19 @@ def refused(path, reason):
 
 
 def entry(name, size, offset, *, crc=0, method=0, flags=0, compressed=None, extra=b""):
-    """One line of a zip's directory."""
+    """One entry of a zip's directory."""
     compressed = size if compressed is None else compressed
     fields = (20, 20, flags, method, 0, 0, crc, compressed, size, len(name), len(extra), 0, 0, 0, 0, offset)
     return struct.pack("<4s6H3L5H2L", b"PK\x01\x02", *fields) + name + extra
 
 
 def header(name, *, method=0):
-    """What stands before a member's bytes."""
+    """Header of a member's bytes."""
     return struct.pack("<4s5H3L2H", b"PK\x03\x04", 20, 0, method, 0, 0, 0, 0, 0, len(name), 0) + name
 
 
 def write_raw(path, body, entries, *, size=None, count=None):
-    """A zip of bytes and directory lines, however wrong."""
+    """Writes a zip of bytes and directory entries, valid or not."""
     directory = b"".join(entries)
     count = len(entries) if count is None else count
     size = len(directory) if size is None else size
@@ -59,7 +59,7 @@ def write_raw(path, body, entries, *, size=None, count=None):
 
 
 def raw_pth(path, pickle, tail, line):
-    """A hand-made zip of a pickle and, in `tail`, a storage; `line` makes its directory line."""
+    """Builds a zip of a pickle and, in `tail`, a storage; `line` makes its directory entry."""
     name = b"a/data.pkl"
     head = header(name) + pickle
     return write_raw(path, head + tail, [entry(name, len(pickle), 0), line(len(head))])
@@ -70,7 +70,7 @@ def one_tensor():
 
 
 def test_a_hand_made_zip_is_read(tmp_path):
-    """So the broken ones below are refused for what is broken in them."""
+    """So that the broken zips below are refused for their fault alone."""
     tail = header(b"a/data/0") + SIX.tobytes()
     path = raw_pth(tmp_path / "a.pth", one_tensor(), tail, lambda start: entry(b"a/data/0", 24, start))
     np.testing.assert_array_equal(np.asarray(open_pth(path)["t"]), SIX)
@@ -113,7 +113,7 @@ def test_a_storage_the_directory_lies_about_is_refused(tmp_path, lie, reason):
 
 
 def test_overlapping_members_are_refused(tmp_path):
-    """The second storage lies inside the first, as in zips that unpack to more than they hold."""
+    """The second storage is inside the first, as in zips that unpack to more than they hold."""
     inner = header(b"a/data/1") + bytes(24)
     pickle = program(
         ordered_dict(text("t"), tensor("0", "Byte", 62, (62,)), text("u"), tensor("1", "Float", 6, (6,)))
@@ -220,7 +220,7 @@ def test_other_files_are_named_for_what_they_are(tmp_path):
 
 
 def test_zips_behind_something_else_are_refused(good, tmp_path):
-    """PyTorch would read what stands before the zip."""
+    """PyTorch would read the bytes before the zip."""
     path = tmp_path / "two.pth"
     path.write_bytes(b"#!/bin/sh\n" + good.read_bytes())
     refused(path, "not a file from torch.save")

@@ -1,4 +1,4 @@
-"""A .pth file with some of its bytes changed is refused or read right, whatever the bytes."""
+"""A .pth file with some of its bytes changed is refused or read correctly."""
 
 import random
 import tracemalloc
@@ -28,7 +28,7 @@ def read_all(path):
 
 
 def mutations(raw, seed, count):
-    """Copies of the bytes with one to three changed, or some inserted or taken out."""
+    """Copies of the bytes with one to three changed, or some inserted or removed."""
     rng = random.Random(seed)
     for _ in range(count):
         mutated = bytearray(raw)

@@ -1,4 +1,4 @@
-"""Hostile pickles: whatever the trick, nothing runs, nothing grows, and the refusal says why."""
+"""Hostile pickles: nothing runs, memory stays bounded, and the refusal gives the reason."""
 
 import contextlib
 import copyreg
@@ -33,7 +33,7 @@ OS = os.mkdir.__module__.encode()  # "posix": the call below makes the canary, a
 
 
 class State:
-    """A class whose state setter acts, were it ever called."""
+    """A class whose state setter would have a side effect."""
 
     def __setstate__(self, state):
         os.mkdir(state["path"])
@@ -45,7 +45,7 @@ def raw(value):
 
 
 def live(path):
-    """Pickles that make the folder `path` when Python's own unpickler reads them."""
+    """Pickles that create the folder `path` when Python's own unpickler loads them."""
     target = raw(path)
     mkdir = b"c" + OS + b"\nmkdir\n"
     arguments = target + b"\x85"
@@ -100,7 +100,7 @@ TRICKS = sorted(live(b""))
 
 
 def places(payload):
-    """The payload as a whole file, and hidden where a checkpoint's parts belong."""
+    """The payload as a whole file, and in place of parts of a checkpoint."""
     rebuild = named("torch._utils", "_rebuild_tensor_v2")
     view = integer(0) + integers([1]) + integers([1]) + b"\x89"
     return {

@@ -1,4 +1,4 @@
-"""Reading a .pth file gives exactly the tensors in it; tensors that don't fit their storage are refused."""
+"""Reading a .pth file returns exactly its tensors; tensors that do not fit their storage are refused."""
 
 import pickle
 
@@ -40,7 +40,7 @@ def check(found, arrays):
 
 
 def view(tmp_path, shape, *, values=12, kind="Float", **options):
-    """A file of one tensor "a" over twelve float32 values, described as asked."""
+    """Writes a file of one tensor "a" over twelve float32 values, with the given description."""
     weights = ordered_dict(text("a"), tensor("0", kind, values, shape, **options))
     return write_zip(tmp_path / "view.pth", program(weights), {"0": TWELVE.tobytes()})
 

@@ -1,4 +1,4 @@
-"""Files written by PyTorch itself are read as PyTorch reads them (skipped where it is not installed)."""
+"""Files written by PyTorch are read as PyTorch reads them (skipped if it is not installed)."""
 
 import collections
 import io
@@ -104,7 +104,7 @@ def test_other_kinds_of_files_are_refused(tmp_path):
 
 
 def remedied(path, tmp_path):
-    """What the refusal of a file says to do, done."""
+    """Applies the remedy that the refusal of a file names."""
     with pytest.raises(CheckpointError) as error:
         open_pth(path)
     command = str(error.value)[str(error.value).index("torch.save(") :]
@@ -136,7 +136,7 @@ def test_the_remedy_for_torchscript_works(tmp_path):
 
 
 def test_the_remedy_for_tar_files_works(tmp_path):
-    """Today's PyTorch reads them still but writes none, so this one is put together by hand."""
+    """Current PyTorch still reads them but does not write them, so this one is built by hand."""
     values = np.arange(6, dtype=np.float32)
     head = struct.pack("<i4xqqqqq", 2, 2, 3, 3, 1, 0)  # dimensions, shape, strides, offset
     members = {
@@ -156,7 +156,7 @@ def test_the_remedy_for_tar_files_works(tmp_path):
 
 
 class Persistent:
-    """Something that a pickle only names."""
+    """An object that a pickle only names."""
 
     def __init__(self, name):
         self.name = name
@@ -174,7 +174,7 @@ def pickles(*values):
 
 
 def test_pytorch_reads_the_files_made_by_hand(tmp_path):
-    """So the other tests' files have the layout they claim."""
+    """So that the files of the other tests are known to have the right layout."""
     arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.ones((), np.float16)}
     for parameters in (True, False):
         path = write_pth(tmp_path / "hand.pth", arrays, parameters=parameters)
