@@ -113,7 +113,7 @@ class InPairs:
         return jax.tree.map(lambda *values: jnp.concatenate(values), *found)
 
     def prepare(self, state: Any, batch: Any) -> None:
-        """Has the program, an `Announced`, compile for a state and a batch of these shapes."""
+        """Has the program, a `LoggedProgram`, compile for a state and a batch of these shapes."""
         part = part_of(jax.tree.leaves(batch)[0].shape[0])
         self._program.prepare(state, jax.tree.map(lambda a: a.update(shape=(part, *a.shape[1:])), batch))
         self._made.add(part)
