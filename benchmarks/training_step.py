@@ -6,7 +6,7 @@ Needs PyTorch beside the project. Both go from the same uint8 composites to new 
 antialias, fifteen crops, ViT (frozen, its input convolution trained) and ResNet in training mode, the same
 loss, clipping and AdamW; each in float32 and in bfloat16 (PyTorch's by autocast, channels last). Each side
 has a process of its own; sides take turns, and the fastest turn of each counts. Our command keeps the memory
-that steps free (`exhaustion.keep_freed`), so PyTorch is measured as it comes and with that as well. On a
+that steps free (`memory.keep_freed_memory`), so PyTorch is measured as it comes and with that as well. On a
 machine with other work pin it to one core (`taskset -c 0`) and read the CPU seconds.
 """
 

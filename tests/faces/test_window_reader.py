@@ -31,7 +31,7 @@ def test_windows_hold_the_frames_they_name(video, jump, monkeypatch):
     wanted = [WindowRequest(0, s, None, reduce=False) for s in starts[::-1]]
     found = {window.start: frames for window, frames in read_windows(video, seen, wanted)}
     assert list(found) == starts
-    pictures = read_frames(video, range(300)).pictures
+    pictures = read_frames(video, range(300)).frames
     for start, frames in found.items():
         np.testing.assert_array_equal(frames, [pictures[start + k] for k in range(5)])
 

@@ -25,10 +25,10 @@ def test_the_same_frames_as_without_memory(video, most):
         made, wanted = ([make and make() for make in (change, change)], [7, 3, 4])
         ours, theirs = kept.read(video, wanted, None, made[0]), read_frames(video, wanted, None, made[1])
         assert ours.times == theirs.times
-        assert sorted(ours.pictures) == sorted(theirs.pictures) == [3, 4, 7]
-        for number, picture in theirs.pictures.items():
+        assert sorted(ours.frames) == sorted(theirs.frames) == [3, 4, 7]
+        for number, picture in theirs.frames.items():
             assert picture.shape == (500, 500, 3)
-            assert np.array_equal(ours.pictures[number], picture)
+            assert np.array_equal(ours.frames[number], picture)
 
 
 def test_a_video_is_decoded_once(video, monkeypatch):

@@ -73,7 +73,7 @@ def test_only_wanted_frames_are_kept_and_large_ones_are_shrunk(tmp_path, studio)
 
 def test_rotation_is_respected(tmp_path, studio):
     path = studio.turn(studio.write_video(tmp_path / "a.mp4", 6))
-    frame = read_frames(path, {5}).pictures[5]
+    frame = read_frames(path, {5}).frames[5]
     assert frame.shape == (80, 48, 3)
     np.testing.assert_array_equal(frame, _opencv_frames(path)[0][5])
 

@@ -21,7 +21,7 @@ SCRIPT = """
 import json, os, signal, sys, time
 from pathlib import Path
 from lipfd_jax.listing.clips import Clip, ClipError
-from lipfd_jax.preprocessing.workers import each_clip
+from lipfd_jax.preprocessing.workers import map_clips
 
 def work(clip):
     number = int(clip.source)
@@ -38,7 +38,7 @@ if __name__ == "__main__":
     clips = [Clip(f"0_real/{n}", Path(f"{n}.mp4"), None, 0, str(n)) for n in range(20)]
     for clip in clips:
         clip.path.touch()
-    outcomes = each_clip(work, clips, workers=2)
+    outcomes = map_clips(work, clips, workers=2)
     print(json.dumps([(o.clip.video, o.result, o.problem) for o in outcomes]))
 """
 
@@ -124,7 +124,7 @@ def test_trouble_of_the_machine_ends_the_run(tmp_path, monkeypatch, error, expec
         raise error
 
     (tmp_path / "a.mp4").touch()
-    monkeypatch.setattr(workers.memory, "available", lambda: 100 << 20)
+    monkeypatch.setattr(workers.memory_limit, "available", lambda: 100 << 20)
     with pytest.raises(expected, match=r"full|bad|100 MB of memory are left"):
         list(workers.map_clips(work, [Clip("0_real/a", tmp_path / "a.mp4", None, 0, "a")], workers=0))
 
@@ -142,11 +142,11 @@ def test_an_interrupt_that_a_library_swallows_counts_at_the_next_clip(tmp_path):
 
 
 def test_memory_that_the_system_took_is_not_the_clips_fault(monkeypatch):
-    monkeypatch.setattr(workers.memory, "kills", lambda: 3)
+    monkeypatch.setattr(workers.memory_limit, "kills", lambda: 3)
     with pytest.raises(MachineError, match="fewer --workers"):
         workers._check_memory(2)
     workers._check_memory(3)
-    monkeypatch.setattr(workers.memory, "available", lambda: 100 << 20)
+    monkeypatch.setattr(workers.memory_limit, "available", lambda: 100 << 20)
     with pytest.raises(MachineError, match="100 MB are free"):
         workers._check_memory(3)
 

@@ -39,7 +39,7 @@ def test_other_errors_pass():
 # Pages that the system hands out for a block of 200 MB, taken for the third time.
 TAKE_AGAIN = """
 import resource, numpy as np
-from lipfd_jax.runtime.memory import keep_freed
+from lipfd_jax.runtime.memory import keep_freed_memory
 {first}
 for _ in range(3):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -53,7 +53,7 @@ print(pages * resource.getpagesize())
 def test_what_is_freed_is_kept_where_asked():
     given, kept = (
         int(subprocess.check_output([sys.executable, "-c", TAKE_AGAIN.format(first=first)], text=True))
-        for first in ("", "keep_freed()")
+        for first in ("", "keep_freed_memory()")
     )
     assert kept < 20_000_000
     assert given > kept  # by its size where the system has small pages only

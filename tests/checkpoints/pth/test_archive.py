@@ -87,7 +87,7 @@ ZIP64 = struct.pack("<2H2Q", 1, 16, 2**63, 2**63)
         ({"shift": 2**31}, "not where its zip directory says"),
         ({"shift": -(2**20)}, "not where its zip directory says"),  # the pickle's own header
         ({"name": b"a/data/1", "local": b"a/data/0"}, "not where its zip directory says"),
-        ({"size": 25}, "there are 25 bytes"),
+        ({"size": 25}, "has 25 bytes"),
         ({"size": 2**31}, "beyond the end of the file"),
         ({"size": 2**32 - 1, "extra": ZIP64}, "beyond the end of the file"),
         ({"size": 2**32 - 1, "extra": ZIP64[:5]}, "can't be read"),

@@ -126,10 +126,10 @@ def test_the_optimizer_is_never_read(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("shape", "options", "reason"),
     [
-        ((12,), {"values": 13}, "13 values of float32 (52 bytes), but there are 48 bytes"),
-        ((12,), {"values": 11}, "11 values of float32 (44 bytes), but there are 48 bytes"),
-        ((12,), {"values": 2**62}, "but there are 48 bytes"),
-        ((6,), {"kind": "Double"}, "12 values of float64 (96 bytes), but there are 48 bytes"),
+        ((12,), {"values": 13}, "13 values of float32 (52 bytes), but the file has 48 bytes"),
+        ((12,), {"values": 11}, "11 values of float32 (44 bytes), but the file has 48 bytes"),
+        ((12,), {"values": 2**62}, "but the file has 48 bytes"),
+        ((6,), {"kind": "Double"}, "12 values of float64 (96 bytes), but the file has 48 bytes"),
         ((13,), {}, "shape [13], but its storage has only 12 values"),
         ((2**40, 2**40), {}, "but its storage has only 12 values"),
         ((2**62,) * 16, {"strides": (0,) * 16}, "but its storage has only 12 values"),
@@ -174,8 +174,8 @@ def test_all_mismatches_are_told_at_once(tmp_path):
     for part in (
         "'long'",
         "'other type'",
-        "'9' that is not there",
-        "'../data.pkl' that is not",
+        "'9', which is missing",
+        "'../data.pkl', which is missing",
         "holds a int",
         "'5'",
     ):
