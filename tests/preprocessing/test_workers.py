@@ -124,7 +124,7 @@ def test_trouble_of_the_machine_ends_the_run(tmp_path, monkeypatch, error, expec
         raise error
 
     (tmp_path / "a.mp4").touch()
-    monkeypatch.setattr(workers.memory_limit, "available", lambda: 100 << 20)
+    monkeypatch.setattr(workers.memory_limit, "available_bytes", lambda: 100 << 20)
     with pytest.raises(expected, match=r"full|bad|100 MB of memory are left"):
         list(workers.map_clips(work, [Clip("0_real/a", tmp_path / "a.mp4", None, 0, "a")], workers=0))
 
@@ -142,11 +142,11 @@ def test_an_interrupt_that_a_library_swallows_counts_at_the_next_clip(tmp_path):
 
 
 def test_memory_that_the_system_took_is_not_the_clips_fault(monkeypatch):
-    monkeypatch.setattr(workers.memory_limit, "kills", lambda: 3)
+    monkeypatch.setattr(workers.memory_limit, "count_oom_kills", lambda: 3)
     with pytest.raises(MachineError, match="fewer --workers"):
         workers._check_memory(2)
     workers._check_memory(3)
-    monkeypatch.setattr(workers.memory_limit, "available", lambda: 100 << 20)
+    monkeypatch.setattr(workers.memory_limit, "available_bytes", lambda: 100 << 20)
     with pytest.raises(MachineError, match="100 MB are free"):
         workers._check_memory(3)
 
