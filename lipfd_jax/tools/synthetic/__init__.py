@@ -1,1 +1,1 @@
-"""Drawn talking heads and their forgeries, for a demonstration that needs no download."""
+"""Drawn talking heads and their forgeries: a demonstration without downloads."""

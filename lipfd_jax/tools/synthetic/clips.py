@@ -1,4 +1,4 @@
-"""Real and forged clips in the AVLips layout; both leave through the same encoder in the same formats."""
+"""Real and forged clips in the AVLips layout, written by the same encoder in the same formats."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +9,19 @@ import soundfile
 
 from lipfd_jax.preprocessing.recoding import REPEATABLE
 from lipfd_jax.tools.synthetic.canvas import FRAME
-from lipfd_jax.tools.synthetic.difficulty import Difficulty
-from lipfd_jax.tools.synthetic.footage import Footage, clean_frame, draw_footage, in_frame, pose, sensor_noise
-from lipfd_jax.tools.synthetic.forgery import forge, forged_region
-from lipfd_jax.tools.synthetic.identity import Identity, draw_identity
-from lipfd_jax.tools.synthetic.motion import FPS
-from lipfd_jax.tools.synthetic.speech import RATE, Speech, speak
+from lipfd_jax.tools.synthetic.face import draw_person
+from lipfd_jax.tools.synthetic.footage import (
+    FPS,
+    Difficulty,
+    Footage,
+    draw_footage,
+    draw_frame,
+    draw_noise,
+    forge,
+    forged_region,
+    project,
+)
+from lipfd_jax.tools.synthetic.speech import RATE, Speech, draw_speech
 
 REAL, FAKE = "0_real", "1_fake"
 FRAMES = (54, 86)  # shortest and longest clip: 2.2 to 3.4 s, room for ten windows of five frames
@@ -32,15 +39,16 @@ class Take:
     fake_sound: np.ndarray
 
 
-def draw_take(seed: int, identity: int, clip: int = 0, difficulty: Difficulty | None = None) -> Take:
-    """One take of one person, the same for the same three numbers whatever else is generated."""
+def draw_take(seed: int, number: int, clip: int = 0, difficulty: Difficulty | None = None) -> Take:
+    """Draws a take of person `number`; the same three numbers give the same take whatever else is drawn."""
     difficulty = difficulty or Difficulty()
-    person = draw_identity(np.random.default_rng((seed, identity, 0)))
-    look = np.random.default_rng((seed, identity, 1))
-    filming, spoken, other, noise = (np.random.default_rng((seed, identity, 2, clip, i)) for i in range(4))
+    person = draw_person(np.random.default_rng((seed, number, 0)))
+    look = np.random.default_rng((seed, number, 1))
+    filming, spoken, other, noise = (np.random.default_rng((seed, number, 2, clip, i)) for i in range(4))
     frames = int(filming.integers(FRAMES[0], FRAMES[1] + 1))
     footage = draw_footage(person, look, filming, frames, difficulty)
-    speeches = [_words(person, rng, frames) for rng in (spoken, other)]
+    voice = {"pitch": person.pitch, "loudness": person.loudness, "hiss": person.hiss}
+    speeches = [draw_speech(rng, frames=frames, fps=FPS, **voice) for rng in (spoken, other)]
     real, fake = _film(footage, *speeches, noise, difficulty)
     return Take(real, fake, speeches[0].sound, speeches[1].sound)
 
@@ -55,17 +63,20 @@ def write_take(take: Take, output: Path, name: str) -> None:
 
 
 def write_video(path: Path, frames: np.ndarray, sound: np.ndarray) -> None:
-    """An mp4 as AVLips has them: H.264 at 25 frames a second with a 16 kHz AAC track.
+    """Writes an mp4 as in AVLips: H.264 at 25 frames a second with a 16 kHz AAC track.
 
-    frames: (F, 224, 224, 3) uint8 RGB; sound: (n,) float32 at 16 kHz.
     Equal frames give equal bytes.
+
+    Args:
+      frames: (F, 224, 224, 3) uint8 RGB.
+      sound: (n,) float32 at 16 kHz.
     """
     with av.open(str(path), "w", format="mp4") as container:
         video = container.add_stream("libx264", rate=FPS, options=_X264)
         video.width, video.height, video.pix_fmt = FRAME, FRAME, "yuv420p"
         audio = container.add_stream("aac", rate=RATE, layout="mono", bit_rate=_AAC_BITS)
-        for picture in frames:
-            container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        for frame in frames:
+            container.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(video.encode())
         block = av.AudioFrame.from_ndarray(sound[None].astype(np.float32), format="fltp", layout="mono")
         block.sample_rate = RATE
@@ -73,34 +84,21 @@ def write_video(path: Path, frames: np.ndarray, sound: np.ndarray) -> None:
         container.mux(audio.encode())
 
 
-def _words(person: Identity, rng: np.random.Generator, frames: int) -> Speech:
-    return speak(
-        rng,
-        frames=frames,
-        fps=FPS,
-        pitch=person.pitch,
-        tract=person.tract,
-        loudness=person.loudness,
-        hiss=person.hiss,
-    )
-
-
 def _film(
     footage: Footage, said: Speech, claimed: Speech, noise: np.random.Generator, difficulty: Difficulty
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same footage twice: with the mouth it had, and with the forger's mouth for the other speech."""
+    """Draws the same footage twice: with its own mouth, and with the forger's mouth for the other speech."""
     region = forged_region(footage, difficulty)
     pairs = []
     for frame in range(said.opening.size):
-        posed = pose(footage, frame)
         real, redrawn = (
-            clean_frame(footage, posed, (s.opening[frame], s.spread[frame])) for s in (said, claimed)
+            draw_frame(footage, frame, (s.opening[frame], s.spread[frame])) for s in (said, claimed)
         )
-        real = real + sensor_noise(footage, noise)
-        pairs.append((real, forge(real, redrawn, in_frame(posed, region), difficulty)))
-    real, fake = (np.stack([_bytes(frame) for frame in frames]) for frames in zip(*pairs, strict=True))
+        real = real + draw_noise(footage, noise)
+        pairs.append((real, forge(real, redrawn, project(footage, frame, region), difficulty)))
+    real, fake = (np.stack([_to_bytes(frame) for frame in frames]) for frames in zip(*pairs, strict=True))
     return real, fake
 
 
-def _bytes(frame: np.ndarray) -> np.ndarray:
+def _to_bytes(frame: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(frame), 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""A whole synthetic data set: many people, each filmed and forged, generated on several cores."""
+"""Synthetic data set: drawn people, each filmed and forged, generated on several cores."""
 
 import csv
 import multiprocessing
@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 
 from lipfd_jax.tools.synthetic.clips import FAKE, REAL, draw_take, write_take
-from lipfd_jax.tools.synthetic.difficulty import Difficulty
+from lipfd_jax.tools.synthetic.footage import Difficulty
 
 GENERATOR = "redrawn-mouth"  # the forgeries' generator in clips.csv
 
@@ -25,11 +25,11 @@ def write_dataset(
     difficulty: Difficulty | None = None,
     progress: Callable[[], object] = lambda: None,
 ) -> None:
-    """Writes real and forged clips of so many people in the AVLips layout.
+    """Writes real and forged clips of drawn people in the AVLips layout.
 
     NAME is the person's number, and with several clips per person PERSON_CLIP; the real and the forged NAME
     are the same footage. `clips.csv` beside the folders lists path, label, group (the person) and generator,
-    for tools that split by group: the layout alone cannot say that two names are one person.
+    for tools that split by group: the layout alone does not show that two names are one person.
 
     Args:
       output: folder to write to; it may hold clips only of an equal earlier run, which are written again.
@@ -38,7 +38,7 @@ def write_dataset(
       clips_per_identity: takes of each person.
       processes: worker processes; 1 generates in this process.
       difficulty: how visible the forgeries are.
-      progress: called once for each finished person.
+      progress: called after each person.
 
     Raises:
       ValueError: identities, seed, clips_per_identity or processes too small.
@@ -47,7 +47,7 @@ def write_dataset(
     _check_counts(identities=identities, clips_per_identity=clips_per_identity, processes=processes)
     if seed < 0:
         raise ValueError(f"seed={seed}: expected 0 or more")
-    names = [_names(identity, clips_per_identity) for identity in range(identities)]
+    names = [_name_clips(identity, clips_per_identity) for identity in range(identities)]
     _check_folder(output, {name for group in names for name in group})
     work = partial(_write_person, output, seed, clips_per_identity, difficulty or Difficulty())
     if processes == 1:
@@ -55,20 +55,22 @@ def write_dataset(
             work(identity)
             progress()
     else:
-        _in_parallel(work, identities, processes, progress)
+        _run_in_parallel(work, identities, processes, progress)
     _write_listing(output / "clips.csv", names)
 
 
-def _names(identity: int, clips: int) -> list[str]:
+def _name_clips(identity: int, clips: int) -> list[str]:
     return [str(identity)] if clips == 1 else [f"{identity}_{clip}" for clip in range(clips)]
 
 
 def _write_person(output: Path, seed: int, clips: int, difficulty: Difficulty, identity: int) -> None:
-    for clip, name in enumerate(_names(identity, clips)):
+    for clip, name in enumerate(_name_clips(identity, clips)):
         write_take(draw_take(seed, identity, clip, difficulty), output, name)
 
 
-def _in_parallel(work: Callable[[int], None], identities: int, processes: int, progress: Callable) -> None:
+def _run_in_parallel(
+    work: Callable[[int], None], identities: int, processes: int, progress: Callable
+) -> None:
     # fresh processes: a fork would inherit the threads of whatever the caller runs
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, initializer=cv2.setNumThreads, initargs=(0,)) as pool:

@@ -23,11 +23,11 @@ def short():
 
 @pytest.fixture(scope="module")
 def takes(short):
-    return [draw_take(seed=5, identity=identity) for identity in range(3)]
+    return [draw_take(seed=5, number=number) for number in range(3)]
 
 
 def test_a_take_is_the_same_whatever_else_was_drawn(takes):
-    again = draw_take(seed=5, identity=2)
+    again = draw_take(seed=5, number=2)
     for name in ("real", "fake", "real_sound", "fake_sound"):
         np.testing.assert_array_equal(getattr(takes[2], name), getattr(again, name))
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from lipfd_jax.tools.synthetic.speech import RATE, speak
+from lipfd_jax.tools.synthetic.speech import RATE, draw_speech
 
-VOICE = {"pitch": 120.0, "tract": 1.1, "loudness": -26.0, "hiss": -56.0}
+VOICE = {"pitch": 120.0, "loudness": -26.0, "hiss": -56.0}
 
 
 def _speak(seed, frames=75):
-    return speak(np.random.default_rng(seed), frames=frames, fps=25, **VOICE)
+    return draw_speech(np.random.default_rng(seed), frames=frames, fps=25, **VOICE)
 
 
 def test_sound_and_mouth_have_the_clip_s_length():
