@@ -1,1 +1,1 @@
-"""Experiments that ship with the package, found by name (lipfd:tiny), and the flag that finds them."""
+"""Experiments that ship with the package, by name: --config=lipfd:tiny."""

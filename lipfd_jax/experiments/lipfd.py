@@ -2,18 +2,20 @@
 
 After "Lips Are Lying" (NeurIPS 2024, arXiv 2401.15668). The authors' recipe is not published; this one
 follows what replications found to work: binary cross-entropy with a small region-awareness weight, frozen
-encoder, AdamW. Published for the released weights: ACC 0.937, AP 0.983, AUC 0.987 per window.
+encoder, AdamW. It has not been trained in full: the score to expect is the published one of the released
+weights, ACC 0.937, AP 0.983, AUC 0.987 per window. Time: at least 8 minutes on a TPU v5e:2x4, by arithmetic
+and memory traffic (computed, docs/tpu.md); real steps take longer.
 
     lipfd build --data_dir=data --manual_dir=AVLips --config=avlips
     lipfd train --config=lipfd --workdir=runs/lipfd
 
-Starting points (random weights without them, and then far from the published figures). Put HuggingFace's
+Pretrained weights (training from random ones stays far from the published scores): put HuggingFace's
 openai/clip-vit-large-patch14 and torchvision's resnet50 into weights/ and add
 
     --from=weights/clip-vit-large-patch14/model.safetensors,weights/resnet50-11ad3fa6.pth
 
-or set start_encoder and start_backbone of the Experiment below. A converted checkpoint's folder goes there
-as well.
+or set start_encoder and start_backbone of the Experiment below. The folder of a converted checkpoint is
+accepted too.
 
 Variants: lipfd:b16 (ViT-B/16 + ResNet-18, a third of the parameters) and lipfd:tiny (runs anywhere).
 """

@@ -1,1 +1,1 @@
-"""What nothing else imports: drawn clips for the demo, plans for TPU slices, the rehearsal of a pod."""
+"""Tools outside the flow of data: drawn clips for the demo, plans for TPU slices, rehearsal of a pod."""

@@ -1,7 +1,7 @@
-"""Rehearses a pod on one machine: python -m lipfd_jax.tools.rehearsal --workdir=DIR.
+"""Rehearsal of a pod on one machine: python -m lipfd_jax.tools.rehearsal --workdir=DIR.
 
-Two processes train together; then two more do the same, one is killed at a random step, both are started
-again, and both runs must end with the same parameters and the same log.
+Two processes train together undisturbed. Two more do the same, one of them is killed at a random step, and
+both are started again. Both runs must end with the same parameters and the same log.
 """
 
 import os
@@ -38,59 +38,59 @@ _SETTINGS = {
 
 
 def main(argv: Sequence[str]) -> None:
-    """Parses the flags and rehearses."""
-    logging.set_verbosity(logging.WARNING)  # the libraries' own chatter
+    """Parses the flags and runs the rehearsal."""
+    logging.set_verbosity(logging.WARNING)  # of the libraries
     workdir = pathlib.Path(flags.FLAGS.workdir).absolute()
     seed = flags.FLAGS.seed if flags.FLAGS.seed is not None else random.randrange(10**6)
     rehearse(workdir, seed=seed, devices=flags.FLAGS.devices)
 
 
 def rehearse(workdir: pathlib.Path, *, seed: int, devices: int = 2) -> None:
-    """Trains undisturbed and with a killed process, and compares.
+    """Trains once undisturbed and once with a killed process, and compares both runs.
 
     Args:
-      workdir: emptied first.
-      seed: decides which process is killed, and when.
+      workdir: folder for data, runs and logs; emptied first.
+      seed: decides which process is killed and at which step.
       devices: virtual devices of each process.
 
     Raises:
       SystemExit: the two runs differ, or a process fails without being killed.
     """
     shutil.rmtree(workdir, ignore_errors=True)
-    for seed, name in enumerate(("data", "validation")):
-        draw_composites(workdir / name, seed=seed)
+    for number, name in enumerate(("data", "validation")):
+        draw_composites(workdir / name, seed=number)
     steps, rng = _SETTINGS["steps"], random.Random(seed)
     victim, step = rng.randrange(2), rng.randrange(2, steps - 2)
     print(f"undisturbed: 2 processes of {devices} devices, {steps} steps", flush=True)
-    _finish(_start(workdir, "undisturbed", devices))
+    _wait_for_end(_start_processes(workdir, "undisturbed", devices))
     print(f"disturbed: process {victim} is killed after step {step} (--seed={seed})", flush=True)
-    processes = _start(workdir, "disturbed", devices)
+    processes = _start_processes(workdir, "disturbed", devices)
     _wait_for_step(workdir / "disturbed", step, processes)
     processes[victim].send_signal(signal.SIGKILL)
-    time.sleep(1)  # on a pod the scheduler ends the others; they can't go on without their peer
+    time.sleep(1)  # on a pod the scheduler ends the other processes: they can't train without their peer
     for process in processes:
         process.kill()
         process.wait()
     reached = max(line["step"] for line in metrics_log.read(workdir / "disturbed"))
     print(f"killed at step {reached}; starting both again", flush=True)
-    _finish(_start(workdir, "disturbed", devices))
-    _compare(workdir)
+    _wait_for_end(_start_processes(workdir, "disturbed", devices))
+    _compare_runs(workdir)
 
 
 def draw_composites(folder: pathlib.Path, *, videos: int = 6, seed: int = 0) -> None:
-    """Writes small-detail composites whose fakes are brighter in the middle of each frame."""
+    """Writes a blurred random composite for each video; fakes are brighter in the middle of each frame."""
     rng = np.random.default_rng(seed)
     for label, name in enumerate(("0_real", "1_fake")):
         (folder / name).mkdir(parents=True)
         for video in range(videos):
             small = rng.integers(0, 120, (20, 50, 3), np.uint8)
-            picture = cv2.resize(small, (2500, 1000), interpolation=cv2.INTER_LINEAR)
+            composite = cv2.resize(small, (2500, 1000), interpolation=cv2.INTER_LINEAR)
             for left in range(150, 2500, 500):
-                picture[650:850, left : left + 200] += np.uint8(100 * label)
-            cv2.imwrite(str(folder / name / f"{video}_0.png"), picture)
+                composite[650:850, left : left + 200] += np.uint8(100 * label)
+            cv2.imwrite(str(folder / name / f"{video}_0.png"), composite)
 
 
-def _start(workdir: pathlib.Path, name: str, devices: int) -> list[subprocess.Popen]:
+def _start_processes(workdir: pathlib.Path, name: str, devices: int) -> list[subprocess.Popen]:
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -115,22 +115,22 @@ def _start(workdir: pathlib.Path, name: str, devices: int) -> list[subprocess.Po
     return processes
 
 
-def _finish(processes: Sequence[subprocess.Popen]) -> None:
+def _wait_for_end(processes: Sequence[subprocess.Popen]) -> None:
     for process in processes:
         if process.wait():
             for other in processes:
                 other.kill()
-            raise SystemExit(f"a process ended with code {process.returncode}; see the logs in the workdir")
+            raise SystemExit(f"a process ended with exit code {process.returncode}; see the .log files")
 
 
 def _wait_for_step(workdir: pathlib.Path, step: int, processes: Sequence[subprocess.Popen]) -> None:
     while not any(line["step"] >= step for line in metrics_log.read(workdir)):
         if any(process.poll() is not None for process in processes):
-            raise SystemExit("a process ended before it was killed; see the logs in the workdir")
+            raise SystemExit("a process ended before it was killed; see the .log files in the workdir")
         time.sleep(0.05)
 
 
-def _compare(workdir: pathlib.Path) -> None:
+def _compare_runs(workdir: pathlib.Path) -> None:
     runs = [workdir / "undisturbed", workdir / "disturbed"]
     logs = [{line["step"]: line["loss"] for line in metrics_log.read(run)} for run in runs]
     lines = [len(metrics_log.read(run)) for run in runs]
@@ -140,12 +140,12 @@ def _compare(workdir: pathlib.Path) -> None:
     unequal = sum(not np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     print(f"{len(first)} arrays, {unequal} differ; {len(logs[0])} logged losses, equal: {logs[0] == logs[1]}")
     if unequal or logs[0] != logs[1] or lines[0] != lines[1]:
-        raise SystemExit("the disturbed run ended elsewhere: resuming is not exact")
-    print("both runs ended with the same parameters, to the last bit")
+        raise SystemExit("the runs differ: resuming is not exact")
+    print("both runs ended with bit-identical parameters")
 
 
 if __name__ == "__main__":
     flags.DEFINE_string("workdir", "rehearsal", "Folder for data, runs and logs; emptied first.")
-    flags.DEFINE_integer("seed", None, "Decides who is killed and when; by default drawn.")
+    flags.DEFINE_integer("seed", None, "Decides which process is killed and when; by default random.")
     flags.DEFINE_integer("devices", 2, "Virtual devices of each process.")
     app.run(main)
