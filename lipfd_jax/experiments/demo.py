@@ -4,8 +4,8 @@
 
 The mouths of drawn talking heads are redrawn for other speech, at a quarter of the resolution. A 2-layer
 vision transformer and a 4-block ResNet, the architecture of arXiv 2401.15668 reduced, are trained to find
-them and tested on other people. Expected: minutes on two cores for all five commands, and an AUC near 1 on the
-held-out people. The score says nothing about real forgeries.
+them and tested on other people. Expected: minutes on two cores for all five commands, and an AUC near 1 on
+the held-out people. The score says nothing about real forgeries.
 """
 
 import ml_collections
