@@ -15,8 +15,6 @@ LEFT, RIGHT, TOP, BOTTOM = 50, 8, 8, 40
 _DASHES = ("", "6 3", "2 3", "8 3 2 3")  # lines are told apart by more than colour
 _READABLE = 40  # points of a line that can be read, and rows of it in the table
 
-COLOURS = ("accent", "second", "third", "fake", "real")  # classes of the style sheet
-
 
 @dataclass(frozen=True, eq=False)
 class Line:
@@ -25,7 +23,7 @@ class Line:
     name: str
     x: np.ndarray  # (n,) float; for steps (n + 1,): the edges
     y: np.ndarray  # (n,) float
-    colour: str = "accent"
+    colour: str = "accent"  # class of the style sheet: accent, second, third, fake or real
     dash: int = 0  # which of the dashes; 0 is drawn through
     steps: bool = False  # a filled outline of level steps
     dots: bool = False  # every point is marked

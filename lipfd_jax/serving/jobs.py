@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from lipfd_jax.detection.texts import Outcome
 from lipfd_jax.serving.limits import Limits, Refused
 
 State = Literal["uploading", "waiting", "running", "done", "failed"]
-STATES: tuple[State, ...] = get_args(State)
 _RESERVE = 256 << 20  # bytes of the disk that stay free beside the largest uploads
 _ENDED = ("done", "failed")
 

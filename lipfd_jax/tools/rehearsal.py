@@ -24,8 +24,9 @@ from flax import nnx
 from lipfd_jax.checkpoints.store import open_model
 from lipfd_jax.training import metrics_log
 
+_STEPS = 24
 _SETTINGS = {
-    "steps": 24,
+    "steps": _STEPS,
     "batch_size": 8,
     "log_every": 1,
     "evaluate_every": 8,
@@ -59,9 +60,9 @@ def rehearse(workdir: pathlib.Path, *, seed: int, devices: int = 2) -> None:
     shutil.rmtree(workdir, ignore_errors=True)
     for number, name in enumerate(("data", "validation")):
         draw_composites(workdir / name, seed=number)
-    steps, rng = _SETTINGS["steps"], random.Random(seed)
-    victim, step = rng.randrange(2), rng.randrange(2, steps - 2)
-    print(f"undisturbed: 2 processes of {devices} devices, {steps} steps", flush=True)
+    rng = random.Random(seed)
+    victim, step = rng.randrange(2), rng.randrange(2, _STEPS - 2)
+    print(f"undisturbed: 2 processes of {devices} devices, {_STEPS} steps", flush=True)
     _wait_for_end(_start_processes(workdir, "undisturbed", devices))
     print(f"disturbed: process {victim} is killed after step {step} (--seed={seed})", flush=True)
     processes = _start_processes(workdir, "disturbed", devices)
@@ -134,9 +135,7 @@ def _compare_runs(workdir: pathlib.Path) -> None:
     runs = [workdir / "undisturbed", workdir / "disturbed"]
     logs = [{line["step"]: line["loss"] for line in metrics_log.read(run)} for run in runs]
     lines = [len(metrics_log.read(run)) for run in runs]
-    first, second = (
-        jax.tree.leaves(nnx.state(open_model(run, step=_SETTINGS["steps"]).model)) for run in runs
-    )
+    first, second = (jax.tree.leaves(nnx.state(open_model(run, step=_STEPS).model)) for run in runs)
     unequal = sum(not np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     print(f"{len(first)} arrays, {unequal} differ; {len(logs[0])} logged losses, equal: {logs[0] == logs[1]}")
     if unequal or logs[0] != logs[1] or lines[0] != lines[1]:

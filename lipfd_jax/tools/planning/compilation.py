@@ -89,7 +89,7 @@ def compile_step(experiment: Experiment, topology: Topology, batch_per_chip: int
         "label": jax.ShapeDtypeStruct((size,), jnp.int32, sharding=split),
     }
     state = abstract_state(recipe, mesh)
-    step = jitted_step(recipe, kernels_for(chips, "tpu"), state)
+    step: Any = jitted_step(recipe, kernels_for(chips, "tpu"), state)
     try:
         compiled = step.lower(state, batch).compile()
     except jax.errors.JaxRuntimeError as error:

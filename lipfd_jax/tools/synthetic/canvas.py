@@ -1,5 +1,7 @@
 """Drawing with soft edges, on a canvas finer than the frame."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -61,7 +63,7 @@ def make_oval(centre: tuple[float, float], across: float, down: float) -> np.nda
     return np.stack([centre[0] + across * np.cos(angle), centre[1] + down * np.sin(angle)], -1)
 
 
-def move_points(points: np.ndarray | list[tuple[float, float]], right: float, down: float) -> np.ndarray:
+def move_points(points: np.ndarray | Sequence[tuple[float, float]], right: float, down: float) -> np.ndarray:
     """Returns points (n, 2) shifted to the right and down."""
     return np.asarray(points) + np.array((right, down))
 

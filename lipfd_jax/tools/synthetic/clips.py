@@ -48,9 +48,9 @@ def draw_take(seed: int, number: int, clip: int = 0, difficulty: Difficulty | No
     frames = int(filming.integers(FRAMES[0], FRAMES[1] + 1))
     footage = draw_footage(person, look, filming, frames, difficulty)
     voice = {"pitch": person.pitch, "loudness": person.loudness, "hiss": person.hiss}
-    speeches = [draw_speech(rng, frames=frames, fps=FPS, **voice) for rng in (spoken, other)]
-    real, fake = _film(footage, *speeches, noise, difficulty)
-    return Take(real, fake, speeches[0].sound, speeches[1].sound)
+    said, claimed = (draw_speech(rng, frames=frames, fps=FPS, **voice) for rng in (spoken, other))
+    real, fake = _film(footage, said, claimed, noise, difficulty)
+    return Take(real, fake, said.sound, claimed.sound)
 
 
 def write_take(take: Take, output: Path, name: str) -> None:

@@ -72,7 +72,7 @@ def draw_portrait(person: Person, rng: np.random.Generator) -> Canvas:
     slope = np.linspace(-1, 1, side, dtype=np.float32)
     wall = rng.uniform(60, 190) + rng.uniform(-35, 35, 3)
     shade = 1 + rng.uniform(-0.2, 0.2) * slope[:, None] + rng.uniform(-0.2, 0.2) * slope[None]
-    canvas = Canvas(np.float32(wall * shade[..., None]))
+    canvas = Canvas((wall * shade[..., None]).astype(np.float32))
     _draw_hair(canvas, person, rng)
     _draw_body(canvas, person, rng)
     face = canvas.cover(_outline_face(person))

@@ -87,8 +87,8 @@ def project(footage: Footage, frame: int, drawn: np.ndarray) -> np.ndarray:
     y = _ROWS - centre - footage.shift[frame, 1]
     across = (cosine * x + sine * y) / zoom + centre - footage.turn[frame, 0] * _BULGE
     down = (cosine * y - sine * x) / zoom + centre - footage.turn[frame, 1] * _BULGE
-    maps = (np.float32((units + MARGIN) * SCALE - 0.5) for units in (across, down))
-    return cv2.remap(drawn, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    x, y = (((units + MARGIN) * SCALE - 0.5).astype(np.float32) for units in (across, down))
+    return cv2.remap(drawn, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def draw_noise(footage: Footage, rng: np.random.Generator) -> np.ndarray:
