@@ -59,6 +59,13 @@ def test_a_wrong_command_is_refused_with_a_suggestion():
     assert "did you mean" not in _lipfd("xyz").stderr
 
 
+def test_wrong_arguments_show_the_flags_of_the_command():
+    done = _lipfd("export", "one")
+    assert done.returncode == 1
+    assert "\n  --format" in done.stderr
+    assert done.stderr.endswith("error: expected two arguments: the checkpoint and the folder to write\n")
+
+
 def test_a_failing_command_ends_with_its_code(tmp_path):
     done = _lipfd("convert", tmp_path / "no.pth", tmp_path / "out")
     assert done.returncode == 1

@@ -31,6 +31,13 @@ def test_a_folder_described_by_a_csv(media, tmp_path):
     assert window_convention(open_source(str(tmp_path / "out"))) == "paper"  # the folder says so itself
 
 
+def test_the_old_spelling_of_convention_works_and_names_the_new_one(tmp_path):
+    (tmp_path / "data" / "0_real").mkdir(parents=True)
+    done = _run("--avlips", tmp_path / "data", "--output", tmp_path / "out", "--windows=released")
+    assert "--windows is now --convention" in done.stderr
+    assert (tmp_path / "out" / "windows.txt").read_text() == "released\n"
+
+
 def test_nothing_built_is_a_failure(tmp_path):
     (tmp_path / "data" / "0_real").mkdir(parents=True)
     (tmp_path / "data" / "0_real" / "broken.mp4").write_bytes(b"no video")
