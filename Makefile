@@ -31,6 +31,7 @@ test: $(VENV)/installed lint  ## Check style, run all tests
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: $(VENV)/installed  ## Mend style
 	$(BIN)/ruff check --fix .

@@ -8,7 +8,7 @@ a function of a `Sample`, and a line in docs/evaluation.md. Its interval comes f
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,9 +16,6 @@ from lipfd_jax.evaluation.metrics import calibration_metrics as calibration
 from lipfd_jax.evaluation.metrics import detection_metrics as detection
 from lipfd_jax.evaluation.metrics.resamples import Resamples
 from lipfd_jax.evaluation.metrics.samples import Sample
-
-if TYPE_CHECKING:
-    from lipfd_jax.evaluation.metrics.compute import Metrics
 
 Direction = Literal["higher", "lower", "none"]
 Granularity = Literal["windows", "videos"]
@@ -45,7 +42,7 @@ class Metric:
     percent: bool = False  # on pages
     minimum: float | None = 0
     maximum: float | None = 1
-    detail: Callable[["Metrics"], str] | None = None  # counts or place, beneath the number on pages
+    detail: Callable[[Any], str] | None = None  # of compute.Metrics: counts or place, beneath the number
     views: Mapping[View, int] = field(default_factory=dict)  # where it is shown -> position among the rows
 
 
@@ -78,7 +75,13 @@ def _at(value: float | None) -> str:
 
 
 _cllr, _min_cllr = _of_columns(calibration.compute_cllr), _of_columns(calibration.compute_min_cllr)
-_COUNT = {"direction": "none", "digits": 0, "integer": True, "maximum": None, "has_interval": False}
+_COUNT: dict[str, Any] = {
+    "direction": "none",
+    "digits": 0,
+    "integer": True,
+    "maximum": None,
+    "has_interval": False,
+}
 
 METRICS: tuple[Metric, ...] = (
     Metric(
