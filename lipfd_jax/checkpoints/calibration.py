@@ -12,7 +12,7 @@ import numpy as np
 from etils import epath
 
 from lipfd_jax.checkpoints.errors import CheckpointError
-from lipfd_jax.checkpoints.fingerprints import text_sum
+from lipfd_jax.checkpoints.fingerprints import json_checksum
 from lipfd_jax.storage import files
 
 FILE = "calibration.json"  # inside the checkpoint's folder
@@ -62,7 +62,7 @@ class Calibration:
     def to_json(self) -> dict[str, Any]:
         """Returns plain strings and numbers, with a checksum that reveals damage."""
         values = {"version": VERSION, **dataclasses.asdict(self)}
-        return {**values, "sum": text_sum(values)}
+        return {**values, "sum": json_checksum(values)}
 
     @classmethod
     def from_json(cls, values: Any, path: Any = FILE) -> "Calibration":
@@ -70,7 +70,7 @@ class Calibration:
         if not isinstance(values, Mapping) or values.get("version") != VERSION:
             raise CheckpointError(f"{path}: not a calibration of version {VERSION}; {REMEDY}")
         fields = {name: value for name, value in values.items() if name != "sum"}
-        if values.get("sum") != text_sum(fields):
+        if values.get("sum") != json_checksum(fields):
             raise CheckpointError(f"{path}: damaged or edited by hand: its checksum does not match; {REMEDY}")
         try:
             return cls(**{name: value for name, value in fields.items() if name != "version"})

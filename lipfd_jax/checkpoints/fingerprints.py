@@ -1,4 +1,4 @@
-"""Sums of arrays' contents: by them weights are known again, and damage on a disk is noticed."""
+"""Checksums and fingerprints of arrays: they identify weights and reveal damage on disk."""
 
 import hashlib
 import json
@@ -12,45 +12,45 @@ from jax.experimental import multihost_utils
 _DIGITS = 16  # hexadecimal, of SHA-256
 
 
-def array_sums(tree: Any) -> dict[str, str]:
-    """The sum of each array of a tree, by its path ("encoder/ln_pre/scale").
+def array_checksums(tree: Any) -> dict[str, str]:
+    """Returns the checksum of each array of a tree, by its path ("encoder/ln_pre/scale").
 
-    A sum is of type, shape and values, wherever the array lies and however it is shared out. Arrays are
-    taken one at a time; where several processes hold parts of them, all of them must call this.
+    A checksum covers dtype, shape and values, regardless of the array's placement and sharding. Arrays are
+    processed one at a time; if several processes hold parts of them, all processes must call this.
     """
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {array_name(path): array_sum(leaf) for path, leaf in leaves}
+    return {array_name(path): array_checksum(leaf) for path, leaf in leaves}
 
 
 def array_name(path: jax.tree_util.KeyPath) -> str:
-    """An array's name, by its path in a tree: "encoder/ln_pre/scale"."""
+    """Returns an array's name, its path in a tree: "encoder/ln_pre/scale"."""
     return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
-def array_sum(array: Any) -> str:
-    """The sum of one array: of its type, shape and values."""
-    values = np.ascontiguousarray(_whole(array))
+def array_checksum(array: Any) -> str:
+    """Returns the checksum of an array's dtype, shape and values."""
+    values = np.ascontiguousarray(_gather_array(array))
     digest = hashlib.sha256(f"{values.dtype} {values.shape}".encode())
     digest.update(values.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()[:_DIGITS]
 
 
-def text_sum(values: Any) -> str:
+def json_checksum(values: Any) -> str:
     """The sum of plain values, as JSON with its keys in order."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:_DIGITS]
 
 
-def fingerprint(sums: Mapping[str, str]) -> str:
-    """One sum of all arrays: the same for the same weights, whoever wrote them and when."""
-    return text_sum(dict(sums))
+def compute_fingerprint(sums: Mapping[str, str]) -> str:
+    """Returns one fingerprint of all arrays: the same for the same weights, whenever written."""
+    return json_checksum(dict(sums))
 
 
-def differences(found: Mapping[str, str], expected: Mapping[str, str]) -> list[str]:
-    """Names of the arrays whose sums are not those expected, are missing, or are too many, in order."""
+def find_differences(found: Mapping[str, str], expected: Mapping[str, str]) -> list[str]:
+    """Returns names of arrays whose checksums differ, are missing or are unexpected, sorted."""
     return sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
 
 
-def _whole(array: Any) -> np.ndarray:
+def _gather_array(array: Any) -> np.ndarray:
     if isinstance(array, jax.Array) and not (array.is_fully_addressable or array.is_fully_replicated):
         array = multihost_utils.process_allgather(array, tiled=True)
     return np.asarray(array)

@@ -6,7 +6,7 @@ from typing import Any
 
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.errors import CheckpointError
-from lipfd_jax.checkpoints.fingerprints import text_sum
+from lipfd_jax.checkpoints.fingerprints import json_checksum
 from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.version import __version__
 from lipfd_jax.vocabulary import WINDOW_CONVENTIONS, WindowConvention
@@ -44,7 +44,7 @@ class Metadata:
         del values["calibration"]
         values = {_JSON_KEYS.get(name, name): value for name, value in values.items()}
         values = {"format": FORMAT, "project": __version__, **values}
-        return {**values, "sum": text_sum(values)}
+        return {**values, "sum": json_checksum(values)}
 
     @classmethod
     def from_json(cls, values: dict[str, Any] | None, path: Any = "checkpoint") -> "Metadata":
@@ -58,7 +58,7 @@ class Metadata:
                 f"{path}: an Orbax checkpoint, but not one of lipfd_jax (its metadata is missing or not of "
                 f"format {FORMAT}); make one with lipfd train or lipfd convert"
             )
-        if ("sum" in values or "sums" in values) and values.get("sum") != _sum(values):
+        if ("sum" in values or "sums" in values) and values.get("sum") != _compute_checksum(values):
             raise CheckpointError(f"{path}: its metadata is damaged (its checksum does not match)")
         return cls._parse(values, path)
 
@@ -80,5 +80,5 @@ class Metadata:
             raise CheckpointError(f"{path}: its metadata can't be used ({error})") from error
 
 
-def _sum(values: Mapping[str, Any]) -> str:
-    return text_sum({name: value for name, value in values.items() if name != "sum"})
+def _compute_checksum(values: Mapping[str, Any]) -> str:
+    return json_checksum({name: value for name, value in values.items() if name != "sum"})

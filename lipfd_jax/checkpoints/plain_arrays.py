@@ -1,7 +1,7 @@
-"""Reads arrays that Orbax has stored in a folder each, with their sums, in half the time that Orbax takes.
+"""Reads arrays that Orbax stores one per folder, with their checksums, in half of Orbax's time.
 
-Each lands in memory that JAX takes as it is, so that nothing is held twice, and its sum is computed while
-others are read.
+Each is read into memory that JAX takes over without a copy, so nothing is held twice, and its checksum is
+computed while others are read.
 """
 
 import io
@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from lipfd_jax.checkpoints.fingerprints import array_sum
+from lipfd_jax.checkpoints.fingerprints import array_checksum
 
-_THREADS = 4  # of which some wait for TensorStore, which has threads of its own
-_ALIGNED = 64  # bytes: what JAX takes over without copying begins at a multiple of it
-_PAGE = 2 << 20  # bytes: arrays larger than this begin at a multiple of it, for pages of that size
+_THREADS = 4  # some of which wait for TensorStore, which has threads of its own
+_ALIGNED = 64  # bytes: alignment of memory that JAX takes over without copying
+_PAGE = 2 << 20  # bytes: alignment of arrays larger than this, for huge pages
 
 
 def has_plain_arrays(folder: Path) -> bool:
-    """Whether the arrays of this part of a checkpoint lie in a folder each, as those of `save_model` do."""
+    """Whether the arrays of this part of a checkpoint are stored one per folder, as by `save_model`."""
     return folder.is_dir() and any(file.is_file() for file in folder.glob("*/.zarray"))
 
 
@@ -30,34 +30,34 @@ def read_plain_arrays(folder: Path, wanted: Mapping[str, Any]) -> dict[str, tupl
 
     Args:
       folder: one part of a checkpoint.
-      wanted: what is expected, with `shape` and `dtype`, by names as in sums ("encoder/ln_pre/scale").
+      wanted: expected arrays, with `shape` and `dtype`, by names as in checksums ("encoder/ln_pre/scale").
 
     Returns:
-      The arrays and their sums, by these names.
+      The arrays and their checksums, by these names.
 
     Raises:
-      ValueError: the arrays there are not those wanted, or one can't be read.
+      ValueError: the folder has other arrays than those wanted, or one can't be read.
     """
     there = {file.parent.name for file in folder.glob("*/.zarray")}
     names = {name.replace("/", "."): name for name in wanted}
     if there != names.keys():
-        raise ValueError(f"{folder}: other arrays than wanted: {sorted(there ^ names.keys())[:5]}")
+        raise ValueError(f"{folder}: arrays differ from those wanted: {sorted(there ^ names.keys())[:5]}")
 
     def read(name: str) -> tuple[np.ndarray, str]:
-        found = _read(folder / name.replace("/", "."), wanted[name])
-        return found, array_sum(found)
+        found = _read_array(folder / name.replace("/", "."), wanted[name])
+        return found, array_checksum(found)
 
     with ThreadPoolExecutor(_THREADS, "reading") as threads:
-        # The largest first: what is left at the end is short.
+        # The largest first, so that the last ones are short.
         order = sorted(wanted, key=lambda name: -np.prod(wanted[name].shape))
         return dict(zip(order, threads.map(read, order), strict=True))
 
 
-def _read(folder: Path, wanted: Any) -> np.ndarray:
-    array = _empty(wanted.shape, wanted.dtype)
+def _read_array(folder: Path, wanted: Any) -> np.ndarray:
+    array = _allocate_aligned(wanted.shape, wanted.dtype)
     if _is_one_piece(json.loads((folder / ".zarray").read_bytes()), array):
         with open(folder / ".".join("0" * max(array.ndim, 1)), "rb", buffering=0) as file:
-            _fill(array.reshape(-1).view(np.uint8), file)
+            _fill_buffer(array.reshape(-1).view(np.uint8), file)
         return array
     import tensorstore
 
@@ -70,7 +70,7 @@ def _read(folder: Path, wanted: Any) -> np.ndarray:
 
 
 def _is_one_piece(about: Mapping[str, Any], array: np.ndarray) -> bool:
-    """Whether an array's file holds its values and nothing else, one after the other."""
+    """Whether an array's file holds its values alone, in order."""
     shape = list(array.shape)
     return about == {
         "chunks": [max(n, 1) for n in shape],
@@ -85,18 +85,18 @@ def _is_one_piece(about: Mapping[str, Any], array: np.ndarray) -> bool:
     }
 
 
-def _fill(room: np.ndarray, file: io.FileIO) -> None:
-    """Reads exactly as many bytes as there is room for. Raises ValueError where the file has others."""
+def _fill_buffer(buffer: np.ndarray, file: io.FileIO) -> None:
+    """Fills a buffer from a file. Raises ValueError if the file has more or fewer bytes."""
     done = 0
-    while done < len(room) and (count := file.readinto(room[done:])):
+    while done < len(buffer) and (count := file.readinto(buffer[done:])):
         done += count
-    if done < len(room) or file.read(1):
-        raise ValueError(f"{file.name}: {len(room)} bytes expected")
+    if done < len(buffer) or file.read(1):
+        raise ValueError(f"{file.name}: {len(buffer)} bytes expected")
 
 
-def _empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+def _allocate_aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     multiple = _PAGE if size > _PAGE else _ALIGNED
-    room = np.empty(size + multiple, np.uint8)
-    first = -room.ctypes.data % multiple
-    return room[first : first + size].view(dtype).reshape(shape)
+    buffer = np.empty(size + multiple, np.uint8)
+    first = -buffer.ctypes.data % multiple
+    return buffer[first : first + size].view(dtype).reshape(shape)

@@ -17,8 +17,12 @@ from flax import nnx
 from lipfd_jax.checkpoints.calibration import FILE as CALIBRATION
 from lipfd_jax.checkpoints.calibration import REMEDY, Calibration, read_calibration
 from lipfd_jax.checkpoints.errors import CheckpointError, find_os_error, refusal
-from lipfd_jax.checkpoints.fingerprints import array_name, array_sums, differences
-from lipfd_jax.checkpoints.fingerprints import fingerprint as fingerprint_of
+from lipfd_jax.checkpoints.fingerprints import (
+    array_checksums,
+    array_name,
+    compute_fingerprint,
+    find_differences,
+)
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.orbax_logging import report_one_error
 from lipfd_jax.checkpoints.plain_arrays import has_plain_arrays, read_plain_arrays
@@ -88,7 +92,7 @@ def read_weights(found: Found, sharding: Any = None) -> Opened:
     sharding = sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     loaded, sums = _read(path, metadata, nnx.to_pure_dict(state))
     _compare_checksums(path, metadata, sums)
-    fingerprint = fingerprint_of(sums["model"] | sums.get("ema", {}))
+    fingerprint = compute_fingerprint(sums["model"] | sums.get("ema", {}))
     if metadata.calibration and metadata.calibration.weights != fingerprint:
         raise CheckpointError(f"{path}: {CALIBRATION} was fitted for other weights; {REMEDY}")
     nnx.replace_by_pure_dict(state, _place(loaded.pop("model"), sharding))
@@ -123,12 +127,12 @@ def _read(
             f"{path}: can't be read ({_first_line(error)}); it is damaged or its weights are not those of "
             f"{metadata.model.encoder} + {metadata.model.backbone}"
         ) from error
-    return loaded, {name: array_sums(part) for name, part in loaded.items()}
+    return loaded, {name: array_checksums(part) for name, part in loaded.items()}
 
 
 def with_sums(metadata: Metadata, parts: Mapping[str, Any]) -> Metadata:
     """The metadata to write with these parts of a checkpoint (trees of arrays by name): with their sums."""
-    return dataclasses.replace(metadata, sums={name: array_sums(part) for name, part in parts.items()})
+    return dataclasses.replace(metadata, sums={name: array_checksums(part) for name, part in parts.items()})
 
 
 def verify_arrays(path: Any, metadata: Metadata, parts: Mapping[str, Any]) -> dict[str, dict[str, str]]:
@@ -146,7 +150,7 @@ def verify_arrays(path: Any, metadata: Metadata, parts: Mapping[str, Any]) -> di
     Raises:
       CheckpointError: an array is not what was written; names all such.
     """
-    found = {name: array_sums(part) for name, part in parts.items()}
+    found = {name: array_checksums(part) for name, part in parts.items()}
     _compare_checksums(path, metadata, found)
     return found
 
@@ -158,7 +162,7 @@ def _compare_checksums(path: Any, metadata: Metadata, found: Mapping[str, Mappin
     wrong = [
         f"{name}: {array}"
         for name, sums in found.items()
-        for array in differences(sums, metadata.sums.get(name, {}))
+        for array in find_differences(sums, metadata.sums.get(name, {}))
     ]
     if wrong:
         raise refusal(path, [f"{line} is damaged, its values are not those written" for line in wrong])

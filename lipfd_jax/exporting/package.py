@@ -11,7 +11,7 @@ from typing import Any
 
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.errors import CheckpointError, refusal
-from lipfd_jax.checkpoints.fingerprints import text_sum
+from lipfd_jax.checkpoints.fingerprints import json_checksum
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.weight_files import read_json
 from lipfd_jax.storage import files
@@ -75,7 +75,7 @@ def write_description(folder: Path, description: ExportDescription) -> None:
     """Writes export.json for the files in the folder, with their checksums."""
     sums = {path.name: _sum(path) for path in sorted(folder.iterdir())}
     values = {**to_json(description), "files": sums}
-    files.write_json(folder / FILE, {**values, "sum": text_sum(values)})
+    files.write_json(folder / FILE, {**values, "sum": json_checksum(values)})
 
 
 def is_export(path: str | os.PathLike) -> bool:
@@ -93,7 +93,7 @@ def read_description(folder: Path) -> ExportDescription:
     fields = {name: value for name, value in values.items() if name != "sum"}
     if values.get("version") != VERSION:
         raise refusal(folder / FILE, f"it is not of version {VERSION}; export the checkpoint again")
-    if values.get("sum") != text_sum(fields):
+    if values.get("sum") != json_checksum(fields):
         raise refusal(folder / FILE, "it is damaged or was edited; export the checkpoint again")
     problems = [
         f"{name} is {'damaged' if (folder / name).is_file() else 'missing'}"

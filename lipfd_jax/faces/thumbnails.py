@@ -25,22 +25,22 @@ class ThumbnailStrip:
         self.thumbnails: list[Thumbnail] = []
         self._every = _SECONDS
 
-    def add_frame(self, time: float, picture: np.ndarray) -> None:
+    def add_frame(self, time: float, frame: np.ndarray) -> None:
         """Adds a frame, (height, width, 3) uint8, at `time` in seconds, if a thumbnail is due."""
         if self.thumbnails and time < self.thumbnails[-1].time + self._every:
             return
-        self.thumbnails.append(Thumbnail(time, _make_thumbnail(picture)))
+        self.thumbnails.append(Thumbnail(time, _make_thumbnail(frame)))
         if len(self.thumbnails) > _MAX_COUNT:
             self.thumbnails = self.thumbnails[::2]
             self._every = self.thumbnails[1].time - self.thumbnails[0].time
 
 
-def _make_thumbnail(picture: np.ndarray) -> np.ndarray:
+def _make_thumbnail(frame: np.ndarray) -> np.ndarray:
     """Shrinks a frame to 72 pixels of height."""
-    height, width = picture.shape[:2]
+    height, width = frame.shape[:2]
     size = (min(max(1, round(_HEIGHT * width / height)), 4 * _HEIGHT), _HEIGHT)
     # First by a whole number, which OpenCV averages many times faster than other factors.
     part = max(1, min(height // _HEIGHT, width))
     coarse = (width // part, height // part)
-    inside = picture[: coarse[1] * part, : coarse[0] * part]
+    inside = frame[: coarse[1] * part, : coarse[0] * part]
     return cv2.resize(cv2.resize(inside, coarse, interpolation=cv2.INTER_AREA), size)

@@ -150,10 +150,10 @@ def _list_frames(starts: list[int]) -> set[int]:
     return {start + offset for start in starts for offset in range(FRAMES_PER_WINDOW)}
 
 
-def _stack_frames(pictures: list[np.ndarray]) -> np.ndarray:
+def _stack_frames(frames: list[np.ndarray]) -> np.ndarray:
     """Stacks frames; resized to 500x500 in the rare video that changes its size."""
-    same = len({picture.shape for picture in pictures}) == 1
-    return np.stack(pictures if same else [resize_to_tile(picture) for picture in pictures])
+    same = len({frame.shape for frame in frames}) == 1
+    return np.stack(frames if same else [resize_to_tile(frame) for frame in frames])
 
 
 def mel_strip(mel: np.ndarray, first: int, last: int) -> np.ndarray:

@@ -31,11 +31,11 @@ class FrameCache:
         if whole is None:
             return read_frames(path, wanted, damage, perturbation)
         # A perturbation may draw random numbers, so frames come in the order of decoding.
-        pictures = {
+        frames = {
             n: shrink_to_tile(p if perturbation is None else perturbation(p))
             for n, p in sorted(whole.frames.items())
         }
-        return DecodedFrames(pictures, whole.times)
+        return DecodedFrames(frames, whole.times)
 
     def read_whole(
         self, path: Path, wanted: Collection[int], damage: Damage | None = None
@@ -51,15 +51,15 @@ class FrameCache:
     def _decode(self, path: Path, wanted: frozenset[int], damage: Damage | None) -> DecodedFrames | None:
         held = 0
 
-        def counted(picture: np.ndarray) -> np.ndarray:
+        def count_bytes(frame: np.ndarray) -> np.ndarray:
             nonlocal held
-            held += picture.nbytes
+            held += frame.nbytes
             if held > self._max_bytes:
                 raise _TooLarge
-            return picture
+            return frame
 
         try:
-            return read_frames(path, wanted, damage, counted, whole=True)
+            return read_frames(path, wanted, damage, count_bytes, whole=True)
         except _TooLarge:
             return None
 

@@ -117,7 +117,7 @@ def read_frames(
     the same size. `damage` is as for `decode_frames`. Raises ClipError.
     """
     wanted = frozenset(wanted)
-    pictures: dict[int, np.ndarray] = {}
+    images: dict[int, np.ndarray] = {}
     times: list[float | None] = []
     with open_container(path) as container:
         stream = find_video_stream(path, container)
@@ -125,11 +125,11 @@ def read_frames(
         for frame in decode_frames(path, container, stream, damage):
             check_frame_size(path, frame)
             if len(times) in wanted:
-                picture = to_rgb(frame, reformatter)
-                picture = picture if perturbation is None else perturbation(picture)
-                pictures[len(times)] = picture if whole else shrink_to_tile(picture)
+                image = to_rgb(frame, reformatter)
+                image = image if perturbation is None else perturbation(image)
+                images[len(times)] = image if whole else shrink_to_tile(image)
             times.append(frame.time)
-    return DecodedFrames(pictures, tuple(times))
+    return DecodedFrames(images, tuple(times))
 
 
 def to_rgb(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:
@@ -140,9 +140,9 @@ def to_rgb(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformat
     return np.ascontiguousarray(turned)
 
 
-def shrink_to_tile(picture: np.ndarray) -> np.ndarray:
+def shrink_to_tile(frame: np.ndarray) -> np.ndarray:
     """Resizes a frame of more than 500x500 pixels to 500x500, as the composite needs it."""
-    return resize_to_tile(picture) if picture.shape[0] * picture.shape[1] > TILE * TILE else picture
+    return resize_to_tile(frame) if frame.shape[0] * frame.shape[1] > TILE * TILE else frame
 
 
 def find_video_stream(path: Path, container: av.container.InputContainer) -> av.VideoStream:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lipfd_jax.checkpoints import store
-from lipfd_jax.checkpoints.fingerprints import array_sums
+from lipfd_jax.checkpoints.fingerprints import array_checksums
 from lipfd_jax.checkpoints.plain_arrays import has_plain_arrays, read_plain_arrays
 from lipfd_jax.checkpoints.store import open_model
 from tests.checkpoints.test_store import save
@@ -29,7 +29,7 @@ def folder(tmp_path):
 def test_arrays_and_sums_are_those_written(folder):
     assert has_plain_arrays(folder)
     read = read_plain_arrays(folder, TREE)
-    assert {name: sum for name, (_, sum) in read.items()} == array_sums(TREE)
+    assert {name: sum for name, (_, sum) in read.items()} == array_checksums(TREE)
     for name, (array, _) in read.items():
         np.testing.assert_array_equal(array, TREE[name])
     found = read["a"][0]

@@ -12,7 +12,7 @@ from flax import nnx
 
 from lipfd_jax.checkpoints.calibration import write_calibration
 from lipfd_jax.checkpoints.errors import CheckpointError
-from lipfd_jax.checkpoints.fingerprints import text_sum
+from lipfd_jax.checkpoints.fingerprints import json_checksum
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.store import find_checkpoint, open_model, save_model
 from lipfd_jax.models.inputs import PAPER
@@ -92,7 +92,7 @@ def test_damaged_arrays_are_named(checkpoint):
     def damage(values):
         values["sums"]["model"]["fc/kernel"] = "0" * 16
         values["sums"]["model"]["fc/bias"] = "0" * 16
-        values["sum"] = text_sum({name: value for name, value in values.items() if name != "sum"})
+        values["sum"] = json_checksum({name: value for name, value in values.items() if name != "sum"})
 
     change_metadata(checkpoint, damage)
     with pytest.raises(CheckpointError, match=r"2 problems:\n.*model: fc/bias is damaged.*\n.*fc/kernel is"):
