@@ -18,7 +18,7 @@ from lipfd_jax.models.forward import forward as forward_pass
 from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_model
 from lipfd_jax.runtime.mesh import make_mesh, put_on_devices
 from lipfd_jax.training.config import Experiment
-from lipfd_jax.training.state import abstract_state, create_state, make_recipe
+from lipfd_jax.training.state import create_state, make_abstract_state, make_recipe
 from lipfd_jax.training.step import make_step
 
 ATTENTION = ("plain", "cudnn")
@@ -95,7 +95,7 @@ def lowered(config: ModelConfig, batch: int = 8, device: object = None) -> dict[
     With a described `device` they are compiled for it as well, which says how much of its memory they take.
     """
     recipe = make_recipe(_experiment(config, batch))
-    state = abstract_state(recipe, make_mesh(devices=jax.devices()[:1]))
+    state = make_abstract_state(recipe, make_mesh(devices=jax.devices()[:1]))
     data = jax.eval_shape(lambda: jax.tree.map(jnp.asarray, batch_of(batch)))
     graph, weights = nnx.split(abstract_model(config))
 

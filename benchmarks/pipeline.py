@@ -59,7 +59,7 @@ def measure(source: RecordSource) -> dict[str, dict[str, float]]:
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in SIDES}
     for name in list(SIDES) * _TURNS.value:
         options = {"batch_size": _BATCH.value, "seed": len(times[name]), "threads": _THREADS.value}
-        times[name].append(turn(iter(pipeline.training_batches(source, **options, **SIDES[name]))))
+        times[name].append(turn(iter(pipeline.make_training_batches(source, **options, **SIDES[name]))))
     return {
         name: {
             "samples_per_second": 1 / min(seconds for seconds, _ in found),

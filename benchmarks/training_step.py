@@ -32,7 +32,7 @@ from lipfd_jax.runtime.memory import keep_freed_memory
 from lipfd_jax.runtime.mesh import make_mesh, put_on_devices
 from lipfd_jax.training.config import Experiment, OptimizerSettings
 from lipfd_jax.training.state import create_state, make_recipe
-from lipfd_jax.training.step import jitted_step
+from lipfd_jax.training.step import jit_step
 
 _MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(3, 1, 1) * 255
 _STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(3, 1, 1) * 255
@@ -48,7 +48,7 @@ class JaxStep:
         recipe = make_recipe(experiment, kernels)
         self.state = create_state(recipe, mesh)
         self.batch = put_on_devices(batch, mesh)
-        self.step = jitted_step(recipe, kernels, self.state)
+        self.step = jit_step(recipe, kernels, self.state)
 
     def __call__(self) -> float:
         self.state, measured = self.step(self.state, self.batch)

@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 1000, 1000  # of the browser's window, in pixels
 def draw_composite(demo: pathlib.Path, output: pathlib.Path) -> None:
     """Writes the first composite of the demo's test records at two fifths of its size, as JPEG."""
     source = open_source(str(demo / "data"), split="test")
-    composite = Image.fromarray(records.decode(source[0])["composite"])
+    composite = Image.fromarray(records.decode_record(source[0])["composite"])
     composite.resize((WIDTH, WIDTH * composite.height // composite.width)).save(output, quality=80)
 
 

@@ -4,7 +4,7 @@ import os
 
 from absl import flags
 
-from lipfd_jax.data.data_fingerprint import identity
+from lipfd_jax.data.data_fingerprint import compute_data_fingerprint
 from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.evaluation.evaluate import Options
 from lipfd_jax.evaluation.suites.suite import Scorer, run_suite, suite_data
@@ -38,7 +38,7 @@ def run(given: flags.FlagValues, scorer: Scorer, source: RecordSource, options: 
 
     Raises ValueError, CheckpointError and OSError as `run_suite` does.
     """
-    data = suite_data(source, identity(source).sum, _clips(given) if given.clips else None)
+    data = suite_data(source, compute_data_fingerprint(source).sum, _clips(given) if given.clips else None)
     for name in dict.fromkeys(given.suite):
         run_suite(
             name,

@@ -1,4 +1,4 @@
-"""Records whose bytes are damaged: how one is named, and when a run goes on without it."""
+"""Corrupt records: the error that names one, and the policy for skipping them."""
 
 import dataclasses
 import threading
@@ -8,19 +8,19 @@ CorruptPolicy = Literal["stop", "skip"]
 
 
 class CorruptRecord(ValueError):
-    """A record that can't be used for what is in it; the message names it and says what to do.
+    """Raised for a record with damaged content; the message names it and says what to do.
 
-    Never raised for trouble of the machine (a disk that can't be read, memory), which passes by itself.
+    Failures of the machine (unreadable disk, lack of memory) raise other errors.
     """
 
 
 @dataclasses.dataclass
 class CorruptRecords:
-    """The corrupt records met in one source, and whether a run may go on without them.
+    """Corrupt records found in a source, and the policy for them.
 
     Attributes:
-      policy: "stop": the first one ends the run; "skip": it goes on with others in their place.
-      limit: skipping ends as well when more than so many are known.
+      policy: "stop": the first one ends the run; "skip": others replace them.
+      limit: largest number of records to skip; one more ends the run.
       found: message by record number; filled by reading threads.
     """
 
@@ -42,6 +42,6 @@ class CorruptRecords:
             ) from error
 
     def messages(self) -> dict[int, str]:
-        """A copy of what was found, by record number, rising."""
+        """Returns a copy of the messages by record number, ascending."""
         with self._lock:
             return dict(sorted(self.found.items()))

@@ -1,4 +1,4 @@
-"""The labels of all records of a source, for drawing real and fake equally often."""
+"""Labels of all records of a source, for balanced drawing."""
 
 import concurrent.futures
 import contextlib
@@ -9,56 +9,56 @@ import numpy as np
 from etils import epath
 
 from lipfd_jax.data.corrupt import CorruptRecord, CorruptRecords
-from lipfd_jax.data.data_fingerprint import identity
-from lipfd_jax.data.sources import PictureFolder, Records, RecordSource
+from lipfd_jax.data.data_fingerprint import compute_data_fingerprint
+from lipfd_jax.data.sources import CompositeFolder, Records, RecordSource
 from lipfd_jax.storage.files import write_text
 from lipfd_jax.vocabulary import CLASSES
 
 _THREADS = 8
 
 
-def labels(source: RecordSource, corrupt: CorruptRecords | None = None) -> np.ndarray:
+def read_labels(source: RecordSource, corrupt: CorruptRecords | None = None) -> np.ndarray:
     """Returns the label (n,) int8 of every record, 0 real and 1 fake, in the order of the source.
 
-    A folder of composites says them in its names. The records of a build are read once (their pictures not
-    decoded) and the labels kept beside them as labels-SPLIT.json, where that folder can be written to.
+    The file names of a folder of composites contain them. The records of a build are read once (images are
+    not decoded) and their labels cached in the build as labels-SPLIT.json, if that folder is writable.
 
     Args:
-      corrupt: notes records that can't be read; their label is -1. By default the first one is raised.
+      corrupt: counts records that can't be read; their label is -1. By default the first one is raised.
 
     Raises:
       CorruptRecord: a record can't be read and may not be skipped.
     """
     corrupt = corrupt or CorruptRecords()
-    if isinstance(source, PictureFolder):
+    if isinstance(source, CompositeFolder):
         found = [CLASSES.index(path.parent.name) for path in source.pictures]
         return np.array(found, np.int8)
     if isinstance(source, Records):
-        return _kept(source, corrupt)
-    return _read(source, corrupt)
+        return _read_kept_labels(source, corrupt)
+    return _read_from_records(source, corrupt)
 
 
-def _kept(source: Records, corrupt: CorruptRecords) -> np.ndarray:
+def _read_kept_labels(source: Records, corrupt: CorruptRecords) -> np.ndarray:
     path = source.folder / f"labels-{re.sub(r'[^0-9a-z]+', '_', source.split.lower())}.json"
-    records = identity(source).sum
+    records = compute_data_fingerprint(source).sum
     try:
         known = json.loads(path.read_text())
         if known["records"] == records and len(known["labels"]) == len(source):
             return np.array([int(label) for label in known["labels"]], np.int8)
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # not there, or not whole: made again
-    found = _read(source, corrupt)
+        pass  # missing or damaged: written again
+    found = _read_from_records(source, corrupt)
     if found.min() >= 0:
-        _keep(path, {"records": records, "labels": "".join(map(str, found))})
+        _write_labels(path, {"records": records, "labels": "".join(map(str, found))})
     return found
 
 
-def _keep(path: epath.Path, content: dict[str, str]) -> None:
+def _write_labels(path: epath.Path, content: dict[str, str]) -> None:
     with contextlib.suppress(OSError):  # data on a read-only disk: the next run reads the labels again
         write_text(path, json.dumps(content) + "\n")
 
 
-def _read(source: RecordSource, corrupt: CorruptRecords) -> np.ndarray:
+def _read_from_records(source: RecordSource, corrupt: CorruptRecords) -> np.ndarray:
     def label(index: int) -> int:
         try:
             return int(source[index]["label"])

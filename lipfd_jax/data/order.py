@@ -1,4 +1,4 @@
-"""Endless orders in which records are drawn, each a function of seed and position alone."""
+"""Endless orders of records, each a function of seed and position alone."""
 
 import grain
 import numpy as np
@@ -6,19 +6,19 @@ import numpy as np
 _WINDOW = 512  # positions within which the classes are mixed; exactly half of them are real
 
 
-def shuffled(count: int, *, seed: int) -> grain.MapDataset:
-    """Record numbers: every one once an epoch, in another order each epoch."""
+def shuffle_records(count: int, *, seed: int) -> grain.MapDataset:
+    """Returns record numbers: all of them once an epoch, in a new order each epoch."""
     return grain.MapDataset.range(count).seed(seed).shuffle().repeat()
 
 
-def balanced(labels: np.ndarray, *, seed: int) -> grain.MapDataset:
-    """Record numbers, real and fake equally often, whatever there is more of.
+def balance_records(labels: np.ndarray, *, seed: int) -> grain.MapDataset:
+    """Returns record numbers, real and fake equally often, whatever their counts.
 
-    Each class goes through epochs of its own, so that no record is drawn a second time before all others of
-    its class. Of 512 positions (0 to 511, 512 to 1023 and so on) 256 are real, in random places.
+    Each class has epochs of its own, so that no record is drawn again before all others of its class.
+    Of 512 positions (0 to 511, 512 to 1023 and so on) 256 are real, in random places.
 
     Args:
-      labels: (n,) of every record, 0 real and 1 fake; others are never drawn.
+      labels: (n,) of all records, 0 real and 1 fake; records with other labels are never drawn.
 
     Raises:
       ValueError: there are records of one class only.
@@ -26,7 +26,9 @@ def balanced(labels: np.ndarray, *, seed: int) -> grain.MapDataset:
     classes = [np.flatnonzero(labels == label) for label in (0, 1)]
     if not all(map(len, classes)):
         counts = ", ".join(f"{len(c)} {name}" for c, name in zip(classes, ("real", "fake"), strict=True))
-        raise ValueError(f"records of one class only ({counts}): can't draw both equally often; balance off")
+        raise ValueError(
+            f"records of one class only ({counts}): can't draw both equally often; set data.balance=False"
+        )
     seeds = np.random.SeedSequence(seed).generate_state(3)
     endless = [
         grain.MapDataset.source(numbers).seed(int(own)).shuffle().repeat()

@@ -1,4 +1,4 @@
-"""The two Grain pipelines: an endless shuffled one for training, one ordered pass for evaluation."""
+"""Grain pipelines: endless shuffled batches for training, one ordered pass for evaluation."""
 
 import dataclasses
 from typing import Any
@@ -10,13 +10,13 @@ import numpy as np
 from lipfd_jax.data import order, records
 from lipfd_jax.data.augmentation import OFF, Augment, AugmentationSettings
 from lipfd_jax.data.corrupt import CorruptRecord, CorruptRecords
-from lipfd_jax.data.labels import labels
+from lipfd_jax.data.labels import read_labels
 from lipfd_jax.data.sources import RecordSource
 
-_ATTEMPTS = 100  # to find a sound record in place of a corrupt one
+_ATTEMPTS = 100  # replacements tried for a corrupt record
 
 
-def training_batches(
+def make_training_batches(
     source: RecordSource,
     *,
     batch_size: int,
@@ -31,38 +31,42 @@ def training_batches(
     """Returns endless batches, reshuffled every epoch.
 
     Global batch b holds samples b * batch_size up to (b + 1) * batch_size of one order that depends on the
-    seed alone, as does what augmentation makes of the sample at each position: the number of processes and
-    threads only says who reads which, and the iterator's state is the number of batches consumed.
+    seed alone, and so does the augmentation at each position: the number of processes and threads only
+    decides which of them reads a sample, and the iterator's state is the number of batches consumed.
 
     Args:
       source: records by index.
       batch_size: global; each process gets batch_size / process_count samples a batch.
       balance: draw real and fake equally often; an epoch is then that of each class.
-      threads: reading threads (they beat worker processes here: decoding releases Python's lock). Each has
-        a batch in hand, and each sample of it takes 7.5 MB.
-      corrupt: what to do with records that can't be read. Where they are skipped, another one (with
-        `balance` of the same class) takes the place, chosen by seed and position alone. By default the
-        first one is raised by the batch it belongs to, which then does not count as consumed.
+      threads: reading threads (faster than worker processes here: decoding releases Python's lock). Each
+        holds a batch, of 7.5 MB a sample.
+      corrupt: policy for records that can't be read. A skipped one is replaced by another (with `balance` of
+        the same class), chosen by seed and position alone. By default the batch of the first one raises,
+        and does not count as consumed.
 
     Raises:
       CorruptRecord: a record can't be read and may not be skipped.
     """
     cv2.setNumThreads(0)  # the reading threads are the parallelism
     corrupt = corrupt or CorruptRecords()
-    classes = labels(source, corrupt) if balance else np.zeros(len(source), np.int8)
-    drawn = order.balanced(classes, seed=seed) if balance else order.shuffled(len(source), seed=seed)
+    classes = read_labels(source, corrupt) if balance else np.zeros(len(source), np.int8)
+    drawn = (
+        order.balance_records(classes, seed=seed)
+        if balance
+        else order.shuffle_records(len(source), seed=seed)
+    )
     data = (
         drawn.map_with_index(_Read(source, classes, seed, corrupt))
         .random_map(Augment(augmentation))
-        .map(records.assemble)
+        .map(records.assemble_sample)
     )
     data = data[process_index::process_count]
     # No end, so nothing is dropped; without it Grain's length overflows for batches of one.
-    data = data.batch(local_batch(batch_size, process_count), drop_remainder=True)
+    data = data.batch(compute_local_batch(batch_size, process_count), drop_remainder=True)
     return data.to_iter_dataset(_read_options(threads))
 
 
-def evaluation_batches(
+def make_evaluation_batches(
     source: RecordSource,
     *,
     batch_size: int,
@@ -74,26 +78,26 @@ def evaluation_batches(
 ) -> grain.IterDataset:
     """Returns one ordered pass from record `start` on; nothing is dropped.
 
-    The last batch is filled up with blank samples; `mask` (bool) is False for those. Every process gets
-    the same number of batches. `corrupt` says what to do with records that can't be read: where they are
-    skipped, a blank sample takes the place; by default the first one is raised. Beside the sample stand
-    `index`, the record's number, and `reason`, why it was skipped; its video is named as far as known.
+    The last batch is padded with blank samples; `mask` (bool) is False for those. Every process gets the same
+    number of batches. `corrupt` is the policy for records that can't be read: a skipped one is replaced by a
+    blank sample; by default the first one is raised. Each sample also has `index`, the record's number, and
+    `reason`, why it was skipped; the video is named as far as known.
     """
     cv2.setNumThreads(0)
     batches = -(-(len(source) - start) // batch_size)
     data = grain.MapDataset.range(start, start + batches * batch_size).map(
         _OrBlank(source, corrupt or CorruptRecords())
     )
-    data = data[process_index::process_count].batch(local_batch(batch_size, process_count))
+    data = data[process_index::process_count].batch(compute_local_batch(batch_size, process_count))
     return data.to_iter_dataset(_read_options(threads))
 
 
 @dataclasses.dataclass(frozen=True)
 class _Read:
-    """Reads record i for a place in the order, decoded into parts; another where it is corrupt."""
+    """Reads record i for a position of the order, decoded into parts; a corrupt one is replaced."""
 
     source: RecordSource
-    classes: np.ndarray  # (n,); what takes another's place is of its class
+    classes: np.ndarray  # (n,); a replacement is of the same class
     seed: int
     corrupt: CorruptRecords
 
@@ -114,7 +118,7 @@ class _Read:
 
 @dataclasses.dataclass(frozen=True)
 class _OrBlank:
-    """Reads and decodes record i; a blank sample fills the last batch up and takes a skipped one's place."""
+    """Reads and decodes record i; blank samples pad the last batch and replace skipped records."""
 
     source: RecordSource
     corrupt: CorruptRecords
@@ -122,19 +126,19 @@ class _OrBlank:
     def __call__(self, index: int) -> dict[str, Any]:
         beside = {"index": np.int64(index), "mask": np.bool_(False), "reason": ""}
         if index >= len(self.source):
-            return records.blank() | beside
+            return records.make_blank() | beside
         known: dict[str, Any] = {}
         try:
             record = self.source[int(index)]
-            known = records.metadata(record)
-            return records.decode(record) | beside | {"mask": np.bool_(True)}
+            known = records.decode_metadata(record)
+            return records.decode_record(record) | beside | {"mask": np.bool_(True)}
         except CorruptRecord as error:
             self.corrupt.note(int(index), error)
-            return records.blank() | known | beside | {"reason": " ".join(str(error).split())}
+            return records.make_blank() | known | beside | {"reason": " ".join(str(error).split())}
 
 
-def local_batch(batch_size: int, process_count: int) -> int:
-    """Returns the samples of a global batch that fall to one process."""
+def compute_local_batch(batch_size: int, process_count: int) -> int:
+    """Returns the number of a global batch's samples of each process."""
     if batch_size % process_count:
         raise ValueError(f"batch size {batch_size} does not divide among {process_count} processes")
     return batch_size // process_count

@@ -1,4 +1,4 @@
-"""From one stored record to one sample: the composite and what is known about it."""
+"""Decoding of a stored record into a sample: the composite and its metadata."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ TEXT_FIELDS = ("video", "source", "generator", "windows")
 NUMBER_FIELDS = {"window": np.int32, "start_frame": np.int32, "fps": np.float32}
 
 
-def decode(record: Mapping[str, Any]) -> dict[str, Any]:
+def decode_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """Decodes a record of any encoding, pictures still coded, into a sample.
 
     Args:
@@ -28,26 +28,27 @@ def decode(record: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
       CorruptRecord: the pictures can't be decoded; the message names the video and the window.
     """
-    return {**metadata(record), "composite": _readable(encoding.rebuild_composite, record)}
+    return {**decode_metadata(record), "composite": _decode_with_name(encoding.rebuild_composite, record)}
 
 
 def decode_parts(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what `decode` returns, with the composite's parts in its place, to be changed while small.
+    """Decodes a record as `decode_record` does, with the composite's parts in its place, for augmentation.
 
-    `mel` (rows, columns, 3) and `frames` (5, height, width, 3), uint8 RGB: as they were before enlarging
-    (128 rows, the video's size), or the halves of a composite stored whole. `assemble` finishes the sample.
+    The parts are `mel` (rows, columns, 3) and `frames` (5, height, width, 3), uint8 RGB: in their size before
+    enlarging (128 rows, the video's size), or the halves of a composite stored whole. `assemble_sample`
+    assembles the composite.
     """
-    mel, frames = _readable(encoding.decode_parts, record)
-    return {**metadata(record), "mel": mel, "frames": np.stack(frames)}
+    mel, frames = _decode_with_name(encoding.decode_parts, record)
+    return {**decode_metadata(record), "mel": mel, "frames": np.stack(frames)}
 
 
-def assemble(sample: Mapping[str, Any]) -> dict[str, Any]:
-    """Puts the composite in the place of its parts."""
+def assemble_sample(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """Replaces the parts of a sample by their composite."""
     kept = {name: value for name, value in sample.items() if name not in ("mel", "frames")}
     return {**kept, "composite": assemble_composite(sample["mel"], sample["frames"])}
 
 
-def _readable(read: Callable[[Mapping[str, Any]], Any], record: Mapping[str, Any]) -> Any:
+def _decode_with_name(read: Callable[[Mapping[str, Any]], Any], record: Mapping[str, Any]) -> Any:
     try:
         return read(record)
     except (OSError, MemoryError):
@@ -55,29 +56,29 @@ def _readable(read: Callable[[Mapping[str, Any]], Any], record: Mapping[str, Any
     except Exception as error:
         if getattr(error, "code", None) == cv2.Error.StsNoMem:
             raise MemoryError(str(error)) from error
-        name = f"{_text(record['video'])}, window {int(record['window'])}"
+        name = f"{_to_text(record['video'])}, window {int(record['window'])}"
         raise CorruptRecord(f"record of {name}: {error}; build the data again") from error
 
 
-def metadata(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what `decode` returns, without the composite."""
-    sample: dict[str, Any] = {name: _text(record[name]) for name in TEXT_FIELDS}
+def decode_metadata(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Decodes a record as `decode_record` does, without the composite."""
+    sample: dict[str, Any] = {name: _to_text(record[name]) for name in TEXT_FIELDS}
     sample.update({name: dtype(record[name]) for name, dtype in NUMBER_FIELDS.items()})
     sample["label"] = np.int32(record["label"])
     return sample
 
 
-def blank() -> dict[str, Any]:
-    """Returns a sample of nothing, of the form `decode` gives: it fills a batch up."""
+def make_blank() -> dict[str, Any]:
+    """Returns an empty sample of the form of `decode_record`, to pad a batch."""
     sample: dict[str, Any] = dict.fromkeys(TEXT_FIELDS, "")
     sample.update({name: dtype(0) for name, dtype in NUMBER_FIELDS.items()})
     return {**sample, "label": np.int32(0), "composite": np.zeros(COMPOSITE_SHAPE, np.uint8)}
 
 
-def picture_path(sample: Mapping[str, Any]) -> str:
+def composite_path(sample: Mapping[str, Any]) -> str:
     """Returns CLASS/NAME_J.png, the name of a sample in score files."""
     return composite_name(sample["video"], sample["window"])
 
 
-def _text(value: Any) -> str:
+def _to_text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,4 +1,4 @@
-"""Where samples come from: a TFDS build or a folder of composites, both with random access."""
+"""Sources of samples: a TFDS build or a folder of composites, both with random access."""
 
 import dataclasses
 import json
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class RecordSource(Protocol):
-    """Records by index, pictures still coded; see `records.decode`."""
+    """Records by index, pictures still coded; see `records.decode_record`."""
 
     def __len__(self) -> int: ...
 
@@ -26,12 +26,12 @@ class RecordSource(Protocol):
 
 
 def open_source(path: str, *, split: str = "test", builder_config: str | None = None) -> RecordSource:
-    """Opens the data at a path, whatever its kind.
+    """Opens the data at a path, a build or a folder of composites.
 
     Args:
       path: a folder of composites (0_real/NAME_J.png, 1_fake/NAME_J.png) or a TFDS data_dir (or a folder
         inside it, down to a version).
-      split: split of a TFDS build; a folder of composites has none and gives all its pictures.
+      split: split of a TFDS build; a folder of composites has none and gives all its composites.
       builder_config: which built config, where the data_dir holds several.
 
     Raises:
@@ -40,12 +40,12 @@ def open_source(path: str, *, split: str = "test", builder_config: str | None = 
     """
     folder = epath.Path(path)  # also gs://
     if any((folder / name).is_dir() for name in CLASSES):
-        return PictureFolder(folder)
-    return Records.open(built_version(folder, builder_config), split)
+        return CompositeFolder(folder)
+    return Records.open(find_build(folder, builder_config), split)
 
 
-def window_convention(source: RecordSource) -> WindowConvention:
-    """Returns how the windows of a source were cut: "released" or "paper"; one source holds one kind.
+def find_window_convention(source: RecordSource) -> WindowConvention:
+    """Returns the convention of a source's windows, "released" or "paper"; one source holds one kind.
 
     Raises CorruptRecord where no record can be read.
     """
@@ -53,13 +53,13 @@ def window_convention(source: RecordSource) -> WindowConvention:
         try:
             value = source[index]["windows"]
             return cast(WindowConvention, value.decode() if isinstance(value, bytes) else value)
-        except CorruptRecord as error:  # whoever needs that record hears of it
+        except CorruptRecord as error:  # reading that record raises it again
             last = error
     raise last
 
 
-def built_crop(source: RecordSource) -> str:
-    """Returns what windows were cut to: "faces" where a build's report says so, else "none"."""
+def read_crop(source: RecordSource) -> str:
+    """Returns the crop of a source's windows: "faces" if a build's report says so, else "none"."""
     try:
         report = json.loads((cast(Records, source).folder / BUILD_REPORT).read_text())
         return "faces" if report["settings"]["crop"] == "faces" else "none"
@@ -67,7 +67,7 @@ def built_crop(source: RecordSource) -> str:
         return "none"
 
 
-def built_version(folder: epath.Path, builder_config: str | None = None) -> epath.Path:
+def find_build(folder: epath.Path, builder_config: str | None = None) -> epath.Path:
     """Returns the folder of the one TFDS version at or below `folder` (newest version of one config)."""
     levels = ("", "*/", "*/*/", "*/*/*/")  # data_dir/builder/config/version; buckets have no recursive search
     files = [file for level in levels for file in folder.glob(f"{level}features.json")]
@@ -128,8 +128,8 @@ class Records:
         return f"Records({self.folder.parent.name}, {self.split}, {len(self)})"
 
 
-class PictureFolder:
-    """A folder of composites as the released script and `lipfd preprocess` write it.
+class CompositeFolder:
+    """Records of a folder of composites, as the released script and `lipfd preprocess` write it.
 
     `window_convention` is read from the note that `lipfd preprocess` writes; without one it is "released".
     """
@@ -143,7 +143,7 @@ class PictureFolder:
         found = (path for video in listing.clips for path in video.files)
         self.pictures = sorted(found, key=natsort_keygen(lambda p: (p.parent.name, p.name)))
         if not self.pictures:
-            raise FileNotFoundError(f"{folder}: no pictures named NAME_J.png in 0_real or 1_fake")
+            raise FileNotFoundError(f"{folder}: no composites named NAME_J.png in 0_real or 1_fake")
         self.window_convention = read_window_convention(self.folder)
 
     def __len__(self) -> int:
@@ -166,4 +166,4 @@ class PictureFolder:
         }
 
     def __repr__(self) -> str:
-        return f"PictureFolder({self.folder.name}, {len(self)})"
+        return f"CompositeFolder({self.folder.name}, {len(self)})"

@@ -16,8 +16,8 @@ from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.store import FOLDER as RUN_FOLDER
 from lipfd_jax.checkpoints.store import Opened, find_model
 from lipfd_jax.data import records
-from lipfd_jax.data.data_fingerprint import Identity, identity
-from lipfd_jax.data.sources import RecordSource, window_convention
+from lipfd_jax.data.data_fingerprint import DataFingerprint, compute_data_fingerprint
+from lipfd_jax.data.sources import RecordSource, find_window_convention
 from lipfd_jax.evaluation.metrics.bootstrap import DEFAULT_BOOTSTRAP, BootstrapSettings
 from lipfd_jax.evaluation.metrics.pooling import Pooling, make_decision
 from lipfd_jax.evaluation.metrics.scores import Scores, read_scores
@@ -103,7 +103,7 @@ def evaluate(
     mesh = make_mesh()
     connect_processes(mesh)
     opened, run, mapped = _opened(checkpoint, step, mesh, options)
-    held = identity(source)
+    held = compute_data_fingerprint(source)
     calibration = opened.calibration if options.calibrated else None
     _refuse_fitted_on(calibration, held)
     decision = make_decision(calibration, threshold=options.threshold, pooling=options.pooling)
@@ -172,7 +172,7 @@ def _global(batch_size: int, mesh: Mesh) -> int:
     return -(-batch_size // mesh.size) * mesh.size
 
 
-def _refuse_fitted_on(calibration: Calibration | None, held: Identity) -> None:
+def _refuse_fitted_on(calibration: Calibration | None, held: DataFingerprint) -> None:
     if calibration and calibration.data_fingerprint == held.sum:
         raise ValueError(
             f"the checkpoint's calibration was fitted on these very records ({held}), so its figures on them "
@@ -180,7 +180,7 @@ def _refuse_fitted_on(calibration: Calibration | None, held: Identity) -> None:
         )
 
 
-def _evaluated(opened: Opened | OpenedExport, held: Identity) -> ScoresIdentity:
+def _evaluated(opened: Opened | OpenedExport, held: DataFingerprint) -> ScoresIdentity:
     model, inputs = opened.metadata.model, opened.metadata.model.inputs
     antialias = " antialiased" if inputs.released_antialias else ""
     engine = f", {_engine(opened)}" if isinstance(opened, OpenedExport) else ""
@@ -207,8 +207,8 @@ def _claimed(output: str | os.PathLike, wanted: ScoresIdentity, overwrite: bool)
         yield Path(run_on_first(take))
 
 
-def _notes(opened: Opened | OpenedExport, source: RecordSource, held: Identity) -> dict[str, str]:
-    metadata, convention = opened.metadata, window_convention(source)
+def _notes(opened: Opened | OpenedExport, source: RecordSource, held: DataFingerprint) -> dict[str, str]:
+    metadata, convention = opened.metadata, find_window_convention(source)
     model = metadata.model
     notes = {
         "checkpoint": f"{_named(opened.path)} (step {metadata.step}, {metadata.origin})",
@@ -260,7 +260,7 @@ def _pictures(
     found = list(run(Chosen(source, places), batch_size=jax.device_count()))
     weights = np.concatenate([p.region_weights for p in found]) if found else ()
     for number, (place, region_weights) in enumerate(zip(places, weights, strict=True)):
-        image = records.decode(source[place])["composite"]
+        image = records.decode_record(source[place])["composite"]
         saliency = np.asarray(mapped(image[None]))[0] if mapped else None
         if scores:
             yield ExampleWindow(

@@ -91,7 +91,7 @@ def predict_by(
 
     So many of the `first` batch go before the rest of it, for a score to come soon.
     """
-    batches = pipeline.evaluation_batches(
+    batches = pipeline.make_evaluation_batches(
         source,
         batch_size=batch_size,
         start=start,
@@ -147,7 +147,7 @@ def _prediction(batch: Mapping[str, np.ndarray], results: tuple[jax.Array, jax.A
 def _place(batch: Mapping[str, np.ndarray], i: int) -> dict[str, Any]:
     """What a score row says besides the score, and whether there is a score."""
     video, reason = str(batch["video"][i]), str(batch["reason"][i])
-    path = records.picture_path({name: batch[name][i] for name in ("video", "window")}) if video else ""
+    path = records.composite_path({name: batch[name][i] for name in ("video", "window")}) if video else ""
     row = {
         "path": path,
         "label": int(batch["label"][i]),
@@ -222,7 +222,7 @@ class _Log:
         self.bar = tqdm(total=self.total, initial=self.start, unit="window", desc="scoring")
 
     def _is_scored(self, source: RecordSource, index: int) -> bool:
-        return records.picture_path(records.metadata(source[index])) in self.writer.finished
+        return records.composite_path(records.decode_metadata(source[index])) in self.writer.finished
 
     def add(self, prediction: Prediction) -> None:
         if prediction.skipped:

@@ -58,7 +58,7 @@ class WindowDataset:
 
     def __iter__(self) -> Iterable[np.ndarray]:
         for place in self.places:
-            yield records.decode(self.source[place])["composite"][None]
+            yield records.decode_record(self.source[place])["composite"][None]
 
     def __len__(self) -> int:
         return len(self.places)

@@ -10,7 +10,7 @@ from typing import cast
 
 from lipfd_jax.checkpoints.errors import refusal
 from lipfd_jax.checkpoints.store import open_model
-from lipfd_jax.data.data_fingerprint import identity
+from lipfd_jax.data.data_fingerprint import compute_data_fingerprint
 from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.exporting import package
 from lipfd_jax.exporting.package import ExportDescription
@@ -60,7 +60,7 @@ def export_checkpoint(
         remedy = "it is not an export, so it is not replaced" if overwrite else "replace it with --overwrite"
         raise refusal(out, f"it exists already; choose another name ({remedy})")
     opened = open_model(checkpoint, step=step)
-    quantised_on = None if calibrate is None else str(identity(calibrate))
+    quantised_on = None if calibrate is None else str(compute_data_fingerprint(calibrate))
     description = package.make_description(format, source, opened.metadata, opened.fingerprint, quantised_on)
     program = make_program(opened.model, source)
     with published(out, "an export") as folder:

@@ -72,7 +72,7 @@ def rehearse(workdir: pathlib.Path, *, seed: int, devices: int = 2) -> None:
     for process in processes:
         process.kill()
         process.wait()
-    reached = max(line["step"] for line in metrics_log.read(workdir / "disturbed"))
+    reached = max(line["step"] for line in metrics_log.read_log(workdir / "disturbed"))
     print(f"killed at step {reached}; starting both again", flush=True)
     _wait_for_end(_start_processes(workdir, "disturbed", devices))
     _compare_runs(workdir)
@@ -125,7 +125,7 @@ def _wait_for_end(processes: Sequence[subprocess.Popen]) -> None:
 
 
 def _wait_for_step(workdir: pathlib.Path, step: int, processes: Sequence[subprocess.Popen]) -> None:
-    while not any(line["step"] >= step for line in metrics_log.read(workdir)):
+    while not any(line["step"] >= step for line in metrics_log.read_log(workdir)):
         if any(process.poll() is not None for process in processes):
             raise SystemExit("a process ended before it was killed; see the .log files in the workdir")
         time.sleep(0.05)
@@ -133,8 +133,8 @@ def _wait_for_step(workdir: pathlib.Path, step: int, processes: Sequence[subproc
 
 def _compare_runs(workdir: pathlib.Path) -> None:
     runs = [workdir / "undisturbed", workdir / "disturbed"]
-    logs = [{line["step"]: line["loss"] for line in metrics_log.read(run)} for run in runs]
-    lines = [len(metrics_log.read(run)) for run in runs]
+    logs = [{line["step"]: line["loss"] for line in metrics_log.read_log(run)} for run in runs]
+    lines = [len(metrics_log.read_log(run)) for run in runs]
     first, second = (jax.tree.leaves(nnx.state(open_model(run, step=_STEPS).model)) for run in runs)
     unequal = sum(not np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     print(f"{len(first)} arrays, {unequal} differ; {len(logs[0])} logged losses, equal: {logs[0] == logs[1]}")

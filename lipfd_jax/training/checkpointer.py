@@ -1,4 +1,4 @@
-"""Saves and restores a run: model, optimizer, averaged parameters, and what is known of them."""
+"""Checkpoints of a run: model, optimizer, averaged parameters and metadata."""
 
 import contextlib
 import dataclasses
@@ -21,24 +21,28 @@ from lipfd_jax.checkpoints.errors import find_os_error
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.orbax_logging import report_one_error, silence_orbax_log
 from lipfd_jax.checkpoints.store import FOLDER, METRIC, is_readable, read_metadata, verify_arrays, with_sums
-from lipfd_jax.data.data_fingerprint import Identity
+from lipfd_jax.data.data_fingerprint import DataFingerprint
 from lipfd_jax.training import state as states
-from lipfd_jax.training.compatibility import changed_records, changed_settings, same_structure
+from lipfd_jax.training.compatibility import (
+    describe_changed_records,
+    has_same_structure,
+    list_changed_settings,
+)
 from lipfd_jax.training.position import Position
 from lipfd_jax.training.state import Recipe, TrainState
 from lipfd_jax.vocabulary import WindowConvention
 
 logger = logging.getLogger(__name__)
 
-# Orbax has each device that holds a copy of an array write a part of it, cut out by a program that has to be
-# compiled for every shape: for large arrays it is worth it.
+# Orbax has each device that holds a copy of an array write a part of it, cut out by a program compiled for
+# every shape: worth it for large arrays only.
 _PARTED = 1 << 20  # bytes of a part
 
 
 class RunCheckpointer:
-    """The checkpoints of one workdir: the latest few and the best by validation AUC.
+    """Checkpoints of a workdir: the latest few and the best by validation AUC.
 
-    Saving is asynchronous and atomic: a step's folder appears under its name only when it is whole.
+    Saving is asynchronous and atomic: the folder of a step gets its name when it is complete.
     """
 
     def __init__(
@@ -47,19 +51,19 @@ class RunCheckpointer:
         recipe: Recipe,
         *,
         window_convention: WindowConvention,
-        records: Mapping[str, Identity] = MappingProxyType({}),
+        records: Mapping[str, DataFingerprint] = MappingProxyType({}),
     ):
-        """Opens the folder of checkpoints, which may be new.
+        """Opens the folder of checkpoints; creates a missing one.
 
         Args:
           window_convention: of the training records.
-          records: what is trained on and validated with, by its use.
+          records: fingerprints of the records by use, "training" and "validation".
         """
         self.recipe = recipe
         self.window_convention = window_convention
         self.records = {name: dataclasses.asdict(found) for name, found in records.items()}
         self.folder = epath.Path(workdir) / FOLDER
-        self.began = Position()  # where this process began with its batch size
+        self.start = Position()  # where this process began with its batch size
         self.folder.mkdir(parents=True, exist_ok=True)
         silence_orbax_log()
         _set_aside_damaged(self.folder)
@@ -78,10 +82,10 @@ class RunCheckpointer:
         """Starts saving; `metrics` may hold the validation AUC. The arrays may be donated afterwards.
 
         Raises:
-          OSError: this checkpoint, or the one before that was still being written, could not be: the disk
-            is full, for instance. Finished ones are whole.
+          OSError: writing this checkpoint, or the one before, failed, on a full disk for instance. Finished
+            checkpoints are unaffected.
         """
-        parts = {"model": states.weights(state), "optimizer": state.optimizer}
+        parts = {"model": states.gather_weights(state), "optimizer": state.optimizer}
         if state.ema is not None:
             parts["ema"] = nnx.to_pure_dict(state.ema)
         metadata = with_sums(self._metadata(step, state, metrics), parts)
@@ -103,7 +107,7 @@ class RunCheckpointer:
             model=self.recipe.config,
             window_convention=self.window_convention,
             step=step,
-            samples=self.began.at(step, experiment.batch_size).samples,
+            samples=self.start.advance(step, experiment.batch_size).samples,
             processes=jax.process_count(),
             ema=state.ema is not None,
             origin=f"trained as {experiment.name}",
@@ -114,14 +118,14 @@ class RunCheckpointer:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        """Says which checkpoint could not be written, and what is left, where the machine is in trouble."""
+        """Adds to a failure of the disk which checkpoint a restart resumes from."""
         with report_one_error():
             try:
                 yield
             except Exception as error:
                 if trouble := find_os_error(error, self.folder):
-                    whole = _finished_steps(self.folder)
-                    left = f"goes on from step {whole[-1]}" if whole else "starts anew: none is finished yet"
+                    whole = _list_finished_steps(self.folder)
+                    left = f"resumes from step {whole[-1]}" if whole else "starts anew: none is finished yet"
                     raise OSError(
                         trouble.errno,
                         f"{trouble.strerror}; a checkpoint could not be written, the same command {left}",
@@ -130,43 +134,43 @@ class RunCheckpointer:
                 raise
 
     def steps(self) -> list[int]:
-        """Steps of the finished checkpoints, rising."""
+        """Returns the steps of the finished checkpoints, ascending."""
         return sorted(checkpoint.step for checkpoint in self._checkpointer.checkpoints)
 
     def restore(self, mesh: Mesh) -> tuple[TrainState, Position] | None:
-        """Restores the newest readable checkpoint onto the mesh, with its place in the data.
+        """Restores the newest readable checkpoint onto the mesh, with its position in the data.
 
-        Returns None where there is none; a damaged one is named in the log and the one before it used.
-        All arrays are read and compared with their sums, a second for each gigabyte or two.
+        Returns None if there is none. A damaged one is logged and the one before it used. All arrays are read
+        and compared with their checksums, a second for each gigabyte or two.
 
         Raises:
-          ValueError: made with other settings or on other records, or none can be read.
-          OSError: trouble of the machine rather than of a checkpoint.
+          ValueError: the checkpoint has other settings or other records, or none can be read.
+          OSError: the machine failed, rather than a checkpoint.
         """
         for step in reversed(self.steps()):
             path = self.folder / str(step)
             try:
                 metadata = read_metadata(path)
-                same = same_structure(metadata, self.recipe.experiment)
+                same = has_same_structure(metadata, self.recipe.experiment)
                 state = self._restore(metadata, mesh) if same else None
             except Exception as error:  # whatever a damaged file makes the reading libraries raise
-                _raise_trouble(error, path)
+                _raise_machine_error(error, path)
                 reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
                 logger.error("checkpoint %s is damaged (%s); trying the one before", path, reason)
                 continue
             if state is None:
                 raise ValueError(
-                    f"{path}: made with other settings of the model, of what is trained or of its average; "
+                    f"{path}: saved with other settings of the model, of the trained parameters or of ema; "
                     f"use another workdir, or the settings in {self.folder.parent / 'config.json'}"
                 )
             self._compare_records(metadata, path)
-            changed = changed_settings(metadata.experiment, self.recipe.experiment.to_dict())
+            changed = list_changed_settings(metadata.experiment, self.recipe.experiment.to_dict())
             if changed:
-                logger.warning("going on from step %d with changed settings: %s", step, ", ".join(changed))
-            self.began = Position(metadata.step, metadata.samples)
-            return state, self.began
+                logger.warning("resuming from step %d with changed settings: %s", step, ", ".join(changed))
+            self.start = Position(metadata.step, metadata.samples)
+            return state, self.start
         if self.steps():
-            raise ValueError(f"{self.folder}: no checkpoint can be read; remove the folder to start afresh")
+            raise ValueError(f"{self.folder}: no checkpoint can be read; remove the folder to start anew")
         return None
 
     def __enter__(self) -> "RunCheckpointer":
@@ -179,36 +183,36 @@ class RunCheckpointer:
             if error is None:
                 raise
             if str(failed) != str(error):
-                logger.error("%s", failed)  # what went wrong first is what is raised
+                logger.error("%s", failed)  # the first failure is raised
 
     def close(self) -> None:
-        """Waits for what is being saved; OSError as from `save`."""
+        """Waits for pending checkpoints; raises OSError as `save` does."""
         with self._writing():
             self._checkpointer.close()
 
     def _compare_records(self, metadata: Metadata, path: epath.Path) -> None:
-        """Refuses to go on with other records than the checkpoint's, unless told to."""
-        changed = changed_records(metadata, self.records)
+        """Refuses records that differ from the checkpoint's, unless data.changed_records allows them."""
+        changed = describe_changed_records(metadata, self.records)
         if changed and not self.recipe.experiment.data.changed_records:
             raise ValueError(
                 f"{path}: {changed}. Put the old ones back, use another workdir, or set "
-                "data.changed_records=True to go on with these"
+                "data.changed_records=True to resume with these"
             )
         if changed:
-            logger.warning("going on with changed records: %s", changed)
+            logger.warning("resuming with changed records: %s", changed)
 
     def _restore(self, metadata: Metadata, mesh: Mesh) -> TrainState:
-        abstract = states.abstract_state(self.recipe, mesh)
-        wanted = {"model": states.weights(abstract), "optimizer": abstract.optimizer}
+        abstract = states.make_abstract_state(self.recipe, mesh)
+        wanted = {"model": states.gather_weights(abstract), "optimizer": abstract.optimizer}
         if abstract.ema is not None:
             wanted["ema"] = nnx.to_pure_dict(abstract.ema)
         loaded = self._checkpointer.load_checkpointables(metadata.step, wanted)
         verify_arrays(self.folder / str(metadata.step), metadata, loaded)
-        return _filled(abstract, loaded, metadata.step)
+        return _fill_state(abstract, loaded, metadata.step)
 
 
-def _raise_trouble(error: Exception, path: epath.Path) -> None:
-    """Raises what is no damage: a broken disk, lacking memory. A file that is missing is damage."""
+def _raise_machine_error(error: Exception, path: epath.Path) -> None:
+    """Raises failures of the machine (disk, memory); returns for damage, which includes missing files."""
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         raise error
     trouble = find_os_error(error, path)
@@ -216,12 +220,12 @@ def _raise_trouble(error: Exception, path: epath.Path) -> None:
         raise trouble from error
 
 
-def _finished_steps(folder: epath.Path) -> list[int]:
+def _list_finished_steps(folder: epath.Path) -> list[int]:
     return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
 
 
 def _set_aside_damaged(folder: epath.Path) -> None:
-    """Moves checkpoints that Orbax would stumble over out of its way, into damaged/ beside them."""
+    """Moves checkpoints with damaged metadata, on which Orbax fails, into damaged/ in the workdir."""
     if jax.process_index() == 0:
         for path in folder.iterdir():
             if path.name.isdigit() and not is_readable(path):
@@ -233,7 +237,7 @@ def _set_aside_damaged(folder: epath.Path) -> None:
         multihost_utils.sync_global_devices("damaged checkpoints are set aside")
 
 
-def _filled(abstract: TrainState, loaded: Mapping[str, Any], step: int) -> TrainState:
+def _fill_state(abstract: TrainState, loaded: Mapping[str, Any], step: int) -> TrainState:
     flat = dict(nnx.traversals.flatten_mapping(loaded["model"]))
 
     def part(tree: Any, values: Mapping[tuple, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Whether a run may go on from a checkpoint: the same arrays, the same records, and what else has changed."""
+"""Compatibility of a run with a checkpoint: same arrays, same records, and the settings that changed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,8 +7,8 @@ from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.training.config import Experiment
 
 
-def same_structure(metadata: Metadata, experiment: Experiment) -> bool:
-    """Says whether a checkpoint's arrays are those of this experiment."""
+def has_same_structure(metadata: Metadata, experiment: Experiment) -> bool:
+    """Returns whether a checkpoint holds the arrays of this experiment."""
     here, there = experiment.optimizer, metadata.experiment["optimizer"]
     return (
         metadata.model == experiment.model
@@ -17,33 +17,34 @@ def same_structure(metadata: Metadata, experiment: Experiment) -> bool:
     )
 
 
-def changed_records(metadata: Metadata, records: Mapping[str, Mapping[str, str]]) -> str:
-    """Names the uses ("training", "validation") whose records are not the checkpoint's; "" for none.
+def describe_changed_records(metadata: Metadata, records: Mapping[str, Mapping[str, str]]) -> str:
+    """Describes the uses ("training", "validation") whose records differ from the checkpoint's; "" for none.
 
     Args:
-      records: `sum` and `words` of each identity, by use. What one side does not know is not compared.
+      records: `sum` and `words` of each identity, by use. A use that one side lacks is not compared.
     """
     return "; ".join(
-        f"{use} records were {_described(metadata.records[use])}, now they are {_described(now)}"
+        f"{use} records were {_describe_identity(metadata.records[use])}, "
+        f"now they are {_describe_identity(now)}"
         for use, now in records.items()
         if use in metadata.records and metadata.records[use]["sum"] != now["sum"]
     )
 
 
-def changed_settings(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Names the settings of an experiment that differ, with both values; but for the model's.
+def list_changed_settings(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Lists the settings of an experiment that differ, with both values, the model's left out.
 
-    The model is the same where a run goes on, and older checkpoints spell it otherwise.
+    A resumed run has the same model, and older checkpoints spell it differently.
     """
     found = []
     for name in sorted((before.keys() | now.keys()) - {"model"}):
         old, new = before.get(name), now.get(name)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found += changed_settings(old, new, f"{prefix}{name}.")
+            found += list_changed_settings(old, new, f"{prefix}{name}.")
         elif old != new:
             found.append(f"{prefix}{name} {old} -> {new}")
     return found
 
 
-def _described(identity: Mapping[str, str]) -> str:
+def _describe_identity(identity: Mapping[str, str]) -> str:
     return f"{identity['words']} (sum {identity['sum']})"

@@ -1,4 +1,4 @@
-"""Every setting of a training run, a line each, with what it means and its default."""
+"""Settings of a training run, each with its meaning and default."""
 
 import dataclasses
 import sys
@@ -16,19 +16,21 @@ _LARGEST = sys.float_info.max  # finite
 
 @dataclasses.dataclass(frozen=True)
 class DataSettings:
-    """Where samples come from and who reads them."""
+    """Data of a run and its readers."""
 
     path: str = "data"  # TFDS data_dir, or a folder of composites
     builder_config: str = ""  # which built config, where the data_dir holds several
     train_split: str = "train"
-    validation_split: str = "validation"  # "" trains without looking; then the latest checkpoint is the best
-    validation_path: str = ""  # where the validation records are, if not in `path`; a folder has no splits
+    validation_split: str = "validation"  # "" for no validation; then the latest checkpoint is the best
+    validation_path: str = (
+        ""  # of the validation records, if not `path`; folders of composites have no splits
+    )
     validation_samples: int = 0  # at most this many samples of it per evaluation, 0 for all
-    threads: int = 4  # reading threads per process; each has a batch in work, 7.5 MB a sample
-    balance: bool = False  # draw real and fake equally often, whatever the data holds
-    corrupt_records: CorruptPolicy = "stop"  # save and end the run; or "skip": others take their place
-    corrupt_share: float = 0.01  # of all records; where more are corrupt, skipping ends the run as well
-    changed_records: bool = False  # go on although the run began on other records
+    threads: int = 4  # reading threads per process; each holds a batch, 7.5 MB a sample
+    balance: bool = False  # draw real and fake equally often, whatever their counts
+    corrupt_records: CorruptPolicy = "stop"  # save and end the run; or "skip": others replace them
+    corrupt_share: float = 0.01  # of all records; with more corrupt ones, skipping ends the run too
+    changed_records: bool = False  # resume although the run began on other records
     augmentation: AugmentationSettings = dataclasses.field(default_factory=AugmentationSettings)
 
     def __post_init__(self) -> None:
@@ -80,8 +82,8 @@ class Experiment:
     seed: int = 0
     steps: int = 20_000
     batch_size: int = 256  # global, over all devices and processes
-    log_every: int = 50  # steps between lines in metrics.jsonl; 0 for none, also below
-    evaluate_every: int = 1000  # steps between looks at the validation split
+    log_every: int = 50  # steps between lines in metrics.jsonl; 0 for none, also of the next two
+    evaluate_every: int = 1000  # steps between validations
     checkpoint_every: int = 1000
     keep: int = 2  # latest checkpoints kept, besides the best by validation AUC
     fsdp: int = 1  # devices that share one copy of the parameters
@@ -104,7 +106,7 @@ class Experiment:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Experiment":
-        """Builds it from nested plain values; ValueError names every unknown or mistyped setting."""
+        """Builds an experiment from nested plain values; ValueError names unknown and mistyped settings."""
         return build_settings(cls(), values)
 
     def to_dict(self) -> dict[str, Any]:

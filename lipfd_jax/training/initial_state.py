@@ -1,4 +1,4 @@
-"""The state a run begins with: drawn from its seed, or read from the files its settings name."""
+"""Initial state of a run: drawn from its seed, with pretrained weights from the files in its settings."""
 
 import logging
 
@@ -7,17 +7,17 @@ from jax.sharding import Mesh
 
 from lipfd_jax.checkpoints.pretrained import backbone_weights, encoder_weights
 from lipfd_jax.checkpoints.store import open_model
-from lipfd_jax.training.state import Recipe, TrainState, create_state, with_weights
+from lipfd_jax.training.state import Recipe, TrainState, create_state, replace_weights
 
 logger = logging.getLogger(__name__)
 
 
-def start_state(recipe: Recipe, mesh: Mesh) -> TrainState:
-    """Draws the state from the experiment's seed, then reads what its `start*` settings name over it.
+def make_initial_state(recipe: Recipe, mesh: Mesh) -> TrainState:
+    """Draws the state from the experiment's seed, then loads the weights that its `start*` settings name.
 
     Raises:
-      CheckpointError: a file is refused, or its weights are not those of this model.
-      ValueError: the checkpoint to start from was made for other inputs, or is of another network.
+      CheckpointError: a file is refused, or its weights don't fit this model.
+      ValueError: the checkpoint to start from has other inputs or another architecture.
     """
     experiment, config = recipe.experiment, recipe.config
     state = create_state(recipe, mesh)
@@ -37,7 +37,7 @@ def start_state(recipe: Recipe, mesh: Mesh) -> TrainState:
                 f"{', '.join(f'model.{name}' for name in names)} to match"
             )
         logger.info("start: all weights from %s", opened.path)
-        state = with_weights(state, nnx.to_pure_dict(nnx.state(opened.model)))
+        state = replace_weights(state, nnx.to_pure_dict(nnx.state(opened.model)))
     parts = {
         "encoder": (experiment.start_encoder, encoder_weights),
         "backbone": (experiment.start_backbone, backbone_weights),
@@ -45,7 +45,7 @@ def start_state(recipe: Recipe, mesh: Mesh) -> TrainState:
     for name, (file, read) in parts.items():
         if file:
             logger.info("start: %s from %s", name, file)
-            state = with_weights(state, {name: read(file, config)})
+            state = replace_weights(state, {name: read(file, config)})
         elif not experiment.start:
             logger.warning("start: %s from random weights (start_%s names no file)", name, name)
     return state

@@ -1,4 +1,4 @@
-"""Trains one experiment in a workdir, from its start or from where it stopped."""
+"""Training loop: trains an experiment in a workdir, from its start or from its last checkpoint."""
 
 import contextlib
 import dataclasses
@@ -24,12 +24,12 @@ from lipfd_jax.storage.locks import locked
 from lipfd_jax.training import metrics_log
 from lipfd_jax.training.checkpointer import RunCheckpointer
 from lipfd_jax.training.config import Experiment
-from lipfd_jax.training.initial_state import start_state
-from lipfd_jax.training.metrics_log import Journal
+from lipfd_jax.training.initial_state import make_initial_state
+from lipfd_jax.training.metrics_log import MetricsLog
 from lipfd_jax.training.position import Position
 from lipfd_jax.training.progress import Progress
 from lipfd_jax.training.state import Recipe, TrainState, make_recipe
-from lipfd_jax.training.step import jitted_step
+from lipfd_jax.training.step import jit_step
 from lipfd_jax.training.trace import Trace
 from lipfd_jax.training.training_data import TRAINING, VALIDATION, RunData, open_data
 from lipfd_jax.training.validation import validate
@@ -39,15 +39,15 @@ logger = logging.getLogger(__name__)
 
 
 class Diverged(RuntimeError):
-    """The loss stopped being a number; the message names the last good checkpoint and the batch."""
+    """Raised for a loss that is NaN or infinite; the message names the last good checkpoint and the batch."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RunResult:
-    """How a run ended."""
+    """End of a run."""
 
     step: int
-    finished: bool  # False: asked to stop before the last step; run it again to go on
+    finished: bool  # False: stopped before the last step; run it again to resume
     last: dict[str, float]  # measurements of the last step
     validation: dict[str, float]  # of the last evaluation
 
@@ -60,23 +60,23 @@ def train(
     profile_steps: int = 0,
     kernels: str = "auto",
 ) -> RunResult:
-    """Trains until the last step, or until `stop(step)` says so; continues what the workdir holds.
+    """Trains until the last step or until `stop(step)` returns true; resumes from the workdir's checkpoints.
 
-    Writes checkpoints, metrics.jsonl, curves.png, config.json and, where there are any, the list
+    Writes checkpoints, metrics.jsonl, curves.png, config.json and, if there are any, the list
     corrupt_records.json into the workdir (local or gs://...), which is locked meanwhile.
 
     Args:
-      stop: asked before the first and after every step on every process, with the same answer on all.
+      stop: called before the first and after every step on every process; returns the same on all.
       profile_steps: trace this many steps into WORKDIR/profile, after the first ones.
       kernels: a setting of kernels.dispatch.
 
     Raises:
       Diverged: the loss became NaN or infinite.
-      CorruptRecord: a record can't be read and may not be skipped, or too many were; what was trained
-        until then is saved.
+      CorruptRecord: a record can't be read and may not be skipped, or too many were; a checkpoint is saved
+        first.
       InUse: another run writes the workdir.
-      ValueError: the data or the checkpoints are not what the experiment says.
-      OSError: the disk is full or broken; finished checkpoints are whole and the same call goes on.
+      ValueError: the data or the checkpoints don't fit the experiment.
+      OSError: the disk is full or broken; finished checkpoints are unaffected and the same call resumes.
     """
     workdir = os.fspath(workdir)
     workdir = workdir if "://" in workdir else os.path.abspath(workdir)
@@ -86,20 +86,20 @@ def train(
     recipe = make_recipe(experiment, kernels_for(mesh.devices.flat, kernels, experiment.model.dtype))
     with contextlib.ExitStack() as held:
         run_on_first(lambda: held.enter_context(locked(workdir, "a training run")))
-        data.recall(workdir)
+        data.read_corrupt_list(workdir)
         saved = RunCheckpointer(
             workdir, recipe, window_convention=data.window_convention, records=data.identities
         )
         checkpointer = held.enter_context(saved)
-        state, position = checkpointer.restore(mesh) or (start_state(recipe, mesh), Position())
-        batches = iter(data.batches(experiment))
-        position.go_to(batches, experiment.batch_size)
+        state, position = checkpointer.restore(mesh) or (make_initial_state(recipe, mesh), Position())
+        batches = iter(data.make_batches(experiment))
+        position.seek(batches, experiment.batch_size)
         run = _Run(recipe, mesh, workdir, checkpointer, position.step, data, kernels)
-        return run.go(state, batches, stop=stop, profile_steps=profile_steps)
+        return run.run(state, batches, stop=stop, profile_steps=profile_steps)
 
 
 class _Run:
-    """The loop and what it keeps between steps."""
+    """Training loop and its state between steps, arrays excepted."""
 
     def __init__(
         self,
@@ -117,16 +117,16 @@ class _Run:
         self.step = step
         self.data = data
         self.first = jax.process_index() == 0
-        self.journal = Journal(workdir, step=step, writes=self.first)
+        self.log = MetricsLog(workdir, step=step, writes=self.first)
         self.pending: list[tuple[int, dict[str, jax.Array], list[str]]] = []
         self.last: dict[str, float] = {}
         self.validation: dict[str, float] = {}
         self.problem: CorruptRecord | None = None  # ends the run, after a checkpoint
         self.progress = Progress(self.experiment.batch_size, step, self.experiment.steps)
-        self._announce()
+        self._log_start()
 
-    def _announce(self) -> None:
-        """Says what is about to be trained on what, and keeps the settings."""
+    def _log_start(self) -> None:
+        """Logs model, data and devices, and writes the settings."""
         config, convention = self.recipe.config, self.data.window_convention
         logger.info(
             "%s: %d training records (%s windows), %s inputs, %d device(s), step %d of %d, in %s",
@@ -138,40 +138,44 @@ class _Run:
         if self.first:
             write_json(epath.Path(self.workdir) / "config.json", self.experiment.to_dict())
 
-    def go(self, state: TrainState, data: Iterator, *, stop: Callable, profile_steps: int) -> RunResult:
+    def run(self, state: TrainState, data: Iterator, *, stop: Callable, profile_steps: int) -> RunResult:
+        """Trains from a state on; arguments as of `train`."""
         kernels = kernels_for(self.mesh.devices.flat, self.kernels, self.recipe.config.dtype)
-        step_function = jitted_step(self.recipe, kernels, state)
+        step_function = jit_step(self.recipe, kernels, state)
         trace = Trace(os.path.join(self.workdir, "profile"), self.step, profile_steps if self.first else 0)
         stopped, compiled = stop(self.step) or self.step >= self.experiment.steps, False
-        batch, names = (None, []) if stopped else self._next(data)
+        batch, names = (None, []) if stopped else self._next_batch(data)
         while not (stopped or self.problem):
             trace.before(self.step)
-            with jax.transfer_guard("disallow"), contextlib.nullcontext() if compiled else self._compiling():
+            with (
+                jax.transfer_guard("disallow"),
+                contextlib.nullcontext() if compiled else self._log_compilation(),
+            ):
                 state, measured = step_function(state, batch)
             self.step, compiled = self.step + 1, True
             self.pending.append((self.step, measured, names))
             trace.after(self.step, measured)
             stopped = stop(self.step) or self.step >= self.experiment.steps
             if not stopped:  # while the devices work
-                batch, names = self._next(data)
-            metrics = self._report(state, saving=stopped or self._saving())
-            if stopped or self._saving():
+                batch, names = self._next_batch(data)
+            metrics = self._report(state, saving=stopped or self._is_save_due())
+            if stopped or self._is_save_due():
                 self.checkpointer.save(self.step, state, metrics)
-                self.data.remember(self.workdir)
-                self.progress.skip_time(self.step)
+                self.data.write_corrupt_list(self.workdir)
+                self.progress.restart(self.step)
         trace.close()
-        self.journal.close()
-        self._tell_skipped()
+        self.log.close()
+        self._log_skipped()
         if self.problem:
             raise self.problem
         return RunResult(self.step, self.step >= self.experiment.steps, self.last, self.validation)
 
-    def _saving(self) -> bool:
-        return self.problem is not None or self._due(self.experiment.checkpoint_every)
+    def _is_save_due(self) -> bool:
+        return self.problem is not None or self._is_due(self.experiment.checkpoint_every)
 
     @contextlib.contextmanager
-    def _compiling(self) -> Iterator[None]:
-        """Says what is compiled before the first step, and how long that took."""
+    def _log_compilation(self) -> Iterator[None]:
+        """Logs the compilation of the first step and its time."""
         config, devices = (
             self.recipe.config,
             f"{self.mesh.size} {self.mesh.devices.flat[0].platform} device(s)",
@@ -181,22 +185,22 @@ class _Run:
         logger.info("%s", compilation_message(what))
         started = time.perf_counter()
         yield
-        logger.info("compiled in %.0f s; the first steps are under way", time.perf_counter() - started)
-        self.progress.skip_time(self.step)
+        logger.info("compiled in %.0f s; training starts", time.perf_counter() - started)
+        self.progress.restart(self.step)
 
-    def _due(self, every: int) -> bool:
+    def _is_due(self, every: int) -> bool:
         return every > 0 and self.step % every == 0
 
-    def _next(self, data: Iterator) -> tuple[dict[str, jax.Array] | None, list[str]]:
-        """The next batch; None where `problem` says why there is none."""
+    def _next_batch(self, data: Iterator) -> tuple[dict[str, jax.Array] | None, list[str]]:
+        """Returns the next batch on the devices and its names; None after a corrupt record, see `problem`."""
         started, batch = time.perf_counter(), None
         try:
             batch = next(data)
         except CorruptRecord as error:
             self.problem = error
-        self.progress.waited(time.perf_counter() - started)
+        self.progress.add_waiting(time.perf_counter() - started)
         if is_true_anywhere(batch is None):
-            elsewhere = "another process met a corrupt record; its log names it"
+            elsewhere = "another process read a corrupt record; its log names it"
             self.problem = self.problem or CorruptRecord(elsewhere)
             return None, []
         names = [f"{v}_{w}" for v, w in zip(batch["video"], batch["window"], strict=True)]
@@ -204,35 +208,35 @@ class _Run:
         return put_on_devices(arrays, self.mesh), names
 
     def _report(self, state: TrainState, *, saving: bool) -> dict[str, float] | None:
-        """Logs and evaluates where due; returns the metrics a checkpoint is ranked by, if any."""
-        logging_now, evaluating = self._due(self.experiment.log_every), self._evaluating()
+        """Logs and validates where due; returns the metric that ranks checkpoints, if it was computed."""
+        logging_now, evaluating = self._is_due(self.experiment.log_every), self._is_validation_due()
         line: dict[str, float] = {}
-        if logging_now or evaluating or saving:  # never evaluate or save what is not a number
-            self._settle()
+        if logging_now or evaluating or saving:  # a diverged state is neither validated nor saved
+            self._check_pending()
         if logging_now:
-            rates = self.progress.rates(self.step)
+            rates = self.progress.measure_rates(self.step)
             line = {**self.last, **rates}
             if self.first:
-                logger.info("%s", self.progress.line(self.step, self.last, rates))
-        elif self.first and jax.process_count() == 1 and self.progress.silent():
-            self._settle()
-            logger.info("%s", self.progress.glance(self.step))
+                logger.info("%s", self.progress.format_line(self.step, self.last, rates))
+        elif self.first and jax.process_count() == 1 and self.progress.is_silent():
+            self._check_pending()
+            logger.info("%s", self.progress.format_short_line(self.step))
         if evaluating:
-            self.validation = self._validated(state)
+            self.validation = self._validate(state)
             line |= {f"validation_{name}": value for name, value in self.validation.items()}
-            self.progress.skip_time(self.step)
+            self.progress.restart(self.step)
         if line:
-            self.journal.write(self.step, **line)
+            self.log.write(self.step, **line)
         if evaluating and self.first:
-            metrics_log.draw(self.workdir)
+            metrics_log.draw_curves(self.workdir)
         return {"auc": self.validation["auc"]} if evaluating and "auc" in self.validation else None
 
-    def _validated(self, state: TrainState) -> dict[str, float]:
-        """The metrics of the validation split; none where a corrupt record ends the run."""
+    def _validate(self, state: TrainState) -> dict[str, float]:
+        """Returns the metrics of the validation split; none after a corrupt record that ends the run."""
         try:
             found = validate(self.recipe, state, self.data, mesh=self.mesh, kernels=self.kernels)
         except CorruptRecord as error:
-            if jax.process_count() > 1:  # the others are still at it, and can't take part in a checkpoint
+            if jax.process_count() > 1:  # the other processes still predict and can't join a checkpoint
                 raise
             self.problem = error
             return {}
@@ -243,20 +247,20 @@ class _Run:
             )
         return found.values
 
-    def _evaluating(self) -> bool:
-        wanted = self._due(self.experiment.evaluate_every) or self.step >= self.experiment.steps
+    def _is_validation_due(self) -> bool:
+        wanted = self._is_due(self.experiment.evaluate_every) or self.step >= self.experiment.steps
         return wanted and VALIDATION in self.data.sources
 
-    def _settle(self) -> None:
-        """Waits for the steps since the last time and checks each."""
+    def _check_pending(self) -> None:
+        """Waits for the steps since the last call; raises Diverged if one is not finite."""
         for step, measured, names in self.pending:
             values = {name: float(value) for name, value in jax.device_get(measured).items()}
             if not math.isfinite(values["loss"] + values["gradient_norm"]):
-                raise Diverged(self._divergence(step, values, names))
+                raise Diverged(self._describe_divergence(step, values, names))
             self.last = values
         self.pending.clear()
 
-    def _divergence(self, step: int, values: dict[str, float], names: list[str]) -> str:
+    def _describe_divergence(self, step: int, values: dict[str, float], names: list[str]) -> str:
         good = [s for s in self.checkpointer.steps() if s < step]
         where = (
             f"the last good checkpoint is {self.checkpointer.folder / str(good[-1])}"
@@ -268,9 +272,9 @@ class _Run:
             f"the batch held {', '.join(names)}. A lower learning rate or clip_norm usually helps"
         )
 
-    def _tell_skipped(self) -> None:
-        """Lists the corrupt records that were left out."""
-        path = self.data.remember(self.workdir)
+    def _log_skipped(self) -> None:
+        """Logs the corrupt records that were skipped."""
+        path = self.data.write_corrupt_list(self.workdir)
         for use, corrupt in self.data.corrupt.items():
             if messages := list(corrupt.messages().values()):
                 shown = "".join(f"\n  {message}" for message in messages[:_SHOWN])

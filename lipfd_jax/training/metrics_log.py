@@ -1,4 +1,4 @@
-"""The log of a run: one JSON object a line, TensorBoard where installed, curves as a picture."""
+"""Log of a run's metrics: one JSON object per line, TensorBoard if installed, curves as a PNG."""
 
 import io
 import json
@@ -18,10 +18,10 @@ FILE = "metrics.jsonl"
 PICTURE = "curves.png"
 
 
-class Journal:
-    """Appends to metrics.jsonl from one process; on the others it does nothing.
+class MetricsLog:
+    """Appends to metrics.jsonl on one process; does nothing on the others.
 
-    Opening it at a restored step cuts off what later steps wrote, so that no step appears twice.
+    Opened at a restored step, it removes the lines of later steps, so that no step appears twice.
     """
 
     def __init__(self, workdir: str | os.PathLike, *, step: int = 0, writes: bool = True):
@@ -30,16 +30,16 @@ class Journal:
         if not writes:
             self.path = None
             return
-        kept = [line for line in read(workdir) if line["step"] <= step] if step else []
+        kept = [line for line in read_log(workdir) if line["step"] <= step] if step else []
         self._text = "".join(json.dumps(line) + "\n" for line in kept)
         self._store()
-        self._board = _tensorboard(workdir, step)
+        self._board = _open_tensorboard(workdir, step)
 
     def write(self, step: int, **values: Any) -> None:
         """Adds a line {"step": ..., "time": ..., ...}; numbers become Python floats."""
         if self.path is None:
             return
-        plain = {name: _plain(value) for name, value in values.items()}
+        plain = {name: _to_plain(value) for name, value in values.items()}
         line = json.dumps({"step": step, "time": round(time.time(), 3), **plain}) + "\n"
         self._text += line
         if "://" in str(self.path):  # object stores can't append
@@ -53,18 +53,18 @@ class Journal:
                     self._board.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Finishes what is being written."""
+        """Flushes TensorBoard's events."""
         if self._board is not None:
             self._board.close()
 
     def _store(self) -> None:
-        """Writes the whole log at once, so that it is never half there."""
+        """Writes the whole log atomically."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_text(self.path, self._text)
 
 
-def read(workdir: str | os.PathLike) -> list[dict[str, Any]]:
-    """Returns the log's lines; a last one cut short by a kill is left out, damaged ones are and are named."""
+def read_log(workdir: str | os.PathLike) -> list[dict[str, Any]]:
+    """Reads the log's lines; skips a last one cut short by a kill, and damaged ones with a warning."""
     path = epath.Path(workdir) / FILE
     texts = path.read_bytes().decode(errors="replace").splitlines() if path.exists() else []
     lines = []
@@ -74,15 +74,15 @@ def read(workdir: str | os.PathLike) -> list[dict[str, Any]]:
             lines.append({**line, "step": int(line["step"])})
         except (ValueError, KeyError, TypeError):
             if number < len(texts):
-                logger.warning("%s: line %d is damaged and left out", path, number)
+                logger.warning("%s: line %d is damaged; skipped", path, number)
     return lines
 
 
-def draw(workdir: str | os.PathLike) -> epath.Path:
+def draw_curves(workdir: str | os.PathLike) -> epath.Path:
     """Draws loss, learning rate and validation curves of the log into curves.png; returns its path."""
     from matplotlib.figure import Figure  # matplotlib takes a second to import
 
-    lines = read(workdir)
+    lines = read_log(workdir)
     panels = [
         ("training loss", ("loss", "classification")),
         ("validation", ("validation_auc", "validation_ap", "validation_eer")),
@@ -105,11 +105,11 @@ def draw(workdir: str | os.PathLike) -> epath.Path:
     return target
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     return value if isinstance(value, str | int | list | dict) or value is None else float(value)
 
 
-def _tensorboard(workdir: str | os.PathLike, step: int) -> Any:
+def _open_tensorboard(workdir: str | os.PathLike, step: int) -> Any:
     try:
         from tensorboardX import SummaryWriter
     except ImportError:

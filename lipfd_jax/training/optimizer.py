@@ -1,4 +1,4 @@
-"""What is trained and how: the filter of trained parameters and the optimizer."""
+"""Optimizer: the filter of trained parameters, the learning rate and AdamW."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,11 +14,11 @@ ENCODER = "encoder"
 LATE = ("ln_post", "projection")  # parts of the image encoder after its blocks
 
 
-def trained(settings: OptimizerSettings, layers: int) -> Callable[[tuple, Any], bool]:
-    """Returns the one filter that says which parameters are trained.
+def make_trained_filter(settings: OptimizerSettings, layers: int) -> Callable[[tuple, Any], bool]:
+    """Returns the filter of trained parameters.
 
-    Everything outside the encoder is; of the encoder the last `trained_blocks` of its `layers` blocks and
-    what follows them, or all of it (-1). What the filter leaves out has neither gradient nor optimizer state.
+    Everything outside the encoder is trained; of the encoder the last `trained_blocks` of its `layers` blocks
+    and what follows them, or all of it (-1). Other parameters have neither gradient nor optimizer state.
     """
     if settings.trained_blocks > layers:
         raise ValueError(
@@ -38,7 +38,7 @@ def trained(settings: OptimizerSettings, layers: int) -> Callable[[tuple, Any], 
     return wanted
 
 
-def schedule(settings: OptimizerSettings, steps: int) -> optax.Schedule:
+def make_schedule(settings: OptimizerSettings, steps: int) -> optax.Schedule:
     """Returns the learning rate by step: linear warm-up, then cosine down to final_factor of the peak."""
     warmup = min(settings.warmup_steps, max(steps - 1, 0))
     return optax.warmup_cosine_decay_schedule(
@@ -56,18 +56,18 @@ def make_optimizer(settings: OptimizerSettings, steps: int) -> optax.GradientTra
     return optax.chain(
         clip,
         optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8),
-        optax.add_decayed_weights(settings.weight_decay, mask=_matrices),
-        optax.masked(optax.scale(settings.encoder_factor), _in_encoder),
-        optax.scale_by_learning_rate(schedule(settings, steps)),
+        optax.add_decayed_weights(settings.weight_decay, mask=_mark_matrices),
+        optax.masked(optax.scale(settings.encoder_factor), _mark_encoder),
+        optax.scale_by_learning_rate(make_schedule(settings, steps)),
     )
 
 
-def _matrices(parameters: Any) -> Any:
-    """Marks what decays: norms and biases are vectors and do not."""
+def _mark_matrices(parameters: Any) -> Any:
+    """Marks the parameters with weight decay: matrices; norms and biases are vectors."""
     return jax.tree.map(lambda p: jnp.ndim(p) > 1, parameters)
 
 
-def _in_encoder(parameters: Any) -> Any:
+def _mark_encoder(parameters: Any) -> Any:
     return jax.tree_util.tree_map_with_path(
         lambda path, _: getattr(path[0], "key", None) == ENCODER, parameters
     )

@@ -1,4 +1,4 @@
-"""The state of a training run: what is trained, what is not, and the optimizer's memory of it."""
+"""State of a training run: trained and frozen parameters, statistics and optimizer state."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ from lipfd_jax.models.encoders import ENCODERS
 from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_model
 from lipfd_jax.runtime.mesh import state_sharding
 from lipfd_jax.training.config import Experiment
-from lipfd_jax.training.optimizer import make_optimizer, trained
+from lipfd_jax.training.optimizer import make_optimizer, make_trained_filter
 
 
 @flax.struct.dataclass
@@ -33,7 +33,7 @@ class TrainState:
 
 @flax.struct.dataclass
 class Recipe:
-    """What does not change while a run goes on: structure, optimizer, settings."""
+    """Constants of a run: model structure, optimizer, settings."""
 
     graph: Any = flax.struct.field(pytree_node=False)
     optimizer: optax.GradientTransformation = flax.struct.field(pytree_node=False)
@@ -52,34 +52,34 @@ class Recipe:
 
 
 def make_recipe(experiment: Experiment, kernels: Kernels | None = None) -> Recipe:
-    """Returns the fixed parts of a run; nothing is allocated.
+    """Returns the constants of a run; allocates no arrays.
 
     For the kernels of a CPU a bfloat16 model computes as `precision.computed` says.
     """
     config = experiment.model if kernels is None else computed(experiment.model, kernels)
     model = abstract_model(config)
-    graph, *_ = _split(model, experiment, config)
+    graph, *_ = _split_model(model, experiment, config)
     optimizer = make_optimizer(experiment.optimizer, experiment.steps)
     return Recipe(graph, optimizer, experiment, config.dtype)
 
 
-def abstract_state(recipe: Recipe, mesh: Mesh) -> TrainState:
-    """Returns the state with shapes, types and places in place of arrays."""
-    shapes = jax.eval_shape(_creator(recipe), jax.random.key(0))
+def make_abstract_state(recipe: Recipe, mesh: Mesh) -> TrainState:
+    """Returns the state with `jax.ShapeDtypeStruct` and shardings in place of arrays."""
+    shapes = jax.eval_shape(_make_creator(recipe), jax.random.key(0))
     places = state_sharding(shapes, mesh)
     return jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, places)
 
 
 def create_state(recipe: Recipe, mesh: Mesh) -> TrainState:
-    """Draws a fresh state from the experiment's seed, in place on the mesh; the same on any mesh."""
-    places = jax.tree.map(lambda x: x.sharding, abstract_state(recipe, mesh))
+    """Draws a new state from the experiment's seed, sharded over the mesh; the values depend on no mesh."""
+    places = jax.tree.map(lambda x: x.sharding, make_abstract_state(recipe, mesh))
     # Runs once: on a CPU, optimising its many random draws takes longer than making them.
     options = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
-    create = jax.jit(_creator(recipe), out_shardings=places, compiler_options=options)
+    create = jax.jit(_make_creator(recipe), out_shardings=places, compiler_options=options)
     return create(jax.random.key(recipe.experiment.seed))
 
 
-def with_weights(state: TrainState, weights: dict[str, Any]) -> TrainState:
+def replace_weights(state: TrainState, weights: dict[str, Any]) -> TrainState:
     """Returns the state with some weights replaced (pure dict, any subset of the model's)."""
     parts = {"trainable": state.trainable, "frozen": state.frozen, "statistics": state.statistics}
     given = dict(nnx.traversals.flatten_mapping(weights))
@@ -90,22 +90,22 @@ def with_weights(state: TrainState, weights: dict[str, Any]) -> TrainState:
             flat[path] = flat[path].replace(jax.device_put(given.pop(path).astype(old.dtype), old.sharding))
         parts[name] = nnx.from_flat_state(flat)
     if given:
-        raise ValueError(f"weights the model has no place for: {', '.join(map(str, sorted(given)))}")
+        raise ValueError(f"weights that the model does not have: {', '.join(map(str, sorted(given)))}")
     ema = jax.tree.map(jnp.copy, parts["trainable"]) if state.ema is not None else None
     return state.replace(**parts, ema=ema)
 
 
-def weights(state: TrainState) -> dict[str, Any]:
+def gather_weights(state: TrainState) -> dict[str, Any]:
     """Returns parameters and statistics as one pure dict, as checkpoints hold them."""
     return nnx.to_pure_dict(nnx.merge_state(state.trainable, state.frozen, state.statistics))
 
 
-def _creator(recipe: Recipe) -> Callable[[jax.Array], TrainState]:
+def _make_creator(recipe: Recipe) -> Callable[[jax.Array], TrainState]:
     experiment = recipe.experiment
 
     def create(key: jax.Array) -> TrainState:
         model = LipFD(recipe.config, rngs=nnx.Rngs(key))
-        _, trainable, frozen, statistics = _split(model, experiment, recipe.config)
+        _, trainable, frozen, statistics = _split_model(model, experiment, recipe.config)
         return TrainState(
             step=jnp.zeros((), jnp.int32),
             trainable=trainable,
@@ -118,6 +118,6 @@ def _creator(recipe: Recipe) -> Callable[[jax.Array], TrainState]:
     return create
 
 
-def _split(model: LipFD, experiment: Experiment, config: ModelConfig) -> tuple:
-    wanted = trained(experiment.optimizer, ENCODERS[config.encoder].layers)
+def _split_model(model: LipFD, experiment: Experiment, config: ModelConfig) -> tuple:
+    wanted = make_trained_filter(experiment.optimizer, ENCODERS[config.encoder].layers)
     return nnx.split(model, wanted, nnx.Param, nnx.BatchStat)

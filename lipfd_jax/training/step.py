@@ -1,4 +1,4 @@
-"""One jitted training step: composites in, a new state and its measurements out."""
+"""Training step: composites in, a new state and its metrics out."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,77 +11,81 @@ from flax import nnx
 from lipfd_jax.kernels.dispatch import Kernels, with_kernels
 from lipfd_jax.models import losses
 from lipfd_jax.models.inputs import prepare_inputs
-from lipfd_jax.training.optimizer import schedule
+from lipfd_jax.training.optimizer import make_schedule
 from lipfd_jax.training.state import Recipe, TrainState
 
 Step = Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, dict[str, jax.Array]]]
 
 
 def make_step(recipe: Recipe, kernels: Kernels | str = "auto") -> Step:
-    """Returns the step, as a function to be traced (`jitted_step` compiles it).
+    """Returns the training step as a function to trace (`jit_step` compiles it).
 
     The step takes a state and a global batch (composite (B, 1000, 2500, 3) uint8 RGB, label (B,) int32) and
     returns the next state with loss, classification, region, accuracy, gradient_norm and learning_rate,
     scalars of float32. BatchNorm sees the whole batch, or each of the parts it is cut into.
-    `kernels` is what its operations are chosen by (kernels.dispatch).
+    `kernels` chooses the implementation of each operation (kernels.dispatch).
     """
     settings = recipe.experiment.optimizer
-    rate = schedule(settings, recipe.experiment.steps)
+    rate = make_schedule(settings, recipe.experiment.steps)
 
     def step(state: TrainState, batch: dict[str, jax.Array]) -> tuple[TrainState, dict[str, jax.Array]]:
-        gradients, statistics, measured = _accumulated(recipe, state, batch)
+        gradients, statistics, measured = _accumulate_gradients(recipe, state, batch)
         trainable = nnx.to_pure_dict(state.trainable)
         updates, optimizer = recipe.optimizer.update(gradients, state.optimizer, trainable)
-        trainable = _like(state.trainable, optax.apply_updates(trainable, updates))
+        trainable = _replace_values(state.trainable, optax.apply_updates(trainable, updates))
         measured |= {"gradient_norm": optax.tree.norm(gradients), "learning_rate": rate(state.step)}
         return state.replace(
             step=state.step + 1,
             trainable=trainable,
             statistics=statistics,
             optimizer=optimizer,
-            ema=_averaged(state, trainable, settings.ema),
+            ema=_update_average(state, trainable, settings.ema),
         ), jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), measured)
 
     return with_kernels(step, kernels)
 
 
-def jitted_step(recipe: Recipe, kernels: Kernels | str, state: TrainState) -> Step:
-    """The step of `make_step`, jitted with the state donated; the next state lies on the devices as it did.
+def jit_step(recipe: Recipe, kernels: Kernels | str, state: TrainState) -> Step:
+    """Returns the step of `make_step`, jitted with the state donated; the next state keeps the shardings.
 
-    Left to XLA, some of the next state would be spread over several devices otherwise than it was drawn or
-    restored, and the second step be compiled anew for that.
+    XLA alone would shard parts of the next state differently from the drawn or restored one, and the second
+    step would be compiled again for that.
 
     Args:
-      recipe: of the run.
-      kernels: what the step's operations are chosen by.
+      recipe: the fixed parts of the run.
+      kernels: chooses the implementation of each operation.
       state: arrays, or `jax.ShapeDtypeStruct`, of which only the shardings are read.
     """
     places = jax.tree.map(lambda x: x.sharding, state)
     return jax.jit(make_step(recipe, kernels), donate_argnums=0, out_shardings=(places, None))
 
 
-def _accumulated(recipe: Recipe, state: TrainState, batch: dict[str, jax.Array]) -> tuple[Any, Any, dict]:
+def _accumulate_gradients(
+    recipe: Recipe, state: TrainState, batch: dict[str, jax.Array]
+) -> tuple[Any, Any, dict]:
     """Gradients (pure dict), new statistics and measurements, averaged over the batch's parts."""
     parts = recipe.experiment.optimizer.accumulate
     if parts == 1:
-        return _gradients(recipe, state, state.statistics, batch)
+        return _compute_gradients(recipe, state, state.statistics, batch)
     # Cut so that each device keeps its own samples: part k holds every parts-th sample from k on.
     cut = jax.tree.map(lambda x: jnp.moveaxis(x.reshape(-1, parts, *x.shape[1:]), 1, 0), batch)
 
     def add(carry: tuple, part: dict[str, jax.Array]) -> tuple[tuple, None]:
         total, statistics = carry
-        gradients, statistics, measured = _gradients(recipe, state, statistics, part)
+        gradients, statistics, measured = _compute_gradients(recipe, state, statistics, part)
         return (jax.tree.map(jnp.add, total, (gradients, measured)), statistics), None
 
     first = jax.tree.map(lambda x: x[0], cut)
-    shapes = jax.eval_shape(lambda: _gradients(recipe, state, state.statistics, first))
+    shapes = jax.eval_shape(lambda: _compute_gradients(recipe, state, state.statistics, first))
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), (shapes[0], shapes[2]))
     (total, statistics), _ = jax.lax.scan(add, (zeros, state.statistics), cut)
     gradients, measured = jax.tree.map(lambda x: x / parts, total)
     return gradients, statistics, measured
 
 
-def _gradients(recipe: Recipe, state: TrainState, statistics: Any, batch: dict[str, jax.Array]) -> tuple:
+def _compute_gradients(
+    recipe: Recipe, state: TrainState, statistics: Any, batch: dict[str, jax.Array]
+) -> tuple:
     loss = recipe.experiment.loss
 
     def objective(trainable: Any) -> tuple[jax.Array, tuple]:
@@ -104,14 +108,14 @@ def _gradients(recipe: Recipe, state: TrainState, statistics: Any, batch: dict[s
     return nnx.to_pure_dict(gradients), statistics, measured
 
 
-def _like(state: Any, values: dict[str, Any]) -> Any:
+def _replace_values(state: Any, values: dict[str, Any]) -> Any:
     """Returns the state tree `state` with the values of a pure dict."""
     new = jax.tree.map(lambda x: x, state)
     nnx.replace_by_pure_dict(new, values)
     return new
 
 
-def _averaged(state: TrainState, trainable: Any, decay: float) -> Any:
+def _update_average(state: TrainState, trainable: Any, decay: float) -> Any:
     if state.ema is None:
         return None
     # Warmed up, so that the first steps do not carry the random start along for 1 / (1 - decay) steps.

@@ -1,4 +1,4 @@
-"""The records a run is trained on and those it is validated with: opened first, checked, identified."""
+"""Training and validation records of a run: opened, checked and fingerprinted before anything else."""
 
 import dataclasses
 import json
@@ -12,8 +12,8 @@ from etils import epath
 
 from lipfd_jax.data import pipeline
 from lipfd_jax.data.corrupt import CorruptRecords
-from lipfd_jax.data.data_fingerprint import Identity, identity
-from lipfd_jax.data.sources import PictureFolder, Records, RecordSource, open_source, window_convention
+from lipfd_jax.data.data_fingerprint import DataFingerprint, compute_data_fingerprint
+from lipfd_jax.data.sources import CompositeFolder, Records, RecordSource, find_window_convention, open_source
 from lipfd_jax.evaluation.predict import Chosen
 from lipfd_jax.storage.files import write_json
 from lipfd_jax.training.config import DataSettings, Experiment
@@ -27,16 +27,16 @@ _LISTED = "corrupt_records"  # .json in the workdir
 
 @dataclasses.dataclass(frozen=True)
 class RunData:
-    """The sources of a run, by "training" and, where there is one, "validation"."""
+    """Sources of a run under "training" and, if there is one, "validation"."""
 
     sources: dict[str, RecordSource]
-    identities: dict[str, Identity]
-    corrupt: dict[str, CorruptRecords]  # those met so far, and what to do with them
+    identities: dict[str, DataFingerprint]
+    corrupt: dict[str, CorruptRecords]  # those found so far, and the policy for them
     window_convention: WindowConvention  # of the training records
 
-    def batches(self, experiment: Experiment) -> Any:
-        """Returns this process's endless training batches (`pipeline.training_batches`)."""
-        return pipeline.training_batches(
+    def make_batches(self, experiment: Experiment) -> Any:
+        """Returns this process's endless training batches (`pipeline.make_training_batches`)."""
+        return pipeline.make_training_batches(
             self.sources[TRAINING],
             batch_size=experiment.batch_size,
             seed=experiment.seed,
@@ -48,12 +48,12 @@ class RunData:
             corrupt=self.corrupt[TRAINING],
         )
 
-    def remember(self, workdir: str | os.PathLike) -> epath.Path:
-        """Lists the corrupt records met so far in the workdir; returns the list's path.
+    def write_corrupt_list(self, workdir: str | os.PathLike) -> epath.Path:
+        """Writes the list of corrupt records found so far into the workdir; returns its path.
 
-        Each process lists those that it met itself.
+        Each process lists those that it found itself.
         """
-        path = _list(workdir)
+        path = _list_path(workdir)
         known = {
             name: {"records": self.identities[name].sum, "corrupt": corrupt.messages()}
             for name, corrupt in self.corrupt.items()
@@ -63,9 +63,9 @@ class RunData:
             write_json(path, known)
         return path
 
-    def recall(self, workdir: str | os.PathLike) -> None:
-        """Takes up what an earlier start of this run listed of the same records."""
-        path = _list(workdir)
+    def read_corrupt_list(self, workdir: str | os.PathLike) -> None:
+        """Reads the list that an earlier start of this run wrote for the same records."""
+        path = _list_path(workdir)
         try:
             for name, listed in (json.loads(path.read_text()) if path.exists() else {}).items():
                 if name in self.identities and listed["records"] == self.identities[name].sum:
@@ -78,27 +78,27 @@ def open_data(settings: DataSettings) -> RunData:
     """Opens the training and validation records.
 
     Raises:
-      ValueError, FileNotFoundError: they are not there, or what is validated with is also trained on; the
-        message names the setting.
+      ValueError, FileNotFoundError: they are missing, or training and validation share records; the message
+        names the setting.
     """
-    sources = {TRAINING: _opened(settings, "train_split", settings.path)}
+    sources = {TRAINING: _open_source(settings, "train_split", settings.path)}
     if settings.validation_split:
         path = settings.validation_path or settings.path
-        if not settings.validation_path and isinstance(sources[TRAINING], PictureFolder):
-            raise ValueError(_no_splits(settings))
-        sources[VALIDATION] = _opened(settings, "validation_split", path)
-    identities = {name: identity(source) for name, source in sources.items()}
+        if not settings.validation_path and isinstance(sources[TRAINING], CompositeFolder):
+            raise ValueError(_explain_no_splits(settings))
+        sources[VALIDATION] = _open_source(settings, "validation_split", path)
+    identities = {name: compute_data_fingerprint(source) for name, source in sources.items()}
     if VALIDATION in sources:
         _refuse_shared(sources, identities)
-        sources[VALIDATION] = _some(sources[VALIDATION], settings.validation_samples)
+        sources[VALIDATION] = _subsample(sources[VALIDATION], settings.validation_samples)
     corrupt = {
         name: CorruptRecords(settings.corrupt_records, settings.corrupt_share * len(source))
         for name, source in sources.items()
     }
-    return RunData(sources, identities, corrupt, window_convention(sources[TRAINING]))
+    return RunData(sources, identities, corrupt, find_window_convention(sources[TRAINING]))
 
 
-def _opened(settings: DataSettings, setting: str, path: str) -> RecordSource:
+def _open_source(settings: DataSettings, setting: str, path: str) -> RecordSource:
     split = getattr(settings, setting)
     try:
         return open_source(path, split=split, builder_config=settings.builder_config or None)
@@ -110,19 +110,19 @@ def _opened(settings: DataSettings, setting: str, path: str) -> RecordSource:
         raise ValueError(f"data.{setting}={split!r}: {error}{hint}") from error
 
 
-def _no_splits(settings: DataSettings) -> str:
+def _explain_no_splits(settings: DataSettings) -> str:
     return (
-        f"data.path={settings.path}: a folder of pictures has no splits, so what is trained on would also be "
-        "validated with, and choose the best checkpoint. Give another folder as data.validation_path, or "
-        "leave data.validation_split empty to train without validation"
+        f"data.path={settings.path}: a folder of composites has no splits, so training records would also "
+        "choose the best checkpoint. Give another folder as data.validation_path, or leave "
+        "data.validation_split empty to train without validation"
     )
 
 
-def _refuse_shared(sources: dict[str, RecordSource], identities: dict[str, Identity]) -> None:
+def _refuse_shared(sources: dict[str, RecordSource], identities: dict[str, DataFingerprint]) -> None:
     train, validation = sources[TRAINING], sources[VALIDATION]
     shared = identities[TRAINING].sum == identities[VALIDATION].sum
     if isinstance(train, Records) and isinstance(validation, Records):
-        shared |= any(_overlap(one, other) for one in train.parts for other in validation.parts)
+        shared |= any(_share_records(one, other) for one in train.parts for other in validation.parts)
     if shared:
         raise ValueError(
             "data.validation_split and data.validation_path: records of "
@@ -131,19 +131,19 @@ def _refuse_shared(sources: dict[str, RecordSource], identities: dict[str, Ident
         )
 
 
-def _overlap(one: tuple[str, int, int], other: tuple[str, int, int]) -> bool:
-    """Says whether two parts of shards (path, skipped, taken) share a record."""
+def _share_records(one: tuple[str, int, int], other: tuple[str, int, int]) -> bool:
+    """Returns whether two parts of shards (path, skipped, taken) share a record."""
     (path, first, count), (other_path, other_first, other_count) = one, other
     return path == other_path and first < other_first + other_count and other_first < first + count
 
 
-def _some(source: RecordSource, count: int) -> RecordSource:
-    """So many records, spread evenly; all for 0."""
+def _subsample(source: RecordSource, count: int) -> RecordSource:
+    """Returns `count` evenly spaced records of a source; all for 0."""
     if not 0 < count < len(source):
         return source
     return Chosen(source, np.linspace(0, len(source) - 1, count).astype(int))
 
 
-def _list(workdir: str | os.PathLike) -> epath.Path:
+def _list_path(workdir: str | os.PathLike) -> epath.Path:
     process = f".{jax.process_index()}" if jax.process_count() > 1 else ""
     return epath.Path(workdir) / f"{_LISTED}{process}.json"

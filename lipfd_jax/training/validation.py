@@ -1,4 +1,4 @@
-"""How good a state of a run is: metrics of the validation records, which choose the best checkpoint."""
+"""Validation of a state: metrics of the validation records, by which the best checkpoint is chosen."""
 
 import dataclasses
 
@@ -11,16 +11,16 @@ from lipfd_jax.training.training_data import VALIDATION, RunData
 
 
 @dataclasses.dataclass(frozen=True)
-class Validated:
+class Validation:
     """Metrics of the validation records, window by window."""
 
-    values: dict[str, float]  # auc, ap, eer and its threshold; without those that one class alone has not
+    values: dict[str, float]  # auc, ap, eer and its threshold; those undefined for one class are left out
     windows: int
-    missing: str  # why some are missing, in words
+    missing: str  # why some are left out
 
 
-def validate(recipe: Recipe, state: TrainState, data: RunData, *, mesh: Mesh, kernels: str) -> Validated:
-    """Scores the validation records with the parameters that will be used: averaged ones if there are any.
+def validate(recipe: Recipe, state: TrainState, data: RunData, *, mesh: Mesh, kernels: str) -> Validation:
+    """Scores the validation records with the parameters of inference: the averaged ones if there are any.
 
     Raises:
       CorruptRecord: a record can't be read and may not be skipped.
@@ -40,4 +40,4 @@ def validate(recipe: Recipe, state: TrainState, data: RunData, *, mesh: Mesh, ke
     found = compute_window_metrics(collect(predictions))
     values = {"auc": found.auc, "ap": found.ap, "eer": found.eer, "threshold": found.eer_threshold}
     known = {name: float(value) for name, value in values.items() if value is not None}
-    return Validated(known, found.n, found.missing)
+    return Validation(known, found.n, found.missing)

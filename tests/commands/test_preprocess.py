@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import sys
 
-from lipfd_jax.data.sources import open_source, window_convention
+from lipfd_jax.data.sources import find_window_convention, open_source
 
 
 def _run(*flags):
@@ -28,7 +28,7 @@ def test_a_folder_described_by_a_csv(media, tmp_path):
     assert done.returncode == 0
     assert "not built: gone.mp4: no such file" in done.stdout
     assert len(list((tmp_path / "out" / "1_fake").glob("talk_?.png"))) == 10
-    assert window_convention(open_source(str(tmp_path / "out"))) == "paper"  # the folder says so itself
+    assert find_window_convention(open_source(str(tmp_path / "out"))) == "paper"  # the folder says so itself
 
 
 def test_the_old_spelling_of_convention_works_and_names_the_new_one(tmp_path):

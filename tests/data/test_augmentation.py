@@ -87,7 +87,7 @@ def test_every_encoding_can_be_augmented(encoding, sample):
     fields = {k: v for k, v in sample.items() if k not in ("mel", "frames")}
     parts = records.decode_parts({**fields, **encode_window(window, encoding)})
     always = AugmentationSettings(**dict.fromkeys(PROBABILITIES, 1.0))
-    result = records.assemble(_augmented(parts, always))
+    result = records.assemble_sample(_augmented(parts, always))
     assert result["composite"].shape == COMPOSITE_SHAPE
     assert result["composite"].dtype == np.uint8
     assert not {"mel", "frames"} & set(result)

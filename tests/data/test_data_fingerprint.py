@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from lipfd_jax.data.data_fingerprint import identity
+from lipfd_jax.data.data_fingerprint import compute_data_fingerprint
 from lipfd_jax.data.sources import open_source
 from lipfd_jax.vocabulary import BUILD_REPORT
 
@@ -14,7 +14,7 @@ VERSION = "avlips/avlips/1.0.0"
 
 
 def _sum(folder, split="train"):
-    return identity(open_source(str(folder), split=split)).sum
+    return compute_data_fingerprint(open_source(str(folder), split=split)).sum
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def pictures(composites, tmp_path):
 
 def test_a_build_is_the_same_wherever_it_lies(built, build):
     assert _sum(built) == _sum(build)
-    found = identity(open_source(str(build), split="train"))
+    found = compute_data_fingerprint(open_source(str(build), split="train"))
     assert f"{build.name}/avlips/avlips/1.0.0, by" in str(found)
     assert str(build) not in str(found)  # reports and checkpoints that others get hold it
     assert "sums in its report" in found.words
@@ -59,7 +59,7 @@ def test_records_built_again_from_other_clips_are_others(built, build):
 def test_a_build_without_a_report_goes_by_its_files(build, report):
     path = build / VERSION / BUILD_REPORT
     path.unlink() if report is None else path.write_text(report)
-    before = identity(open_source(str(build), split="train"))
+    before = compute_data_fingerprint(open_source(str(build), split="train"))
     assert "size and time" in before.words
     for shard in (build / VERSION).glob("*train*array_record*"):
         os.utime(shard, (0, 0))
@@ -86,4 +86,4 @@ def test_changed_pictures_are_others(composites, pictures, change):
 
 def test_a_source_of_another_kind_is_refused(source):
     with pytest.raises(TypeError, match="Memory"):
-        identity(source)
+        compute_data_fingerprint(source)

@@ -11,7 +11,7 @@ LABELS = np.array([0] * 70 + [1] * 400)
 
 
 def _drawn(count, *, seed=0, start=0):
-    numbers = order.balanced(LABELS, seed=seed)
+    numbers = order.balance_records(LABELS, seed=seed)
     return np.array([numbers[i] for i in range(start, start + count)])
 
 
@@ -44,4 +44,4 @@ def test_seed_and_position_decide():
 
 def test_one_class_alone_is_refused():
     with pytest.raises(ValueError, match=r"records of one class only.*0 real, 3 fake"):
-        order.balanced(np.ones(3, int), seed=0)
+        order.balance_records(np.ones(3, int), seed=0)

@@ -17,7 +17,7 @@ STRONG = AugmentationSettings(blur=0.5, noise=0.5, compression=0.5, sound_noise=
 
 def _train(source, *, batches, **options):
     options = {"batch_size": 4, "seed": 3, **options}
-    return list(itertools.islice(pipeline.training_batches(source, **options), batches))
+    return list(itertools.islice(pipeline.make_training_batches(source, **options), batches))
 
 
 def _joined(parts):
@@ -80,18 +80,20 @@ def test_threads_do_not_change_what_is_read(source):
 @pytest.mark.parametrize("balance", [False, True])
 def test_a_resumed_run_sees_the_same(source, balance):
     options = {"batch_size": 4, "seed": 3, "augmentation": STRONG, "balance": balance}
-    running = iter(pipeline.training_batches(source, **options))
+    running = iter(pipeline.make_training_batches(source, **options))
     for _ in range(3):
         next(running)
     state = json.loads(json.dumps(running.get_state()))
-    resumed = iter(pipeline.training_batches(source, **options))
+    resumed = iter(pipeline.make_training_batches(source, **options))
     resumed.set_state(state)
     _same([next(running) for _ in range(4)], [next(resumed) for _ in range(4)])
 
 
 def test_the_state_is_the_number_of_batches(source):
     """A run resumed by other processes works out its state from this."""
-    running = iter(pipeline.training_batches(source, batch_size=4, seed=3, process_index=1, process_count=2))
+    running = iter(
+        pipeline.make_training_batches(source, batch_size=4, seed=3, process_index=1, process_count=2)
+    )
     for _ in range(3):
         next(running)
     assert running.get_state() == {"next_index": 3}
@@ -106,21 +108,21 @@ def test_augmentation_depends_on_the_position_not_only_on_the_record(source):
 
 def test_without_augmentation_training_sees_what_evaluation_sees(source):
     (batch,) = _train(source, batches=1, batch_size=13, augmentation=OFF)
-    decoded = {r["video"].decode(): records.decode(r)["composite"] for r in source.records}
+    decoded = {r["video"].decode(): records.decode_record(r)["composite"] for r in source.records}
     for video, shown in zip(batch["video"], batch["composite"], strict=True):
         np.testing.assert_array_equal(shown, decoded[str(video)])
 
 
 def test_a_batch_that_does_not_divide_is_refused(source):
     with pytest.raises(ValueError, match="batch size 5 does not divide among 2 processes"):
-        pipeline.training_batches(source, batch_size=5, seed=0, process_count=2)
+        pipeline.make_training_batches(source, batch_size=5, seed=0, process_count=2)
 
 
 @pytest.mark.parametrize(("count", "start"), [(1, 0), (2, 0), (4, 0), (2, 6), (1, 13)])
 def test_evaluation_gives_every_record_once_in_order(source, count, start):
     parts = [
         list(
-            pipeline.evaluation_batches(
+            pipeline.make_evaluation_batches(
                 source, batch_size=4, start=start, process_index=i, process_count=count
             )
         )
@@ -141,8 +143,8 @@ def test_a_damaged_record_is_named(source):
     broken = {**source.records[0], "frames": b"no picture"}
     damaged = dataclasses.replace(source, records=(broken,))
     for read in (
-        pipeline.evaluation_batches(damaged, batch_size=1),
-        pipeline.training_batches(damaged, batch_size=1, seed=0),
+        pipeline.make_evaluation_batches(damaged, batch_size=1),
+        pipeline.make_training_batches(damaged, batch_size=1, seed=0),
     ):
         with pytest.raises(ValueError, match=r"record of 0_real/0, window 0.*build the data again"):
             next(iter(read))
@@ -191,7 +193,7 @@ def test_what_takes_the_place_depends_on_seed_and_position_alone(source):
     assert there == names
     np.testing.assert_array_equal(shown, composites)
     resumed = iter(
-        pipeline.training_batches(broken, batch_size=4, seed=3, augmentation=STRONG, corrupt=_skip())
+        pipeline.make_training_batches(broken, batch_size=4, seed=3, augmentation=STRONG, corrupt=_skip())
     )
     resumed.set_state({"next_index": 3})
     _same([next(resumed) for _ in range(3)], _train(broken, corrupt=_skip(), **options)[3:])
@@ -203,7 +205,7 @@ def test_more_corrupt_records_than_allowed_end_it(source):
 
 
 def test_a_batch_that_can_not_be_read_is_not_consumed(source):
-    running, read = iter(pipeline.training_batches(_broken(source, 4), batch_size=2, seed=3)), []
+    running, read = iter(pipeline.make_training_batches(_broken(source, 4), batch_size=2, seed=3)), []
     with pytest.raises(CorruptRecord, match="0_real/4"):
         read.extend(itertools.islice(running, 7))  # an epoch and a half
     assert running.get_state() == {"next_index": len(read)}
@@ -218,12 +220,12 @@ def test_trouble_of_the_machine_is_no_corrupt_record(source):
             raise OSError("Input/output error")
 
     with pytest.raises(OSError, match="Input/output"):
-        next(iter(pipeline.training_batches(Failing(), batch_size=2, seed=0, corrupt=_skip())))
+        next(iter(pipeline.make_training_batches(Failing(), batch_size=2, seed=0, corrupt=_skip())))
 
 
 def test_an_evaluation_may_leave_corrupt_records_out(source):
     corrupt = _skip()
-    batches = list(pipeline.evaluation_batches(_broken(source, 4), batch_size=5, corrupt=corrupt))
+    batches = list(pipeline.make_evaluation_batches(_broken(source, 4), batch_size=5, corrupt=corrupt))
     shown = [str(v) for b in batches for v, real in zip(b["video"], b["mask"], strict=True) if real]
     assert shown == [r["video"].decode() for i, r in enumerate(source.records) if i != 4]
     assert list(corrupt.messages()) == [4]

@@ -9,8 +9,8 @@ from lipfd_jax.data import records
 @pytest.mark.parametrize("encoding", ["compact", "composite"])
 def test_parts_assemble_to_what_decode_gives(make_record, encoding):
     record = make_record(5, 1, encoding)
-    whole, parts = records.decode(record), records.decode_parts(record)
-    assembled = records.assemble(parts)
+    whole, parts = records.decode_record(record), records.decode_parts(record)
+    assembled = records.assemble_sample(parts)
     assert whole.keys() == assembled.keys()
     for name in whole:
         np.testing.assert_array_equal(whole[name], assembled[name])
@@ -19,14 +19,14 @@ def test_parts_assemble_to_what_decode_gives(make_record, encoding):
 
 
 def test_fields_have_their_types(make_record):
-    sample = records.decode(make_record(5, 1))
+    sample = records.decode_record(make_record(5, 1))
     assert (sample["video"], sample["source"], sample["windows"]) == ("1_fake/5", "5", "paper")
     assert (sample["label"], sample["label"].dtype) == (1, np.int32)
     assert (sample["window"], sample["fps"].dtype) == (5, np.float32)
-    assert records.picture_path(sample) == "1_fake/5_5.png"
+    assert records.composite_path(sample) == "1_fake/5_5.png"
 
 
-@pytest.mark.parametrize("read", [records.decode, records.decode_parts])
+@pytest.mark.parametrize("read", [records.decode_record, records.decode_parts])
 @pytest.mark.parametrize("field", ["mel", "frames"])
 def test_damage_names_video_window_and_field(make_record, read, field):
     record = make_record(5, 1) | {field: b"RIFF"}

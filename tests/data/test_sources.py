@@ -8,7 +8,7 @@ import pytest
 
 from lipfd_jax.data import records, sources
 from lipfd_jax.data.corrupt import CorruptRecord
-from lipfd_jax.data.sources import PictureFolder, Records, open_source
+from lipfd_jax.data.sources import CompositeFolder, Records, open_source
 
 
 @pytest.fixture
@@ -25,23 +25,23 @@ def pictures(tmp_path, make_record):
 
 def test_a_folder_of_composites_in_natural_order(pictures):
     source = open_source(str(pictures))
-    assert isinstance(source, PictureFolder)
-    samples = [records.metadata(source[i]) for i in range(len(source))]
-    assert [records.picture_path(s) for s in samples] == [
+    assert isinstance(source, CompositeFolder)
+    samples = [records.decode_metadata(source[i]) for i in range(len(source))]
+    assert [records.composite_path(s) for s in samples] == [
         *("0_real/7_2.png", "0_real/7_10.png", "1_fake/a_b_0.png")
     ]
     assert [s["label"] for s in samples] == [0, 0, 1]
     assert [s["source"] for s in samples] == ["7", "7", "a_b"]
     assert samples[0]["start_frame"] == -1
-    assert records.decode(source[0])["composite"].any()
+    assert records.decode_record(source[0])["composite"].any()
 
 
 def test_the_folder_says_how_its_windows_were_cut(pictures):
-    assert sources.window_convention(open_source(str(pictures))) == "released"
+    assert sources.find_window_convention(open_source(str(pictures))) == "released"
     (pictures / "windows.txt").write_text("paper\n")
     source = open_source(str(pictures))
     (pictures / "windows.txt").unlink()  # read once, not for every record
-    assert sources.window_convention(source) == source[2]["windows"] == "paper"
+    assert sources.find_window_convention(source) == source[2]["windows"] == "paper"
 
 
 def test_a_corrupt_first_record_does_not_hide_the_windows(make_record):
@@ -51,9 +51,9 @@ def test_a_corrupt_first_record_does_not_hide_the_windows(make_record):
                 raise CorruptRecord("record 0")
             return super().__getitem__(index)
 
-    assert sources.window_convention(Damaged([None, make_record(1, 0)])) == "paper"
+    assert sources.find_window_convention(Damaged([None, make_record(1, 0)])) == "paper"
     with pytest.raises(CorruptRecord, match="record 0"):
-        sources.window_convention(Damaged([None]))
+        sources.find_window_convention(Damaged([None]))
 
 
 def test_a_wrong_note_on_the_windows_is_refused(pictures):
@@ -73,7 +73,7 @@ def test_a_missing_shard_is_trouble_of_the_machine_and_no_corrupt_record(built, 
 
 def test_a_folder_without_pictures_is_named(tmp_path):
     (tmp_path / "0_real").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"no pictures named NAME_J\.png"):
+    with pytest.raises(FileNotFoundError, match=r"no composites named NAME_J\.png"):
         open_source(str(tmp_path))
 
 
@@ -81,15 +81,15 @@ def test_a_folder_without_pictures_is_named(tmp_path):
 def test_a_build_is_found_from_any_folder_on_the_way(built, below):
     source = open_source(str(built / below), split="train")
     assert isinstance(source, Records)
-    assert sources.window_convention(source) == "paper"
-    assert records.decode(source[0])["composite"].any()
+    assert sources.find_window_convention(source) == "paper"
+    assert records.decode_record(source[0])["composite"].any()
 
 
 def test_splits_hold_all_records_once(built):
     names = []
     for split in ("train", "validation", "test"):
         source = open_source(str(built), split=split)
-        names += [records.picture_path(records.metadata(source[i])) for i in range(len(source))]
+        names += [records.composite_path(records.decode_metadata(source[i])) for i in range(len(source))]
     assert len(names) == len(set(names)) == 64
 
 
@@ -131,7 +131,7 @@ def test_the_newest_version_counts_and_unfinished_builds_do_not(tmp_path):
     for version in ("1.2.0", "1.10.0", "1.0.0", "2.0.0.incompleteABC"):
         (tmp_path / version).mkdir()
         (tmp_path / version / "features.json").touch()
-    assert sources.built_version(tmp_path).name == "1.10.0"
+    assert sources.find_build(tmp_path).name == "1.10.0"
 
 
 def test_a_damaged_shard_is_named(built, tmp_path):
@@ -149,5 +149,5 @@ def test_a_damaged_shard_is_named(built, tmp_path):
 def test_what_is_no_file_is_left_out_and_said(pictures, caplog):
     os.mkfifo(pictures / "0_real/1_0.png")  # reading it would never end
     (pictures / "1_fake/folder_0.png").mkdir()
-    assert len(PictureFolder(pictures)) == 3
+    assert len(CompositeFolder(pictures)) == 3
     assert "5 files are left out, the first is 0_real/1_0.png: not a regular file" in caplog.text

@@ -13,7 +13,7 @@ from flax import nnx
 
 from lipfd_jax.checkpoints.metadata import CheckpointError, Metadata
 from lipfd_jax.checkpoints.store import open_model, save_model
-from lipfd_jax.data.sources import PictureFolder
+from lipfd_jax.data.sources import CompositeFolder
 from lipfd_jax.evaluation import evaluate as evaluation_run
 from lipfd_jax.evaluation.calibration import CalibrationSettings, calibrate_checkpoint
 from lipfd_jax.evaluation.grid import NamedPath, evaluate_grid, write_grid
@@ -59,7 +59,7 @@ def _rows(folder):
 
 def test_everything_is_written(checkpoint, composites, tmp_path, capsys):
     scores = evaluate(
-        checkpoint, PictureFolder(composites), tmp_path, options=Options(batch_size=5, examples=1)
+        checkpoint, CompositeFolder(composites), tmp_path, options=Options(batch_size=5, examples=1)
     )
     rows = _rows(tmp_path)
     assert len(rows) == len(scores) == 12
@@ -85,7 +85,7 @@ def test_everything_is_written(checkpoint, composites, tmp_path, capsys):
 
 
 def test_an_interrupted_evaluation_goes_on(checkpoint, composites, tmp_path, monkeypatch):
-    evaluate(checkpoint, PictureFolder(composites), tmp_path / "whole", options=Options())
+    evaluate(checkpoint, CompositeFolder(composites), tmp_path / "whole", options=Options())
 
     def broken(*args, **kwargs):
         for number, prediction in enumerate(predict(*args, **kwargs)):
@@ -95,29 +95,29 @@ def test_an_interrupted_evaluation_goes_on(checkpoint, composites, tmp_path, mon
 
     monkeypatch.setattr(evaluation_run, "predict", broken)
     with pytest.raises(KeyboardInterrupt):
-        evaluate(checkpoint, PictureFolder(composites), tmp_path / "parts", options=Options())
+        evaluate(checkpoint, CompositeFolder(composites), tmp_path / "parts", options=Options())
     assert len(_rows(tmp_path / "parts")) == 8
     monkeypatch.undo()
-    evaluate(checkpoint, PictureFolder(composites), tmp_path / "parts", options=Options())
+    evaluate(checkpoint, CompositeFolder(composites), tmp_path / "parts", options=Options())
     assert (tmp_path / "parts" / "scores.csv").read_text() == (tmp_path / "whole" / "scores.csv").read_text()
 
 
 def test_scores_of_another_checkpoint_are_not_mixed_in(checkpoint, composites, tmp_path):
-    evaluate(checkpoint, PictureFolder(composites), tmp_path / "out")
+    evaluate(checkpoint, CompositeFolder(composites), tmp_path / "out")
     other = _save(tmp_path / "other", seed=1)
     with pytest.raises(ValueError, match="holds scores of") as refused:
-        evaluate(str(other), PictureFolder(composites), tmp_path / "out")
+        evaluate(str(other), CompositeFolder(composites), tmp_path / "out")
     for side in (checkpoint, str(other), composites.name):
         assert side in str(refused.value)
-    evaluate(str(other), PictureFolder(composites), tmp_path / "out", options=Options(overwrite=True))
-    fresh = evaluate(str(other), PictureFolder(composites), tmp_path / "fresh")
+    evaluate(str(other), CompositeFolder(composites), tmp_path / "out", options=Options(overwrite=True))
+    fresh = evaluate(str(other), CompositeFolder(composites), tmp_path / "fresh")
     assert (tmp_path / "out" / "scores.csv").read_text() == (tmp_path / "fresh" / "scores.csv").read_text()
     assert len(fresh) == 12
     assert not list((tmp_path / "out").glob("*.old"))
 
 
 def test_scores_of_another_precision_are_near_and_not_mixed_in(checkpoint, composites, tmp_path):
-    source, half = PictureFolder(composites), Options(precision="bfloat16")
+    source, half = CompositeFolder(composites), Options(precision="bfloat16")
     exact = evaluate(checkpoint, source, tmp_path / "out")
     with pytest.raises(ValueError, match="holds"):
         evaluate(checkpoint, source, tmp_path / "out", half)
@@ -129,23 +129,23 @@ def test_scores_of_another_precision_are_near_and_not_mixed_in(checkpoint, compo
 def test_scores_of_other_records_are_not_mixed_in(checkpoint, composites, tmp_path):
     data = tmp_path / "data"
     shutil.copytree(composites, data)
-    evaluate(checkpoint, PictureFolder(data), tmp_path / "out")
+    evaluate(checkpoint, CompositeFolder(data), tmp_path / "out")
     shutil.copy(data / "0_real" / "1_0.png", data / "0_real" / "0_0.png")  # the same names, other pictures
     with pytest.raises(ValueError, match="holds scores of"):
-        evaluate(checkpoint, PictureFolder(data), tmp_path / "out")
+        evaluate(checkpoint, CompositeFolder(data), tmp_path / "out")
 
 
 def test_finished_scores_that_changed_are_noticed(checkpoint, composites, tmp_path):
-    evaluate(checkpoint, PictureFolder(composites), tmp_path)
+    evaluate(checkpoint, CompositeFolder(composites), tmp_path)
     file = tmp_path / "scores.csv"
     file.write_text(file.read_text().replace(",0.", ",0.1", 1))
     with pytest.raises(ValueError, match="changed or damaged"):
-        evaluate(checkpoint, PictureFolder(composites), tmp_path)
+        evaluate(checkpoint, CompositeFolder(composites), tmp_path)
 
 
 def test_one_output_is_written_by_one_evaluation(checkpoint, composites, tmp_path):
     with locked(tmp_path, "an evaluation"), pytest.raises(InUse, match="an evaluation is under way"):
-        evaluate(checkpoint, PictureFolder(composites), tmp_path)
+        evaluate(checkpoint, CompositeFolder(composites), tmp_path)
 
 
 @pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"threads": -1}])
@@ -161,7 +161,7 @@ def damaged(composites, tmp_path):
     for name in ("0_real/1_0.png", "1_fake/5_0.png"):
         file = tmp_path / "damaged" / name
         file.write_bytes(file.read_bytes()[:500])
-    return PictureFolder(tmp_path / "damaged")
+    return CompositeFolder(tmp_path / "damaged")
 
 
 def test_a_corrupt_record_stops_and_is_named(checkpoint, damaged, tmp_path):
@@ -203,28 +203,30 @@ def test_many_corrupt_records_stop_anyway(checkpoint, damaged, tmp_path):
 
 def test_a_checkpoint_written_again_is_another_one(composites, tmp_path):
     first = _save(tmp_path / "model")
-    evaluate(str(first), PictureFolder(composites), tmp_path / "out")
-    evaluate(str(first), PictureFolder(composites), tmp_path / "out")  # goes on
+    evaluate(str(first), CompositeFolder(composites), tmp_path / "out")
+    evaluate(str(first), CompositeFolder(composites), tmp_path / "out")  # goes on
     shutil.rmtree(first)
     _save(first, seed=1)
     with pytest.raises(ValueError, match="holds scores of"):
-        evaluate(str(first), PictureFolder(composites), tmp_path / "out")
+        evaluate(str(first), CompositeFolder(composites), tmp_path / "out")
 
 
 def test_inputs_and_windows_that_do_not_go_together_are_warned_of(composites, tmp_path, capsys):
     checkpoint = _save(tmp_path / "paper", inputs=PAPER, convention="paper")
-    evaluate(str(checkpoint), PictureFolder(composites), tmp_path / "out")
+    evaluate(str(checkpoint), CompositeFolder(composites), tmp_path / "out")
     assert "the model takes paper inputs, the records hold released windows" in capsys.readouterr().out
 
 
 def test_comparison_with_published_scores(checkpoint, composites, tmp_path, capsys):
-    evaluate(checkpoint, PictureFolder(composites), tmp_path / "ours")
+    evaluate(checkpoint, CompositeFolder(composites), tmp_path / "ours")
     theirs = tmp_path / "theirs.csv"
     lines = (tmp_path / "ours" / "scores.csv").read_text().splitlines()
     theirs.write_text(
         "\n".join(["path,label,score", *(",".join(r.split(",")[:3]) for r in lines[1:6])]) + "\n"
     )
-    evaluate(checkpoint, PictureFolder(composites), tmp_path / "again", options=Options(against=str(theirs)))
+    evaluate(
+        checkpoint, CompositeFolder(composites), tmp_path / "again", options=Options(against=str(theirs))
+    )
     figures = json.loads((tmp_path / "again" / "metrics.json").read_text())
     assert figures["comparison"]["shared"] == 5
     assert figures["comparison"]["largest"] == 0.0
@@ -232,7 +234,7 @@ def test_comparison_with_published_scores(checkpoint, composites, tmp_path, caps
 
 
 def test_the_threshold_reaches_every_figure(checkpoint, composites, tmp_path, capsys):
-    scores = evaluate(checkpoint, PictureFolder(composites), tmp_path, options=Options(threshold=0.0))
+    scores = evaluate(checkpoint, CompositeFolder(composites), tmp_path, options=Options(threshold=0.0))
     figures = json.loads((tmp_path / "metrics.json").read_text())
     assert figures["windows"]["threshold"] == figures["videos"]["threshold"] == 0.0
     assert figures["windows"]["fpr"] == 1.0
@@ -244,7 +246,7 @@ def test_a_mistyped_comparison_is_found_before_scoring(checkpoint, composites, t
     with pytest.raises(FileNotFoundError, match=r"none\.csv"):
         evaluate(
             checkpoint,
-            PictureFolder(composites),
+            CompositeFolder(composites),
             tmp_path / "out",
             options=Options(against=str(tmp_path / "none.csv")),
         )
@@ -254,7 +256,7 @@ def test_a_mistyped_comparison_is_found_before_scoring(checkpoint, composites, t
 def test_batches_do_not_change_scores(checkpoint, composites):
     opened = open_model(checkpoint)
     graph, state = nnx.split(opened.model)
-    source = Chosen(PictureFolder(composites), range(5))
+    source = Chosen(CompositeFolder(composites), range(5))
     found = []
     for size in (1, 4, 5):
         rows = [
@@ -293,13 +295,13 @@ def test_foreign_orbax_checkpoints_are_refused(tmp_path):
 def test_a_calibration_is_fitted_stored_applied_and_not_tested_on_itself(composites, tmp_path, capsys):
     checkpoint = _save(tmp_path / "model")
     # Whatever the untrained model says: what it calls more fake is to be fake.
-    scores = evaluate(checkpoint, PictureFolder(composites), tmp_path / "first")
+    scores = evaluate(checkpoint, CompositeFolder(composites), tmp_path / "first")
     for place, index in enumerate(np.argsort(scores.score)):
         name = f"validation/{CLASSES[place >= 6]}/{place}_0.png"
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(composites / scores.path[index], tmp_path / name)
     validation = tmp_path / "validation"
-    source = PictureFolder(validation)
+    source = CompositeFolder(validation)
     found = calibrate_checkpoint(
         str(checkpoint), source, tmp_path / "fit", fit=CalibrationSettings(), options=Options()
     )
@@ -308,8 +310,8 @@ def test_a_calibration_is_fitted_stored_applied_and_not_tested_on_itself(composi
     assert "pictures in validation" in found.data  # pages show it: the name, and no path of this machine
     assert str(tmp_path) not in found.data
     with pytest.raises(ValueError, match="fitted on these very records"):
-        evaluate(checkpoint, PictureFolder(validation), tmp_path / "self")
-    evaluate(checkpoint, PictureFolder(composites), tmp_path / "test")
+        evaluate(checkpoint, CompositeFolder(validation), tmp_path / "self")
+    evaluate(checkpoint, CompositeFolder(composites), tmp_path / "test")
     figures = json.loads((tmp_path / "test" / "metrics.json").read_text())
     assert figures["decision"]["calibration"]["data_fingerprint"] == found.data_fingerprint
     assert figures["videos"]["threshold"] == found.threshold
@@ -318,7 +320,7 @@ def test_a_calibration_is_fitted_stored_applied_and_not_tested_on_itself(composi
     for video in videos:
         assert float(video["score"]) == pytest.approx(float(found.probability(float(video["pooled"]))))
         assert abs(float(video["log10_lr"])) <= np.log10(min(found.sources_real, found.sources_fake))
-    evaluate(checkpoint, PictureFolder(validation), tmp_path / "plain", Options(calibrated=False))
+    evaluate(checkpoint, CompositeFolder(validation), tmp_path / "plain", Options(calibrated=False))
 
 
 def test_each_checkpoint_on_each_data_set(checkpoint, composites, tmp_path):
@@ -327,7 +329,7 @@ def test_each_checkpoint_on_each_data_set(checkpoint, composites, tmp_path):
         [NamedPath("one", checkpoint), NamedPath("other", str(others))],
         [NamedPath("drawn", str(composites))],
         tmp_path / "out",
-        open_data=PictureFolder,
+        open_data=CompositeFolder,
         options=Options(),
     )
     write_grid(found, tmp_path / "out")

@@ -14,7 +14,7 @@ from lipfd_jax.checkpoints.calibration import write_calibration
 from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.store import open_model, save_model
-from lipfd_jax.data.sources import PictureFolder
+from lipfd_jax.data.sources import CompositeFolder
 from lipfd_jax.evaluation.calibration import CalibrationSettings, calibrate_checkpoint
 from lipfd_jax.evaluation.evaluate import Options
 from lipfd_jax.evaluation.grid import NamedPath, evaluate_grid
@@ -83,7 +83,7 @@ def test_scores_are_the_checkpoint_s(checkpoint, exports, some, engine):
 def int8(checkpoint, composites, tmp_path_factory):
     needs("nncf", "openvino", "onnx")
     folder = tmp_path_factory.mktemp("int8") / "int8"
-    export_checkpoint(checkpoint, folder, format="int8", calibrate=PictureFolder(composites))
+    export_checkpoint(checkpoint, folder, format="int8", calibrate=CompositeFolder(composites))
     return folder
 
 
@@ -98,11 +98,11 @@ def test_int8_is_smaller_and_near(checkpoint, exports, int8, composites, some):
     small, whole = (file.stat().st_size for file in files)
     assert small < 0.6 * whole  # resizing and heads stay float32
     on = json.loads((int8 / "export.json").read_text())["quantised_on"]
-    assert on.startswith(f"{len(PictureFolder(composites))} pictures in {composites.name}")
+    assert on.startswith(f"{len(CompositeFolder(composites))} pictures in {composites.name}")
 
 
 def test_int8_goes_with_records_and_composites(checkpoint, composites, tmp_path):
-    source = PictureFolder(composites)
+    source = CompositeFolder(composites)
     for choices in ({"format": "int8"}, {"format": "onnx", "calibrate": source}):
         with pytest.raises(ValueError, match="int8 takes composites and is calibrated on data"):
             export_checkpoint(checkpoint, tmp_path / "out", **choices)
@@ -186,7 +186,7 @@ def test_an_export_is_evaluated_like_its_checkpoint(checkpoint, exports, composi
     sides = [NamedPath("ours", str(checkpoint)), NamedPath("export", str(exports / "onnx"))]
     options = Options(examples=0, drawing=BootstrapSettings(draws=20))
     data = [NamedPath("drawn", str(composites))]
-    cells = evaluate_grid(sides, data, tmp_path, open_data=PictureFolder, options=options).cells
+    cells = evaluate_grid(sides, data, tmp_path, open_data=CompositeFolder, options=options).cells
     ours, export_s = (cells[side.name, "drawn"].scores for side in sides)
     np.testing.assert_allclose(export_s.score, ours.score, atol=1e-4)
     assert "onnxruntime" in (tmp_path / "export" / "drawn" / "evaluated.json").read_text()
@@ -196,5 +196,5 @@ def test_an_export_keeps_the_calibration_of_its_checkpoint(exports, composites, 
     assert open_export(exports / "onnx").calibration.data == PLATT.data
     with pytest.raises(ValueError, match="fit that one, then export it again"):
         calibrate_checkpoint(
-            str(exports / "onnx"), PictureFolder(composites), tmp_path, fit=CalibrationSettings()
+            str(exports / "onnx"), CompositeFolder(composites), tmp_path, fit=CalibrationSettings()
         )

@@ -38,7 +38,7 @@ def after(last):
 
 
 def _losses(workdir):
-    return {line["step"]: line["loss"] for line in metrics_log.read(workdir) if "loss" in line}
+    return {line["step"]: line["loss"] for line in metrics_log.read_log(workdir) if "loss" in line}
 
 
 def _leaves(checkpoint):
@@ -61,7 +61,7 @@ def test_a_run_leaves_everything_behind(changed, validated, tmp_path):
     assert result.finished
     assert result.step == 4
     assert set(result.validation) == {"auc", "ap", "eer", "threshold"}
-    lines = metrics_log.read(tmp_path)
+    lines = metrics_log.read_log(tmp_path)
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
     assert {"loss", "classification", "region", "learning_rate", "gradient_norm", "samples_per_second",
             "waiting_share", "seconds_left"} <= set(lines[0])  # fmt: skip
@@ -138,7 +138,7 @@ def test_a_diverging_run_names_checkpoint_and_batch(changed, tmp_path):
 def test_latest_and_best_checkpoints_are_kept(changed, validated, tmp_path):
     train(changed(checkpoint_every=1, evaluate_every=1, keep=2, data=validated), tmp_path)
     kept = sorted(int(p.name) for p in (tmp_path / "checkpoints").iterdir())
-    aucs = {line["step"]: line["validation_auc"] for line in metrics_log.read(tmp_path)}
+    aucs = {line["step"]: line["validation_auc"] for line in metrics_log.read_log(tmp_path)}
     assert {3, 4} <= set(kept)
     assert len(kept) <= 3
     assert aucs[int(find_checkpoint(tmp_path).name)] == max(aucs[step] for step in aucs)
@@ -222,7 +222,7 @@ def test_changed_records_are_refused_unless_told(changed, pictures, tmp_path, ca
     ):
         train(_on(changed, folder), run)
     train(_on(changed, folder, changed_records=True), run, stop=after(2))
-    assert "going on with changed records" in caplog.text
+    assert "resuming with changed records" in caplog.text
     assert read_metadata(find_checkpoint(run)).records["training"]["sum"] != before
 
 
@@ -310,7 +310,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_from_before(
     train(settings, small_disk / "run", stop=after(1))
     filler = small_disk / "filler"
     filler.write_bytes(bytes(shutil.disk_usage(small_disk).free - 200_000))
-    with pytest.raises(OSError, match=r"disk is full.*goes on from step 1.*checkpoints"):
+    with pytest.raises(OSError, match=r"disk is full.*resumes from step 1.*checkpoints"):
         train(settings, small_disk / "run")
     assert not [r for r in caplog.records if r.exc_info]  # said once, in a line
     filler.unlink()

@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 from lipfd_jax.training.config import OptimizerSettings
-from lipfd_jax.training.optimizer import make_optimizer, schedule, trained
+from lipfd_jax.training.optimizer import make_optimizer, make_schedule, make_trained_filter
 from lipfd_jax.training.state import make_recipe
 
 
@@ -17,9 +17,9 @@ def _paths(tree):
 
 def _shapes(recipe):
     from lipfd_jax.runtime.mesh import make_mesh
-    from lipfd_jax.training.state import abstract_state
+    from lipfd_jax.training.state import make_abstract_state
 
-    return abstract_state(recipe, make_mesh(devices=jax.devices()[:1]))
+    return make_abstract_state(recipe, make_mesh(devices=jax.devices()[:1]))
 
 
 def test_frozen_encoder_has_no_gradient_and_no_memory(experiment):
@@ -49,11 +49,11 @@ def test_whole_encoder(changed):
 
 def test_too_many_blocks_are_refused():
     with pytest.raises(ValueError, match="has 2 blocks"):
-        trained(OptimizerSettings(trained_blocks=3), layers=2)
+        make_trained_filter(OptimizerSettings(trained_blocks=3), layers=2)
 
 
 def test_schedule_warms_up_and_ends_low():
-    rate = schedule(OptimizerSettings(learning_rate=1.0, warmup_steps=10, final_factor=0.1), steps=100)
+    rate = make_schedule(OptimizerSettings(learning_rate=1.0, warmup_steps=10, final_factor=0.1), steps=100)
     np.testing.assert_allclose([rate(0), rate(10), rate(100)], [0.0, 1.0, 0.1], atol=1e-6)
 
 

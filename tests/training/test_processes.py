@@ -40,7 +40,7 @@ def _start(workdir, data, *settings, **where):
 
 
 def _losses(workdir):
-    return {line["step"]: line["loss"] for line in metrics_log.read(workdir)}
+    return {line["step"]: line["loss"] for line in metrics_log.read_log(workdir)}
 
 
 def _finished(*processes):
@@ -66,7 +66,7 @@ def whole(tmp_path_factory, data):
 
 def _same(first, second):
     assert _losses(first) == _losses(second)
-    assert len(metrics_log.read(first)) == len(metrics_log.read(second))
+    assert len(metrics_log.read_log(first)) == len(metrics_log.read_log(second))
     leaves = [jax.tree.leaves(nnx.state(open_model(run, step=STEPS).model)) for run in (first, second)]
     for a, b in zip(*leaves, strict=True):
         np.testing.assert_array_equal(a, b)

@@ -66,16 +66,16 @@ def test_corrupt_records_are_remembered_while_the_records_are_the_same(pictures,
     settings = _settings(folder, validation_split="", corrupt_records="skip", corrupt_share=0.2)
     data = open_data(settings)
     data.corrupt[TRAINING].note(3, CorruptRecord("record 3"))
-    path = data.remember(tmp_path)
+    path = data.write_corrupt_list(tmp_path)
     again = open_data(settings)
-    again.recall(tmp_path)
+    again.read_corrupt_list(tmp_path)
     assert again.corrupt[TRAINING].messages() == {3: "record 3"}
     again.corrupt[TRAINING].note(4, CorruptRecord("record 4"))
     with pytest.raises(CorruptRecord, match=r"3 corrupt records, more than the 2\.4"):
         again.corrupt[TRAINING].note(5, CorruptRecord("record 5"))
     os.utime(folder / "0_real" / "0_0.png", (0, 0))
     other = open_data(settings)
-    other.recall(tmp_path)
+    other.read_corrupt_list(tmp_path)
     assert not other.corrupt[TRAINING].messages()
     path.write_text("{")
-    again.recall(tmp_path)  # a damaged list is written anew
+    again.read_corrupt_list(tmp_path)  # a damaged list is written anew

@@ -13,7 +13,7 @@ import numpy as np
 
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.data.sources import RecordSource, built_crop, window_convention
+from lipfd_jax.data.sources import RecordSource, find_window_convention, read_crop
 from lipfd_jax.evaluation.metrics.bootstrap import DEFAULT_BOOTSTRAP, BootstrapSettings
 from lipfd_jax.evaluation.metrics.pooling import Decision, Pooling, make_decision
 from lipfd_jax.evaluation.suites.baselines import measured, model_free
@@ -67,8 +67,10 @@ def suite_data(source: RecordSource, identity: str, clips: Sequence[Clip] | None
     found = {clip.video: clip for clip in clips}
     if missing := sorted({subject.video for subject in stored} - set(found)):
         raise ClipError(f"{missing[0]} and {len(missing) - 1} more videos of the data are not in --clips")
-    crop = built_crop(source)
-    subjects = clip_subjects([found[subject.video] for subject in stored], window_convention(source), crop)
+    crop = read_crop(source)
+    subjects = clip_subjects(
+        [found[subject.video] for subject in stored], find_window_convention(source), crop
+    )
     _check_same(subjects[0], stored[0])
     cut = ", faces cut as in the records" if crop == "faces" else ""
     return SuiteData(subjects, f"on the clips themselves, before anything is cut from them{cut}", identity)

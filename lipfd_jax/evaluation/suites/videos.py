@@ -158,7 +158,7 @@ def record_subjects(source: RecordSource) -> list[RecordSubject]:
     found: dict[str, list[tuple[int, int]]] = {}
     known = {}
     for place in range(len(source)):
-        sample = records.metadata(source[place])
+        sample = records.decode_metadata(source[place])
         found.setdefault(sample["video"], []).append((int(sample["window"]), place))
         known[sample["video"]] = sample
     return [

@@ -14,8 +14,8 @@ from lipfd_jax.kernels.dispatch import kernels_for
 from lipfd_jax.runtime.mesh import batch_sharding, make_mesh
 from lipfd_jax.tools.planning.chips import Topology
 from lipfd_jax.training.config import Experiment
-from lipfd_jax.training.state import abstract_state, make_recipe
-from lipfd_jax.training.step import jitted_step
+from lipfd_jax.training.state import make_abstract_state, make_recipe
+from lipfd_jax.training.step import jit_step
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
 # libtpu reads these when it loads. It only compiles: there is no chip to find or to lock, nothing to report.
@@ -88,8 +88,8 @@ def compile_step(experiment: Experiment, topology: Topology, batch_per_chip: int
         "composite": jax.ShapeDtypeStruct((size, *COMPOSITE_SHAPE), jnp.uint8, sharding=split),
         "label": jax.ShapeDtypeStruct((size,), jnp.int32, sharding=split),
     }
-    state = abstract_state(recipe, mesh)
-    step: Any = jitted_step(recipe, kernels_for(chips, "tpu"), state)
+    state = make_abstract_state(recipe, mesh)
+    step: Any = jit_step(recipe, kernels_for(chips, "tpu"), state)
     try:
         compiled = step.lower(state, batch).compile()
     except jax.errors.JaxRuntimeError as error:
