@@ -20,12 +20,15 @@ def build_settings(default: T, values: Mapping[str, Any], where: str = "") -> T:
       values: by field name; a nested dataclass is given as a mapping or as an instance.
       where: prefix of the names in messages, e.g. "model.".
 
+    A dataclass may have a class method `explain_unknown(name)` that gives a reason, or "", for such a name.
+
     Raises:
       ValueError: a setting is unknown (the nearest known one is suggested) or has another type.
     """
     kinds = typing.get_type_hints(type(default))
     if unknown := sorted(set(values) - set(kinds)):
-        raise ValueError("; ".join(_unknown_setting(name, kinds, where) for name in unknown))
+        explain = getattr(type(default), "explain_unknown", lambda name: "")
+        raise ValueError("; ".join(_unknown_setting(name, kinds, where, explain(name)) for name in unknown))
     changed = {}
     for name, value in values.items():
         old = getattr(default, name)
@@ -45,10 +48,11 @@ def check_ranges(settings: Any, where: str = "", **bounds: tuple[float, float]) 
             raise ValueError(f"{where}{name}={value!r}: expected {span}")
 
 
-def _unknown_setting(name: str, kinds: Mapping[str, Any], where: str) -> str:
+def _unknown_setting(name: str, kinds: Mapping[str, Any], where: str, why: str = "") -> str:
     near = difflib.get_close_matches(name, kinds, n=1)
     hint = f" Did you mean {where}{near[0]}?" if near else ""
-    return f"unknown setting {where}{name}.{hint} Known there: {', '.join(kinds)}"
+    reason = f" {why[0].upper()}{why[1:]}." if why else ""
+    return f"unknown setting {where}{name}.{reason}{hint} Known there: {', '.join(kinds)}"
 
 
 def _check_type(name: str, value: Any, kind: Any) -> Any:

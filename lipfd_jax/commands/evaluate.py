@@ -75,7 +75,7 @@ def _run(given: flags.FlagValues, options: Options) -> None:
             checkpoints[0].path, source, given.output, step=given.step, fit=fit, options=options
         )
     else:
-        source = open_data(data[0].path)
+        source, suites = open_data(data[0].path), []
         if given.suite:
             detector = Detector.open(
                 checkpoints[0].path,
@@ -84,8 +84,8 @@ def _run(given: flags.FlagValues, options: Options) -> None:
                 engine=options.engine,
                 precision=options.precision,
             )
-            suite_flags.run(given, detector, source, options)
-        evaluate(checkpoints[0].path, source, given.output, step=given.step, options=options)
+            suites = suite_flags.run(given, detector, source, options)
+        evaluate(checkpoints[0].path, source, given.output, step=given.step, options=options, suites=suites)
 
 
 def define_flags() -> None:

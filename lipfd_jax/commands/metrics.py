@@ -23,6 +23,7 @@ from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings
 from lipfd_jax.evaluation.metrics.pooling import Decision, make_decision
 from lipfd_jax.evaluation.metrics.scores import read_scores
 from lipfd_jax.evaluation.report.write import write_results
+from lipfd_jax.evaluation.suites.results import SuiteResult
 
 
 def main(argv: Sequence[str]) -> int | None:
@@ -37,7 +38,7 @@ def main(argv: Sequence[str]) -> int | None:
         scores, others = read_pooled_scores(given.scores), read_scores(other) if other else None
         if not len(scores):
             raise ValueError(f"{', '.join(given.scores)}: no scores in there")
-        notes = _notes(given.scores, output, decision, bootstrap)
+        notes, suites = _pool(given.scores, output, decision, bootstrap)
         print("".join(f"{name}: {text}\n" for name, text in notes.items()))
         write_results(
             scores,
@@ -47,6 +48,7 @@ def main(argv: Sequence[str]) -> int | None:
             bootstrap=bootstrap,
             others=others,
             others_name=Path(other).name if other else "",
+            suites=suites,
         )
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -54,16 +56,17 @@ def main(argv: Sequence[str]) -> int | None:
     return None
 
 
-def _notes(
+def _pool(
     places: Sequence[str], output: str | None, decision: Decision, bootstrap: BootstrapSettings
-) -> dict[str, str]:
-    """What the scores are of; suites of pooled folders are written on the way, for the report to find."""
+) -> tuple[dict[str, str], list[SuiteResult]]:
+    """Notes on the scores, and pooled results of the suites that all folders hold."""
     if len(places) == 1:
-        return {"Scores": Path(places[0]).name}
+        return {"Scores": Path(places[0]).name}, []
     notes = describe_pooled_scores(places, decision)
-    if output and "weights" in notes:
-        pool_suites(places, output, weights=notes["weights"], decision=decision, bootstrap=bootstrap)
-    return notes
+    if not output or "weights" not in notes:
+        return notes, []
+    weights = notes["weights"]
+    return notes, pool_suites(places, output, weights=weights, decision=decision, bootstrap=bootstrap)
 
 
 def define_flags() -> None:

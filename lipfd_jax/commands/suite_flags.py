@@ -1,4 +1,4 @@
-"""The flags of the suites, and running those that were asked for before a report is written."""
+"""Flags of the suites, and the run of those that they name."""
 
 import os
 
@@ -7,7 +7,8 @@ from absl import flags
 from lipfd_jax.data.data_fingerprint import compute_data_fingerprint
 from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.evaluation.evaluate import Options
-from lipfd_jax.evaluation.suites.suite import Scorer, run_suite, suite_data
+from lipfd_jax.evaluation.suites.results import SUITES, SuiteResult
+from lipfd_jax.evaluation.suites.suite import Scorer, find_suite_data, run_suite
 from lipfd_jax.listing.clips import Clip
 from lipfd_jax.listing.layouts import Layout, list_layout
 from lipfd_jax.vocabulary import WINDOWS_PER_CLIP
@@ -20,9 +21,9 @@ def define_flags() -> None:
     flags.DEFINE_multi_enum(
         "suite",
         [],
-        ["robustness", "controls"],
+        SUITES,
         "Score the videos under perturbations, or under controls that take sound and lips apart, and show it "
-        "in the report. May be given twice; a stopped suite goes on.",
+        "in the report. May be given twice; a stopped suite resumes.",
     )
     flags.DEFINE_string(
         "clips",
@@ -33,13 +34,16 @@ def define_flags() -> None:
     flags.DEFINE_string("clips_csv", None, "The CSV that describes --clips, inside that folder.")
 
 
-def run(given: flags.FlagValues, scorer: Scorer, source: RecordSource, options: Options) -> None:
-    """Runs the suites that were asked for on the videos of the data; `scorer` is the opened checkpoint.
+def run(given: flags.FlagValues, scorer: Scorer, source: RecordSource, options: Options) -> list[SuiteResult]:
+    """Runs the suites of --suite on the videos of the data with an opened checkpoint; returns their results.
 
-    Raises ValueError, CheckpointError and OSError as `run_suite` does.
+    With several processes, those after the first get none. Raises ValueError, CheckpointError and OSError as
+    `run_suite` does.
     """
-    data = suite_data(source, compute_data_fingerprint(source).sum, _clips(given) if given.clips else None)
-    for name in dict.fromkeys(given.suite):
+    data = find_suite_data(
+        source, compute_data_fingerprint(source).sum, _clips(given) if given.clips else None
+    )
+    results = [
         run_suite(
             name,
             scorer,
@@ -49,9 +53,12 @@ def run(given: flags.FlagValues, scorer: Scorer, source: RecordSource, options: 
             calibration=scorer.metadata.calibration if options.calibrated else None,
             pooling=options.pooling,
             threshold=options.threshold,
-            drawing=options.drawing,
+            bootstrap=options.drawing,
             overwrite=options.overwrite,
         )
+        for name in dict.fromkeys(given.suite)
+    ]
+    return [result for result in results if result]
 
 
 def batch_size(most: int) -> int:

@@ -1,62 +1,63 @@
-"""Random changes to training samples: frames flipped and perturbed, sound changed on its mel strip."""
+"""Training augmentation: frames mirrored and perturbed, sound perturbed on its mel strip, at random."""
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import cv2
 import numpy as np
 
 from lipfd_jax.perturbations import mel_strips
-from lipfd_jax.perturbations.frames import LEVELS, perturb
+from lipfd_jax.perturbations.catalogue import FRAME_KINDS, SOUND_KINDS
+from lipfd_jax.perturbations.frames import SEVERITIES
+from lipfd_jax.perturbations.kinds import SoundStage, in_training_order
 from lipfd_jax.settings import check_ranges
+
+# Draws of a seed, and with them what a resumed run sees, depend on the order of these.
+_FRAME_KINDS = in_training_order(FRAME_KINDS)  # drawn and applied
+_STRIPS = [kind.training for kind in SOUND_KINDS if kind.training]  # drawn
+_APPLIED = sorted(_STRIPS, key=lambda strip: get_args(SoundStage).index(strip.stage))  # of these, as applied
+_PROBABILITIES = {entry.setting: entry.probability for entry in (*_FRAME_KINDS, *_STRIPS)}
+
+_Probabilities = dataclasses.make_dataclass(
+    "_Probabilities", [(name, float, value) for name, value in _PROBABILITIES.items()], frozen=True
+)
 
 
 @dataclasses.dataclass(frozen=True)
-class AugmentationSettings:
-    """How often a sample is changed in each way; several may fall on the same one.
+class AugmentationSettings(_Probabilities):
+    """Probabilities of each perturbation of the catalogue that records allow; several may apply to a sample.
 
-    A model trained without any falls to chance under blur, noise and pixelation (the released weights: AUC
-    0.52 to 0.57 at level 3), so these come more often than the other perturbations. About four in ten
-    samples keep their frames' quality.
+    Besides the fields below there is one for each kind (`blur`, `sound_noise`, ...), with the default of its
+    entry in `perturbations.catalogue`. By default about four in ten samples keep their frames' quality.
     """
 
     enabled: bool = True  # False: samples stay as they are
     flip: float = 0.5  # probability of mirroring all five frames
-    saturation: float = 0.1  # probabilities of the perturbations, each at a random level of its own
-    contrast: float = 0.1
-    blockwise: float = 0.1
-    blur: float = 0.15
-    pixelation: float = 0.15
-    noise: float = 0.15
-    compression: float = 0.15
-    highest_level: int = 5  # levels are drawn evenly from 1 to this
-    sound_gain: float = 0.2  # by -15 to 15 dB, against the rest of the clip
-    sound_noise: float = 0.2  # 20 to 60 dB below the clip's loudest
-    # In AVLips most fake sound ends at 8 kHz, real sound does not: without this that may be all it learns.
-    sound_band_limit: float = 0.5  # nothing above 8 kHz
-    sound_trim: float = 0.1  # leading silence cut off: 25 to 45 dB or more below the clip's loudest
+    highest_level: int = 5  # severities of frames are drawn evenly from 1 to this
 
     def __post_init__(self) -> None:
-        probabilities = [field.name for field in dataclasses.fields(self) if field.type is float]
-        check_ranges(self, "data.augmentation.", **dict.fromkeys(probabilities, (0, 1)))
-        check_ranges(self, "data.augmentation.", highest_level=(min(LEVELS), max(LEVELS)))
+        check_ranges(self, "data.augmentation.", **dict.fromkeys(("flip", *_PROBABILITIES), (0, 1)))
+        check_ranges(self, "data.augmentation.", highest_level=(min(SEVERITIES), max(SEVERITIES)))
+
+    @classmethod
+    def explain_unknown(cls, name: str) -> str:
+        """Why a perturbation of the catalogue is no setting; "" for any other name."""
+        wanted = name.removeprefix("sound_").replace("_", " ")
+        return next((kind.obstacle_in_training for kind in SOUND_KINDS if kind.kind == wanted), "")
 
 
 OFF = AugmentationSettings(enabled=False)
 
-# In the order in which a picture meets them: light, lens, sensor, what is put over it, the codec.
-_ORDER = ("saturation", "contrast", "blur", "pixelation", "noise", "block-wise", "compression")
-
 
 @dataclasses.dataclass(frozen=True)
 class Augment:
-    """Changes a sample of `records.decode_parts` in the ways the settings say; a Grain random map."""
+    """Perturbs a sample of `records.decode_parts` as the settings say; a Grain random map."""
 
     settings: AugmentationSettings
 
     def __call__(self, sample: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-        """Returns a new sample; what happens depends on the generator's state alone."""
+        """Returns a new sample, a function of the sample and the generator's state alone."""
         if not self.settings.enabled:
             return dict(sample)
         frames = augment_frames(sample["frames"], self.settings, rng)
@@ -67,37 +68,41 @@ class Augment:
 def augment_frames(
     frames: np.ndarray, settings: AugmentationSettings, rng: np.random.Generator
 ) -> np.ndarray:
-    """Mirrors and perturbs frames (5, height, width, 3) uint8 RGB of a window, all in the same way."""
+    """Mirrors and perturbs the frames (5, height, width, 3) uint8 RGB of a window, all in the same way."""
     if rng.random() < settings.flip:
         frames = np.stack([cv2.flip(frame, 1) for frame in frames])
-    for name in _ORDER:
-        chosen = rng.random() < getattr(settings, name.replace("-", ""))
-        level = int(rng.integers(1, settings.highest_level, endpoint=True))
+    for kind in _FRAME_KINDS:
+        chosen = rng.random() < getattr(settings, kind.setting)
+        severity = int(rng.integers(1, settings.highest_level, endpoint=True))
         if chosen:
-            frames = perturb(frames, name, level, rng)
+            frames = kind.apply(frames, severity, rng)
     return frames
 
 
 def augment_sound(
     strip: np.ndarray, fps: float, settings: AugmentationSettings, rng: np.random.Generator
 ) -> np.ndarray:
-    """Changes the sound that a mel strip (rows, columns, 3) uint8 RGB shows, as `sound_perturbations` can.
+    """Perturbs a mel strip (rows, columns, 3) uint8 RGB.
 
-    A strip that nothing falls on is returned as it is; the mel half of a composite that was stored whole is
-    otherwise shrunk to the strip's size first.
+    A strip to which nothing applies is returned as it is; otherwise the mel half of a composite that was
+    stored whole is first shrunk to the strip's size.
     """
-    gain, trim, noise, limit = rng.random(4) < (
-        settings.sound_gain,
-        settings.sound_trim,
-        settings.sound_noise,
-        settings.sound_band_limit,
-    )
-    by, silence, distance = rng.uniform((-15, 25, 20), (15, 45, 60))
-    if not (gain or trim or noise or limit):
+    chosen, amounts = _draw_sound(settings, rng)
+    if not any(chosen.values()):
         return strip
-    values = mel_strips.loudness(mel_strips.native(strip, fps))
-    values = mel_strips.gain(values, by) if gain else values
-    values = mel_strips.trim(values, silence) if trim else values
-    values = mel_strips.band_limit(values) if limit else values
-    values = mel_strips.noise(values, distance, rng) if noise else values
-    return mel_strips.coloured(values)
+    values = mel_strips.read_loudness(mel_strips.shrink_strip(strip, fps))
+    for one in _APPLIED:
+        if chosen[one.setting]:
+            values = one.function(values, amounts.get(one.setting), rng)
+    return mel_strips.draw_strip(values)
+
+
+def _draw_sound(
+    settings: AugmentationSettings, rng: np.random.Generator
+) -> tuple[dict[str, bool], dict[str, float]]:
+    """Whether each perturbation of the sound applies, and the amounts of those that have one."""
+    names = [strip.setting for strip in _STRIPS]
+    chosen = rng.random(len(names)) < [getattr(settings, name) for name in names]
+    spans = {strip.setting: strip.span for strip in _STRIPS if strip.span}
+    amounts = rng.uniform(*zip(*spans.values(), strict=True))
+    return dict(zip(names, chosen, strict=True)), dict(zip(spans, amounts, strict=True))

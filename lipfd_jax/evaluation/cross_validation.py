@@ -2,9 +2,9 @@
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,10 +14,11 @@ from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, Decision, poo
 from lipfd_jax.evaluation.metrics.scores import Scores, ScoresError, read_scores
 from lipfd_jax.evaluation.output_folder import SCORES_CSV, read_scores_identity
 from lipfd_jax.evaluation.report.metrics_files import METRICS_JSON as METRICS
-from lipfd_jax.evaluation.suites.runner import Cells, cell_file, read_identity, read_properties
-from lipfd_jax.evaluation.suites.suite import NAMES, suite_effects, suite_result
-from lipfd_jax.perturbations.catalogue import CLEAN
-from lipfd_jax.storage import files
+from lipfd_jax.evaluation.suites.folder import read_identity, read_properties, scores_file
+from lipfd_jax.evaluation.suites.results import SUITES, SuiteIdentity, SuiteName, SuiteResult, write_result
+from lipfd_jax.evaluation.suites.runner import SuiteScores
+from lipfd_jax.evaluation.suites.suite import SUITE_DEFINITIONS, compute_suite
+from lipfd_jax.perturbations.perturbation import CLEAN
 
 _Place = str | os.PathLike
 
@@ -76,23 +77,22 @@ def pool_suites(
     weights: str,
     decision: Decision = DEFAULT_DECISION,
     bootstrap: BootstrapSettings = DEFAULT_BOOTSTRAP,
-) -> list[str]:
-    """Writes NAME.json of each suite that all folders hold into `output`; returns their names.
+) -> list[SuiteResult]:
+    """Results of each suite that all folders hold, also written into `output` as NAME.json.
 
-    Cells that one of them lacks are missing. `weights` is what the pooled result says it is of. Raises
-    ValueError where suites of one name were made on different things.
+    Perturbations that one of them lacks are missing. `weights` is the pooled result's fingerprint. Raises
+    ValueError where suites of one name were run on different things.
     """
     folders = [Path(place) for place in places]
     Path(output).mkdir(parents=True, exist_ok=True)
-    made = []
-    for name in NAMES:
+    pooled = []
+    for name in SUITES:
         held = [folder / name for folder in folders]
-        if all(cell_file(folder, CLEAN.name).exists() for folder in held):
-            result = suite_result(name, _pooled_cells(name, held), decision, bootstrap)
-            content = result | _identity(held) | {"weights": weights}
-            files.write_json(Path(output) / f"{name}.json", content)
-            made.append(name)
-    return made
+        if all(scores_file(folder, CLEAN.name).exists() for folder in held):
+            identity = replace(_shared_identity(held), weights=weights)
+            pooled.append(compute_suite(name, _pool_scores(name, held), identity, decision, bootstrap))
+            write_result(output, pooled[-1])
+    return pooled
 
 
 def _scores_file(place: _Place) -> Path:
@@ -104,22 +104,22 @@ def _scores_file(place: _Place) -> Path:
     return folder / SCORES_CSV
 
 
-def _pooled_cells(name: str, held: Sequence[Path]) -> Cells:
+def _pool_scores(name: SuiteName, held: Sequence[Path]) -> SuiteScores:
     scores, missing = {}, {}
-    for effect in (CLEAN, *suite_effects(name)):
-        found = [cell_file(folder, effect.name) for folder in held]
+    for one in (CLEAN, *SUITE_DEFINITIONS[name].perturbations):
+        found = [scores_file(folder, one.name) for folder in held]
         if all(file.exists() for file in found):
-            scores[effect.name] = join_scores([read_scores(file) for file in found])
+            scores[one.name] = join_scores([read_scores(file) for file in found])
         else:
-            missing[effect.name] = "not made in every part"
-    return Cells(scores, missing, [row for folder in held for row in read_properties(folder)])
+            missing[one.name] = "not made in every part"
+    return SuiteScores(scores, missing, [row for folder in held for row in read_properties(folder)])
 
 
-def _identity(held: Sequence[Path]) -> Mapping[str, Any]:
-    """What all parts' suites share: where they were made, and in which precision."""
+def _shared_identity(held: Sequence[Path]) -> SuiteIdentity:
+    """Identity of all parts' suites, with all their records; the weights are the first one's."""
     found = [read_identity(folder) for folder in held]
     for key in ("on", "precision"):
-        values = {one.get(key) for one in found}
+        values = {getattr(one, key) for one in found}
         if len(values) > 1:
             raise ValueError(f"{held[0].name}: of {' and '.join(map(str, values))}, which can't be pooled")
-    return found[0] | {"records": ", ".join(one["records"] for one in found)}
+    return replace(found[0], records=", ".join(one.records for one in found))

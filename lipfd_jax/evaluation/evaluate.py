@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from lipfd_jax.evaluation.output_folder import (
 from lipfd_jax.evaluation.predict import Chosen, Run, predict, predict_by, score_source
 from lipfd_jax.evaluation.report.examples import ExampleWindow, choose_examples
 from lipfd_jax.evaluation.report.write import write_results
+from lipfd_jax.evaluation.suites.results import SuiteResult
 from lipfd_jax.exporting.package import is_export
 from lipfd_jax.inference.engines import OpenedExport, open_export
 from lipfd_jax.inference.loading import opened_with_program
@@ -85,6 +86,7 @@ def evaluate(
     *,
     step: int | None = None,
     options: Options = DEFAULTS,
+    suites: Sequence[SuiteResult] = (),
 ) -> Evaluation | None:
     """Scores every record of a source with a checkpoint and writes what there is to know.
 
@@ -132,6 +134,7 @@ def evaluate(
             others_name=Path(options.against).name if options.against else "",
             pictures=pictures,
             metadata=opened.metadata,
+            suites=suites,
         )
         finish_folder(folder)
         print(f"scores: {folder / SCORES_CSV}")

@@ -5,7 +5,6 @@ ones are complete.
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from lipfd_jax.evaluation.report.metrics_files import METRICS_CSV, METRICS_JSON, REPORT_HTML, VIDEOS_CSV
 from lipfd_jax.storage import files
+from lipfd_jax.storage.claims import claim_note, read_note
 
 SCORES_CSV, SKIPPED_CSV, IDENTITY_JSON = "scores.csv", "skipped.csv", "evaluated.json"
 _ALL = (SCORES_CSV, SKIPPED_CSV, IDENTITY_JSON, METRICS_JSON, METRICS_CSV, VIDEOS_CSV, REPORT_HTML)
@@ -58,37 +58,29 @@ def claim_folder(folder: str | os.PathLike, wanted: ScoresIdentity, *, overwrite
     if overwrite:
         _put_aside(folder)
     note = folder / IDENTITY_JSON
-    if note.exists():
-        found = read_scores_identity(folder)
-        if not found.is_same(wanted):
-            raise ValueError(
-                f"{folder}: holds scores of {found}; asked for are those of {wanted}. "
-                "Give another --output, or --overwrite to start anew"
-            )
-        if _read(note).get("scores") not in (None, _sum(folder / SCORES_CSV)):
-            raise ValueError(
-                f"{folder / SCORES_CSV}: changed or damaged since the evaluation was finished; "
-                "--overwrite scores anew"
-            )
-        return folder
-    if (folder / SCORES_CSV).exists():
+    if (folder / SCORES_CSV).exists() and not note.exists():
         raise ValueError(
             f"{folder}: holds {SCORES_CSV}, but no {IDENTITY_JSON} that says of what; "
             "give another --output, or --overwrite to start anew"
         )
-    files.write_json(note, asdict(wanted))
+    found = claim_note(note, asdict(wanted), lambda found: _find_conflict(_parse(note, found), wanted))
+    if found and found.get("scores") not in (None, _sum(folder / SCORES_CSV)):
+        raise ValueError(
+            f"{folder / SCORES_CSV}: changed or damaged since the evaluation was finished; "
+            "--overwrite scores anew"
+        )
     return folder
 
 
 def read_scores_identity(folder: str | os.PathLike) -> ScoresIdentity:
     """What the scores in a claimed folder are of. ValueError where its note is damaged."""
-    content = _read(Path(folder) / IDENTITY_JSON)
-    return ScoresIdentity(**{name: content[name] for name in ScoresIdentity.__dataclass_fields__})
+    note = Path(folder) / IDENTITY_JSON
+    return _parse(note, read_note(note))
 
 
 def finish_folder(folder: Path) -> None:
     """Notes the sum of the scores, which are complete, and removes what an overwritten evaluation left."""
-    content: Mapping[str, str] = _read(folder / IDENTITY_JSON)
+    content = read_note(folder / IDENTITY_JSON)
     files.write_json(folder / IDENTITY_JSON, {**content, "scores": _sum(folder / SCORES_CSV)})
     for name in _ALL:
         (folder / f"{name}{_OLD}").unlink(missing_ok=True)
@@ -104,18 +96,17 @@ def _put_aside(folder: Path) -> None:
             file.replace(folder / f"{name}{_OLD}")
 
 
-def _read(note: Path) -> dict[str, str]:
-    try:
-        content = json.loads(note.read_text("utf-8"))
-        missing = set(ScoresIdentity.__dataclass_fields__) - set(content)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{note}: can't be read ({error}); --overwrite scores anew") from error
-    if missing:
+def _find_conflict(found: ScoresIdentity, wanted: ScoresIdentity) -> str:
+    return "" if found.is_same(wanted) else f"holds scores of {found}; asked for are those of {wanted}"
+
+
+def _parse(note: Path, content: Mapping[str, str]) -> ScoresIdentity:
+    if missing := set(ScoresIdentity.__dataclass_fields__) - set(content):
         raise ValueError(
             f"{note}: of another version, it doesn't tell {', '.join(sorted(missing))}; "
             "give another --output, or --overwrite to start anew"
         )
-    return content
+    return ScoresIdentity(**{name: content[name] for name in ScoresIdentity.__dataclass_fields__})
 
 
 def _sum(file: Path) -> str:

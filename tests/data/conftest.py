@@ -33,7 +33,7 @@ def smooth_frames(seed=0, size=48):
 def smooth_strip(seed=0, columns=9):
     """A mel strip whose values vary slowly."""
     drawn = np.random.default_rng(seed).random((9, 5), np.float32)
-    return mel_strips.coloured(cv2.resize(drawn, (columns, 128), interpolation=cv2.INTER_LINEAR))
+    return mel_strips.draw_strip(cv2.resize(drawn, (columns, 128), interpolation=cv2.INTER_LINEAR))
 
 
 def record(index, label, encoding_name="compact"):

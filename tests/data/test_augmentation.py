@@ -5,8 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lipfd_jax.data import records
+from lipfd_jax.data import augmentation, records
 from lipfd_jax.data.augmentation import OFF, Augment, AugmentationSettings
+from lipfd_jax.perturbations.catalogue import FRAME_KINDS, SOUND_KINDS
+from lipfd_jax.settings import build_settings
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
 PROBABILITIES = [f.name for f in dataclasses.fields(AugmentationSettings) if f.type is float]
@@ -99,3 +101,24 @@ def test_a_probability_out_of_range_is_named(value):
         AugmentationSettings(blur=value)
     with pytest.raises(ValueError, match=r"augmentation\.highest_level=6"):
         AugmentationSettings(highest_level=6)
+
+
+def test_the_catalogue_gives_the_order_of_the_draws():
+    """Another order would give a resumed run other samples."""
+    frames = [kind.setting for kind in augmentation._FRAME_KINDS]
+    assert frames == ["saturation", "contrast", "blur", "pixelation", "noise", "blockwise", "compression"]
+    drawn, applied = ([s.setting for s in strips] for strips in (augmentation._STRIPS, augmentation._APPLIED))
+    assert drawn == ["sound_gain", "sound_trim", "sound_noise", "sound_band_limit"]
+    assert applied == ["sound_gain", "sound_trim", "sound_band_limit", "sound_noise"]
+
+
+def test_every_kind_of_the_catalogue_is_a_setting_or_says_why_not():
+    known = {field.name for field in dataclasses.fields(AugmentationSettings)}
+    assert {kind.setting for kind in FRAME_KINDS} < known
+    for kind in SOUND_KINDS:
+        assert (kind.training is None) == bool(kind.obstacle_in_training)
+        assert kind.training is None or kind.training.setting in known
+    with pytest.raises(ValueError, match=r"augmentation\.mp3\. Mp3 needs the clip's samples"):
+        build_settings(AugmentationSettings(), {"mp3": 0.1}, "data.augmentation.")
+    with pytest.raises(ValueError, match=r"unknown setting blurr\. Did you mean blur\?"):
+        build_settings(AugmentationSettings(), {"blurr": 0.1})

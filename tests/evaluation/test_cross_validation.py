@@ -12,9 +12,9 @@ from lipfd_jax.evaluation.metrics.scores import ScoreRow, ScoresError, ScoresWri
 from lipfd_jax.evaluation.output_folder import ScoresIdentity, claim_folder, finish_folder
 from lipfd_jax.evaluation.report.metrics_files import METRICS_CSV, METRICS_JSON
 from lipfd_jax.evaluation.report.write import write_results
-from lipfd_jax.evaluation.suites.controls import controls
-from lipfd_jax.evaluation.suites.runner import SuiteFolder
-from lipfd_jax.evaluation.suites.suite import suite_results
+from lipfd_jax.evaluation.suites.controls import CONTROLS
+from lipfd_jax.evaluation.suites.folder import SuiteFolder
+from lipfd_jax.evaluation.suites.results import SuiteIdentity, read_result
 from tests.evaluation.report.test_metrics_files import SCHEMA
 
 
@@ -43,14 +43,13 @@ def folds(tmp_path):
         _write(place / "scores.csv", rows)
         finish_folder(place)
         (place / METRICS_JSON).write_text("{}")
-        identity = {"weights": f"weights{fold}", "records": f"records{fold}", "on": "clips", "precision": "p"}
-        effects = ["clean", *(control.effect.name for control in controls()[: 3 - fold])]
-        suite = SuiteFolder(
-            place / "controls", [row.video for row in rows], effects, identity, properties=True
-        )
+        identity = SuiteIdentity(f"weights{fold}", f"records{fold}", "clips", "p")
+        names = ["clean", *(control.perturbation.name for control in CONTROLS[: 3 - fold])]
+        videos = [row.video for row in rows]
+        suite = SuiteFolder(place / "controls", videos, names, identity, properties=True)
         for row in rows:
-            for name in effects:
-                suite.add(row.video, name, [vars(row)])
+            for name in names:
+                suite.add_scores(row.video, name, [vars(row)])
             known = {"label": row.label, "source": row.source, "sharpness": row.score, "file": None}
             suite.add_properties({"video": row.video, **known})
         suite.finish()
@@ -71,16 +70,16 @@ def test_windows_of_all_parts_and_the_figures_of_each(folds):
 
 def test_suites_are_pooled_cell_by_cell(folds, tmp_path):
     output = tmp_path / "pooled"
-    assert pool_suites(folds, output, weights="both", bootstrap=BootstrapSettings(50)) == ["controls"]
-    result = suite_results(output, "both")["controls"]
-    names = [control.effect.kind for control in controls()]
-    assert [cell["kind"] for cell in result["cells"]] == ["clean", *names[:2]]
-    assert {cell["videos"] for cell in result["cells"]} == {8}
+    (result,) = pool_suites(folds, output, weights="both", bootstrap=BootstrapSettings(50))
+    assert read_result(output, "controls") == result
+    names = [control.perturbation.kind for control in CONTROLS]
+    assert [cell.kind for cell in result.cells] == ["clean", *names[:2]]
+    assert {cell.videos for cell in result.cells} == {8}
     # Of 16 pairs of a real and a fake video, the first part's fakes with the second's real ones are wrong.
-    assert result["cells"][0]["auc"] == 12 / 16
-    assert len(result["missing"]) == len(controls()) - 2
-    assert result["records"] == "records0, records1"
-    assert [row["name"] for row in result["model_free"]] == ["file properties", "mouth sharpness"]
+    assert result.clean.auc == 12 / 16
+    assert len(result.missing) == len(CONTROLS) - 2
+    assert result.records == "records0, records1"
+    assert [row.name for row in result.model_free] == ["file properties", "mouth sharpness"]
     write_results(
         read_pooled_scores(folds), output, notes={"weights": "both"}, bootstrap=BootstrapSettings(5)
     )

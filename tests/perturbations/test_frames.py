@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from lipfd_jax.perturbations import frames as perturbations
-from lipfd_jax.perturbations.frames import LEVELS, PERTURBATIONS, perturb
+from lipfd_jax.perturbations.catalogue import FRAME_KINDS, frame_kind
+from lipfd_jax.perturbations.frames import SEVERITIES
 
 
 def _frames(height=64, width=80):
@@ -14,22 +15,22 @@ def _frames(height=64, width=80):
 
 
 def _apply(name, level, frames=None, seed=0):
-    return perturb(_frames() if frames is None else frames, name, level, np.random.default_rng(seed))
+    return frame_kind(name).apply(_frames() if frames is None else frames, level, np.random.default_rng(seed))
 
 
 def _change(name, level):
     return np.abs(_apply(name, level).astype(int) - _frames()).mean()
 
 
-@pytest.mark.parametrize("name", PERTURBATIONS)
+@pytest.mark.parametrize("name", [kind.kind for kind in FRAME_KINDS])
 def test_strength_rises_with_the_level(name):
-    changes = [_change(name, level) for level in LEVELS]
+    changes = [_change(name, level) for level in SEVERITIES]
     assert changes[0] > 0
     assert changes == sorted(changes)
     assert changes[-1] > 1.3 * changes[0]
 
 
-@pytest.mark.parametrize("name", PERTURBATIONS)
+@pytest.mark.parametrize("name", [kind.kind for kind in FRAME_KINDS])
 def test_shape_type_and_the_given_frames_are_kept(name):
     frames = _frames(47, 33)
     before = frames.copy()
@@ -117,7 +118,7 @@ def test_unknown_names_and_levels_are_refused():
     with pytest.raises(ValueError, match="'sharpen': expected one of saturation, contrast"):
         _apply("sharpen", 1)
     for level in (0, 6):
-        with pytest.raises(ValueError, match=f"blur at level {level}: expected 1 to 5"):
+        with pytest.raises(ValueError, match=f"blur at severity {level}: expected 1 to 5"):
             _apply("blur", level)
 
 
@@ -126,7 +127,7 @@ def test_there_are_five_levels_of_each():
     assert sum(isinstance(table, tuple) and len(table) == 5 for table in tables) == 7
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", SEVERITIES)
 @pytest.mark.parametrize("name", ["saturation", "blur", "pixelation", "compression"])
 def test_a_constant_grey_picture_stays_as_it_is(name, level):
     grey = np.full((2, 48, 56, 3), 128, np.uint8)

@@ -24,7 +24,7 @@ def sound():
 
 @pytest.fixture(scope="module")
 def values(sound):
-    return mel_strips.loudness(make_mel_image(sound))
+    return mel_strips.read_loudness(make_mel_image(sound))
 
 
 def _decibels_apart(a, b):
@@ -33,7 +33,7 @@ def _decibels_apart(a, b):
 
 def test_colours_are_taken_back():
     levels = np.arange(256, dtype=np.float32)[None] / 255
-    again = mel_strips.loudness(mel_strips.coloured(levels))
+    again = mel_strips.read_loudness(mel_strips.draw_strip(levels))
     assert np.abs(again - levels).max() < 1.6 / 255
     assert (np.rint(255 * again) != np.arange(256)).sum() <= 4
     assert again.min() == 0
@@ -43,17 +43,17 @@ def test_colours_are_taken_back():
 def test_blends_of_colours_lie_between_their_parts():
     """So that a strip taken from an enlarged picture can be read as well."""
     levels = np.linspace(0, 1, 9, dtype=np.float32)[None]
-    blended = mel_strips.loudness(cv2.resize(mel_strips.coloured(levels), (90, 1)))[0]
+    blended = mel_strips.read_loudness(cv2.resize(mel_strips.draw_strip(levels), (90, 1)))[0]
     assert (np.diff(blended) > -0.01).all()
 
 
 def test_band_limit_is_what_resampling_leaves(sound, values):
     through = soxr.resample(soxr.resample(sound, SAMPLE_RATE, 16000), 16000, SAMPLE_RATE)
-    true = mel_strips.loudness(make_mel_image(through[: len(sound)]))
-    limited = mel_strips.band_limit(values)
+    true = mel_strips.read_loudness(make_mel_image(through[: len(sound)]))
+    limited = mel_strips.limit_band(values)
     assert _decibels_apart(true, values) > 10 * _decibels_apart(true, limited)
     changed = np.flatnonzero((limited != values).any(axis=1))
-    assert mel_strips.centres()[changed.min() - 1] <= 8000 < mel_strips.centres()[changed.min()]
+    assert mel_strips.band_centres()[changed.min() - 1] <= 8000 < mel_strips.band_centres()[changed.min()]
     assert not limited[changed.min() :].any()
 
 
@@ -63,8 +63,8 @@ def test_noise_is_what_noise_on_the_samples_gives(sound, values, decibels):
     white = rng.standard_normal(len(sound)).astype(np.float32)
     loudest, power = (_mel_power(s) for s in (sound, white))
     added = white * np.sqrt(loudest.max() / power.mean() * 10 ** (-decibels / 10))
-    true = mel_strips.loudness(make_mel_image(sound + added))
-    approximate = mel_strips.noise(values, decibels, rng)
+    true = mel_strips.read_loudness(make_mel_image(sound + added))
+    approximate = mel_strips.add_noise(values, decibels, rng)
     assert _decibels_apart(true, approximate) < 7
     assert _decibels_apart(true, approximate) < 0.4 * _decibels_apart(true, values)
     assert approximate.dtype == np.float32
@@ -76,35 +76,37 @@ def _mel_power(samples):
 
 def test_noise_covers_more_the_nearer_it_is(values):
     rng = np.random.default_rng(0)
-    apart = [_decibels_apart(mel_strips.noise(values, distance, rng), values) for distance in (70, 50, 30)]
+    apart = [
+        _decibels_apart(mel_strips.add_noise(values, distance, rng), values) for distance in (70, 50, 30)
+    ]
     assert apart == sorted(apart)
 
 
 def test_gain_shifts_what_is_within_the_scale():
     values = np.array([[0.0, 0.1, 0.5, 0.95]], np.float32)
-    np.testing.assert_allclose(mel_strips.gain(values, 8), [[0, 0.2, 0.6, 1.0]], atol=1e-6)
-    np.testing.assert_allclose(mel_strips.gain(values, -16), [[0, 0, 0.3, 0.75]], atol=1e-6)
+    np.testing.assert_allclose(mel_strips.apply_gain(values, 8), [[0, 0.2, 0.6, 1.0]], atol=1e-6)
+    np.testing.assert_allclose(mel_strips.apply_gain(values, -16), [[0, 0, 0.3, 0.75]], atol=1e-6)
 
 
 def test_trim_cuts_off_leading_silence_only(values):
     start = int(0.3 * SAMPLE_RATE / 512)
     window = values[:, start : start + 17]  # sound begins at 0.5 s
-    trimmed = mel_strips.trim(window, 40)
+    trimmed = mel_strips.trim_silence(window, 40)
     silent = int(np.argmax((window > 0.5).any(axis=0)))
     assert silent >= 5
     np.testing.assert_array_equal(trimmed[:, : 17 - silent], window[:, silent:])
     np.testing.assert_array_equal(trimmed[:, 17 - silent :], np.repeat(window[:, -1:], silent, axis=1))
-    np.testing.assert_array_equal(mel_strips.trim(trimmed, 40), trimmed)
+    np.testing.assert_array_equal(mel_strips.trim_silence(trimmed, 40), trimmed)
     nothing = np.zeros((128, 17), np.float32)
-    np.testing.assert_array_equal(mel_strips.trim(nothing, 40), nothing)
+    np.testing.assert_array_equal(mel_strips.trim_silence(nothing, 40), nothing)
 
 
 def test_the_mel_half_of_a_composite_shrinks_to_the_strip_it_was_made_of(values):
-    strip = mel_strips.coloured(values[:, 30:39])
+    strip = mel_strips.draw_strip(values[:, 30:39])
     whole = make_composite(Window(0, 0, 25.0, strip, np.zeros((5, 8, 8, 3), np.uint8)))
-    shrunk = mel_strips.native(whole[:500], 25.0)
+    shrunk = mel_strips.shrink_strip(whole[:500], 25.0)
     assert shrunk.shape == strip.shape
-    assert _decibels_apart(mel_strips.loudness(shrunk), mel_strips.loudness(strip)) < 1.5
-    assert mel_strips.native(strip, 25.0) is strip
-    assert mel_strips.native(whole[:500], 0.0).shape == strip.shape  # a picture does not say its rate
-    assert mel_strips.native(whole[:500], 50.0).shape == (128, 4, 3)
+    assert _decibels_apart(mel_strips.read_loudness(shrunk), mel_strips.read_loudness(strip)) < 1.5
+    assert mel_strips.shrink_strip(strip, 25.0) is strip
+    assert mel_strips.shrink_strip(whole[:500], 0.0).shape == strip.shape  # a picture does not say its rate
+    assert mel_strips.shrink_strip(whole[:500], 50.0).shape == (128, 4, 3)

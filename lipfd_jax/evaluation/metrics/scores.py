@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lipfd_jax.storage.journal import cut_partial_line, keep_whole_lines
 from lipfd_jax.vocabulary import CLASSES, parse_composite_name
 
 _LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
@@ -265,7 +266,7 @@ def _repair(file: Path) -> list[ScoreRow]:
     """Rows of the file's whole lines; cuts what stands after the last line end."""
     header = (",".join(COLUMNS) + "\n").encode()
     content = file.read_bytes() if file.exists() else b""
-    whole = content[: content.rfind(b"\n") + 1]
+    whole = keep_whole_lines(content)
     if not (whole.startswith(header) or (not whole and header.startswith(content))):
         raise ScoresError(
             f"{file}: exists and doesn't start with the header {header.decode().strip()!r}, so it is not "
@@ -273,6 +274,5 @@ def _repair(file: Path) -> list[ScoreRow]:
         )
     lines = io.TextIOWrapper(io.BytesIO(whole), encoding="utf-8", newline="")
     rows = _read_rows(lines, str(file)) if whole else []
-    if whole != content:
-        os.truncate(file, len(whole))
+    cut_partial_line(file)
     return rows

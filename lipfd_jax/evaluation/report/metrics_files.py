@@ -2,18 +2,15 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lipfd_jax.evaluation.metrics.pooling import Decision, pool_videos
 from lipfd_jax.evaluation.metrics.scores import Scores
 from lipfd_jax.evaluation.metrics.summary import MetricSummary
 from lipfd_jax.evaluation.metrics.table import metrics_in
+from lipfd_jax.evaluation.suites.results import NO_SUITES, SuiteResult, Suites
 from lipfd_jax.vocabulary import LABELS
-
-Suites = Mapping[str, Mapping[str, Any]]  # the content of each suite's NAME.json, by name
-NO_SUITES: Suites = MappingProxyType({})
 
 METRICS_JSON, METRICS_CSV, VIDEOS_CSV, REPORT_HTML = (
     "metrics.json",
@@ -74,17 +71,16 @@ def _format_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return text.getvalue()
 
 
-def _suite_rows(result: Mapping[str, Any]) -> Iterator[list[Any]]:
+def _suite_rows(result: SuiteResult) -> Iterator[list[Any]]:
     names = [metric.name for metric in metrics_in("suites")]
     names += [f"{metric.name}_difference" for metric in metrics_in("suite_differences")]
-    for cell in (*result["cells"], *result["means"]):
-        title = f"{cell['kind']} {cell['level']}".strip()
+    for one in (*result.cells, *result.means):
         for name in names:
-            ends = cell.get(f"{name}_interval") or ("", "")
-            yield [title, "videos", name, _blank(cell[name]), *ends]
-    for row in result.get("model_free", ()):
-        ends = row["auc_interval"] or ("", "")
-        yield [f"no model: {row['name']}", "videos", "auc", _blank(row["auc"]), *ends]
+            ends = getattr(one, f"{name}_interval", None) or ("", "")
+            yield [one.name, "videos", name, _blank(getattr(one, name)), *ends]
+    for baseline in result.model_free or ():
+        ends = baseline.auc_interval or ("", "")
+        yield [f"no model: {baseline.name}", "videos", "auc", _blank(baseline.auc), *ends]
 
 
 def _summary_rows(summary: MetricSummary) -> Iterator[list[Any]]:

@@ -15,6 +15,7 @@ from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings
 from lipfd_jax.evaluation.metrics.compute import Metrics, ReleasedMetrics
 from lipfd_jax.evaluation.metrics.pooling import Decision
 from lipfd_jax.evaluation.metrics.summary import MetricSet, MetricSummary
+from lipfd_jax.evaluation.suites.results import SuiteName, SuiteResult, Suites
 
 VERSION = 2  # of the keys; rises when one is removed or changes its meaning
 
@@ -120,7 +121,7 @@ class MetricsFile:
     summary: SummaryRecord = field(metadata={"flat": True})
     parts: dict[Literal["generator", "id_range", "source"], dict[str, SummaryRecord]]
     as_released: ReleasedMetrics
-    suites: dict[Literal["robustness", "controls"], dict[str, Any]] | None = None
+    suites: dict[SuiteName, SuiteResult] | None = None
     comparison: ComparisonRecord | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -132,7 +133,7 @@ def build_metrics_file(
     summary: MetricSummary,
     released: ReleasedMetrics,
     notes: Mapping[str, str],
-    suites: Mapping[str, Any],
+    suites: Suites,
     comparison: ComparisonRecord | None = None,
 ) -> MetricsFile:
     """The content of metrics.json, from a summary and the results of suites by name."""

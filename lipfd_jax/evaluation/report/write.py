@@ -24,7 +24,8 @@ from lipfd_jax.evaluation.report.metrics_json import build_metrics_file
 from lipfd_jax.evaluation.report.model_card import write_model_card
 from lipfd_jax.evaluation.report.page import write_report
 from lipfd_jax.evaluation.report.text_tables import format_summary
-from lipfd_jax.evaluation.suites.suite import suite_findings, suite_lines, suite_results, suite_sections
+from lipfd_jax.evaluation.suites.results import SuiteResult, with_earlier
+from lipfd_jax.evaluation.suites.suite import list_findings, make_sections, summarise_suites
 from lipfd_jax.pages.rendering import Section
 from lipfd_jax.storage import files
 
@@ -40,6 +41,7 @@ def write_results(
     others_name: str = "the other scores",
     pictures: Sequence[ExampleWindow] = (),
     metadata: Metadata | None = None,
+    suites: Sequence[SuiteResult] = (),
 ) -> MetricSummary:
     """Prints the tables of scores and writes metrics.json and report.html, each whole or not at all.
 
@@ -53,6 +55,7 @@ def write_results(
       others_name: what to call them.
       pictures: examples for the report.
       metadata: of the checkpoint, for its model card; without it there is none.
+      suites: results of suites on the same weights; those that earlier runs left in `output` are added.
 
     Returns:
       All metrics.
@@ -63,8 +66,8 @@ def write_results(
     """
     summary, released = summarise_scores(scores, decision, bootstrap), compute_released_metrics(scores)
     print(format_summary(summary, released))
-    suites = suite_results(output, notes.get("weights", "")) if output is not None else {}
-    comparison, sections = None, list(suite_sections(suites))
+    held = with_earlier(suites, output, notes.get("weights", "")) if output is not None else {}
+    comparison, sections = None, make_sections(held)
     if others is not None:
         compared = compare_scores(scores, others, decision.window_threshold, decision.pooling, bootstrap)
         comparison, text = record_comparison(compared), format_comparison(compared)
@@ -74,9 +77,9 @@ def write_results(
         return summary
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    content = build_metrics_file(summary, released, notes, suites, comparison)
+    content = build_metrics_file(summary, released, notes, held, comparison)
     files.write_json(folder / METRICS_JSON, content.to_json())
-    files.write_text(folder / METRICS_CSV, format_metrics_csv(summary, suites))
+    files.write_text(folder / METRICS_CSV, format_metrics_csv(summary, held))
     files.write_text(folder / VIDEOS_CSV, format_videos_csv(scores, decision))
     report = write_report(
         scores,
@@ -85,12 +88,12 @@ def write_results(
         notes=notes,
         pictures=pictures,
         sections=sections,
-        findings=suite_findings(suites),
+        findings=list_findings(held),
         summary=summary,
     )
     print(f"\nreport: {report}")
     if metadata is not None:
-        lines = suite_lines(suites)
+        lines = summarise_suites(held)
         card = write_model_card(folder, notes=notes, metadata=metadata, summary=summary, suites=lines)
         print(f"card: {card}")
     return summary

@@ -1,4 +1,4 @@
-"""What can be told without any model: by properties of the files alone, and by how sharp mouths are."""
+"""Baselines without a model: AUC by properties of the files alone, and by the sharpness of mouths."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,10 +9,11 @@ import numpy as np
 
 from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings, compute_intervals
 from lipfd_jax.evaluation.metrics.compute import compute_metrics
-from lipfd_jax.evaluation.suites.videos import ClipSubject, Subject
-from lipfd_jax.perturbations.catalogue import mouth
+from lipfd_jax.evaluation.suites.results import Baseline
+from lipfd_jax.evaluation.suites.videos import ClipVideo, SuiteVideo
 from lipfd_jax.preprocessing.composite import Window, resize_to_tile
 from lipfd_jax.preprocessing.containers import find_stream, open_container
+from lipfd_jax.preprocessing.mouth_region import locate_mouth
 
 _FOLDS = 5
 _MEANING = "Reached here by {what} alone: a detector must do better to show anything."
@@ -22,42 +23,42 @@ _LACKING = {  # in a few words: the same in a sentence
 }
 
 
-def measured(subject: Subject, windows: Sequence[Window]) -> dict[str, Any]:
-    """What is known of a video without any model: a row for `model_free`, of plain values.
+def measure_video(video: SuiteVideo, windows: Sequence[Window]) -> dict[str, Any]:
+    """Properties of a video that need no model: a row for `compute_baselines`, of plain values.
 
     File properties (bit rate, size, frame rate, duration, sound format) only where the file is at hand.
     Raises ClipError.
     """
-    row = {"label": subject.label, "source": subject.source, "sharpness": mouth_sharpness(windows)}
-    return row | {"file": file_columns(subject) if isinstance(subject, ClipSubject) else None}
+    row = {"label": video.label, "source": video.source, "sharpness": measure_sharpness(windows)}
+    return row | {"file": read_file_properties(video) if isinstance(video, ClipVideo) else None}
 
 
-def model_free(rows: Sequence[dict[str, Any]], drawing: BootstrapSettings) -> list[dict[str, Any]]:
-    """AUCs of videos by logistic regression on what needs no model, each video judged by a fit to others.
+def compute_baselines(rows: Sequence[dict[str, Any]], bootstrap: BootstrapSettings) -> tuple[Baseline, ...]:
+    """AUCs of videos by logistic regression on properties, each video scored by a fit to others.
 
     Folds keep sources together. Where a class has fewer than two sources, or files are not at hand, the AUC
     is None and `lacking` says why.
 
     Args:
-      rows: of `measured`, one a video.
+      rows: of `measure_video`, one a video.
     """
     files = [row["file"] for row in rows]
-    columns = one_hot(files) if all(files) else None
+    columns = encode_one_hot(files) if all(files) else None
     sharpness = np.array([[row["sharpness"]] for row in rows])
-    return [
-        _fitted("file properties", columns, rows, drawing),
-        _fitted("mouth sharpness", sharpness, rows, drawing),
-    ]
+    return (
+        _fit_baseline("file properties", columns, rows, bootstrap),
+        _fit_baseline("mouth sharpness", sharpness, rows, bootstrap),
+    )
 
 
-def file_columns(subject: ClipSubject) -> dict[str, float | str]:
-    """Properties of a clip's file: numbers as logarithms, formats as words."""
-    path = subject.clip.path
+def read_file_properties(video: ClipVideo) -> dict[str, float | str]:
+    """Properties of a clip's file: numbers as logarithms, formats as words. Raises ClipError."""
+    path = video.clip.path
     with open_container(path) as container:
-        video = find_stream(path, container, "video")
-        context = video.codec_context
+        stream = find_stream(path, container, "video")
+        context = stream.codec_context
         seconds = float(container.duration or 0) / av.time_base or 1.0
-        rate = video.average_rate or video.guessed_rate or 25
+        rate = stream.average_rate or stream.guessed_rate or 25
         columns: dict[str, float | str] = {
             "bits": float(np.log(8 * path.stat().st_size / seconds)),
             "pixels": float(np.log(context.width * context.height)),
@@ -65,25 +66,25 @@ def file_columns(subject: ClipSubject) -> dict[str, float | str]:
             "seconds": float(np.log(seconds)),
             "video": context.name,
         }
-    sound = subject.clip.wav or path
+    sound = video.clip.wav or path
     with open_container(sound) as container:
         track = find_stream(sound, container, "audio")
         format_ = f"{track.codec_context.name} {track.rate} {track.channels}"
     return {**columns, "sound": format_}
 
 
-def mouth_sharpness(windows: Sequence[Window]) -> float:
+def measure_sharpness(windows: Sequence[Window]) -> float:
     """Logarithm of the mean variance of the Laplacian of mouths, on frames of 500x500 pixels."""
     values = []
     for window in windows:
         for frame in window.frames:
-            picture = cv2.cvtColor(resize_to_tile(frame), cv2.COLOR_RGB2GRAY)
-            values.append(cv2.Laplacian(picture[mouth(*picture.shape)], cv2.CV_64F).var())
+            grey = cv2.cvtColor(resize_to_tile(frame), cv2.COLOR_RGB2GRAY)
+            values.append(cv2.Laplacian(grey[locate_mouth(*grey.shape)], cv2.CV_64F).var())
     return float(np.log(np.mean(values) + 1e-3))
 
 
-def one_hot(rows: Sequence[dict[str, float | str]]) -> np.ndarray:
-    """Numbers as they are, each word of a column as a column of its own: (n, k) float64."""
+def encode_one_hot(rows: Sequence[dict[str, float | str]]) -> np.ndarray:
+    """Features (n, k) float64 of n rows: numbers as they are, a column for each word of a text column."""
     columns = []
     for name in rows[0]:
         values = [row[name] for row in rows]
@@ -94,9 +95,9 @@ def one_hot(rows: Sequence[dict[str, float | str]]) -> np.ndarray:
     return np.array(columns, np.float64).T
 
 
-def _fitted(
-    what: str, columns: np.ndarray | None, rows: Sequence[dict[str, Any]], drawing: BootstrapSettings
-) -> dict[str, Any]:
+def _fit_baseline(
+    name: str, columns: np.ndarray | None, rows: Sequence[dict[str, Any]], bootstrap: BootstrapSettings
+) -> Baseline:
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
     from sklearn.pipeline import make_pipeline
@@ -105,13 +106,13 @@ def _fitted(
     labels = np.array([row["label"] for row in rows])
     sources = np.array([row["source"] for row in rows], object)
     folds = min(_FOLDS, *(len(set(sources[labels == label])) for label in (0, 1)))
-    row = {"name": what, "auc": None, "auc_interval": None}
     if lacking := "needs the clips" if columns is None else "too few sources" if folds < 2 else "":
-        return row | {"lacking": lacking, "meaning": _LACKING[lacking]}
+        meaning = _LACKING[lacking]
+        return Baseline(name=name, auc=None, auc_interval=None, lacking=lacking, meaning=meaning)
     _, groups = np.unique(sources, return_inverse=True)
     split = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
     fit = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, class_weight="balanced"))
     scores = cross_val_predict(fit, columns, labels, groups=groups, cv=split, method="predict_proba")[:, 1]
-    ends = compute_intervals(labels, scores, sources, 0.5, drawing)["auc"]
-    told = {"lacking": "", "meaning": _MEANING.format(what=what)}
-    return row | {"auc": compute_metrics(labels, scores).auc, "auc_interval": ends} | told
+    ends = compute_intervals(labels, scores, sources, 0.5, bootstrap)["auc"]
+    auc = compute_metrics(labels, scores).auc
+    return Baseline(name=name, auc=auc, auc_interval=ends, meaning=_MEANING.format(what=name))

@@ -1,134 +1,164 @@
-"""The figures of a suite: of each cell, and of the mean over the levels of a kind, beside the clean ones."""
+"""Result of a suite: a typed value in memory, and NAME.json, which is written from it and read back here."""
 
+import dataclasses
+import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, get_args
 
-import numpy as np
+from lipfd_jax.perturbations.perturbation import CLEAN, Perturbation
+from lipfd_jax.storage import files
 
-from lipfd_jax.evaluation.metrics.bootstrap import (
-    BootstrapSettings,
-    Intervals,
-    draw_sources,
-)
-from lipfd_jax.evaluation.metrics.compute import compute_metrics, resample_metrics
-from lipfd_jax.evaluation.metrics.pooling import Decision, VideoScores, pool_videos
-from lipfd_jax.evaluation.metrics.samples import Sample
-from lipfd_jax.evaluation.metrics.scores import Scores
-from lipfd_jax.perturbations.catalogue import CLEAN, Effect
+SuiteName = Literal["robustness", "controls"]
+SUITES: tuple[SuiteName, ...] = get_args(SuiteName)
+VERSION: Literal[1] = 1  # of the keys of NAME.json
+Interval = tuple[float, float]  # ends
 
 
 @dataclass(frozen=True)
-class Cell:
-    """The figures of videos under one effect, and how far they lie from those of the untouched ones."""
+class SuiteIdentity:
+    """What the scores of a suite belong to; all of it decides."""
+
+    weights: str  # fingerprint of the checkpoint
+    records: str  # fingerprint of the data
+    on: str  # in words: clips or stored windows
+    precision: str  # of the computation
+
+
+@dataclass(frozen=True)
+class PerturbationResult:
+    """Metrics of videos under one perturbation, and differences from those of the unperturbed videos."""
 
     kind: str
-    level: str
+    level: str  # the severity; "mean": over all severities of the kind
     videos: int
     auc: float | None
     fpr: float | None
     fnr: float | None
-    auc_interval: tuple[float, float] | None
-    fnr_interval: tuple[float, float] | None
+    auc_interval: Interval | None
+    fnr_interval: Interval | None
     auc_difference: float | None  # this - clean
-    auc_difference_interval: tuple[float, float] | None
+    auc_difference_interval: Interval | None
     fnr_difference: float | None
-    fnr_difference_interval: tuple[float, float] | None
+    fnr_difference_interval: Interval | None
+
+    @property
+    def name(self) -> str:
+        """The perturbation's name."""
+        return Perturbation(self.kind, self.level).name
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether it is of the unperturbed videos."""
+        return self.kind == CLEAN.kind
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "PerturbationResult":
+        """The inverse of `dataclasses.asdict`, of JSON values."""
+        return cls(**_with_tuples(content))
 
 
-def cells(
-    effects: Sequence[Effect], scores: Mapping[str, Scores], decision: Decision, drawing: BootstrapSettings
-) -> list[Cell]:
-    """Figures of each effect that was scored, clean first, all intervals from the same draws of sources."""
-    clean = _pooled(scores[CLEAN.name], decision)
-    known = [effect for effect in (CLEAN, *effects) if effect.name in scores]
-    return [
-        _cell(effect, _pooled(scores[effect.name], decision), clean, decision, drawing) for effect in known
-    ]
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """AUC reached without a model."""
+
+    name: str  # what it looks at: "file properties", "mouth sharpness"
+    auc: float | None
+    auc_interval: Interval | None
+    lacking: str = ""  # why there is no AUC, in a few words
+    meaning: str  # the sentence beside it
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Baseline":
+        """The inverse of `dataclasses.asdict`, of JSON values."""
+        return cls(**_with_tuples(content))
 
 
-def few_sources(scores: Mapping[str, Scores], drawing: BootstrapSettings) -> str:
-    """Says that all intervals are too narrow, and why; "" where there are sources enough."""
-    clean = scores[CLEAN.name]
-    _, _, counts = draw_sources(clean.label, clean.source, drawing)
-    return Intervals({}, *counts, drawing).warning
+@dataclass(frozen=True, kw_only=True)
+class SuiteResult:
+    """Metrics of a suite; the fields, in this order, are the keys of NAME.json."""
+
+    version: Literal[1]
+    suite: SuiteName
+    decision: str  # pooling, calibration and threshold, in words
+    warning: str = ""  # of too few sources; "" where there are enough
+    cells: tuple[PerturbationResult, ...]  # clean first
+    means: tuple[PerturbationResult, ...]  # over the severities of each kind
+    missing: tuple[tuple[str, str], ...]  # (name, reason) of perturbations without a result
+    model_free: tuple[Baseline, ...] | None = None  # of controls; no key for robustness
+    weights: str  # this and the rest: see SuiteIdentity
+    records: str
+    on: str
+    precision: str
+
+    @property
+    def clean(self) -> PerturbationResult:
+        """Of the unperturbed videos."""
+        return self.cells[0]
+
+    @property
+    def missing_by_reason(self) -> dict[str, list[str]]:
+        """Names of perturbations without a result, by reason."""
+        found: dict[str, list[str]] = {}
+        for name, reason in self.missing:
+            found.setdefault(reason, []).append(name)
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of NAME.json: plain values and no NaN."""
+        content = dataclasses.asdict(self)
+        if self.model_free is None:
+            del content["model_free"]
+        return json.loads(json.dumps(content, allow_nan=False))
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "SuiteResult":
+        """The inverse of `to_json`. Raises KeyError or TypeError for other content."""
+        free = content.get("model_free")
+        return cls(
+            **{
+                **content,
+                "cells": tuple(map(PerturbationResult.from_json, content["cells"])),
+                "means": tuple(map(PerturbationResult.from_json, content["means"])),
+                "missing": tuple((name, reason) for name, reason in content["missing"]),
+                "model_free": None if free is None else tuple(map(Baseline.from_json, free)),
+            }
+        )
 
 
-def mean_cells(
-    made: Sequence[Cell], scores: Mapping[str, Scores], decision: Decision, drawing: BootstrapSettings
-) -> list[Cell]:
-    """The mean over the levels of each kind, with intervals of the mean."""
-    clean = _pooled(scores[CLEAN.name], decision)
-    found = []
-    for kind in dict.fromkeys(cell.kind for cell in made if cell.kind != CLEAN.kind):
-        names = [Effect(cell.kind, cell.level).name for cell in made if cell.kind == kind]
-        pooled = [_pooled(scores[name], decision) for name in names]
-        found.append(_mean_cell(kind, pooled, clean, decision, drawing))
-    return found
+Suites = Mapping[SuiteName, SuiteResult]
+NO_SUITES: Suites = MappingProxyType({})
 
 
-def by_reason(missing: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    """Names of cells that could not be made, by why, from (name, reason) pairs."""
-    found: dict[str, list[str]] = {}
-    for name, reason in missing:
-        found.setdefault(reason, []).append(name)
-    return found
+def write_result(output: str | os.PathLike, result: SuiteResult) -> None:
+    """Writes NAME.json into a folder, whole or not at all."""
+    files.write_json(_result_file(output, result.suite), result.to_json())
 
 
-def _pooled(scores: Scores, decision: Decision) -> VideoScores:
-    return pool_videos(scores, decision.pooling, decision.calibration)
-
-
-def _cell(
-    effect: Effect, ours: VideoScores, clean: VideoScores, decision: Decision, drawing: BootstrapSettings
-) -> Cell:
-    return _compared(effect.kind, effect.level, [ours], clean, decision, drawing)
-
-
-def _mean_cell(
-    kind: str,
-    levels: Sequence[VideoScores],
-    clean: VideoScores,
-    decision: Decision,
-    drawing: BootstrapSettings,
-) -> Cell:
-    return _compared(kind, "mean", levels, clean, decision, drawing)
-
-
-def _compared(
-    kind: str,
-    level: str,
-    columns: Sequence[VideoScores],
-    clean: VideoScores,
-    decision: Decision,
-    drawing: BootstrapSettings,
-) -> Cell:
-    """The mean of columns' figures on the videos that all of them and the untouched ones hold."""
-    shared = [video for video in clean.video if all(video in set(one.video) for one in columns)]
-    rows = [np.searchsorted(one.video, shared) for one in (clean, *columns)]  # both are sorted by video
-    labels, sources = clean.label[rows[0]], clean.source[rows[0]]
-    scores = [one.score[row] for one, row in zip((clean, *columns), rows, strict=True)]
-    at = decision.threshold
-    figures = [compute_metrics(labels, values, at) for values in scores]
-    draws, place, _ = draw_sources(labels, sources, drawing)
-    samples = [Sample.build(labels, values, at) for values in scores]
-    drawn = [resample_metrics(sample, place, draws, names=("auc", "fnr")) for sample in samples]
-    means = {name: _mean([getattr(one, name) for one in figures[1:]]) for name in ("auc", "fpr", "fnr")}
-    swings = {name: np.mean([one[name] for one in drawn[1:]], axis=0) for name in ("auc", "fnr")}
-    found = {}
-    for name, swing in swings.items():
-        base = getattr(figures[0], name)
-        found[f"{name}_interval"] = _ends(swing, drawing)
-        found[f"{name}_difference"] = None if means[name] is None or base is None else means[name] - base
-        found[f"{name}_difference_interval"] = _ends(swing - drawn[0][name], drawing)
-    return Cell(kind, level, len(shared), **means, **found)
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    return None if any(value is None for value in values) else float(np.mean(values))
-
-
-def _ends(values: np.ndarray, drawing: BootstrapSettings) -> tuple[float, float] | None:
-    if not np.isfinite(values).all():
+def read_result(output: str | os.PathLike, name: SuiteName) -> SuiteResult | None:
+    """The result in a folder's NAME.json; None where there is none. Raises ValueError for a damaged file."""
+    file = _result_file(output, name)
+    if not file.exists():
         return None
-    low, high = np.quantile(values, [(1 - drawing.confidence) / 2, (1 + drawing.confidence) / 2])
-    return float(low), float(high)
+    try:
+        return SuiteResult.from_json(dict(json.loads(file.read_text("utf-8"))))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{file}: can't be read ({error!r}); remove it or run the suite again") from error
+
+
+def with_earlier(fresh: Sequence[SuiteResult], output: str | os.PathLike, weights: str) -> Suites:
+    """Results by name: the fresh ones, and those of the same weights that earlier runs left in a folder."""
+    known = {result.suite: result for result in fresh}
+    found = {name: known[name] if name in known else read_result(output, name) for name in SUITES}
+    return {name: result for name, result in found.items() if result and result.weights == weights}
+
+
+def _result_file(output: str | os.PathLike, name: SuiteName) -> Path:
+    return Path(output) / f"{name}.json"
+
+
+def _with_tuples(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}

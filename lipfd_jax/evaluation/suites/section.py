@@ -1,140 +1,197 @@
-"""What the tables of both suites say of a cell: figures with their intervals, and how far they moved."""
+"""Sections of the report on suites: tables and charts of each perturbation's metrics."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
-from lipfd_jax.evaluation.suites.results import Cell, by_reason
+from lipfd_jax.evaluation.suites.controls import CONTROLS, draw_conclusions
+from lipfd_jax.evaluation.suites.results import Baseline, Interval, PerturbationResult, SuiteResult
 from lipfd_jax.pages.axes import Axis, unit
 from lipfd_jax.pages.bars import Bar, BarChart, bars_html
 from lipfd_jax.pages.charts import Chart, Guide, Line, chart_html
 from lipfd_jax.pages.formats import decimal, interval, percent, signed
 from lipfd_jax.pages.rendering import Section, render
-from lipfd_jax.perturbations.catalogue import CLEAN
+
+ROBUSTNESS_TITLE = "Robustness"
+CONTROLS_TITLE = "Does it hear that sound and lips disagree?"
+_ROBUSTNESS_HEAD = ("AUC", "against clean", "FNR", "against clean, points", "FPR")
+_CONTROLS_HEAD = ["", "AUC", "against clean", "FPR", "FNR"]
 
 
-def figure(text: str, below: str) -> Markup:
-    """A figure or a name, and in small what belongs to it."""
-    return Markup("{}<small>{}</small>").format(text, below)
-
-
-def fewer(cell: Cell, clean: Cell) -> str:
-    """How many of the untouched videos a cell holds, where it could not be made of all."""
-    return "" if cell.videos == clean.videos else f"{cell.videos:,} of {clean.videos:,} videos"
-
-
-def auc(value: float | None, ends: tuple[float, float] | None) -> Markup:
-    """An AUC with its interval."""
-    return figure(decimal(value, 3), interval(*(ends or (None, None))))
-
-
-def misses(cell: Cell) -> Markup:
-    """The share of fakes called real, in per cent, with its interval."""
-    ends = cell.fnr_interval
-    return figure(percent(cell.fnr, 1), f"{100 * ends[0]:.1f} to {percent(ends[1], 1)}" if ends else "")
-
-
-def auc_moved(cell: Cell) -> str | Markup:
-    """How far the AUC lies from the untouched one; nothing for that one."""
-    return _moved(cell, cell.auc_difference, cell.auc_difference_interval, 1, 3)
-
-
-def misses_moved(cell: Cell) -> str | Markup:
-    """The same of the share of fakes called real, in percentage points."""
-    return _moved(cell, cell.fnr_difference, cell.fnr_difference_interval, 100, 1)
-
-
-def _moved(
-    cell: Cell, value: float | None, ends: tuple[float, float] | None, scale: float, digits: int
-) -> str | Markup:
-    if cell.kind == CLEAN.kind or value is None:
-        return ""
-    low, high = (signed(scale * end, digits) for end in ends) if ends else ("", "")
-    return figure(signed(scale * value, digits), f"{low} to {high}" if ends else "")
-
-
-TITLE = "Robustness"
-_FIGURES = ("AUC", "against clean", "FNR", "against clean, points", "FPR")
-
-
-def robustness_section(result: dict[str, Any]) -> Section:
-    """The section of a suite's result, as `suites` writes and reads it."""
-    made = [Cell(**cell) for cell in result["cells"]]
-    means = [Cell(**cell) for cell in result["means"]]
-    clean, kinds = made[0], dict.fromkeys(cell.kind for cell in made[1:])
-    charts = [_chart(kind, [cell for cell in made if cell.kind == kind], clean) for kind in kinds]
+def robustness_section(result: SuiteResult) -> Section:
+    """Means over severities as bars, each kind as a chart, and all numbers in tables."""
+    clean, kinds = result.clean, dict.fromkeys(one.kind for one in result.cells[1:])
+    charts = [_kind_chart(kind, [one for one in result.cells if one.kind == kind], clean) for kind in kinds]
     body = render(
         "lipfd_jax.evaluation",
         "robustness.html",
-        on=result["on"],
-        decision=result["decision"],
-        warning=result.get("warning", ""),  # of an older version: none
+        on=result.on,
+        decision=result.decision,
+        warning=result.warning,
         clean=clean,
-        missing=by_reason(result["missing"]),
-        bars=_bars(means, clean) if means else "",
+        missing=result.missing_by_reason,
+        bars=_means_chart(result.means, clean) if result.means else "",
         charts=[chart_html(chart) for chart in charts if chart],
-        means_head=["", *_FIGURES],
-        means=[[_name(cell, clean), *_row(cell)] for cell in (clean, *means)],
-        head=["", "level", *_FIGURES],
-        rows=[[_name(cell, clean), cell.level, *_row(cell)] for cell in made],
+        means_head=["", *_ROBUSTNESS_HEAD],
+        means=[[_kind_cell(one, clean), *_robustness_cells(one)] for one in (clean, *result.means)],
+        head=["", "level", *_ROBUSTNESS_HEAD],
+        rows=[[_kind_cell(one, clean), one.level, *_robustness_cells(one)] for one in result.cells],
     )
-    return Section(TITLE, body)
+    return Section(ROBUSTNESS_TITLE, body)
 
 
-def robustness_summary(result: dict[str, Any]) -> str:
-    """One sentence: the perturbation that costs most, and what the mean over all is."""
-    means = [Cell(**cell) for cell in result["means"]]
-    known = [cell for cell in means if cell.auc is not None]
+def controls_section(result: SuiteResult) -> Section:
+    """The conclusions in words, then the AUC under each control and of each baseline."""
+    meanings = {control.perturbation.name: control.meaning for control in CONTROLS}
+    rows = [_control_row(one, result.clean, meanings.get(one.name, "As it is.")) for one in result.cells]
+    rows += [_baseline_row(baseline) for baseline in result.model_free or ()]
+    body = render(
+        "lipfd_jax.evaluation",
+        "controls.html",
+        on=result.on,
+        decision=result.decision,
+        warning=result.warning,
+        conclusion=draw_conclusions(result),
+        chart=_controls_chart(result),
+        head=_CONTROLS_HEAD,
+        rows=rows,
+        missing=result.missing_by_reason,
+    )
+    return Section(CONTROLS_TITLE, body)
+
+
+def summarise_robustness(result: SuiteResult) -> str:
+    """One sentence: the mean AUC over all kinds, and the kind with the lowest AUC."""
+    known = [one for one in result.means if one.auc is not None]
     if not known:
         return "No AUC could be had: the videos are of one class."
-    worst = min(known, key=lambda cell: cell.auc)
-    mean = float(np.mean([cell.auc for cell in known]))
+    worst = min(known, key=lambda one: one.auc)
+    mean = float(np.mean([one.auc for one in known]))
     return (
         f"Mean AUC over {len(known)} kinds of perturbation: {mean:.3f}, untouched "
-        f"{result['cells'][0]['auc']:.3f}; lowest under {worst.kind}: {worst.auc:.3f}."
+        f"{result.clean.auc:.3f}; lowest under {worst.kind}: {worst.auc:.3f}."
     )
 
 
-def _chart(kind: str, cells: Sequence[Cell], clean: Cell) -> Chart | None:
-    known = [cell for cell in cells if cell.auc is not None]
+def _robustness_cells(result: PerturbationResult) -> list[str | Markup]:
+    return [
+        _auc(result.auc, result.auc_interval),
+        _auc_difference(result),
+        _fnr(result),
+        _fnr_difference(result),
+        percent(result.fpr, 1),
+    ]
+
+
+def _control_row(result: PerturbationResult, clean: PerturbationResult, meaning: str) -> list[str | Markup]:
+    fewer = _fewer_videos(result, clean)
+    return [
+        _with_note(result.name, f"{meaning} Only {fewer}." if fewer else meaning),
+        _auc(result.auc, result.auc_interval),
+        _auc_difference(result),
+        percent(result.fpr, 1),
+        percent(result.fnr, 1),
+    ]
+
+
+def _baseline_row(baseline: Baseline) -> list[str | Markup]:
+    name = _with_note(f"no model: {baseline.name}", baseline.meaning)
+    return [name, _auc(baseline.auc, baseline.auc_interval), "", "", ""]
+
+
+def _kind_cell(result: PerturbationResult, clean: PerturbationResult) -> str | Markup:
+    fewer = _fewer_videos(result, clean)
+    return _with_note(result.kind, fewer) if fewer else result.kind
+
+
+def _with_note(text: str, note: str) -> Markup:
+    """A metric or a name, with a note in small type below."""
+    return Markup("{}<small>{}</small>").format(text, note)
+
+
+def _fewer_videos(result: PerturbationResult, clean: PerturbationResult) -> str:
+    """The number of videos where it is not that of the clean ones, else ""."""
+    return "" if result.videos == clean.videos else f"{result.videos:,} of {clean.videos:,} videos"
+
+
+def _auc(value: float | None, ends: Interval | None) -> Markup:
+    return _with_note(decimal(value, 3), interval(*(ends or (None, None))))
+
+
+def _fnr(result: PerturbationResult) -> Markup:
+    ends = result.fnr_interval
+    note = f"{100 * ends[0]:.1f} to {percent(ends[1], 1)}" if ends else ""
+    return _with_note(percent(result.fnr, 1), note)
+
+
+def _auc_difference(result: PerturbationResult) -> str | Markup:
+    return _difference(result, result.auc_difference, result.auc_difference_interval, 1, 3)
+
+
+def _fnr_difference(result: PerturbationResult) -> str | Markup:
+    """In percentage points."""
+    return _difference(result, result.fnr_difference, result.fnr_difference_interval, 100, 1)
+
+
+def _difference(
+    result: PerturbationResult, value: float | None, ends: Interval | None, scale: float, digits: int
+) -> str | Markup:
+    """A difference from clean with its interval; "" for the clean videos themselves."""
+    if result.is_clean or value is None:
+        return ""
+    low, high = (signed(scale * end, digits) for end in ends) if ends else ("", "")
+    return _with_note(signed(scale * value, digits), f"{low} to {high}" if ends else "")
+
+
+def _kind_chart(kind: str, results: Sequence[PerturbationResult], clean: PerturbationResult) -> Chart | None:
+    """AUC over the severities of a kind; None where it is unknown."""
+    known = [one for one in results if one.auc is not None]
     if not known or clean.auc is None:
         return None
     x = np.arange(len(known), dtype=np.float64)
-    names = [cell.level for cell in known]
-    unit_, shown = _levels(names)
-    axis = Axis(unit_, -0.3, max(len(known) - 0.7, 0.3), tuple(x), lambda value: shown[round(value)])
-    ends = [cell.auc_interval or (cell.auc, cell.auc) for cell in known]
-    low, high = np.array(ends, np.float64).T
-    line = Line(
-        "AUC", x, np.array([cell.auc for cell in known]), dots=True, low=low, high=high, notes=tuple(names)
-    )
+    names = [one.level for one in known]
+    title, ticks = _label_severities(names)
+    axis = Axis(title, -0.3, max(len(known) - 0.7, 0.3), tuple(x), lambda value: ticks[round(value)])
+    low, high = np.array([one.auc_interval or (one.auc, one.auc) for one in known], np.float64).T
+    values = np.array([one.auc for one in known])
+    line = Line("AUC", x, values, dots=True, low=low, high=high, notes=tuple(names))
     guides = [Guide((-0.3, axis.high), (clean.auc, clean.auc))]
     return Chart(kind, axis, unit("AUC of videos"), [line], guides=guides, note_head="at", height=210)
 
 
-def _levels(names: Sequence[str]) -> tuple[str, list[str]]:
-    """What an axis of levels is called, and each level on it: without their unit, where they share one."""
+def _label_severities(names: Sequence[str]) -> tuple[str, list[str]]:
+    """Title and tick labels of an axis of severities; a unit that all share moves into the title."""
     first, units = zip(*((name.partition(" ")[0], name.partition(" ")[2]) for name in names), strict=True)
     shared = len(set(units)) == 1 and units[0] and " to " not in names[0]
     return (units[0], list(first)) if shared else ("level", list(names))
 
 
-def _bars(means: Sequence[Cell], clean: Cell) -> Markup:
-    bars = [Bar(cell.kind, cell.auc, *(cell.auc_interval or (None, None))) for cell in means]
+def _means_chart(means: Sequence[PerturbationResult], clean: PerturbationResult) -> Markup:
+    bars = [Bar(one.kind, one.auc, *(one.auc_interval or (None, None))) for one in means]
     guides = () if clean.auc is None else (clean.auc,)
     caption = "Mean over the levels of each kind; the dotted line is the AUC of the untouched videos."
-    return bars_html(
-        BarChart("AUC under each kind of perturbation", unit("AUC of videos"), bars, caption, guides)
-    )
+    title = "AUC under each kind of perturbation"
+    return bars_html(BarChart(title, unit("AUC of videos"), bars, caption, guides))
 
 
-def _name(cell: Cell, clean: Cell) -> str | Markup:
-    counted = fewer(cell, clean)
-    return figure(cell.kind, counted) if counted else cell.kind
+def _controls_chart(result: SuiteResult) -> Markup:
+    clean = result.clean
+    bars = [
+        Bar(
+            ", ".join(filter(None, (one.name, _fewer_videos(one, clean)))),
+            one.auc,
+            *(one.auc_interval or (None, None)),
+        )
+        for one in result.cells
+    ]
+    bars += [_baseline_bar(baseline) for baseline in result.model_free or ()]
+    guides = (0.5,) if clean.auc is None else (0.5, clean.auc)
+    caption = "Dotted: guessing, and the untouched videos. Bars of the second colour need no model at all."
+    return bars_html(BarChart("AUC under each control", unit("AUC of videos"), bars, caption, guides))
 
 
-def _row(cell: Cell) -> list[str | Markup]:
-    figures = [auc(cell.auc, cell.auc_interval), auc_moved(cell), misses(cell), misses_moved(cell)]
-    return [*figures, percent(cell.fpr, 1)]
+def _baseline_bar(baseline: Baseline) -> Bar:
+    ends = baseline.auc_interval or (None, None)
+    name = f"no model: {baseline.name}"
+    return Bar(name, baseline.auc, *ends, colour="second", lacking=baseline.lacking)

@@ -1,13 +1,13 @@
-"""The suites of an evaluation, robustness and controls: run, kept beside its report, and shown in it."""
+"""Suites of an evaluation, robustness and controls: run on videos and shown in its report."""
 
 import contextlib
 import itertools
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 
@@ -16,24 +16,31 @@ from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.data.sources import RecordSource, find_window_convention, read_crop
 from lipfd_jax.evaluation.metrics.bootstrap import DEFAULT_BOOTSTRAP, BootstrapSettings
 from lipfd_jax.evaluation.metrics.pooling import Decision, Pooling, make_decision
-from lipfd_jax.evaluation.suites.baselines import measured, model_free
-from lipfd_jax.evaluation.suites.controls import TITLE, conclusion, controls, controls_section
-from lipfd_jax.evaluation.suites.results import cells, few_sources, mean_cells
-from lipfd_jax.evaluation.suites.runner import Cells, run_cells
-from lipfd_jax.evaluation.suites.section import robustness_section, robustness_summary
-from lipfd_jax.evaluation.suites.videos import Subject, clip_subjects, record_subjects
+from lipfd_jax.evaluation.suites.baselines import compute_baselines, measure_video
+from lipfd_jax.evaluation.suites.compute import compute_means, compute_results, warn_few_sources
+from lipfd_jax.evaluation.suites.controls import CONTROLS, draw_conclusions
+from lipfd_jax.evaluation.suites.results import (
+    VERSION,
+    SuiteIdentity,
+    SuiteName,
+    SuiteResult,
+    Suites,
+    write_result,
+)
+from lipfd_jax.evaluation.suites.runner import Measure, SuiteScores, score_suite
+from lipfd_jax.evaluation.suites.section import (
+    CONTROLS_TITLE,
+    controls_section,
+    robustness_section,
+    summarise_robustness,
+)
+from lipfd_jax.evaluation.suites.videos import SuiteVideo, list_clip_videos, list_record_videos
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.pages.rendering import Section
-from lipfd_jax.perturbations.catalogue import CLEAN, Effect, perturbations
+from lipfd_jax.perturbations.catalogue import list_robustness
+from lipfd_jax.perturbations.perturbation import CLEAN, Perturbation
 from lipfd_jax.runtime.distributed import run_on_first
-from lipfd_jax.storage import files
 from lipfd_jax.storage.locks import locked
-
-Name = Literal["robustness", "controls"]
-NAMES: tuple[Name, ...] = get_args(Name)
-VERSION = 1  # of the keys of NAME.json
-_SECTIONS = {"robustness": robustness_section, "controls": controls_section}
-_SUMMARIES = {"robustness": robustness_summary, "controls": lambda result: " ".join(conclusion(result))}
 
 
 class Scorer(Protocol):
@@ -47,52 +54,47 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True)
+class Suite:
+    """Definition of a suite."""
+
+    perturbations: tuple[Perturbation, ...]  # in the order of its page
+    make_section: Callable[[SuiteResult], Section]
+    summarise: Callable[[SuiteResult], str]  # a few sentences
+    find: Callable[[SuiteResult], str]  # one sentence for the head of the report
+    measure: Measure | None = None  # of clean videos, for baselines that need no model
+
+
+@dataclass(frozen=True)
 class SuiteData:
-    """The videos of a suite, and what to call them."""
+    """The videos of a suite."""
 
-    subjects: Sequence[Subject]
-    on: str  # in words
-    identity: str  # of the records
+    videos: Sequence[SuiteVideo]
+    on: str  # in words: clips or stored windows
+    fingerprint: str  # of the records
 
 
-def suite_data(source: RecordSource, identity: str, clips: Sequence[Clip] | None = None) -> SuiteData:
-    """The videos of a source: from raw clips where they are given, so that all effects are exact.
+def find_suite_data(source: RecordSource, fingerprint: str, clips: Sequence[Clip] | None = None) -> SuiteData:
+    """The videos of a source of records: as raw clips where these are given, so that all perturbations apply.
 
-    Raises ClipError where a video of the source is not among the clips.
+    Raises ClipError where a video of the source is not among the clips; ValueError where a clip gives other
+    windows than its records hold.
     """
-    stored = record_subjects(source)
+    stored = list_record_videos(source)
     if clips is None:
         on = "on stored windows: frames as stored, compression as JPEG, sound on the mel picture"
-        return SuiteData(stored, on, identity)
+        return SuiteData(stored, on, fingerprint)
     found = {clip.video: clip for clip in clips}
-    if missing := sorted({subject.video for subject in stored} - set(found)):
+    if missing := sorted({video.video for video in stored} - set(found)):
         raise ClipError(f"{missing[0]} and {len(missing) - 1} more videos of the data are not in --clips")
     crop = read_crop(source)
-    subjects = clip_subjects(
-        [found[subject.video] for subject in stored], find_window_convention(source), crop
-    )
-    _check_same(subjects[0], stored[0])
+    videos = list_clip_videos([found[video.video] for video in stored], find_window_convention(source), crop)
+    _check_same_windows(videos[0], stored[0])
     cut = ", faces cut as in the records" if crop == "faces" else ""
-    return SuiteData(subjects, f"on the clips themselves, before anything is cut from them{cut}", identity)
-
-
-def _check_same(subject: Subject, stored: Subject) -> None:
-    """Raises ValueError where a clip gives other windows than its records hold."""
-    ours, theirs = (
-        [(window.index, window.start_frame, window.frames.shape) for window in one.windows(CLEAN)]
-        for one in (subject, stored)
-    )
-    pairs = itertools.zip_longest(ours, theirs)
-    if odd := next((pair for pair in pairs if pair[0] != pair[1]), None):
-        raise ValueError(
-            f"{subject.video}: --clips gives other windows than the records hold ({odd[0]}, not {odd[1]}: "
-            "number, first frame, shape of its frames); build the records again, or give the clips that they "
-            "were built from"
-        )
+    return SuiteData(videos, f"on the clips themselves, before anything is cut from them{cut}", fingerprint)
 
 
 def run_suite(
-    name: Name,
+    name: SuiteName,
     scorer: Scorer,
     data: SuiteData,
     output: str | os.PathLike,
@@ -101,94 +103,115 @@ def run_suite(
     calibration: Calibration | None = None,
     pooling: Pooling | None = None,
     threshold: float | None = None,
-    drawing: BootstrapSettings = DEFAULT_BOOTSTRAP,
+    bootstrap: BootstrapSettings = DEFAULT_BOOTSTRAP,
     overwrite: bool = False,
-) -> dict[str, Any] | None:
-    """Scores every cell that is not there yet and writes NAME.json into `output`; returns its content.
+) -> SuiteResult | None:
+    """Scores all videos under each perturbation, writes NAME.json into `output` and prints a summary.
 
-    Cells lie in `output`/NAME, a scores file each, so that a stopped suite goes on. Several processes share
-    the videos; the first one writes, and the others return None.
+    Scores lie in `output`/NAME, a file each, so that a stopped suite resumes. Several processes share the
+    videos; the first one writes, and the others return None.
 
     Args:
       weights: fingerprint of the checkpoint.
       calibration: the checkpoint's, if it is to be applied.
       pooling: of windows to videos; by default the calibration's, or the mean.
       threshold: a video whose score is at least this is called fake; by default the calibration's, or 0.5.
-      overwrite: score all cells anew.
+      overwrite: score everything anew.
 
     Raises:
-      ValueError: the folder holds cells of another checkpoint or other data; no video can be scored.
+      ValueError: the folder holds scores of another checkpoint or other data; no video can be scored.
     """
-    folder = Path(output) / name
-    effects = suite_effects(name)
+    suite, folder = SUITE_DEFINITIONS[name], Path(output) / name
     decision = make_decision(calibration, threshold=threshold, pooling=pooling)
-    precision = scorer.metadata.model.dtype
-    identity = {"weights": weights, "records": data.identity, "on": data.on, "precision": precision}
-    measure = measured if name == "controls" else None
+    identity = SuiteIdentity(weights, data.fingerprint, data.on, scorer.metadata.model.dtype)
     with contextlib.ExitStack() as held:
         run_on_first(lambda: held.enter_context(locked(folder, f"the {name} suite")))
-        ran = run_cells(
-            effects,
-            data.subjects,
+        scores = score_suite(
+            suite.perturbations,
+            data.videos,
             scorer.score,
             folder,
             identity=identity,
-            measure=measure,
+            measure=suite.measure,
             overwrite=overwrite,
         )
-        if ran is None:
+        if scores is None:
             return None
-        result = suite_result(name, ran, decision, drawing) | identity
-        files.write_json(Path(output) / f"{name}.json", result)
-    print(f"{name}: {_SUMMARIES[name](result)}")
+        result = compute_suite(name, scores, identity, decision, bootstrap)
+        write_result(output, result)
+    print(f"{name}: {suite.summarise(result)}")
     return result
 
 
-def suite_results(output: str | os.PathLike, weights: str) -> dict[str, dict[str, Any]]:
-    """The results that suites of these weights left in a folder, by name."""
-    paths = {name: Path(output) / f"{name}.json" for name in _SECTIONS}
-    found = {name: json.loads(path.read_text("utf-8")) for name, path in paths.items() if path.exists()}
-    return {name: result for name, result in found.items() if result["weights"] == weights}
+def compute_suite(
+    name: SuiteName,
+    scores: SuiteScores,
+    identity: SuiteIdentity,
+    decision: Decision,
+    bootstrap: BootstrapSettings,
+) -> SuiteResult:
+    """The result of a suite from its scores."""
+    suite = SUITE_DEFINITIONS[name]
+    results = compute_results(suite.perturbations, scores.scores, decision, bootstrap)
+    return SuiteResult(
+        version=VERSION,
+        suite=name,
+        decision=str(decision),
+        warning=warn_few_sources(scores.scores, bootstrap),
+        cells=tuple(results),
+        means=tuple(compute_means(results, scores.scores, decision, bootstrap)),
+        missing=tuple(scores.missing.items()),
+        model_free=compute_baselines(scores.properties, bootstrap) if suite.measure else None,
+        **asdict(identity),
+    )
 
 
-def suite_sections(results: Mapping[str, dict[str, Any]]) -> list[Section]:
-    """A section for each suite."""
-    return [_SECTIONS[name](result) for name, result in results.items()]
+def make_sections(results: Suites) -> list[Section]:
+    """A section of the report for each suite."""
+    return [SUITE_DEFINITIONS[name].make_section(result) for name, result in results.items()]
 
 
-def suite_lines(results: Mapping[str, dict[str, Any]]) -> dict[str, str]:
-    """What each suite says, in a sentence or few, for a summary."""
-    return {name: _SUMMARIES[name](result) for name, result in results.items()}
+def summarise_suites(results: Suites) -> dict[str, str]:
+    """A few sentences on each suite, by name."""
+    return {name: SUITE_DEFINITIONS[name].summarise(result) for name, result in results.items()}
 
 
-def suite_findings(results: Mapping[str, dict[str, Any]]) -> list[str]:
-    """A sentence of each suite for the head of a report, what costs most, and whether lips are read."""
-    found = []
-    for name, result in results.items():
-        if name == "robustness":
-            found.append(robustness_summary(result))
-        else:
-            warning = f" Warning: {result['warning']}." if result.get("warning") else ""
-            found.append(f"{TITLE} {conclusion(result)[0]}{warning}")
-    return found
+def list_findings(results: Suites) -> list[str]:
+    """A sentence of each suite for the head of the report."""
+    return [SUITE_DEFINITIONS[name].find(result) for name, result in results.items()]
 
 
-def suite_effects(name: Name) -> list[Effect]:
-    """The effects of a suite, in the order of its page."""
-    return perturbations() if name == "robustness" else [control.effect for control in controls()]
+def _find_controls(result: SuiteResult) -> str:
+    warning = f" Warning: {result.warning}." if result.warning else ""
+    return f"{CONTROLS_TITLE} {draw_conclusions(result)[0]}{warning}"
 
 
-def suite_result(name: Name, ran: Cells, decision: Decision, drawing: BootstrapSettings) -> dict[str, Any]:
-    """The figures of a finished suite: plain values, all but what it is of."""
-    made = cells(suite_effects(name), ran.scores, decision, drawing)
-    free = {"model_free": model_free(ran.measured, drawing)} if name == "controls" else {}
-    return {
-        "version": VERSION,
-        "suite": name,
-        "decision": str(decision),
-        "warning": few_sources(ran.scores, drawing),
-        "cells": [asdict(cell) for cell in made],
-        "means": [asdict(cell) for cell in mean_cells(made, ran.scores, decision, drawing)],
-        "missing": list(ran.missing.items()),
-        **free,
+SUITE_DEFINITIONS: Mapping[SuiteName, Suite] = MappingProxyType(
+    {
+        "robustness": Suite(
+            tuple(list_robustness()), robustness_section, summarise_robustness, summarise_robustness
+        ),
+        "controls": Suite(
+            tuple(control.perturbation for control in CONTROLS),
+            controls_section,
+            lambda result: " ".join(draw_conclusions(result)),
+            _find_controls,
+            measure_video,
+        ),
     }
+)
+
+
+def _check_same_windows(video: SuiteVideo, stored: SuiteVideo) -> None:
+    """Raises ValueError where a clip gives other windows than its records hold."""
+    ours, theirs = (
+        [(window.index, window.start_frame, window.frames.shape) for window in one.load_windows(CLEAN)]
+        for one in (video, stored)
+    )
+    pairs = itertools.zip_longest(ours, theirs)
+    if odd := next((pair for pair in pairs if pair[0] != pair[1]), None):
+        raise ValueError(
+            f"{video.video}: --clips gives other windows than the records hold ({odd[0]}, not {odd[1]}: "
+            "number, first frame, shape of its frames); build the records again, or give the clips that they "
+            "were built from"
+        )

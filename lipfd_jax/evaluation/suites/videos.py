@@ -1,4 +1,4 @@
-"""The videos a suite scores, each of which gives its windows under an effect: clips, or stored records."""
+"""Videos that a suite scores, from clips or from stored records: windows under a perturbation."""
 
 import dataclasses
 import functools
@@ -11,57 +11,57 @@ import numpy as np
 from lipfd_jax.data import records
 from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.listing.clips import Clip
-from lipfd_jax.perturbations.catalogue import Effect
-from lipfd_jax.perturbations.mel_strips import coloured, loudness, native
+from lipfd_jax.perturbations.mel_strips import draw_strip, read_loudness, shrink_strip
+from lipfd_jax.perturbations.perturbation import Perturbation
 from lipfd_jax.preprocessing.composite import Window
 from lipfd_jax.preprocessing.extraction import ClipPerturbation, Extraction, extract_windows
 from lipfd_jax.preprocessing.frame_cache import FrameCache
 from lipfd_jax.vocabulary import WindowConvention
 
 
-class Subject(Protocol):
-    """One video."""
+class SuiteVideo(Protocol):
+    """One video of a suite."""
 
-    video: str
+    video: str  # CLASS/NAME
     label: int
     source: str
     generator: str
 
-    def windows(self, effect: Effect) -> list[Window]:
-        """Its windows under an effect, but for those that look at other videos. Raises ValueError."""
+    def load_windows(self, perturbation: Perturbation) -> list[Window]:
+        """Its windows under a perturbation, except for foreign sound (`with_mels`). Raises ValueError."""
 
-    def lacking(self, effect: Effect) -> str:
-        """Why the effect can't be made; "" where it can."""
+    def find_obstacle(self, perturbation: Perturbation) -> str:
+        """Why the perturbation can't be applied; "" where it can."""
 
-    def kept(self) -> "Subject":
-        """The same video, which keeps in memory what it decodes, for many effects in turn."""
+    def with_cache(self) -> "SuiteVideo":
+        """The same video, which keeps decoded frames in memory for many perturbations in turn."""
 
 
-class Footage:
-    """What was decoded of one clip, and where its face was found."""
+class ClipCache:
+    """Decoded frames of one clip, and its face scan."""
 
     def __init__(self) -> None:
         self.frames = FrameCache()
-        self._seen: Any = None
+        self._scan: Any = None
 
-    def seen(self, path: Path) -> Any:
-        """The face scan of the clip, made once: faces are found before anything is changed."""
-        if self._seen is None:
+    def scan_faces(self, path: Path) -> Any:
+        """The face scan of the unperturbed clip, made once."""
+        if self._scan is None:
             from lipfd_jax.faces.finders import default_finder
             from lipfd_jax.faces.scan import scan_video
 
-            self._seen = scan_video(path, default_finder())
-        return self._seen
+            self._scan = scan_video(path, default_finder())
+        return self._scan
 
 
 @dataclasses.dataclass(frozen=True)
-class ClipSubject:
-    """A video file: effects are made on its samples and pictures, before anything is cut."""
+class ClipVideo:
+    """A video file; samples and frames are perturbed before windows are cut."""
 
     clip: Clip
-    mode: WindowConvention
-    crop: str = "none"  # or "faces": windows are cut to the face, as a build with that setting does it
-    footage: Footage | None = None  # of earlier effects
+    convention: WindowConvention
+    crop: str = "none"  # or "faces": windows are cut to the face, as in a build with that setting
+    cache: ClipCache | None = None  # None: each call decodes anew
 
     @property
     def video(self) -> str:
@@ -79,82 +79,81 @@ class ClipSubject:
     def generator(self) -> str:
         return self.clip.generator
 
-    def lacking(self, effect: Effect) -> str:
-        """Only the track inside can be missing, or be all there is."""
-        if effect.inner_track and self.clip.wav is None:
+    def find_obstacle(self, perturbation: Perturbation) -> str:
+        """Only the track inside the video can be unavailable, or be the sound already."""
+        if not perturbation.inner_track:
+            return ""
+        if self.clip.wav is None:
             return "there is no wav beside the video"
-        return "released windows need the wav" if effect.inner_track and self.mode == "released" else ""
+        return "released windows need the wav" if self.convention == "released" else ""
 
-    def windows(self, effect: Effect) -> list[Window]:
-        """Decodes the clip and cuts its windows, the effect made on the way. Raises ClipError."""
-        clip = dataclasses.replace(self.clip, wav=None) if effect.inner_track else self.clip
-        sound, frame = (effect.random(self.video, part) for part in ("sound", "frames"))
-        change = ClipPerturbation(
-            sound=None if effect.sound is None else lambda samples: effect.sound(samples, sound),
-            frame=None
-            if effect.frame is None or effect.crf
-            else lambda picture: effect.frame(picture, frame),
-            crf=effect.crf,
-        )
-        return _finished(list(self._extracted(clip, change).cut_windows), effect, self.video)
+    def load_windows(self, perturbation: Perturbation) -> list[Window]:
+        """Decodes the clip, perturbs it and cuts its windows. Raises ClipError."""
+        clip = dataclasses.replace(self.clip, wav=None) if perturbation.inner_track else self.clip
+        cut = list(self._extract(clip, _for_clip(perturbation, self.video)).cut_windows)
+        return _perturb_windows(cut, perturbation, self.video)
 
-    def kept(self) -> "ClipSubject":
-        """With an empty memory of its own."""
-        return dataclasses.replace(self, footage=Footage())
+    def with_cache(self) -> "ClipVideo":
+        """With an empty cache of its own."""
+        return dataclasses.replace(self, cache=ClipCache())
 
-    def _extracted(self, clip: Clip, change: ClipPerturbation) -> Extraction:
-        footage = self.footage or Footage()
+    def _extract(self, clip: Clip, perturbation: ClipPerturbation) -> Extraction:
+        cache = self.cache or ClipCache()
         if self.crop == "none":
-            return extract_windows(clip, self.mode, perturbation=change, read=footage.frames.read)
+            read = cache.frames.read
+            return extract_windows(clip, self.convention, perturbation=perturbation, read=read)
         from lipfd_jax.faces.extraction import extract_face_windows  # and its libraries, which are an extra
         from lipfd_jax.faces.window_reader import read_cached_windows
 
-        read = functools.partial(read_cached_windows, footage.frames)
-        return extract_face_windows(clip, perturbation=change, seen=footage.seen(clip.path), read=read)
+        read = functools.partial(read_cached_windows, cache.frames)
+        seen = cache.scan_faces(clip.path)
+        return extract_face_windows(clip, perturbation=perturbation, seen=seen, read=read)
 
 
 @dataclasses.dataclass(frozen=True)
-class RecordSubject:
-    """A video's stored windows: effects are made on its frames and mel strips as stored."""
+class RecordVideo:
+    """Stored windows of a video; stored frames and mel strips are perturbed."""
 
     records: RecordSource
-    index: tuple[int, ...]  # of its windows, in order
+    index: tuple[int, ...]  # positions of its windows in the records, by window
     video: str
     label: int
     source: str
     generator: str
 
-    def lacking(self, effect: Effect) -> str:
-        """Samples and files are no longer at hand."""
-        return effect.lacking()
+    def find_obstacle(self, perturbation: Perturbation) -> str:
+        """Records hold neither samples nor files."""
+        return perturbation.obstacle_on_records
 
-    def kept(self) -> "RecordSubject":
+    def with_cache(self) -> "RecordVideo":
         """Itself: records are small."""
         return self
 
-    def windows(self, effect: Effect) -> list[Window]:
-        """Decodes the windows and changes them. Raises ValueError for a damaged record."""
-        frame = effect.random(self.video, "frames")
-        cut = []
-        for place in self.index:
-            sample = records.decode_parts(self.records[place])
-            mel, frames = sample["mel"], sample["frames"]
-            if effect.frame is not None:
-                frames = np.stack([effect.frame(picture, frame) for picture in frames])
-            if effect.strip is not None:
-                mel = coloured(effect.strip(loudness(native(mel, float(sample["fps"])))))
-            numbers = int(sample["window"]), int(sample["start_frame"]), float(sample["fps"])
-            cut.append(Window(*numbers, mel, frames))
-        return _finished(cut, effect, self.video)
+    def load_windows(self, perturbation: Perturbation) -> list[Window]:
+        """Decodes the windows and perturbs them. Raises ValueError for a damaged record."""
+        rng = perturbation.make_generator(self.video, "frames")
+        cut = [self._load_window(place, perturbation, rng) for place in self.index]
+        return _perturb_windows(cut, perturbation, self.video)
+
+    def _load_window(self, place: int, perturbation: Perturbation, rng: np.random.Generator) -> Window:
+        sample = records.decode_parts(self.records[place])
+        mel, frames, fps = sample["mel"], sample["frames"], float(sample["fps"])
+        if perturbation.on_frame is not None:
+            frames = np.stack([perturbation.on_frame(frame, rng) for frame in frames])
+        if perturbation.on_strip is not None:
+            mel = draw_strip(perturbation.on_strip(read_loudness(shrink_strip(mel, fps))))
+        return Window(int(sample["window"]), int(sample["start_frame"]), fps, mel, frames)
 
 
-def clip_subjects(clips: Sequence[Clip], mode: WindowConvention, crop: str = "none") -> list[ClipSubject]:
-    """Clips as subjects, in their order; `crop` as the records were built with it."""
-    return [ClipSubject(clip, mode, crop) for clip in clips]
+def list_clip_videos(
+    clips: Sequence[Clip], convention: WindowConvention, crop: str = "none"
+) -> list[ClipVideo]:
+    """Clips as videos of a suite, in their order; `crop` as the records were built with it."""
+    return [ClipVideo(clip, convention, crop) for clip in clips]
 
 
-def record_subjects(source: RecordSource) -> list[RecordSubject]:
-    """The videos of a source of records, by name; one pass over all records."""
+def list_record_videos(source: RecordSource) -> list[RecordVideo]:
+    """Videos of a source of records, sorted by name; reads all records once."""
     found: dict[str, list[tuple[int, int]]] = {}
     known = {}
     for place in range(len(source)):
@@ -162,7 +161,7 @@ def record_subjects(source: RecordSource) -> list[RecordSubject]:
         found.setdefault(sample["video"], []).append((int(sample["window"]), place))
         known[sample["video"]] = sample
     return [
-        RecordSubject(
+        RecordVideo(
             source,
             tuple(place for _, place in sorted(found[video])),
             video,
@@ -174,19 +173,31 @@ def record_subjects(source: RecordSource) -> list[RecordSubject]:
     ]
 
 
-def partner(subjects: Sequence[Subject], place: int) -> Subject:
-    """The next video of another source, round the list. ValueError where all videos share one."""
-    others = (*subjects[place + 1 :], *subjects[:place])
-    for other in others:
-        if other.source != subjects[place].source:
+def find_partner(videos: Sequence[SuiteVideo], place: int) -> SuiteVideo:
+    """The next video of another source, cyclically. Raises ValueError where all share one source."""
+    for other in (*videos[place + 1 :], *videos[:place]):
+        if other.source != videos[place].source:
             return other
-    raise ValueError(f"{subjects[place].video}: no video of another source to take the sound of")
+    raise ValueError(f"{videos[place].video}: no video of another source to take the sound of")
 
 
 def with_mels(windows: Sequence[Window], others: Sequence[Window]) -> list[Window]:
-    """Windows with the mel strips of others, in turn where these are fewer."""
+    """Windows with the mel strips of others, cyclically where these are fewer."""
     return [dataclasses.replace(w, mel=others[i % len(others)].mel) for i, w in enumerate(windows)]
 
 
-def _finished(cut: list[Window], effect: Effect, video: str) -> list[Window]:
-    return cut if effect.windows is None else effect.windows(cut, effect.random(video, "windows"))
+def _for_clip(perturbation: Perturbation, video: str) -> ClipPerturbation:
+    """The part of a perturbation that applies before windows are cut, with the video's generators."""
+    on_samples, on_frame = perturbation.on_samples, perturbation.on_frame
+    sound_rng, frame_rng = (perturbation.make_generator(video, part) for part in ("sound", "frames"))
+    return ClipPerturbation(
+        sound=None if on_samples is None else lambda samples: on_samples(samples, sound_rng),
+        frame=None if on_frame is None or perturbation.crf else lambda frame: on_frame(frame, frame_rng),
+        crf=perturbation.crf,
+    )
+
+
+def _perturb_windows(cut: list[Window], perturbation: Perturbation, video: str) -> list[Window]:
+    if perturbation.on_windows is None:
+        return cut
+    return perturbation.on_windows(cut, perturbation.make_generator(video, "windows"))

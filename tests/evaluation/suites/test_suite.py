@@ -1,4 +1,4 @@
-"""Suites: every effect on drawn videos, seeded by name, resumed where they stopped, and told in words."""
+"""Suites: every perturbation on drawn videos, seeded by name, resumed, shown in words."""
 
 import dataclasses
 import json
@@ -12,19 +12,28 @@ import pytest
 
 from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings
 from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION
-from lipfd_jax.evaluation.suites.baselines import measured, model_free, mouth_sharpness, one_hot
-from lipfd_jax.evaluation.suites.controls import conclusion, controls, controls_section
-from lipfd_jax.evaluation.suites.results import cells, mean_cells
-from lipfd_jax.evaluation.suites.runner import run_cells
-from lipfd_jax.evaluation.suites.section import robustness_section, robustness_summary
-from lipfd_jax.evaluation.suites.suite import suite_data, suite_result
-from lipfd_jax.evaluation.suites.videos import RecordSubject, clip_subjects, partner, record_subjects
+from lipfd_jax.evaluation.suites.baselines import (
+    compute_baselines,
+    encode_one_hot,
+    measure_sharpness,
+    measure_video,
+)
+from lipfd_jax.evaluation.suites.compute import compute_means, compute_results
+from lipfd_jax.evaluation.suites.controls import CONTROLS, draw_conclusions
+from lipfd_jax.evaluation.suites.results import Baseline, PerturbationResult, SuiteIdentity, SuiteResult
+from lipfd_jax.evaluation.suites.runner import score_suite
+from lipfd_jax.evaluation.suites.section import controls_section, robustness_section, summarise_robustness
+from lipfd_jax.evaluation.suites.suite import compute_suite, find_suite_data
+from lipfd_jax.evaluation.suites.videos import RecordVideo, find_partner, list_clip_videos, list_record_videos
 from lipfd_jax.listing.clips import Clip, ClipError
-from lipfd_jax.perturbations.catalogue import CLEAN, Effect, perturbations, shuffled_frames
+from lipfd_jax.perturbations.catalogue import list_robustness
+from lipfd_jax.perturbations.perturbation import CLEAN, Perturbation
+from lipfd_jax.perturbations.windows import shuffle_frames
 from lipfd_jax.preprocessing import encoding
 from lipfd_jax.preprocessing.composite import Window, resize_to_tile
 
-_DRAWING = BootstrapSettings(draws=50)
+_BOOTSTRAP = BootstrapSettings(draws=50)
+_IDENTITY = SuiteIdentity("w", "r", "on drawn ones", "float32")
 
 
 class _Records:
@@ -56,94 +65,96 @@ def _score(composites: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def subjects() -> list[RecordSubject]:
-    return record_subjects(_Records())
+def videos() -> list[RecordVideo]:
+    return list_record_videos(_Records())
 
 
-def test_records_become_videos(subjects):
-    assert [subject.video for subject in subjects][:2] == ["0_real/v0", "0_real/v2"]
-    assert subjects[0].index == (0, 1)
-    assert [window.start_frame for window in subjects[0].windows(CLEAN)] == [0, 5]
+def test_records_become_videos(videos):
+    assert [video.video for video in videos][:2] == ["0_real/v0", "0_real/v2"]
+    assert videos[0].index == (0, 1)
+    assert [window.start_frame for window in videos[0].load_windows(CLEAN)] == [0, 5]
 
 
-def test_effects_have_names_of_their_own_and_leave_windows_whole(subjects):
-    effects = [*perturbations(), *(control.effect for control in controls())]
-    names = [effect.name for effect in effects]
+def test_perturbations_have_names_of_their_own_and_leave_windows_whole(videos):
+    perturbations = [*list_robustness(), *(control.perturbation for control in CONTROLS)]
+    names = [perturbation.name for perturbation in perturbations]
     assert len(set(names)) == len(names) == 58 + 12
-    base = subjects[0].windows(CLEAN)
-    for effect in effects:
-        if subjects[0].lacking(effect) or effect.foreign_sound:
+    base = videos[0].load_windows(CLEAN)
+    for perturbation in perturbations:
+        if videos[0].find_obstacle(perturbation) or perturbation.foreign_sound:
             continue
-        made = subjects[0].windows(effect)
+        made = videos[0].load_windows(perturbation)
         assert [window.index for window in made] == [0, 1]
         assert made[0].frames.shape == base[0].frames.shape
         assert made[0].mel.dtype == made[0].frames.dtype == np.uint8
 
 
-def test_visual_levels_are_monotone_in_error(subjects):
-    base = subjects[0].windows(CLEAN)[0].frames.astype(int)
+def test_visual_levels_are_monotone_in_error(videos):
+    base = videos[0].load_windows(CLEAN)[0].frames.astype(int)
     errors: dict[str, list[float]] = {}
-    for effect in perturbations():
-        if effect.frame is not None:
-            changed = subjects[0].windows(effect)[0].frames
-            errors.setdefault(effect.kind, []).append(float(((changed - base) ** 2).mean()))
+    for perturbation in list_robustness():
+        if perturbation.on_frame is not None:
+            changed = videos[0].load_windows(perturbation)[0].frames
+            errors.setdefault(perturbation.kind, []).append(float(((changed - base) ** 2).mean()))
     assert len(errors) == 7
     for kind, values in errors.items():
         assert values == sorted(values), kind
         assert values[0] < values[-1]
 
 
-def test_an_effect_is_the_same_in_another_process(subjects):
-    effect = next(one for one in perturbations() if one.name == "noise 3")
-    drawn = effect.random("1_fake/v1", "frames").integers(2**32)
+def test_a_perturbation_is_the_same_in_another_process(videos):
+    perturbation = next(one for one in list_robustness() if one.name == "noise 3")
+    drawn = perturbation.make_generator("1_fake/v1", "frames").integers(2**32)
     code = (
-        "from lipfd_jax.perturbations.catalogue import perturbations\n"
-        "effect = next(one for one in perturbations() if one.name == 'noise 3')\n"
-        "print(effect.random('1_fake/v1', 'frames').integers(2**32))"
+        "from lipfd_jax.perturbations.catalogue import list_robustness\n"
+        "perturbation = next(one for one in list_robustness() if one.name == 'noise 3')\n"
+        "print(perturbation.make_generator('1_fake/v1', 'frames').integers(2**32))"
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(other.stdout) == drawn
-    assert effect.random("1_fake/v3", "frames").integers(2**32) != drawn
-    first, second = (subjects[0].windows(effect)[0].frames for _ in range(2))
+    assert perturbation.make_generator("1_fake/v3", "frames").integers(2**32) != drawn
+    first, second = (videos[0].load_windows(perturbation)[0].frames for _ in range(2))
     assert np.array_equal(first, second)
 
 
-def test_controls_do_what_they_say(subjects):
-    made = {control.effect.kind: control.effect for control in controls()}
-    base = subjects[0].windows(CLEAN)
-    grey = subjects[0].windows(made["sound only (frames grey)"])
+def test_controls_do_what_they_say(videos):
+    made = {control.perturbation.kind: control.perturbation for control in CONTROLS}
+    base = videos[0].load_windows(CLEAN)
+    grey = videos[0].load_windows(made["sound only (frames grey)"])
     assert (grey[0].frames == 128).all()
     assert np.array_equal(grey[0].mel, base[0].mel)
-    blank = subjects[0].windows(made["picture only (mel blank)"])
+    blank = videos[0].load_windows(made["picture only (mel blank)"])
     assert len(np.unique(blank[0].mel.reshape(-1, 3), axis=0)) == 1
-    shuffled = subjects[0].windows(made["frames shuffled in time"])
+    shuffled = videos[0].load_windows(made["frames shuffled in time"])
     every = [np.concatenate([window.frames for window in windows]) for windows in (base, shuffled)]
     sums = [sorted(frames.sum((1, 2, 3)).tolist()) for frames in every]
     assert sums[0] == sums[1]
     assert not np.array_equal(*every)
-    masked, only = (subjects[0].windows(made[kind])[0].frames for kind in ("mouth masked", "only the mouth"))
+    masked, only = (
+        videos[0].load_windows(made[kind])[0].frames for kind in ("mouth masked", "only the mouth")
+    )
     assert (masked[:, 27:45, 17:47] == 128).all()
     assert (only[:, :27] == 128).all()
     inside = np.s_[:, 27:45, 17:47]
     assert np.array_equal(only[inside], base[0].frames[inside])
-    assert partner(subjects, 0).video == "0_real/v2"
+    assert find_partner(videos, 0).video == "0_real/v2"
     with pytest.raises(ValueError, match="another source"):
-        partner(subjects[:1], 0)
+        find_partner(videos[:1], 0)
 
 
 def test_frames_are_shuffled_among_windows_of_any_size():
     sizes = [(60, 60), (64, 60)]  # a face that comes nearer
     frames = [np.full((5, *size, 3), 10 * place, np.uint8) for place, size in enumerate(sizes, start=1)]
     windows = [Window(place, 0, 25.0, one[0], one) for place, one in enumerate(frames)]
-    found = shuffled_frames(windows, np.random.default_rng(0))
+    found = shuffle_frames(windows, np.random.default_rng(0))
     values = np.concatenate([resize_to_tile(frame)[:1, 0, 0] for window in found for frame in window.frames])
     assert sorted(values) == [10] * 5 + [20] * 5
 
 
-def test_a_suite_goes_on_where_it_stopped(subjects, tmp_path):
-    effects = [one for one in perturbations() if one.name in ("contrast 1", "contrast 3")]
-    subjects = subjects[:4]
-    identity = {"weights": "w", "records": "r"}
+def test_a_suite_goes_on_where_it_stopped(videos, tmp_path):
+    perturbations = [one for one in list_robustness() if one.name in ("contrast 1", "contrast 3")]
+    videos = videos[:4]
+    other = dataclasses.replace(_IDENTITY, weights="other")
     calls = []
 
     def counted(composites: np.ndarray) -> np.ndarray:
@@ -153,21 +164,21 @@ def test_a_suite_goes_on_where_it_stopped(subjects, tmp_path):
         return _score(composites)
 
     def run(folder: Path, score=counted, **options):
-        options = {"identity": identity, "measure": measured} | options
-        return run_cells(effects, subjects, score, folder, **options)
+        options = {"identity": _IDENTITY, "measure": measure_video} | options
+        return score_suite(perturbations, videos, score, folder, **options)
 
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "a")
-    assert not list((tmp_path / "a").glob("*.csv"))  # cells appear whole
+    assert not list((tmp_path / "a").glob("*.csv"))  # scores files appear whole
     for name in (".contrast 3.jsonl", "properties.jsonl"):
         with open(tmp_path / "a" / name, "a") as journal:
             journal.write('{"video": ')  # half a line
     first = len(calls)
     ran = run(tmp_path / "a")
-    assert len(calls) - first == 12 - 7  # 4 videos under 3 effects, of which 7 were scored before
+    assert len(calls) - first == 12 - 7  # 4 videos under 3 perturbations, of which 7 were scored before
     undisturbed = run(tmp_path / "b", _score)
-    assert len(ran.measured) == 4
-    assert ran.measured == undisturbed.measured
+    assert len(ran.properties) == 4
+    assert ran.properties == undisturbed.properties
     for name, scores in ran.scores.items():
         assert scores.video.tolist() == undisturbed.scores[name].video.tolist()
         assert scores.score.tolist() == undisturbed.scores[name].score.tolist()
@@ -177,34 +188,34 @@ def test_a_suite_goes_on_where_it_stopped(subjects, tmp_path):
     run(tmp_path / "a", overwrite=True)
     assert len(calls) == before + 12
     with pytest.raises(ValueError, match="weights: w, not other"):
-        run(tmp_path / "a", identity=identity | {"weights": "other"})
-    run(tmp_path / "a", identity=identity | {"weights": "other"}, overwrite=True)
+        run(tmp_path / "a", identity=other)
+    run(tmp_path / "a", identity=other, overwrite=True)
 
 
-def test_levels_become_figures(subjects, tmp_path):
-    effects = [one for one in perturbations() if one.kind in ("contrast", "pitch")]
-    ran = run_cells(effects, subjects, _score, tmp_path, identity={})
+def test_levels_become_figures(videos, tmp_path):
+    perturbations = [one for one in list_robustness() if one.kind in ("contrast", "pitch")]
+    ran = score_suite(perturbations, videos, _score, tmp_path, identity=_IDENTITY)
     scores, missing = ran.scores, ran.missing
     assert list(scores) == ["clean", *(f"contrast {level}" for level in range(1, 6))]
     assert set(missing) == {"pitch -3 semitones", "pitch +3 semitones"}
-    made = cells(effects, scores, DEFAULT_DECISION, _DRAWING)
+    made = compute_results(perturbations, scores, DEFAULT_DECISION, _BOOTSTRAP)
     assert made[0].auc == 1.0
     assert made[0].auc_difference == 0
     assert [cell.fpr for cell in made[1:]] == sorted(cell.fpr for cell in made[1:])
-    (mean,) = mean_cells(made, scores, DEFAULT_DECISION, _DRAWING)
+    (mean,) = compute_means(made, scores, DEFAULT_DECISION, _BOOTSTRAP)
     assert mean.auc == pytest.approx(np.mean([cell.auc for cell in made[1:]]))
     assert mean.fnr_difference == pytest.approx(np.mean([cell.fnr for cell in made[1:]]) - made[0].fnr)
-    result = suite_result("robustness", ran, DEFAULT_DECISION, _DRAWING) | {"on": "on drawn ones"}
-    json.dumps(result)
+    result = compute_suite("robustness", ran, _IDENTITY, DEFAULT_DECISION, _BOOTSTRAP)
+    assert SuiteResult.from_json(json.loads(json.dumps(result.to_json()))) == result
     section = robustness_section(result)
     assert section.body.count("<figure") == 2
     assert "sound): pitch -3 semitones, pitch +3 semitones." in section.body
-    assert "contrast" in robustness_summary(result)
+    assert "contrast" in summarise_robustness(result)
 
 
-def test_a_failing_video_is_left_out_and_named(subjects, tmp_path, capsys):
-    broken = dataclasses.replace(subjects[1], index=(0, 10**6))
-    kept = [subjects[0], broken, *subjects[2:]]
+def test_a_failing_video_is_left_out_and_named(videos, tmp_path, capsys):
+    broken = dataclasses.replace(videos[1], index=(0, 10**6))
+    kept = [videos[0], broken, *videos[2:]]
 
     def windows(place: int) -> dict:
         if place >= 10**6:
@@ -215,39 +226,46 @@ def test_a_failing_video_is_left_out_and_named(subjects, tmp_path, capsys):
         __getitem__ = staticmethod(windows)
 
     kept[1] = dataclasses.replace(broken, records=Damaged())
-    ran = run_cells([], kept, _score, tmp_path, identity={})
+    ran = score_suite([], kept, _score, tmp_path, identity=_IDENTITY)
     assert len(set(ran.scores["clean"].video)) == 7
     assert "0_real/v2: record of 0_real/v2: damaged" in capsys.readouterr().err
 
 
-def _result(clean: float, parted: float, alone: float, plain: float | None) -> dict:
-    def cell(kind: str, auc: float, level: str = "") -> dict:
-        ends = (auc - 0.02, auc + 0.02)
+def _result(clean: float, parted: float, alone: float, plain: float | None) -> SuiteResult:
+    def cell(kind: str, auc: float, level: str = "") -> PerturbationResult:
         gap = auc - clean
-        return {
-            "kind": kind,
-            "level": level,
-            "videos": 100,
-            "auc": auc,
-            "fpr": 0.1,
-            "fnr": 0.1,
-            "auc_interval": ends,
-            "fnr_interval": None,
-            "auc_difference": gap,
-            "auc_difference_interval": (gap - 0.02, gap + 0.02),
-            "fnr_difference": 0.0,
-            "fnr_difference_interval": None,
-        }
+        return PerturbationResult(
+            kind=kind,
+            level=level,
+            videos=100,
+            auc=auc,
+            fpr=0.1,
+            fnr=0.1,
+            auc_interval=(auc - 0.02, auc + 0.02),
+            fnr_interval=None,
+            auc_difference=gap,
+            auc_difference_interval=(gap - 0.02, gap + 0.02),
+            fnr_difference=0.0,
+            fnr_difference_interval=None,
+        )
 
-    found = [
+    found = (
         cell("clean", clean),
         cell("sound only (frames grey)", alone),
         cell("sound of another video", parted),
         cell("sound delayed", parted, "0.5 s"),
-    ]
-    free = [{"name": "file properties", "auc": plain, "auc_interval": None, "meaning": "m"}]
-    about = {"on": "on drawn ones", "decision": "mean of a video's windows; fake from 0.5 on (default)"}
-    return {"cells": found, "model_free": free, "missing": [], **about}
+    )
+    return SuiteResult(
+        version=1,
+        suite="controls",
+        decision="mean of a video's windows; fake from 0.5 on (default)",
+        warning="",
+        cells=found,
+        means=(),
+        missing=(),
+        model_free=(Baseline(name="file properties", auc=plain, auc_interval=None, meaning="m"),),
+        **dataclasses.asdict(_IDENTITY),
+    )
 
 
 @pytest.mark.parametrize(
@@ -262,7 +280,7 @@ def _result(clean: float, parted: float, alone: float, plain: float | None) -> d
 )
 def test_the_conclusion_follows_the_figures(figures, answer):
     result = _result(*figures)
-    assert answer in conclusion(result)[0]
+    assert answer in draw_conclusions(result)[0]
     assert answer in controls_section(result).body
 
 
@@ -270,22 +288,22 @@ def test_sharpness_of_a_constant_and_of_an_edge():
     flat = np.full((5, 500, 500, 3), 90, np.uint8)
     edge = flat.copy()
     edge[:, :, 250:] = 190
-    values = [mouth_sharpness([Window(0, 0, 25.0, flat[0], frames)]) for frames in (flat, edge)]
+    values = [measure_sharpness([Window(0, 0, 25.0, flat[0], frames)]) for frames in (flat, edge)]
     assert values[0] == pytest.approx(np.log(1e-3))
     # One column of +100 and one of -100 in each row of 230 pixels: variance 2 * 100**2 / 230.
     assert values[1] == pytest.approx(np.log(2 * 100**2 / 230 + 1e-3), rel=1e-6)
 
 
-def test_model_free_rows(subjects):
-    known = [measured(subject, subject.windows(CLEAN)) for subject in subjects]
-    properties, sharpness = model_free(known, _DRAWING)
-    assert (properties["auc"], properties["lacking"]) == (None, "needs the clips")
-    assert sharpness["name"] == "mouth sharpness"
-    assert sharpness["auc"] == 1.0  # darker noise has smaller edges
-    few = model_free(known[:3], _DRAWING)[1]  # one source of fakes
-    assert (few["auc"], few["lacking"]) == (None, "too few sources")
+def test_model_free_rows(videos):
+    known = [measure_video(video, video.load_windows(CLEAN)) for video in videos]
+    properties, sharpness = compute_baselines(known, _BOOTSTRAP)
+    assert (properties.auc, properties.lacking) == (None, "needs the clips")
+    assert sharpness.name == "mouth sharpness"
+    assert sharpness.auc == 1.0  # darker noise has smaller edges
+    few = compute_baselines(known[:3], _BOOTSTRAP)[1]  # one source of fakes
+    assert (few.auc, few.lacking) == (None, "too few sources")
     rows = [{"a": 1.0, "b": "x"}, {"a": 2.0, "b": "y"}]
-    assert one_hot(rows).tolist() == [[1, 1, 0], [2, 0, 1]]
+    assert encode_one_hot(rows).tolist() == [[1, 1, 0], [2, 0, 1]]
 
 
 @pytest.fixture(scope="module")
@@ -304,42 +322,42 @@ def clips(film, tmp_path_factory) -> list[Clip]:
 
 @pytest.mark.parametrize("name", ["clean", "noise 3", "compression 5", "shift +80 ms", "mp3 32 kbit per s"])
 def test_keeping_what_was_decoded_changes_nothing(clips, name):
-    effect = next(one for one in (CLEAN, *perturbations()) if one.name == name)
-    (subject, _) = clip_subjects(clips, "paper")
-    kept = subject.kept()
-    kept.windows(CLEAN)
-    for ours, theirs in zip(kept.windows(effect), subject.windows(effect), strict=True):
+    perturbation = next(one for one in (CLEAN, *list_robustness()) if one.name == name)
+    (video, _) = list_clip_videos(clips, "paper")
+    kept = video.with_cache()
+    kept.load_windows(CLEAN)
+    for ours, theirs in zip(kept.load_windows(perturbation), video.load_windows(perturbation), strict=True):
         assert np.array_equal(ours.frames, theirs.frames)
         assert np.array_equal(ours.mel, theirs.mel)
 
 
 def test_clips_have_to_be_those_of_the_records(clips):
-    subjects = clip_subjects(clips, "paper")
+    videos = list_clip_videos(clips, "paper")
 
     class Built(list):
         """Records of these clips, as a build would hold them."""
 
-    def record(subject, window):
+    def record(video, window):
         return encoding.encode_window(window, "compact", effort=0) | {
-            "video": subject.video,
-            "source": subject.source,
+            "video": video.video,
+            "source": video.source,
             "generator": "",
             "windows": "paper",
-            "label": subject.label,
+            "label": video.label,
             "window": window.index,
             "start_frame": window.start_frame,
             "fps": window.fps,
         }
 
-    records = Built(record(subject, window) for subject in subjects for window in subject.windows(CLEAN))
-    data = suite_data(records, "sum", clips)
-    assert [subject.video for subject in data.subjects] == ["0_real/a", "1_fake/a"]
+    records = Built(record(video, window) for video in videos for window in video.load_windows(CLEAN))
+    data = find_suite_data(records, "sum", clips)
+    assert [video.video for video in data.videos] == ["0_real/a", "1_fake/a"]
     records[0] = records[0] | {"start_frame": 1}
     with pytest.raises(ValueError, match=r"other windows than the records hold \(\(0, 0, .*, not \(0, 1, "):
-        suite_data(records, "sum", clips)
+        find_suite_data(records, "sum", clips)
     with pytest.raises(ClipError, match="1_fake/a and 0 more videos of the data are not in --clips"):
-        suite_data(records, "sum", clips[:1])
+        find_suite_data(records, "sum", clips[:1])
 
 
 def test_names_of_cells_are_file_names():
-    assert Effect("a/b", "c").name == "a-b c"
+    assert Perturbation("a/b", "c").name == "a-b c"

@@ -1,0 +1,97 @@
+"""Kinds of perturbation: what each works on, its severities, and how training's augmentation applies it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal, get_args
+
+import numpy as np
+
+from lipfd_jax.perturbations.frames import SEVERITIES
+from lipfd_jax.perturbations.perturbation import Perturbation, Random, SamplesFunction, StripFunction
+
+# Orders in which training applies several perturbations to one sample. A picture meets light, lens,
+# resolution, sensor, overlay, codec; a sound is levelled, cut and resampled before noise is added.
+FrameStage = Literal["light", "lens", "resolution", "sensor", "overlay", "codec"]
+SoundStage = Literal["level", "cut", "band", "noise"]
+
+
+@dataclass(frozen=True)
+class FrameKind:
+    """A perturbation of frames at severities 1 (weak) to 5 (strong)."""
+
+    kind: str  # its name in suites
+    function: Callable[[np.ndarray, int, Random], np.ndarray]  # of frames (n, height, width, 3) uint8 RGB
+    stage: FrameStage  # where training applies it
+    probability: float = 0.0  # in training, by default
+    crfs: tuple[int, ...] = ()  # by severity: clips are encoded again at these rate factors instead
+
+    @property
+    def setting(self) -> str:
+        """The setting under data.augmentation that holds its probability."""
+        return self.kind.replace("-", "").replace(" ", "_")
+
+    @property
+    def perturbations(self) -> list[Perturbation]:
+        """One for each severity of the robustness suite."""
+        return [
+            Perturbation(
+                self.kind,
+                str(severity),
+                on_frame=partial(self._apply_to_frame, severity=severity),
+                crf=self.crfs[severity - 1] if self.crfs else None,
+            )
+            for severity in SEVERITIES
+        ]
+
+    def apply(self, pictures: np.ndarray, severity: int, rng: Random) -> np.ndarray:
+        """Perturbs frames (n, height, width, 3) uint8 RGB. Raises ValueError for an unknown severity."""
+        if severity not in SEVERITIES:
+            raise ValueError(f"{self.kind} at severity {severity!r}: expected 1 to {len(SEVERITIES)}")
+        return self.function(pictures, severity, rng)
+
+    def _apply_to_frame(self, picture: np.ndarray, rng: Random, *, severity: int) -> np.ndarray:
+        return self.apply(picture[None], severity, rng)[0]
+
+
+@dataclass(frozen=True)
+class StripAugmentation:
+    """How training applies a kind of sound perturbation to mel strips."""
+
+    setting: str  # under data.augmentation: its probability
+    probability: float  # by default
+    stage: SoundStage  # where it is applied
+    function: Callable[[np.ndarray, float, Random], np.ndarray]  # of loudness and an amount
+    span: tuple[float, float] | None = None  # the amount is drawn evenly from this; None: nothing is drawn
+
+
+@dataclass(frozen=True)
+class SoundKind:
+    """A perturbation of the sound: of samples, and of mel strips where samples are not stored."""
+
+    kind: str  # its name in suites
+    on_samples: Mapping[str, SamplesFunction] = field(
+        default_factory=dict
+    )  # by severity; none: training only
+    on_strip: Mapping[str, StripFunction] = field(default_factory=dict)  # by severity, for stored windows
+    training: StripAugmentation | None = None  # None: it needs samples, which records do not hold
+
+    @property
+    def obstacle_in_training(self) -> str:
+        """Why training cannot apply it; "" where it can."""
+        return (
+            "" if self.training else f"{self.kind} needs the clip's samples, and records hold mel strips only"
+        )
+
+    @property
+    def perturbations(self) -> list[Perturbation]:
+        """One for each severity of the robustness suite."""
+        return [
+            Perturbation(self.kind, severity, on_samples=function, on_strip=self.on_strip.get(severity))
+            for severity, function in self.on_samples.items()
+        ]
+
+
+def in_training_order(kinds: Sequence[FrameKind]) -> list[FrameKind]:
+    """Kinds of frames by their stage; within a stage as given."""
+    return sorted(kinds, key=lambda kind: get_args(FrameStage).index(kind.stage))
