@@ -17,9 +17,11 @@ from lipfd_jax.settings import check_ranges
 _FRAME_KINDS = in_training_order(FRAME_KINDS)  # drawn and applied
 _STRIPS = [kind.training for kind in SOUND_KINDS if kind.training]  # drawn
 _APPLIED = sorted(_STRIPS, key=lambda strip: get_args(SoundStage).index(strip.stage))  # of these, as applied
-_PROBABILITIES = {entry.setting: entry.probability for entry in (*_FRAME_KINDS, *_STRIPS)}
+_PROBABILITIES = {kind.setting: kind.probability for kind in _FRAME_KINDS} | {
+    strip.setting: strip.probability for strip in _STRIPS
+}
 
-_Probabilities = dataclasses.make_dataclass(
+_Probabilities: Any = dataclasses.make_dataclass(
     "_Probabilities", [(name, float, value) for name, value in _PROBABILITIES.items()], frozen=True
 )
 
@@ -93,7 +95,7 @@ def augment_sound(
     values = mel_strips.read_loudness(mel_strips.shrink_strip(strip, fps))
     for one in _APPLIED:
         if chosen[one.setting]:
-            values = one.function(values, amounts.get(one.setting), rng)
+            values = one.function(values, amounts.get(one.setting, 0.0), rng)
     return mel_strips.draw_strip(values)
 
 
