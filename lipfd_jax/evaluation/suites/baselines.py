@@ -85,7 +85,7 @@ def measure_sharpness(windows: Sequence[Window]) -> float:
 
 def encode_one_hot(rows: Sequence[dict[str, float | str]]) -> np.ndarray:
     """Features (n, k) float64 of n rows: numbers as they are, a column for each word of a text column."""
-    columns = []
+    columns: list[list[Any]] = []
     for name in rows[0]:
         values = [row[name] for row in rows]
         if isinstance(values[0], str):

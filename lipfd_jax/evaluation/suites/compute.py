@@ -1,6 +1,7 @@
 """Metrics of a suite: of each perturbation, and means over the severities of a kind, against clean videos."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -74,13 +75,13 @@ def _compare(
     samples = [Sample.build(labels, values, threshold) for values in scores]
     drawn = [resample_metrics(sample, place, draws, names=_DIFFERENCES) for sample in samples]
     means = {name: _mean([getattr(one, name) for one in metrics[1:]]) for name in _METRICS}
-    found = {}
+    found: dict[str, Any] = dict(means)
     for name in _DIFFERENCES:
         base, values = getattr(metrics[0], name), np.mean([one[name] for one in drawn[1:]], axis=0)
         found[f"{name}_interval"] = _ends(values, bootstrap)
         found[f"{name}_difference"] = None if means[name] is None or base is None else means[name] - base
         found[f"{name}_difference_interval"] = _ends(values - drawn[0][name], bootstrap)
-    return PerturbationResult(kind, severity, shared, **means, **found)
+    return PerturbationResult(kind, severity, shared, **found)
 
 
 def _align(
@@ -95,7 +96,8 @@ def _align(
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    return None if any(value is None for value in values) else float(np.mean(values))
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
 
 
 def _ends(values: np.ndarray, bootstrap: BootstrapSettings) -> Interval | None:

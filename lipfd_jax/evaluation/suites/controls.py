@@ -79,7 +79,7 @@ def draw_conclusions(result: SuiteResult) -> list[str]:
     if clean.auc is None:
         return ["Nothing can be said: the videos are of one class."]
     known = [one for one in result.model_free or () if one.auc is not None]
-    near = [one for one in known if one.auc > clean.auc - _NOTABLE]
+    near = [one for one in known if one.auc is not None and one.auc > clean.auc - _NOTABLE]
     beside = [_compare_baseline(one, clean.auc, one in near) for one in known]
     if clean.auc_interval is None or clean.auc_interval[0] <= 0.5:
         return [

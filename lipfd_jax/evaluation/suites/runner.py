@@ -106,7 +106,7 @@ def _make_outcomes(
     """One outcome for each missing part of each video, in order."""
     for work in share:
         video = videos[work.place].with_cache()
-        if work.properties:
+        if work.properties and measure:
             yield _try(video, "its properties", "properties", functools.partial(_measure, video, measure))
         for name in work.names:
             if reason := video.find_obstacle(perturbations[name]):

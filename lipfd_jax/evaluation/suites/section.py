@@ -63,14 +63,13 @@ def controls_section(result: SuiteResult) -> Section:
 
 def summarise_robustness(result: SuiteResult) -> str:
     """One sentence: the mean AUC over all kinds, and the kind with the lowest AUC."""
-    known = [one for one in result.means if one.auc is not None]
+    known = {one.kind: one.auc for one in result.means if one.auc is not None}
     if not known:
         return "No AUC could be had: the videos are of one class."
-    worst = min(known, key=lambda one: one.auc)
-    mean = float(np.mean([one.auc for one in known]))
+    worst, mean = min(known, key=known.__getitem__), float(np.mean(list(known.values())))
     return (
         f"Mean AUC over {len(known)} kinds of perturbation: {mean:.3f}, untouched "
-        f"{result.clean.auc:.3f}; lowest under {worst.kind}: {worst.auc:.3f}."
+        f"{result.clean.auc:.3f}; lowest under {worst}: {known[worst]:.3f}."
     )
 
 
@@ -192,6 +191,6 @@ def _controls_chart(result: SuiteResult) -> Markup:
 
 
 def _baseline_bar(baseline: Baseline) -> Bar:
-    ends = baseline.auc_interval or (None, None)
+    low, high = baseline.auc_interval or (None, None)
     name = f"no model: {baseline.name}"
-    return Bar(name, baseline.auc, *ends, colour="second", lacking=baseline.lacking)
+    return Bar(name, baseline.auc, low, high, colour="second", lacking=baseline.lacking)

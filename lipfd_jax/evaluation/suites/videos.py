@@ -22,10 +22,21 @@ from lipfd_jax.vocabulary import WindowConvention
 class SuiteVideo(Protocol):
     """One video of a suite."""
 
-    video: str  # CLASS/NAME
-    label: int
-    source: str
-    generator: str
+    @property
+    def video(self) -> str:
+        """CLASS/NAME."""
+
+    @property
+    def label(self) -> int:
+        """0 real, 1 fake."""
+
+    @property
+    def source(self) -> str:
+        """Group of videos that share footage or a person."""
+
+    @property
+    def generator(self) -> str:
+        """Of a fake; "" where unknown."""
 
     def load_windows(self, perturbation: Perturbation) -> list[Window]:
         """Its windows under a perturbation, except for foreign sound (`with_mels`). Raises ValueError."""
