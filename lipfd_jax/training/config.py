@@ -97,7 +97,8 @@ class Experiment:
 
     def __post_init__(self) -> None:
         check_ranges(self, seed=(0, 2**31 - 1), steps=(1, 2**31 - 1), batch_size=(1, _ANY), keep=(1, _ANY))
-        check_ranges(self, fsdp=(1, _ANY), **dict.fromkeys(_PERIODS, (0, _ANY)))
+        periods: dict[str, Any] = dict.fromkeys(_PERIODS, (0, _ANY))
+        check_ranges(self, fsdp=(1, _ANY), **periods)
         if self.batch_size % self.optimizer.accumulate:
             raise ValueError(
                 f"batch_size {self.batch_size} can't be cut into optimizer.accumulate="

@@ -7,6 +7,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import jax
 import numpy as np
@@ -151,7 +152,7 @@ class _Run:
                 jax.transfer_guard("disallow"),
                 contextlib.nullcontext() if compiled else self._log_compilation(),
             ):
-                state, measured = step_function(state, batch)
+                state, measured = step_function(state, cast(dict[str, jax.Array], batch))
             self.step, compiled = self.step + 1, True
             self.pending.append((self.step, measured, names))
             trace.after(self.step, measured)
@@ -203,6 +204,7 @@ class _Run:
             elsewhere = "another process read a corrupt record; its log names it"
             self.problem = self.problem or CorruptRecord(elsewhere)
             return None, []
+        assert batch is not None  # of this process either
         names = [f"{v}_{w}" for v, w in zip(batch["video"], batch["window"], strict=True)]
         arrays = {"composite": batch["composite"], "label": batch["label"].astype(np.int32)}
         return put_on_devices(arrays, self.mesh), names

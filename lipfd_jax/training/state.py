@@ -1,5 +1,6 @@
 """State of a training run: trained and frozen parameters, statistics and optimizer state."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -92,7 +93,7 @@ def replace_weights(state: TrainState, weights: dict[str, Any]) -> TrainState:
     if given:
         raise ValueError(f"weights that the model does not have: {', '.join(map(str, sorted(given)))}")
     ema = jax.tree.map(jnp.copy, parts["trainable"]) if state.ema is not None else None
-    return state.replace(**parts, ema=ema)
+    return dataclasses.replace(state, **parts, ema=ema)
 
 
 def gather_weights(state: TrainState) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Training step: composites in, a new state and its metrics out."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +35,8 @@ def make_step(recipe: Recipe, kernels: Kernels | str = "auto") -> Step:
         updates, optimizer = recipe.optimizer.update(gradients, state.optimizer, trainable)
         trainable = _replace_values(state.trainable, optax.apply_updates(trainable, updates))
         measured |= {"gradient_norm": optax.tree.norm(gradients), "learning_rate": rate(state.step)}
-        return state.replace(
+        return dataclasses.replace(
+            state,
             step=state.step + 1,
             trainable=trainable,
             statistics=statistics,

@@ -141,7 +141,7 @@ def _subsample(source: RecordSource, count: int) -> RecordSource:
     """Returns `count` evenly spaced records of a source; all for 0."""
     if not 0 < count < len(source):
         return source
-    return Chosen(source, np.linspace(0, len(source) - 1, count).astype(int))
+    return Chosen(source, np.linspace(0, len(source) - 1, count).astype(int).tolist())
 
 
 def _list_path(workdir: str | os.PathLike) -> epath.Path:
