@@ -1,4 +1,4 @@
-"""Opens a checkpoint as a ready model, whoever wrote it, and writes a model as a checkpoint."""
+"""Opens checkpoints of any writer as models, and writes models as checkpoints."""
 
 import contextlib
 import dataclasses
@@ -104,11 +104,13 @@ def read_weights(found: Found, sharding: Any = None) -> Opened:
 def _read(
     path: epath.Path, metadata: Metadata, model: Any
 ) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
-    """The parts of a checkpoint as trees of NumPy arrays, and their sums. `model`: the tree of its shapes."""
+    """Returns the parts as trees of NumPy arrays, and their checksums. `model`: the model's tree of
+    shapes.
+    """
     if not metadata.ema and has_plain_arrays(pathlib.Path(path / "model")):
         leaves, structure = jax.tree_util.tree_flatten_with_path(model)
         named = {array_name(place): leaf for place, leaf in leaves}
-        with contextlib.suppress(Exception):  # Orbax, which reads them next, has the words for what is wrong
+        with contextlib.suppress(Exception):  # Orbax, which reads them next, reports what is wrong
             read = read_plain_arrays(pathlib.Path(path / "model"), named)
             tree = jax.tree.unflatten(structure, [read[name][0] for name in named])
             return {"model": tree}, {"model": {name: read[name][1] for name in named}}
@@ -116,7 +118,7 @@ def _read(
 
     wanted = {"model": _in_memory(model)}
     try:
-        if metadata.ema:  # of what was trained, a part of the model
+        if metadata.ema:  # of the trained parameters, a part of the model
             wanted["ema"] = _in_memory(ocp.metadata(path, checkpointable_name="ema").metadata)
         with report_one_error():
             loaded = ocp.load_checkpointables(path, wanted)
@@ -131,24 +133,24 @@ def _read(
 
 
 def with_sums(metadata: Metadata, parts: Mapping[str, Any]) -> Metadata:
-    """The metadata to write with these parts of a checkpoint (trees of arrays by name): with their sums."""
+    """Returns the metadata with the checksums of these parts of a checkpoint (trees of arrays by name)."""
     return dataclasses.replace(metadata, sums={name: array_checksums(part) for name, part in parts.items()})
 
 
 def verify_arrays(path: Any, metadata: Metadata, parts: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Compares what was read from a checkpoint with the sums it was written with.
+    """Compares arrays read from a checkpoint with their stored checksums.
 
-    Takes a second for each gigabyte or two. A checkpoint of an older version has none: a warning says so.
+    Takes a second per one to two gigabytes. Logs a warning for older checkpoints without checksums.
 
     Args:
-      path: where the parts were read, for messages.
-      parts: trees of arrays as they were read, by the names they have in the checkpoint; any of them.
+      path: of the checkpoint, for messages.
+      parts: trees of arrays as read, by their names in the checkpoint; any of them.
 
     Returns:
-      The sums found, by part and array.
+      The computed checksums, by part and array.
 
     Raises:
-      CheckpointError: an array is not what was written; names all such.
+      CheckpointError: arrays differ from those written; names all of them.
     """
     found = {name: array_checksums(part) for name, part in parts.items()}
     _compare_checksums(path, metadata, found)
@@ -157,7 +159,7 @@ def verify_arrays(path: Any, metadata: Metadata, parts: Mapping[str, Any]) -> di
 
 def _compare_checksums(path: Any, metadata: Metadata, found: Mapping[str, Mapping[str, str]]) -> None:
     if not metadata.sums:
-        logger.warning("%s: written without sums, so its weights can't be checked for damage", path)
+        logger.warning("%s: written without checksums, so its weights can't be checked for damage", path)
         return
     wrong = [
         f"{name}: {array}"
@@ -169,7 +171,7 @@ def _compare_checksums(path: Any, metadata: Metadata, found: Mapping[str, Mappin
 
 
 def read_metadata(path: str | pathlib.Path) -> Metadata:
-    """Reads what the checkpoint at exactly this path says about itself, and its calibration.
+    """Reads the metadata and calibration of the checkpoint at exactly this path.
 
     Raises:
       CheckpointError: not a checkpoint of ours, or damaged.
@@ -178,47 +180,47 @@ def read_metadata(path: str | pathlib.Path) -> Metadata:
 
 
 def find_checkpoint(path: str | os.PathLike, step: int | None = None) -> epath.Path:
-    """Returns the path of one checkpoint: `path` itself, or the step or best step of a run's folder.
+    """Returns the path of one checkpoint: `path` itself, or the given or best step of a run's folder.
 
-    Raises CheckpointError where there is none.
+    Raises CheckpointError if there is none.
     """
     path = epath.Path(path).expanduser()
     path = path if "://" in str(path) else epath.Path(pathlib.Path(path).absolute())
     if not path.exists():
         raise CheckpointError(f"{path}: no such folder; expected a checkpoint or a training run's workdir")
-    if _finished(path):
+    if _is_finished(path):
         if step is not None and path.name != str(step):
             raise CheckpointError(f"{path}: one checkpoint, not a run to choose step {step} from")
         return path
     run = path / FOLDER if (path / FOLDER).is_dir() else path
-    found = {int(p.name): p for p in run.iterdir() if p.name.isdigit() and _finished(p)}
+    found = {int(p.name): p for p in run.iterdir() if p.name.isdigit() and _is_finished(p)}
     if not found:
         raise CheckpointError(f"{path}: no finished checkpoint inside")
     if step is None:
-        step = max(found, key=lambda s: (_metrics(found[s]).get(METRIC, -1.0), s))
+        step = max(found, key=lambda s: (_read_metrics(found[s]).get(METRIC, -1.0), s))
     if step not in found:
         raise CheckpointError(f"{path}: no checkpoint of step {step}; there are {sorted(found)}")
     return run / str(step)
 
 
 def save_model(path: str | pathlib.Path, weights: dict[str, Any], metadata: Metadata) -> None:
-    """Writes one self-contained checkpoint holding only a model.
+    """Writes a self-contained checkpoint of a model alone.
 
     Args:
       path: the checkpoint's folder; must not exist.
       weights: pure dict of arrays in the model's structure (parameters and batch statistics).
-      metadata: what is to be known of them; their sums are added.
+      metadata: of the weights; their checksums are added.
 
     Raises:
-      OSError: the disk is full, or the folder can't be written to; an unfinished one may be left beside it.
+      OSError: the disk is full, or the folder is not writable; a partial one may remain next to it.
     """
-    from orbax.checkpoint import v1 as ocp  # takes a fifth of a second, which plain arrays do without
+    from orbax.checkpoint import v1 as ocp  # a fifth of a second that reading plain arrays does not need
 
     metadata = with_sums(metadata, {"model": weights})
     context = ocp.Context()
     saving, memory = context.array.saving, context.memory
     saving.use_ocdbt = saving.use_zarr3 = False
-    saving.use_compression = False  # it would save a twelfth of the size, and double the time to open
+    saving.use_compression = False  # would save a twelfth of the size and double the time to open
     # Without these Orbax holds the tree several times over.
     memory.write_concurrent_bytes = memory.transfer_concurrent_bytes = 200 * 2**20
     memory.deepcopy_host_arrays = False
@@ -233,14 +235,14 @@ def save_model(path: str | pathlib.Path, weights: dict[str, Any], metadata: Meta
 
 
 def is_readable(path: epath.Path) -> bool:
-    """Says whether the small files that Orbax reads of every checkpoint on opening a run are whole."""
+    """Whether the small files that Orbax reads of every checkpoint when it opens a run are intact."""
     try:
         for file in (path / _METADATA, path / "metrics" / "metrics"):
             if file.exists():
                 json.loads(file.read_text())
     except ValueError:
         return False
-    return _finished(path)
+    return _is_finished(path)
 
 
 def _stored_metadata(path: str | pathlib.Path) -> Metadata:
@@ -251,28 +253,28 @@ def _stored_metadata(path: str | pathlib.Path) -> Metadata:
     return Metadata.from_json(values, path)
 
 
-def _finished(path: epath.Path) -> bool:
-    return (path / _METADATA).exists()  # Orbax's own test takes any folder of folders for one
+def _is_finished(path: epath.Path) -> bool:
+    return (path / _METADATA).exists()  # Orbax's own test accepts any folder of folders
 
 
-def _metrics(path: epath.Path) -> dict[str, float]:
-    """A step's validation metrics; none for a damaged checkpoint, which then is not the best one."""
+def _read_metrics(path: epath.Path) -> dict[str, float]:
+    """Returns a step's validation metrics; none for a damaged checkpoint, which then is never the best."""
     try:
         metadata = _stored_metadata(path)
         file = path / "metrics" / "metrics"  # Orbax's own copy, and the only one in older checkpoints
         return metadata.metrics or (json.loads(file.read_text()) if file.exists() else {})
     except ValueError as error:
-        logger.warning("passing over a damaged checkpoint: %s", error)
+        logger.warning("skipping a damaged checkpoint: %s", error)
         return {}
 
 
 def _in_memory(tree: Any) -> Any:
-    """Has Orbax read NumPy arrays, which takes half the time that arrays of JAX with a sharding take."""
-    return jax.tree.map(lambda x: np.empty(x.shape, x.dtype), tree)  # of which it takes shape and type
+    """Makes Orbax read NumPy arrays, in half the time of sharded JAX arrays."""
+    return jax.tree.map(lambda x: np.empty(x.shape, x.dtype), tree)  # used for shape and dtype only
 
 
 def _place(tree: Any, sharding: Any) -> Any:
-    """The tree's arrays on the devices; each is given up once it is there."""
+    """Moves the tree's arrays to the devices; each is released once it is there."""
     leaves, structure = jax.tree.flatten(tree)
     del tree
     for place, array in enumerate(leaves):

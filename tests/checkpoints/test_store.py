@@ -108,7 +108,7 @@ def test_a_checkpoint_without_sums_opens_with_a_warning(checkpoint, caplog):
 
     change_metadata(checkpoint, strip)
     found = open_model(checkpoint)
-    assert f"{checkpoint}: written without sums" in caplog.text
+    assert f"{checkpoint}: written without checksums" in caplog.text
     assert found.fingerprint == expected.fingerprint
     same = jax.tree.map(lambda a, b: np.array_equal(a, b), nnx.state(found.model), nnx.state(expected.model))
     assert all(jax.tree.leaves(same))
