@@ -59,7 +59,8 @@ def build(
     folder = root / Builder.name / settings.name / str(Builder.VERSION)
     if set(str(root)) & set("*?["):
         raise BuildError(f"--data_dir={root}: TFDS reads *, ? and [ as patterns; name a folder without them")
-    atomic_folder.recover_build(folder, root)
+    replacing = _replacement_place(root, settings)
+    atomic_folder.recover_folder(folder, replacing)
     prepare = functools.partial(
         _prepare,
         place=place,
@@ -69,7 +70,8 @@ def build(
         beam=beam_pipeline_options,
     )
     if overwrite and folder.exists():
-        with atomic_folder.replace_build(folder, root) as temporary:
+        what, inside = "a build of the same config with --overwrite", folder.relative_to(root)
+        with atomic_folder.replace_folder(folder, what, place=replacing, inside=inside) as temporary:
             prepare(_open_builder(settings, temporary), building=root / "building")
     else:
         builder = _open_builder(settings, root)
@@ -91,6 +93,11 @@ def verify_build(data_dir: str, settings: BuildSettings) -> None:
     folder = pathlib.Path(data_dir) / Builder.name / settings.name / str(Builder.VERSION)
     _raise_damaged(report.find_damaged_shards(folder))
     print(f"{folder}: all {len(report.read_report(folder)['shards'])} shards match their checksums")
+
+
+def _replacement_place(root: pathlib.Path, settings: BuildSettings) -> pathlib.Path:
+    """Returns the folder in which a build with --overwrite is made, next to unfinished builds."""
+    return root / "building" / f"replacing-{settings.name}-{Builder.VERSION}"
 
 
 def _open_builder(settings: BuildSettings, data_dir: pathlib.Path) -> Builder:

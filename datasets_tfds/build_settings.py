@@ -1,14 +1,13 @@
 """Build settings: input layout, encoding, window convention and split, which decide a data set's content."""
 
 import dataclasses
-import hashlib
-import pathlib
 from typing import Any, Literal, get_args
 
 from lipfd_jax.listing.folder import LINKS, Links
 from lipfd_jax.listing.layouts import Layout
 from lipfd_jax.preprocessing.containers import DAMAGE_POLICIES, DamagePolicy
 from lipfd_jax.preprocessing.encoding import Encoding
+from lipfd_jax.storage.checksums import hash_file
 from lipfd_jax.vocabulary import SPLITS, WINDOW_CONVENTIONS, WindowConvention
 
 Crop = Literal["none", "faces"]
@@ -84,7 +83,7 @@ class BuildSettings:
         values = {**dataclasses.asdict(self), "fractions": list(self.fractions)}
         values = {_REPORT_KEYS.get(name, name): value for name, value in values.items()}
         if self.splits_csv:
-            values["splits_csv"] = hashlib.sha256(pathlib.Path(self.splits_csv).read_bytes()).hexdigest()
+            values["splits_csv"] = hash_file(self.splits_csv)
         return values
 
 

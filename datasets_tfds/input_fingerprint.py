@@ -1,12 +1,12 @@
 """Input fingerprint of a build: tells changed input data from the same data in another place."""
 
 import hashlib
-import json
 import pathlib
 
 from datasets_tfds.build_settings import BuildError, BuildSettings
 from lipfd_jax.listing.clips import Listing
 from lipfd_jax.listing.layouts import find_archive, list_layout
+from lipfd_jax.storage.checksums import hash_json
 
 _ENDS = 1 << 20  # bytes at each end of an archive that its digest covers, together with its size
 
@@ -53,7 +53,7 @@ def _hash_listing(listing: Listing) -> str:
         [c.video, c.label, c.source, c.generator, *(_file_size(path) for path in c.files)]
         for c in listing.clips
     ]
-    return hashlib.sha256(json.dumps(sorted(rows, key=lambda row: row[0])).encode()).hexdigest()
+    return hash_json(sorted(rows, key=lambda row: row[0]))
 
 
 def _file_size(path: pathlib.Path) -> int:

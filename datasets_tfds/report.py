@@ -1,6 +1,5 @@
 """Build report, build_report.json: counts, problems, settings and the checksums of the shards."""
 
-import hashlib
 import json
 import pathlib
 from collections import Counter
@@ -14,6 +13,7 @@ from datasets_tfds.records import get_codec, read_key
 from datasets_tfds.shards import WrittenShard
 from lipfd_jax.listing.clips import Listing
 from lipfd_jax.listing.names import escape_controls
+from lipfd_jax.storage.checksums import hash_file
 from lipfd_jax.version import __version__
 from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES
 
@@ -125,8 +125,7 @@ def read_shard(path: pathlib.Path) -> Iterator[bytes]:
 
 
 def _hash_shard(path: pathlib.Path) -> dict[str, Any]:
-    with open(path, "rb") as file:
-        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    return {"bytes": path.stat().st_size, "sha256": hash_file(path)}
 
 
 def write_report(report: dict[str, Any], folder: pathlib.Path) -> None:

@@ -6,7 +6,6 @@ that still fit, and only those.
 
 import dataclasses
 import functools
-import hashlib
 import io
 import json
 import pathlib
@@ -22,6 +21,7 @@ from datasets_tfds.build_settings import BuildError, BuildSettings
 from datasets_tfds.records import get_codec, make_records
 from lipfd_jax.listing.clips import ClipError, Item
 from lipfd_jax.preprocessing.workers import map_clips
+from lipfd_jax.storage.checksums import hash_text
 from lipfd_jax.storage.files import write_bytes
 
 FORMAT = (
@@ -149,7 +149,7 @@ def part_path(item: Item, settings: BuildSettings, folder: pathlib.Path) -> path
         dataclasses.asdict(item),
         stats,
     ]
-    digest = hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()
+    digest = hash_text(json.dumps(content, default=str))
     return folder / digest[:2] / f"{digest[:32]}.part"
 
 

@@ -45,7 +45,6 @@ EXCEPTIONS = {
     ("lipfd_jax.inference.detector", "lipfd_jax.detection.detect"),
     ("lipfd_jax.inference.detector", "lipfd_jax.detection.result"),  # the type that it returns
     # Not yet moved down.
-    ("lipfd_jax.storage.atomic_folder", "lipfd_jax.checkpoints.errors"),
     ("lipfd_jax.detection.report", "lipfd_jax.evaluation.report.examples"),
 }
 

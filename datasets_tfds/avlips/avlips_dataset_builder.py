@@ -13,7 +13,7 @@ from datasets_tfds import input_fingerprint, report, resume, shards, splits
 from datasets_tfds.build_settings import BuildError, BuildSettings, named_settings
 from datasets_tfds.records import record_features
 from lipfd_jax.listing.clips import Listing
-from lipfd_jax.storage.locks import locked
+from lipfd_jax.storage.locks import lock_folder
 
 MANUAL = """
 The contents of manual_dir depend on the config's layout:
@@ -83,7 +83,7 @@ class Builder(FileReaderBuilder):
     def _download_and_prepare(
         self, dl_manager: tfds.download.DownloadManager, download_config: tfds.download.DownloadConfig
     ) -> None:
-        with locked(self.work_dir, "a build of the same config"):
+        with lock_folder(self.work_dir, "a build of the same config"):
             self._remove_abandoned()
             place = self.archive or dl_manager.manual_dir
             found = input_fingerprint.list_input(place, self.settings, self.parts_root)

@@ -1,8 +1,5 @@
 """Errors of checkpoints and weight files: one message with every problem found."""
 
-import errno
-import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,27 +19,6 @@ def refusal(path: str | Path, problems: str | Sequence[str]) -> CheckpointError:
     hidden = [f"... and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
     lines = [f"{path} is refused, {len(problems)} problems:", *problems[:_SHOWN], *hidden]
     return CheckpointError("\n  ".join(lines))
-
-
-def find_os_error(error: BaseException, path: str | Path) -> OSError | None:
-    """Returns the OSError behind an exception (such as a full or failing disk), or None.
-
-    TensorStore, which reads and writes arrays for Orbax, and safetensors wrap it in errors of their own.
-
-    Args:
-      error: any exception.
-      path: the file or folder that was read or written, for the message.
-    """
-    cause: BaseException | None = error
-    while cause is not None:
-        code = re.search(r"os_error_code='(\d+)'|\(os error (\d+)\)", str(cause))
-        number = int(code[1] or code[2]) if code else cause.errno if isinstance(cause, OSError) else None
-        if number:
-            remedy = "free some space and run the same command again"
-            full = f" (the disk is full: {remedy})" if number in (errno.ENOSPC, errno.EDQUOT) else ""
-            return OSError(number, os.strerror(number) + full, str(path))
-        cause = cause.__cause__ or cause.__context__
-    return None
 
 
 def quote(value: object, limit: int = 80) -> str:

@@ -1,13 +1,14 @@
 """Checksums and fingerprints of arrays: they identify weights and reveal damage on disk."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
+
+from lipfd_jax.storage.checksums import hash_json
 
 _DIGITS = 16  # hexadecimal, of SHA-256
 
@@ -37,7 +38,7 @@ def array_checksum(array: Any) -> str:
 
 def json_checksum(values: Any) -> str:
     """The sum of plain values, as JSON with its keys in order."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:_DIGITS]
+    return hash_json(values, _DIGITS)
 
 
 def compute_fingerprint(sums: Mapping[str, str]) -> str:

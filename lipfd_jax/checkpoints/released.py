@@ -16,7 +16,7 @@ from lipfd_jax.checkpoints.tables import RELEASED_LIPFD, Tensor
 from lipfd_jax.checkpoints.weight_files import open_weights
 from lipfd_jax.models.inputs import RELEASED as RELEASED_INPUTS
 from lipfd_jax.models.lipfd import ModelConfig, abstract_weights
-from lipfd_jax.storage.atomic_folder import published, recover
+from lipfd_jax.storage.atomic_folder import publish_folder, recover_folder
 
 # For the released weights, with the torchvision version that the released code pins.
 RELEASED_MODEL = ModelConfig(encoder="vit_l14", backbone="resnet50", inputs=RELEASED_INPUTS)
@@ -43,17 +43,17 @@ def convert_released(
     Raises:
         CheckpointError: `source` is refused, with all its problems, or `out` exists already.
         OSError: the disk is full, or the folder is not writable; no partial output remains.
-        InUse: another process converts to the same folder.
+        InUseError: another process converts to the same folder.
     """
     out = Path(out)
-    recover(out)
+    recover_folder(out)
     _check_free(out, overwrite)
     tensors = open_weights(source)
     with tqdm(desc=f"reading {Path(source).name}", unit="B", unit_scale=True, disable=None) as bar:
         shown = {key: _ProgressTensor(tensor, bar) for key, tensor in tensors.items()}
         weights = load_params(source, shown, RELEASED_LIPFD, abstract_weights(config))
     origin = f"converted from {Path(source).name}, a checkpoint of the released code"
-    with published(out, "a conversion") as folder:
+    with publish_folder(out, "a conversion") as folder:
         save_model(folder, weights, Metadata(model=config, window_convention="released", origin=origin))
 
 

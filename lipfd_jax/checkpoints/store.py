@@ -16,7 +16,7 @@ from flax import nnx
 
 from lipfd_jax.checkpoints.calibration import FILE as CALIBRATION
 from lipfd_jax.checkpoints.calibration import REMEDY, Calibration, read_calibration
-from lipfd_jax.checkpoints.errors import CheckpointError, find_os_error, refusal
+from lipfd_jax.checkpoints.errors import CheckpointError, refusal
 from lipfd_jax.checkpoints.fingerprints import (
     array_checksums,
     array_name,
@@ -27,6 +27,7 @@ from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.orbax_logging import report_one_error
 from lipfd_jax.checkpoints.plain_arrays import has_plain_arrays, read_plain_arrays
 from lipfd_jax.models.lipfd import LipFD, abstract_model
+from lipfd_jax.storage.errors import find_os_error
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from absl import app, flags, logging
 from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert_released, with_antialias
 from lipfd_jax.commands import shared_flags
-from lipfd_jax.storage.locks import InUse
+from lipfd_jax.storage.locks import InUseError
 
 
 def main(argv: list[str]) -> None:
@@ -20,7 +20,7 @@ def main(argv: list[str]) -> None:
     config = with_antialias(RELEASED_MODEL) if flags.FLAGS.antialias else RELEASED_MODEL
     try:
         convert_released(argv[1], argv[2], config=config, overwrite=flags.FLAGS.overwrite)
-    except (CheckpointError, InUse, OSError) as error:
+    except (CheckpointError, InUseError, OSError) as error:
         sys.exit(f"error: {error}")
     print(f"{argv[2]}: {config.encoder} + {config.backbone}, input convention {config.inputs}")
 

@@ -12,7 +12,7 @@ from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.clips_csv import list_csv_clips
 from lipfd_jax.preprocessing.clip_task import MachineError
 from lipfd_jax.preprocessing.composite_pngs import write_composites
-from lipfd_jax.storage.locks import InUse
+from lipfd_jax.storage.locks import InUseError
 from lipfd_jax.vocabulary import WINDOW_CONVENTIONS
 
 
@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(str(error)) from error
     except KeyboardInterrupt:
         sys.exit("interrupted; run the same command again to resume, finished clips are kept")
-    except (InUse, MachineError, MemoryError, OSError) as error:
+    except (InUseError, MachineError, MemoryError, OSError) as error:
         reason = str(error) or "out of memory"
         sys.exit(f"error: {reason}; fix that and run the same command again to resume")
     print(summary)

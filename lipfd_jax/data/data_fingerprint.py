@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -10,9 +9,11 @@ from typing import Any
 from etils import epath
 
 from lipfd_jax.data.sources import CompositeFolder, Records, RecordSource
+from lipfd_jax.storage.checksums import hash_json
 from lipfd_jax.vocabulary import BUILD_REPORT
 
 _NAMING = 4  # parts of a build's path: data_dir, dataset, config, version
+_DIGITS = 16  # hexadecimal, of a fingerprint
 _THREADS = 32  # a bucket answers slowly
 
 
@@ -42,7 +43,7 @@ def compute_data_fingerprint(source: RecordSource) -> DataFingerprint:
         # Part of the name only: the folder may have been moved.
         files = zip((f"{p.parent.name}/{p.name}" for p in source.pictures), source.pictures, strict=True)
         return DataFingerprint(
-            _hash_content({"windows": source.window_convention, "files": _stat_files(files)}),
+            hash_json({"windows": source.window_convention, "files": _stat_files(files)}, _DIGITS),
             f"{len(source)} pictures in {source.folder.name}, by name, size and time",
         )
     if isinstance(source, Records):
@@ -59,7 +60,7 @@ def _fingerprint_build(source: Records) -> DataFingerprint:
     ranges = sorted([epath.Path(path).name, skipped, taken] for path, skipped, taken in source.parts)
     how = "sums in its report" if known else "name, size and time of its shards"
     return DataFingerprint(
-        _hash_content({"shards": shards, "ranges": ranges}),
+        hash_json({"shards": shards, "ranges": ranges}, _DIGITS),
         f"split {source.split} ({len(source)} records) of {place}, by the {how}",
     )
 
@@ -78,7 +79,3 @@ def _stat_files(files: Iterable[tuple[str, epath.Path]]) -> list[list[Any]]:
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
         stats = pool.map(lambda path: path.stat(), paths)
         return [[name, stat.length, stat.mtime] for name, stat in zip(names, stats, strict=True)]
-
-
-def _hash_content(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

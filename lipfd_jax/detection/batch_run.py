@@ -21,7 +21,7 @@ from lipfd_jax.detection.texts import OUTCOMES, Outcome, number
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.storage import files
-from lipfd_jax.storage.locks import locked
+from lipfd_jax.storage.locks import lock_folder
 
 RESULT, PAGE, TABLE = "result.json", "report.html", "results.csv"
 EXIT_NONE, EXIT_ERROR, EXIT_EVIDENCE, EXIT_OPEN = 0, 1, 10, 11
@@ -91,7 +91,7 @@ def detect_all(
         if check:
             check()
 
-    with locked(output, "a detection"), tqdm(total=len(videos), unit="video", disable=None) as bar:
+    with lock_folder(output, "a detection"), tqdm(total=len(videos), unit="video", disable=None) as bar:
 
         def one(path: Path) -> Line:
             with batches.client() as predict:

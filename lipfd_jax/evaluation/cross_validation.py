@@ -1,6 +1,5 @@
 """Several evaluations as one: folds of a cross-validation, in which every video is tested once."""
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from lipfd_jax.evaluation.suites.results import SUITES, SuiteIdentity, SuiteName
 from lipfd_jax.evaluation.suites.runner import SuiteScores
 from lipfd_jax.evaluation.suites.suite import SUITE_DEFINITIONS, compute_suite
 from lipfd_jax.perturbations.perturbation import CLEAN
+from lipfd_jax.storage.checksums import hash_text
 
 _Place = str | os.PathLike
 
@@ -65,7 +65,7 @@ def describe_pooled_scores(places: Sequence[_Place], decision: Decision = DEFAUL
     folders = [Path(place) for place in places if Path(place).is_dir()]
     weights = [read_scores_identity(folder).weights for folder in folders]
     if len(weights) == len(places):
-        digest = hashlib.sha256(" ".join(weights).encode()).hexdigest()[:16]
+        digest = hash_text(" ".join(weights), 16)
         notes["weights"] = f"{digest}, of {len(set(weights))} checkpoints: {', '.join(weights)}"
     return notes
 

@@ -41,7 +41,7 @@ from lipfd_jax.inference.program import make_saliency
 from lipfd_jax.models.inputs import convention_warning
 from lipfd_jax.runtime.distributed import broadcast_from_first, is_first_process, run_on_first
 from lipfd_jax.runtime.mesh import connect_processes, make_mesh
-from lipfd_jax.storage.locks import locked
+from lipfd_jax.storage.locks import lock_folder
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ def _claimed(output: str | os.PathLike, wanted: ScoresIdentity, overwrite: bool)
 
         def take() -> str:
             if "://" not in str(output):  # else claim refuses it
-                held.enter_context(locked(output, "an evaluation"))
+                held.enter_context(lock_folder(output, "an evaluation"))
             return str(claim_folder(output, wanted, overwrite=overwrite))
 
         yield Path(run_on_first(take))

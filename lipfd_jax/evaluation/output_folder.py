@@ -4,7 +4,6 @@ Records which weights and data its scores belong to, refuses others, and replace
 ones are complete.
 """
 
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from lipfd_jax.evaluation.report.metrics_files import METRICS_CSV, METRICS_JSON, REPORT_HTML, VIDEOS_CSV
 from lipfd_jax.storage import files
+from lipfd_jax.storage.checksums import hash_file
 from lipfd_jax.storage.claims import claim_note, read_note
 
 SCORES_CSV, SKIPPED_CSV, IDENTITY_JSON = "scores.csv", "skipped.csv", "evaluated.json"
@@ -110,7 +110,4 @@ def _parse(note: Path, content: Mapping[str, str]) -> ScoresIdentity:
 
 
 def _sum(file: Path) -> str:
-    if not file.exists():
-        return "missing"
-    with open(file, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return hash_file(file) if file.exists() else "missing"

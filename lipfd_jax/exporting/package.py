@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import hashlib
 import importlib.metadata
 import os
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from lipfd_jax.checkpoints.fingerprints import json_checksum
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.weight_files import read_json
 from lipfd_jax.storage import files
+from lipfd_jax.storage.checksums import hash_file
 
 FILE = "export.json"
 VERSION = 1
@@ -73,7 +73,7 @@ def to_json(description: ExportDescription) -> dict[str, Any]:
 
 def write_description(folder: Path, description: ExportDescription) -> None:
     """Writes export.json for the files in the folder, with their checksums."""
-    sums = {path.name: _sum(path) for path in sorted(folder.iterdir())}
+    sums = {path.name: hash_file(path) for path in sorted(folder.iterdir())}
     values = {**to_json(description), "files": sums}
     files.write_json(folder / FILE, {**values, "sum": json_checksum(values)})
 
@@ -98,7 +98,7 @@ def read_description(folder: Path) -> ExportDescription:
     problems = [
         f"{name} is {'damaged' if (folder / name).is_file() else 'missing'}"
         for name, expected in values["files"].items()
-        if not (folder / name).is_file() or _sum(folder / name) != expected
+        if not (folder / name).is_file() or hash_file(folder / name) != expected
     ]
     if problems:
         raise refusal(folder, problems)
@@ -115,8 +115,3 @@ def _parse_description(values: Mapping[str, Any], folder: Path) -> ExportDescrip
     names = [field.name for field in dataclasses.fields(ExportDescription)]
     fields: dict[str, Any] = {**{name: values.get(name) for name in names}, "metadata": metadata}
     return ExportDescription(**fields)
-
-
-def _sum(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

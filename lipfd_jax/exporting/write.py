@@ -15,7 +15,7 @@ from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.exporting import package
 from lipfd_jax.exporting.package import ExportDescription
 from lipfd_jax.exporting.program import Program, ProgramInput, make_program
-from lipfd_jax.storage.atomic_folder import published, recover
+from lipfd_jax.storage.atomic_folder import publish_folder, recover_folder
 
 # Format: the library that writes it, and the extra that installs it.
 _NEEDED = {"onnx": ("onnx", "export"), "stablehlo": ("flatbuffers", "export"), "int8": ("nncf", "int8")}
@@ -52,7 +52,7 @@ def export_checkpoint(
     out = Path(out).expanduser()
     if (format == "int8") != (calibrate is not None) or (calibrate is not None and source != "composites"):
         raise ValueError("int8 takes composites and is calibrated on data; other formats are not")
-    recover(out)
+    recover_folder(out)
     library, extra = _NEEDED[format]
     if not importlib.util.find_spec(library):
         raise refusal(out, f"{format} needs {library}: pip install 'lipfd-jax[{extra}]'")
@@ -63,7 +63,7 @@ def export_checkpoint(
     quantised_on = None if calibrate is None else str(compute_data_fingerprint(calibrate))
     description = package.make_description(format, source, opened.metadata, opened.fingerprint, quantised_on)
     program = make_program(opened.model, source)
-    with published(out, "an export") as folder:
+    with publish_folder(out, "an export") as folder:
         folder.mkdir()
         _find_writer(format, calibrate)(folder, program, json.dumps(package.to_json(description)))
         package.write_description(folder, description)

@@ -16,7 +16,7 @@ from lipfd_jax.preprocessing.encoding import encode_png
 from lipfd_jax.preprocessing.extraction import extract_windows
 from lipfd_jax.preprocessing.workers import map_clips
 from lipfd_jax.storage.files import write_bytes, write_text
-from lipfd_jax.storage.locks import locked
+from lipfd_jax.storage.locks import lock_folder
 from lipfd_jax.vocabulary import CLASSES, CONVENTION_FILE, WindowConvention, composite_name
 
 JOURNAL = "preprocess.jsonl"  # one line per finished clip: {"video", "windows", "pictures", "warnings"}
@@ -56,12 +56,12 @@ def write_composites(
     """Writes {0_real,1_fake}/NAME_J.png for all windows of all clips, then checks that all of them exist.
 
     Clips that fail are reported and skipped. Files are written atomically; clips finished in an earlier run
-    are not built again. Raises ClipError if the output folder holds windows of the other convention, InUse if
-    another run writes to it, and the errors of `map_clips` for failures of the machine.
+    are not built again. Raises ClipError if the output folder holds windows of the other convention,
+    InUseError if another run writes to it, and the errors of `map_clips` for failures of the machine.
     """
     for name in CLASSES:
         (output / name).mkdir(parents=True, exist_ok=True)
-    with locked(output, "preprocessing"):
+    with lock_folder(output, "preprocessing"):
         return _write_all(listing, output, convention, damaged, workers, progress)
 
 

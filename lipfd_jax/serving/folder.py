@@ -23,7 +23,7 @@ def working_folder(parent: Path | None = None) -> Iterator[Path]:
     sweep(parent)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
     try:
-        with locks.locked(folder, "a server"):
+        with locks.lock_folder(folder, "a server"):
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -39,10 +39,10 @@ def sweep(parent: Path) -> int:
         if not _ours(folder):
             continue
         try:
-            with locks.locked(folder, "a server"):
+            with locks.lock_folder(folder, "a server"):
                 shutil.rmtree(folder, ignore_errors=True)
                 removed += 1
-        except (locks.InUse, OSError):
+        except (locks.InUseError, OSError):
             continue
     return removed
 
@@ -51,8 +51,10 @@ def _ours(folder: Path) -> bool:
     """Whether it is a folder, no link, of this user, in which a server's lock lies."""
     try:
         facts = folder.lstat()
-        lock = (folder / locks.NAME).lstat()
+        lock = (folder / locks.LOCK_FILE).lstat()
     except OSError:
         return False
     same = facts.st_uid == lock.st_uid == os.getuid()
-    return same and folder.is_dir() and not folder.is_symlink() and not (folder / locks.NAME).is_symlink()
+    return (
+        same and folder.is_dir() and not folder.is_symlink() and not (folder / locks.LOCK_FILE).is_symlink()
+    )

@@ -1,1 +1,1 @@
-"""Files, folders and locks: claimed, written, replaced."""
+"""Storage: atomic files and folders, locks, checksums, errors of the disk."""

@@ -2,56 +2,80 @@
 
 import contextlib
 import os
-import pathlib
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from lipfd_jax.checkpoints.errors import find_os_error
-from lipfd_jax.storage.locks import locked
+from lipfd_jax.storage.errors import find_os_error
+from lipfd_jax.storage.locks import lock_folder
 
 
 @contextlib.contextmanager
-def published(out: Path, what: str) -> Iterator[Path]:
-    """A folder to be made beside `out`, renamed to it at the end, in place of a folder that is there.
-
-    What a killed process left of the same `out` is removed first.
+def publish_folder(out: Path, what: str) -> Iterator[Path]:
+    """Yields a folder to make next to `out`, renamed to it at the end, in place of a folder there.
 
     Args:
-      what: is under way, for messages: "a conversion".
+      what: names the work in messages: "a conversion".
 
     Raises:
-      OSError: the disk is full, or the folder can't be written to.
-      InUse: another process writes the same folder.
+      OSError: the disk is full, or the folder can't be written to; also where a library has another error
+        for it.
+      InUseError: another process writes the same folder.
     """
-    place = _place(out)
-    with locked(place, what):
+    with replace_folder(out, what) as made:
+        try:
+            yield made
+        except BaseException as error:
+            if trouble := find_os_error(error, out):
+                raise trouble from error
+            raise
+
+
+@contextlib.contextmanager
+def replace_folder(
+    out: Path, what: str, *, place: Path | None = None, inside: str | os.PathLike = "."
+) -> Iterator[Path]:
+    """Yields a path to make a folder at, which replaces `out` once it is complete.
+
+    What a killed process left of the same `out` is removed first; on an error, `out` is as it was.
+
+    Args:
+      what: names the work in messages.
+      place: where the work is done, on the same disk; by default a hidden folder next to `out`. It is locked
+        meanwhile.
+      inside: path of the finished folder inside the yielded one.
+
+    Raises:
+      OSError: the folder can't be written to.
+      InUseError: another process does the same.
+    """
+    place = place or _default_place(out)
+    with lock_folder(place, what):
         made, old = place / "new", place / "old"
-        recover(out)
+        recover_folder(out, place)
         try:
             _remove_leftovers(place)
             yield made
             if out.exists():
                 os.replace(out, old)
-            os.replace(made, out)
-        except BaseException as error:
-            recover(out)
+            os.replace(made / inside, out)
+        except BaseException:
+            recover_folder(out, place)
             _remove_while_written(place)
-            if trouble := find_os_error(error, out):
-                raise trouble from error
             raise
         shutil.rmtree(place)
 
 
-def recover(out: Path) -> None:
-    """Puts the folder to be replaced back where its successor did not come to stand."""
-    old = _place(out) / "old"
+def recover_folder(out: Path, place: Path | None = None) -> None:
+    """Puts the old folder back where a kill came between the two renames of `replace_folder`."""
+    old = (place or _default_place(out)) / "old"
     if old.exists() and not out.exists():
+        out.parent.mkdir(parents=True, exist_ok=True)
         os.replace(old, out)
 
 
-def _place(out: Path) -> Path:
+def _default_place(out: Path) -> Path:
     return out.absolute().with_name(f".{out.name}.writing")
 
 
@@ -70,33 +94,3 @@ def _remove_leftovers(place: Path) -> None:
     for path in place.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
-
-
-def recover_build(final: pathlib.Path, root: pathlib.Path) -> None:
-    """Puts a finished build back that a kill left aside, between the two steps of a swap."""
-    aside = _aside(final, root)
-    if aside.exists() and not final.exists():
-        final.parent.mkdir(parents=True, exist_ok=True)
-        aside.rename(final)
-
-
-@contextlib.contextmanager
-def replace_build(final: pathlib.Path, root: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A data_dir to build in; what was built there is `final` afterwards, which stays whole if that fails.
-
-    Args:
-      final: the folder of the finished build, root/BUILDER/CONFIG/VERSION.
-      root: the data_dir.
-    """
-    folder, aside = root / "building" / f"beside-{final.parent.name}", _aside(final, root)
-    with locked(folder, "a build of the same config with --overwrite"):
-        yield folder
-        shutil.rmtree(aside, ignore_errors=True)
-        final.rename(aside)
-        (folder / final.relative_to(root)).rename(final)
-    shutil.rmtree(aside)
-    shutil.rmtree(folder)
-
-
-def _aside(final: pathlib.Path, root: pathlib.Path) -> pathlib.Path:
-    return root / "building" / f"replaced-{final.parent.name}-{final.name}"

@@ -1,4 +1,4 @@
-"""Files that are whole as soon as they have their name: text, bytes and JSON, on disks and in buckets."""
+"""Atomic writing of text, bytes and JSON, on disks and in buckets."""
 
 import hashlib
 import json
@@ -10,10 +10,10 @@ from etils import epath
 
 
 def write_bytes(path: str | os.PathLike, data: bytes | memoryview) -> None:
-    """Writes a file whole or not at all; a kill leaves at most a hidden .tmp file beside it.
+    """Writes a file whole or not at all; a kill leaves at most a hidden .tmp file next to it.
 
-    What stood there before stays until the new content is on the disk. In a bucket (gs://...) an object
-    appears whole by itself.
+    An old file stays until the new content is on the disk. In a bucket (gs://...) writing an object is atomic
+    by itself.
 
     Raises:
       OSError: the disk is full, or the folder is missing or can't be written to; nothing is left behind.
@@ -22,7 +22,7 @@ def write_bytes(path: str | os.PathLike, data: bytes | memoryview) -> None:
     if "://" in str(path):
         path.write_bytes(data)
         return
-    # The name alone may already be as long as a file system allows.
+    # Hashed, as the name alone may be as long as a file system allows.
     short = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:24]
     temporary = pathlib.Path(path).with_name(f".{short}.{os.getpid()}.tmp")
     try:

@@ -1,4 +1,4 @@
-"""Keeps two processes from writing one folder: locks that go with their process, however it ends."""
+"""Locks of folders against two writers; a lock is released when its process ends, in whatever way."""
 
 import contextlib
 import fcntl
@@ -12,72 +12,72 @@ from collections.abc import Iterator
 
 from etils import epath
 
-NAME = "lock"
-_FRESH = 300.0  # seconds after which a lock in a bucket that nobody renewed counts as left behind
-_RENEWED = 60.0  # seconds between renewals there
+LOCK_FILE = "lock"
+_EXPIRY_SECONDS = 300.0  # after its last renewal; then a lock in a bucket counts as left behind
+_RENEWAL_SECONDS = 60.0  # between renewals of a lock in a bucket
 
 
-class InUse(ValueError):
+class InUseError(ValueError):
     """Another process writes the folder; the message names both."""
 
 
 @contextlib.contextmanager
-def locked(folder: str | os.PathLike, what: str) -> Iterator[None]:
-    """Holds the lock of a folder, which is made if need be.
+def lock_folder(folder: str | os.PathLike, what: str) -> Iterator[None]:
+    """Holds the lock of a folder, which is created if it does not exist.
 
-    On a disk the system drops the lock with the process that held it, so none is ever left behind. A bucket
-    has no locks: there an object is renewed every minute while the process lives, and counts as left behind
-    after five without; two processes that start within the same second can slip past it.
+    On a disk the system releases the lock with its process, so none is ever left behind. Buckets have no
+    locks: there an object is renewed every minute while the process lives, and counts as left behind five
+    minutes after the last renewal; two processes that start within the same second can both get it.
 
     Args:
-      folder: what is going to be written to, local or gs://...
-      what: what is under way there, for the message: "an evaluation", "a training run".
+      folder: the folder to be written to, local or gs://...
+      what: names the work in messages: "an evaluation", "a training run".
 
     Raises:
-      InUse: another process holds it.
-      OSError: the folder can't be made or written to.
+      InUseError: another process holds it.
+      OSError: the folder can't be created or written to.
     """
-    held = _in_bucket if "://" in str(folder) else _on_disk
-    with held(epath.Path(folder), what):
+    lock = _lock_in_bucket if "://" in str(folder) else _lock_on_disk
+    with lock(epath.Path(folder), what):
         yield
 
 
 @contextlib.contextmanager
-def _on_disk(folder: epath.Path, what: str) -> Iterator[None]:
+def _lock_on_disk(folder: epath.Path, what: str) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
-    path = pathlib.Path(folder) / NAME
+    path = pathlib.Path(folder) / LOCK_FILE
     with open(path, "a+b", buffering=0) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
-            raise InUse(_busy(folder, what, file.read().decode(errors="replace"))) from error
+            raise InUseError(_describe_use(folder, what, file.read().decode(errors="replace"))) from error
         try:
             file.truncate(0)
-            file.write(_owner().encode())
-        except OSError as error:  # which names no file
+            file.write(_describe_owner().encode())
+        except OSError as error:  # it names no file
             raise OSError(error.errno, error.strerror, str(path)) from error
         yield
 
 
 @contextlib.contextmanager
-def _in_bucket(folder: epath.Path, what: str) -> Iterator[None]:
-    path, mine, done = folder / NAME, f"{_owner()} {time.time_ns()}", threading.Event()
+def _lock_in_bucket(folder: epath.Path, what: str) -> Iterator[None]:
+    path, mine, done = folder / LOCK_FILE, f"{_describe_owner()} {time.time_ns()}", threading.Event()
     if path.exists():
         left = json.loads(path.read_text() or "{}")
-        if time.time() - left.get("renewed", 0) < _FRESH:
-            raise InUse(_busy(folder, what, left.get("owner", "")))
+        if time.time() - left.get("renewed", 0) < _EXPIRY_SECONDS:
+            raise InUseError(_describe_use(folder, what, left.get("owner", "")))
 
     def renew() -> None:
         path.write_text(json.dumps({"owner": mine, "renewed": time.time()}))
 
     def keep() -> None:
-        while not done.wait(_RENEWED):
+        while not done.wait(_RENEWAL_SECONDS):
             renew()
 
     renew()
     if json.loads(path.read_text())["owner"] != mine:
-        raise InUse(_busy(folder, what, "another process"))
+        raise InUseError(_describe_use(folder, what, "another process"))
     thread = threading.Thread(target=keep, daemon=True)
     thread.start()
     try:
@@ -88,11 +88,11 @@ def _in_bucket(folder: epath.Path, what: str) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-def _owner() -> str:
+def _describe_owner() -> str:
     return f"process {os.getpid()} on {socket.gethostname()}"
 
 
-def _busy(folder: epath.Path, what: str, owner: str) -> str:
+def _describe_use(folder: epath.Path, what: str, owner: str) -> str:
     return (
         f"{folder}: {what} is under way there ({owner.strip() or 'another process'}); "
         "wait for it to end, or use another folder"

@@ -21,7 +21,7 @@ from lipfd_jax.runtime.compilation import compilation_message
 from lipfd_jax.runtime.distributed import is_true_anywhere, run_on_first
 from lipfd_jax.runtime.mesh import connect_processes, make_mesh, put_on_devices
 from lipfd_jax.storage.files import write_json
-from lipfd_jax.storage.locks import locked
+from lipfd_jax.storage.locks import lock_folder
 from lipfd_jax.training import metrics_log
 from lipfd_jax.training.checkpointer import RunCheckpointer
 from lipfd_jax.training.config import Experiment
@@ -75,7 +75,7 @@ def train(
       Diverged: the loss became NaN or infinite.
       CorruptRecord: a record can't be read and may not be skipped, or too many were; a checkpoint is saved
         first.
-      InUse: another run writes the workdir.
+      InUseError: another run writes the workdir.
       ValueError: the data or the checkpoints don't fit the experiment.
       OSError: the disk is full or broken; finished checkpoints are unaffected and the same call resumes.
     """
@@ -86,7 +86,7 @@ def train(
     data = open_data(experiment.data)
     recipe = make_recipe(experiment, kernels_for(mesh.devices.flat, kernels, experiment.model.dtype))
     with contextlib.ExitStack() as held:
-        run_on_first(lambda: held.enter_context(locked(workdir, "a training run")))
+        run_on_first(lambda: held.enter_context(lock_folder(workdir, "a training run")))
         data.read_corrupt_list(workdir)
         saved = RunCheckpointer(
             workdir, recipe, window_convention=data.window_convention, records=data.identities

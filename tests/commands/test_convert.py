@@ -19,7 +19,7 @@ from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert_released, wit
 from lipfd_jax.checkpoints.store import open_model, read_metadata
 from lipfd_jax.models.inputs import RELEASED
 from lipfd_jax.models.lipfd import ModelConfig, abstract_weights
-from lipfd_jax.storage.locks import InUse, locked
+from lipfd_jax.storage.locks import InUseError, lock_folder
 from tests.checkpoints.pth.pth_files import named, ordered_dict, program, tensor, text, write_pth, write_zip
 from tests.checkpoints.test_tables import released
 
@@ -160,7 +160,6 @@ def test_weights_that_are_not_numbers_are_refused(tmp_path, tensors):
 SMALL = """
 import sys
 from lipfd_jax.checkpoints import released
-from lipfd_jax.storage.locks import InUse, locked
 from lipfd_jax.models.inputs import RELEASED
 from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.commands import convert
@@ -207,7 +206,7 @@ def test_what_a_killed_conversion_left_is_removed_by_the_next(tmp_path, weights,
 
 def test_two_conversions_to_one_folder_do_not_meet(tmp_path, tensors):
     source = write_pth(tmp_path / "ckpt.pth", tensors)
-    with locked(tmp_path / ".out.writing", "a conversion"), pytest.raises(InUse, match="under way"):
+    with lock_folder(tmp_path / ".out.writing", "a conversion"), pytest.raises(InUseError, match="under way"):
         convert_released(source, tmp_path / "out", config=CONFIG)
 
 

@@ -24,7 +24,6 @@ from datasets_tfds.build_settings import BuildError, BuildSettings, select_setti
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing import memory_limit
 from lipfd_jax.preprocessing.clip_task import MachineError
-from lipfd_jax.storage import atomic_folder
 
 
 def _build(data_dir, *, manual_dir=FOLDER, config="avlips", overwrite=False, **changes):
@@ -124,11 +123,11 @@ def test_overwriting_leaves_the_old_build_until_the_new_one_is_whole(tmp_path):
 
 def test_a_kill_between_the_steps_of_a_swap_is_mended(tmp_path):
     folder = pathlib.Path(_build(tmp_path).data_dir)
-    aside = atomic_folder._aside(folder, tmp_path)
-    aside.parent.mkdir(exist_ok=True)
-    folder.rename(aside)
+    old = build._replacement_place(tmp_path, select_settings("avlips")) / "old"
+    old.parent.mkdir(parents=True)
+    folder.rename(old)
     assert _records(_build(tmp_path)) == 64
-    assert not aside.exists()
+    assert not old.exists()
 
 
 def test_a_finished_build_is_not_taken_for_one_of_other_videos(tmp_path):

@@ -23,7 +23,7 @@ from lipfd_jax.evaluation.predict import Chosen, predict
 from lipfd_jax.models.inputs import PAPER, RELEASED
 from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.runtime.mesh import make_mesh
-from lipfd_jax.storage.locks import InUse, locked
+from lipfd_jax.storage.locks import InUseError, lock_folder
 from lipfd_jax.vocabulary import CLASSES
 from tests.drawn import drawn
 
@@ -144,7 +144,10 @@ def test_finished_scores_that_changed_are_noticed(checkpoint, composites, tmp_pa
 
 
 def test_one_output_is_written_by_one_evaluation(checkpoint, composites, tmp_path):
-    with locked(tmp_path, "an evaluation"), pytest.raises(InUse, match="an evaluation is under way"):
+    with (
+        lock_folder(tmp_path, "an evaluation"),
+        pytest.raises(InUseError, match="an evaluation is under way"),
+    ):
         evaluate(checkpoint, CompositeFolder(composites), tmp_path)
 
 

@@ -13,8 +13,8 @@ from lipfd_jax.storage import locks
 
 HOLDER = """
 import sys, time
-from lipfd_jax.storage.locks import locked
-with locked(sys.argv[1], "a test"):
+from lipfd_jax.storage.locks import lock_folder
+with lock_folder(sys.argv[1], "a test"):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -25,13 +25,13 @@ def test_a_second_process_is_refused_until_the_first_is_dead(tmp_path):
         try:
             assert holder.stdout.readline() == b"held\n"
             with (
-                pytest.raises(locks.InUse, match=f"a test is under way there .process {holder.pid} on"),
-                locks.locked(tmp_path, "a test"),
+                pytest.raises(locks.InUseError, match=f"a test is under way there .process {holder.pid} on"),
+                locks.lock_folder(tmp_path, "a test"),
             ):
                 pass
         finally:
             holder.send_signal(signal.SIGKILL)
-    with locks.locked(tmp_path / "new", "a test"), locks.locked(tmp_path, "a test"):
+    with locks.lock_folder(tmp_path / "new", "a test"), locks.lock_folder(tmp_path, "a test"):
         pass
 
 
@@ -39,24 +39,24 @@ def test_in_a_bucket_a_lock_that_nobody_renews_is_left_behind(tmp_path):
     """A folder stands in for the bucket: nothing of it but whole files is used."""
     folder = epath.Path(tmp_path)
     with (
-        locks._in_bucket(folder, "a test"),
-        pytest.raises(locks.InUse),
-        locks._in_bucket(folder, "a test"),
+        locks._lock_in_bucket(folder, "a test"),
+        pytest.raises(locks.InUseError),
+        locks._lock_in_bucket(folder, "a test"),
     ):
         pass
-    assert not (tmp_path / locks.NAME).exists()
-    (tmp_path / locks.NAME).write_text(json.dumps({"owner": "gone", "renewed": time.time() - 3600}))
-    with locks._in_bucket(folder, "a test"):
-        assert json.loads((tmp_path / locks.NAME).read_text())["owner"].startswith("process")
+    assert not (tmp_path / locks.LOCK_FILE).exists()
+    (tmp_path / locks.LOCK_FILE).write_text(json.dumps({"owner": "gone", "renewed": time.time() - 3600}))
+    with locks._lock_in_bucket(folder, "a test"):
+        assert json.loads((tmp_path / locks.LOCK_FILE).read_text())["owner"].startswith("process")
 
 
 def test_a_disk_without_room_for_the_lock_is_named(tmp_path):
     script = """
 import resource, signal, sys
-from lipfd_jax.storage.locks import locked
+from lipfd_jax.storage.locks import lock_folder
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # as a full disk: writing fails
-with locked(sys.argv[1], "a test"):
+with lock_folder(sys.argv[1], "a test"):
     pass
 """
     done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True)

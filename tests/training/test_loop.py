@@ -19,7 +19,7 @@ from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.models.inputs import Inputs
 from lipfd_jax.models.lipfd import abstract_weights
 from lipfd_jax.runtime.mesh import make_mesh
-from lipfd_jax.storage.locks import InUse, locked
+from lipfd_jax.storage.locks import InUseError, lock_folder
 from lipfd_jax.training import checkpointer, metrics_log
 from lipfd_jax.training.checkpointer import RunCheckpointer
 from lipfd_jax.training.loop import Diverged, train
@@ -269,7 +269,10 @@ def test_a_corrupt_validation_record_stops_with_a_checkpoint(changed, pictures, 
 
 
 def test_two_runs_do_not_share_a_workdir(changed, composites, tmp_path):
-    with locked(tmp_path, "a training run"), pytest.raises(InUse, match="a training run is under way there"):
+    with (
+        lock_folder(tmp_path, "a training run"),
+        pytest.raises(InUseError, match="a training run is under way there"),
+    ):
         train(_on(changed, composites), tmp_path)
     assert not (tmp_path / "checkpoints").exists()
 

@@ -40,7 +40,7 @@ from lipfd_jax.pages.rendering import Section
 from lipfd_jax.perturbations.catalogue import list_robustness
 from lipfd_jax.perturbations.perturbation import CLEAN, Perturbation
 from lipfd_jax.runtime.distributed import run_on_first
-from lipfd_jax.storage.locks import locked
+from lipfd_jax.storage.locks import lock_folder
 
 
 class Scorer(Protocol):
@@ -125,7 +125,7 @@ def run_suite(
     decision = make_decision(calibration, threshold=threshold, pooling=pooling)
     identity = SuiteIdentity(weights, data.fingerprint, data.on, scorer.metadata.model.dtype)
     with contextlib.ExitStack() as held:
-        run_on_first(lambda: held.enter_context(locked(folder, f"the {name} suite")))
+        run_on_first(lambda: held.enter_context(lock_folder(folder, f"the {name} suite")))
         scores = score_suite(
             suite.perturbations,
             data.videos,

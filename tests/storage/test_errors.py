@@ -2,7 +2,7 @@
 
 import errno
 
-from lipfd_jax.checkpoints.errors import find_os_error
+from lipfd_jax.storage.errors import find_os_error
 
 TENSORSTORE = "RESOURCE_EXHAUSTED: Error writing local file: No space left on device [os_error_code='28']"
 
