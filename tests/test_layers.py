@@ -44,8 +44,6 @@ EXCEPTIONS = {
     # Detector(video) is the public call for one video; it runs detection, which is imported on that call.
     ("lipfd_jax.inference.detector", "lipfd_jax.detection.detect"),
     ("lipfd_jax.inference.detector", "lipfd_jax.detection.result"),  # the type that it returns
-    # Not yet moved down.
-    ("lipfd_jax.detection.report", "lipfd_jax.evaluation.report.examples"),
 }
 
 

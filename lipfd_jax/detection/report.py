@@ -15,12 +15,12 @@ from lipfd_jax.detection.scoring import Picture
 from lipfd_jax.detection.sound import Heard
 from lipfd_jax.detection.texts import BLIND_SPOTS, OUTCOMES, SERIOUS_LIMIT, clock, number
 from lipfd_jax.evaluation.metrics.pooling import Decision, make_decision
-from lipfd_jax.evaluation.report.examples import ExampleWindow, build_example_view
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.pages.axes import Axis
-from lipfd_jax.pages.charts import Chart, Guide, Line, chart_html
-from lipfd_jax.pages.images import data_uri
+from lipfd_jax.pages.charts import Chart, Guide, Series, render_chart
+from lipfd_jax.pages.images import encode_data_uri
 from lipfd_jax.pages.rendering import render_page
+from lipfd_jax.pages.windows import ExampleWindow, build_example_view
 from lipfd_jax.preprocessing.audio import colour_mel
 from lipfd_jax.preprocessing.composite import assemble_composite
 from lipfd_jax.storage import files
@@ -125,14 +125,14 @@ def _chart(face: FaceResult, decision: Decision) -> Markup:
     ticks = tuple(np.linspace(low, high, 5))
     threshold = decision.window_threshold
     scores = np.array([window.score for window in face.windows])
-    return chart_html(
+    return render_chart(
         Chart(
             title="Score over time",
             x=Axis("time", low, high, ticks, clock),
             y=Axis("score", 0.0, 1.0, (0, 0.25, 0.5, 0.75, 1)),
             lines=(
-                Line("smoothed", times, np.array([point.score for point in face.curve]), "accent"),
-                Line("each window", times, scores, "second", dash=2, dots=True),
+                Series("smoothed", times, np.array([point.score for point in face.curve]), "accent"),
+                Series("each window", times, scores, "second", dash=2, dots=True),
             ),
             guides=(Guide((low, high), (threshold, threshold)),),
             caption="The dotted level is the threshold. The smoothed curve is the median over 1.5 s.",
@@ -186,7 +186,7 @@ def _strip(scan: Scan) -> str:
     chosen = [int(np.argmin(np.abs(times - time))) for time in wanted]
     height, width = scan.thumbnails[0].picture.shape[:2]
     pictures = [cv2.resize(scan.thumbnails[i].picture, (width, height)) for i in chosen]
-    return data_uri(np.concatenate(pictures, axis=1), width=1600)
+    return encode_data_uri(np.concatenate(pictures, axis=1), width=1600)
 
 
 def _mel(heard: Heard | None, scan: Scan) -> str:
@@ -203,7 +203,7 @@ def _mel(heard: Heard | None, scan: Scan) -> str:
     canvas = np.zeros((picture.shape[0], width, 3), np.uint8)
     a, b = max(first, 0), min(first + picture.shape[1], width)
     canvas[:, a:b] = picture[:, a - first : b - first]
-    return data_uri(canvas, width=1600)
+    return encode_data_uri(canvas, width=1600)
 
 
 def _facts(result: Result) -> list[tuple[str, str]]:

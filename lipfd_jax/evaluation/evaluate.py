@@ -31,7 +31,7 @@ from lipfd_jax.evaluation.output_folder import (
     finish_folder,
 )
 from lipfd_jax.evaluation.predict import Chosen, Run, predict, predict_by, score_source
-from lipfd_jax.evaluation.report.examples import ExampleWindow, choose_examples
+from lipfd_jax.evaluation.report.examples import choose_examples
 from lipfd_jax.evaluation.report.write import write_results
 from lipfd_jax.evaluation.suites.results import SuiteResult
 from lipfd_jax.exporting.package import is_export
@@ -39,6 +39,7 @@ from lipfd_jax.inference.engines import OpenedExport, open_export
 from lipfd_jax.inference.loading import opened_with_program
 from lipfd_jax.inference.program import make_saliency
 from lipfd_jax.models.inputs import convention_warning
+from lipfd_jax.pages.windows import ExampleWindow
 from lipfd_jax.runtime.distributed import broadcast_from_first, is_first_process, run_on_first
 from lipfd_jax.runtime.mesh import connect_processes, make_mesh
 from lipfd_jax.storage.locks import lock_folder

@@ -1,1 +1,1 @@
-"""Pages to read in a browser: templates, style sheet and charts that every report of the project shares."""
+"""HTML pages: templates, style sheet and charts that all reports share."""

@@ -1,4 +1,4 @@
-"""Charts of bars with intervals, one row a bar: figures of generators, perturbations and controls."""
+"""Bar charts with intervals, one row per bar: metrics of generators, perturbations and controls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,38 +10,38 @@ from lipfd_jax.pages.charts import RIGHT, WIDTH
 from lipfd_jax.pages.formats import NONE
 from lipfd_jax.pages.rendering import render
 
-_LEFT, _ROW, _FOOT = 8, 34, 34  # the name stands above its bar, so that long ones fit on a phone
+_LEFT, _ROW, _FOOT = 8, 34, 34  # names are drawn above their bars, so that long ones fit on a phone
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One row: a figure, its interval where it has one, and what else there is to say of it."""
+    """One row: a metric, its interval if it has one, and a note."""
 
     name: str
-    value: float | None  # None: the figure can't be had; no bar is drawn
+    value: float | None  # None: not computable; no bar is drawn
     low: float | None = None
     high: float | None = None
     colour: str = "accent"
     note: str = ""
-    lacking: str = ""  # why there is no value, in a few words
+    lacking: str = ""  # shown in place of a missing value: the reason
 
 
 @dataclass(frozen=True)
 class BarChart:
-    """Bars along one axis. All text is plain; the caption may be Markup."""
+    """A bar chart. All text is plain and is escaped; the caption may be Markup."""
 
     title: str
     axis: Axis
     bars: Sequence[Bar]
     caption: str | Markup = ""
-    guides: Sequence[float] = ()  # values to judge by, such as guessing
-    start: float | None = None  # where bars begin; the axis's low end if None
-    note_head: str = ""
+    guides: Sequence[float] = ()  # reference values, such as that of guessing
+    start: float | None = None  # value at which bars begin; the axis's low end if None
+    note_head: str = ""  # heading of the column of notes
 
 
-def bars_html(chart: BarChart) -> Markup:
-    """The chart as a <figure> with its table, its rows readable as the points of other charts are."""
-    rows = [_row(chart, bar, place) for place, bar in enumerate(chart.bars)]
+def render_bars(chart: BarChart) -> Markup:
+    """Renders the chart as a <figure> with a table; rows can be read like the points of other charts."""
+    rows = [_row_values(chart, bar, place) for place, bar in enumerate(chart.bars)]
     height = _ROW * len(rows) + _FOOT
     return render(
         "lipfd_jax.pages",
@@ -49,31 +49,31 @@ def bars_html(chart: BarChart) -> Markup:
         chart=chart,
         size=(WIDTH, height),
         box=(_LEFT, 0, WIDTH - RIGHT - 14, height - _FOOT),
-        ticks=[(_across(chart, tick), chart.axis.text(tick)) for tick in chart.axis.ticks],
-        guides=[_across(chart, value) for value in chart.guides],
+        ticks=[(_x_position(chart, tick), chart.axis.text(tick)) for tick in chart.axis.ticks],
+        guides=[_x_position(chart, value) for value in chart.guides],
         rows=rows,
     )
 
 
-def _row(chart: BarChart, bar: Bar, place: int) -> dict:
+def _row_values(chart: BarChart, bar: Bar, place: int) -> dict:
     text, has_interval = chart.axis.read, bar.low is not None and bar.high is not None
     value = (bar.lacking or NONE) if bar.value is None else text(bar.value)
     interval = f"{text(bar.low)} to {text(bar.high)}" if has_interval else ""
     start = chart.axis.low if chart.start is None else chart.start
-    ends = sorted(_across(chart, end) for end in (start, start if bar.value is None else bar.value))
+    ends = sorted(_x_position(chart, end) for end in (start, start if bar.value is None else bar.value))
     within = f" ({interval})" if interval else ""
     note = f", {chart.note_head} {bar.note}" if bar.note else ""
     return {
         "bar": bar,
         "top": _ROW * place,
         "ends": ends,
-        "at": None if bar.value is None else _across(chart, bar.value),
-        "whisker": [_across(chart, end) for end in (bar.low, bar.high)] if has_interval else None,
+        "at": None if bar.value is None else _x_position(chart, bar.value),
+        "whisker": [_x_position(chart, end) for end in (bar.low, bar.high)] if has_interval else None,
         "value": value,
         "text": f"{bar.name}: {chart.axis.label} {value}{within}{note}",
         "cells": [bar.name, value, interval, bar.note],
     }
 
 
-def _across(chart: BarChart, value: float) -> float:
+def _x_position(chart: BarChart, value: float) -> float:
     return round(float(_LEFT + chart.axis.place(value) * (WIDTH - RIGHT - 14 - _LEFT)), 2)

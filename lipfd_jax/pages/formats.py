@@ -1,8 +1,8 @@
-"""How figures are written on a page; each is a filter of the templates too."""
+"""Formats of numbers on pages, also available as filters in templates."""
 
 from types import MappingProxyType
 
-NONE = "\u2013"  # where a figure can't be had
+NONE = "\u2013"  # for a missing value
 
 
 def percent(value: float | None, digits: int = 2) -> str:
@@ -11,7 +11,7 @@ def percent(value: float | None, digits: int = 2) -> str:
 
 
 def decimal(value: float | None, digits: int = 4) -> str:
-    """A number with so many digits after the point; a dash for None."""
+    """A number with `digits` after the point; a dash for None."""
     return NONE if value is None else f"{value:.{digits}f}"
 
 
@@ -29,7 +29,7 @@ def count(value: int) -> str:
 
 
 def short(value: float) -> str:
-    """A number for an axis or a reading: as many digits as tell something, no exponent near 1."""
+    """A number for an axis or a reading: up to four significant digits, no exponent near 1."""
     return f"{value:.4g}"
 
 
@@ -39,7 +39,7 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
 
 
 def first_cells(row: list, number: int = 3) -> list:
-    """The first cells of a table's row, where a column has nothing to say."""
+    """The first cells of a table's row, for tables without the last column."""
     return row[:number]
 
 

@@ -1,4 +1,4 @@
-"""Pictures inside a page, as data of their own, and maps laid over them."""
+"""Images embedded in pages, and heat maps drawn over them."""
 
 import base64
 
@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 
-def data_uri(image: np.ndarray, *, width: int = 1250, quality: int = 82) -> str:
-    """A picture (height, width, 3) uint8 RGB as the data: address of a JPEG at most `width` pixels wide.
+def encode_data_uri(image: np.ndarray, *, width: int = 1250, quality: int = 82) -> str:
+    """Encodes an image (height, width, 3) uint8 RGB as the data: URI of a JPEG at most `width` pixels wide.
 
     Raises ValueError for another shape or dtype.
     """
@@ -22,11 +22,11 @@ def data_uri(image: np.ndarray, *, width: int = 1250, quality: int = 82) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
-def overlaid(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """A picture (height, width, 3) uint8 RGB in grey with a map (rows, columns) laid over it in colours.
+def overlay_heat(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """Draws a heat map (rows, columns) over the grey version of an image (height, width, 3) uint8 RGB.
 
-    The map's values from 0 to 1 go from the bare grey picture to full yellow over purple (matplotlib's
-    plasma); it is stretched over the whole picture.
+    Values from 0 to 1 go from the bare grey image to full yellow over purple (matplotlib's plasma); the map
+    is stretched over the whole image.
     """
     from matplotlib import colormaps  # takes a third of a second, which not every page needs
 

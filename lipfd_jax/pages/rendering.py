@@ -1,4 +1,4 @@
-"""Renders templates into one page that loads nothing from anywhere and escapes whatever comes from data."""
+"""Rendering of templates into self-contained pages that load nothing and escape all data."""
 
 import base64
 import functools
@@ -16,50 +16,51 @@ _PACKAGE = "lipfd_jax.pages"
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and its content; plain text in `body` is escaped and set as it stands, Markup is HTML."""
+    """A heading and its content; plain text in `body` is escaped and preformatted, Markup is HTML."""
 
     title: str
     body: Markup | str
 
 
 def render(package: str, template: str, **context: object) -> Markup:
-    """A template of a package, or else of this one, filled in; whatever is no Markup is escaped.
+    """Renders a template of a package, or of this one; values that are not Markup are escaped.
 
     Args:
-      package: dotted name of the package whose folder `templates` is looked in first.
+      package: dotted name of the package whose folder `templates` is searched first.
       template: file name in it; `base.html` and the macros can be extended and imported from any.
 
     Raises:
       jinja2.TemplateError: no such template, or a value it needs is missing.
     """
-    return Markup(environment(package).get_template(template).render(**context))
+    return Markup(load_environment(package).get_template(template).render(**context))
 
 
 def render_page(
     package: str, template: str, *, scripts: Sequence[str] = (), allow: Sequence[str] = (), **context: object
 ) -> str:
-    """A whole page from a template that extends `base.html`.
+    """Renders a whole page from a template that extends `base.html`.
 
     Args:
-      scripts: files of `templates` that the page runs, after `charts.js`, which it always has.
-      allow: more directives for its policy, such as "media-src 'self'" for a video that lies beside it.
-      context: what the template needs; `title` always.
+      scripts: files of `templates` that the page runs after `charts.js`, which every page has.
+      allow: further directives of its content security policy, such as "media-src 'self'" for a video in
+        the page's folder.
+      context: values of the template; always `title`.
     """
     return str(
         render(
             package,
             template,
-            policy=policy(package, scripts, allow),
-            style=Markup(source(package, "style.css")),
-            scripts=[Markup(text) for text in _loaded(package, scripts)],
+            policy=content_policy(package, scripts, allow),
+            style=Markup(read_template(package, "style.css")),
+            scripts=[Markup(text) for text in _read_scripts(package, scripts)],
             **context,
         )
     )
 
 
 @functools.cache
-def environment(package: str = _PACKAGE) -> jinja2.Environment:
-    """Templates of a package and of this one, escaping everything, with the filters of `formats`."""
+def load_environment(package: str = _PACKAGE) -> jinja2.Environment:
+    """Returns the templates of a package and of this one, with escaping and the filters of `formats`."""
     names = dict.fromkeys((package, _PACKAGE))
     made = jinja2.Environment(
         loader=jinja2.ChoiceLoader([jinja2.PackageLoader(name) for name in names]),
@@ -72,23 +73,23 @@ def environment(package: str = _PACKAGE) -> jinja2.Environment:
     return made
 
 
-def source(package: str, name: str) -> str:
-    """The text of a template, a style sheet or a script, as it stands. Raises jinja2.TemplateNotFound."""
-    made = environment(package)
+def read_template(package: str, name: str) -> str:
+    """Reads a template, a style sheet or a script without rendering it. Raises jinja2.TemplateNotFound."""
+    made = load_environment(package)
     return made.loader.get_source(made, name)[0]
 
 
-def policy(package: str, scripts: Sequence[str] = (), allow: Sequence[str] = ()) -> str:
-    """The policy of a page: its own styles and pictures, and the scripts of exactly this text.
+def content_policy(package: str, scripts: Sequence[str] = (), allow: Sequence[str] = ()) -> str:
+    """Content security policy of a page: inline styles, embedded images and scripts of exactly this text.
 
-    Should a name ever slip through unescaped, nothing it brings along can run or load anything.
+    If a name ever got through unescaped, it still could not run or load anything.
     """
-    texts = _loaded(package, scripts)
+    texts = _read_scripts(package, scripts)
     sums = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
     allowed = " ".join(f"'sha256-{value}'" for value in sums)
     parts = ("default-src 'none'", "style-src 'unsafe-inline'", "img-src data:", f"script-src {allowed}")
     return "; ".join([*parts, *allow])
 
 
-def _loaded(package: str, scripts: Sequence[str]) -> list[str]:
-    return [source(package, name) for name in ("charts.js", *scripts)]
+def _read_scripts(package: str, scripts: Sequence[str]) -> list[str]:
+    return [read_template(package, name) for name in ("charts.js", *scripts)]

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from lipfd_jax.detection.batch_run import PAGE, RESULT
 from lipfd_jax.detection.report import SCRIPTS
-from lipfd_jax.pages.rendering import policy
+from lipfd_jax.pages.rendering import content_policy
 from lipfd_jax.serving import api_models, page
 from lipfd_jax.serving.jobs import Job
 from lipfd_jax.serving.limits import Limits, Refused
@@ -21,7 +21,8 @@ from lipfd_jax.serving.worker import Worker
 from lipfd_jax.version import __version__
 
 _SWEEP = 20.0  # seconds between looks for what was kept long enough
-_REPORT_POLICY = policy(  # its own scripts, known by their sums; an origin of its own, with no way to the API
+# Its own scripts, known by their checksums; an origin of its own, with no way to the API.
+_REPORT_POLICY = content_policy(
     "lipfd_jax.detection",
     SCRIPTS,
     (

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lipfd_jax.detection.detect import Model
 from lipfd_jax.detection.texts import BLIND_SPOTS, UNCALIBRATED
-from lipfd_jax.pages.rendering import render, source
+from lipfd_jax.pages.rendering import read_template, render
 from lipfd_jax.serving.limits import Limits
 
 _PACKAGE = "lipfd_jax.serving"
@@ -42,11 +42,11 @@ def about(model: Model, *, local: bool) -> About:
 def files(limits: Limits, said: About) -> dict[str, Made]:
     """The page's files by their addresses."""
     html = render(_PACKAGE, "serving.html", limits=limits, about=said, blind_spots=BLIND_SPOTS)
-    style = source(_PACKAGE, "style.css") + source(_PACKAGE, "serving.css")
+    style = read_template(_PACKAGE, "style.css") + read_template(_PACKAGE, "serving.css")
     return {
         "/": Made(str(html), "text/html"),
         "/serving.css": Made(style, "text/css"),
-        "/serving.js": Made(source(_PACKAGE, "serving.js"), "text/javascript"),
+        "/serving.js": Made(read_template(_PACKAGE, "serving.js"), "text/javascript"),
     }
 
 

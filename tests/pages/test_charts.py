@@ -6,9 +6,9 @@ import re
 import numpy as np
 import pytest
 
-from lipfd_jax.pages.axes import error_shares, numbers, shares, small_shares, unit
-from lipfd_jax.pages.bars import Bar, BarChart, bars_html
-from lipfd_jax.pages.charts import Chart, Guide, Line, chart_html, thinned
+from lipfd_jax.pages.axes import det_axis, number_axis, percent_axis, sqrt_percent_axis, unit_axis
+from lipfd_jax.pages.bars import Bar, BarChart, render_bars
+from lipfd_jax.pages.charts import Chart, Guide, Series, render_chart, thin_points
 
 
 class _Drawing(html.parser.HTMLParser):
@@ -36,12 +36,12 @@ class _Drawing(html.parser.HTMLParser):
             self.cells[-1] += data
 
 
-def _chart(line: Line, **options) -> Chart:
-    return Chart("Some", unit("score"), shares("share"), [line], **options)
+def _chart(line: Series, **options) -> Chart:
+    return Chart("Some", unit_axis("score"), percent_axis("share"), [line], **options)
 
 
 def test_points_lie_where_their_values_say():
-    drawing = _Drawing(chart_html(_chart(Line("one", np.array([0, 0.5, 1]), np.array([0, 0.25, 1])))))
+    drawing = _Drawing(render_chart(_chart(Series("one", np.array([0, 0.5, 1]), np.array([0, 0.25, 1])))))
     places = [(float(point["cx"]), float(point["cy"])) for point in drawing.points]
     (left, bottom), middle, (right, top) = places
     assert middle == pytest.approx(((left + right) / 2, bottom + 0.25 * (top - bottom)))
@@ -52,22 +52,24 @@ def test_points_lie_where_their_values_say():
 
 
 def test_steps_name_their_edges_and_intervals_stand_beside():
-    steps = Line("one", np.array([0, 0.5, 1]), np.array([0.2, 0.8]), steps=True, notes=("2 of 10", "8 of 10"))
-    drawing = _Drawing(chart_html(_chart(steps, note_head="count")))
+    steps = Series(
+        "one", np.array([0, 0.5, 1]), np.array([0.2, 0.8]), steps=True, notes=("2 of 10", "8 of 10")
+    )
+    drawing = _Drawing(render_chart(_chart(steps, note_head="count")))
     assert [point["text"] for point in drawing.points] == [
         "one: score 0.000 to 0.500, share 20\u00a0%, count 2 of 10",
         "one: score 0.500 to 1.000, share 80\u00a0%, count 8 of 10",
     ]
-    whiskers = Line("one", np.array([0.5]), np.array([0.5]), low=np.array([0.25]), high=np.array([0.75]))
-    text = chart_html(_chart(whiskers))
+    whiskers = Series("one", np.array([0.5]), np.array([0.5]), low=np.array([0.25]), high=np.array([0.75]))
+    text = render_chart(_chart(whiskers))
     assert "50\u00a0% (25\u00a0% to 75\u00a0%)" in text
     assert text.count('class="whisker"') == 1
 
 
 def test_long_lines_stay_small_and_keep_their_marks():
     x = np.linspace(0, 1, 50_000)
-    chart = _chart(Line("one", x, x**2, marks=(31_234,)), guides=[Guide((0, 1), (0, 1))])
-    text = chart_html(chart)
+    chart = _chart(Series("one", x, x**2, marks=(31_234,)), guides=[Guide((0, 1), (0, 1))])
+    text = render_chart(chart)
     assert len(text) < 40_000
     drawing = _Drawing(text)
     assert 30 <= len(drawing.points) <= 45
@@ -76,17 +78,21 @@ def test_long_lines_stay_small_and_keep_their_marks():
 
 def test_thinned_keeps_ends_and_what_it_must():
     x = np.arange(100.0)
-    kept = thinned(x, x, 10, keep=[42])
+    kept = thin_points(x, x, 10, keep=[42])
     assert {0, 42, 99} <= set(kept.tolist())
     assert len(kept) <= 12
-    assert thinned(x[:5], x[:5], 10).tolist() == [0, 1, 2, 3, 4]
+    assert thin_points(x[:5], x[:5], 10).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_names_are_escaped():
     evil = "<b>&\"'"
-    line = Line(evil, np.array([0.0, 1]), np.array([0.0, 1]), notes=(evil, evil))
-    charts = chart_html(Chart(evil, unit(evil), unit(evil), [line, line], caption=evil, note_head=evil))
-    bars = bars_html(BarChart(evil, unit(evil), [Bar(evil, 0.5, note=evil)], caption=evil, note_head=evil))
+    line = Series(evil, np.array([0.0, 1]), np.array([0.0, 1]), notes=(evil, evil))
+    charts = render_chart(
+        Chart(evil, unit_axis(evil), unit_axis(evil), [line, line], caption=evil, note_head=evil)
+    )
+    bars = render_bars(
+        BarChart(evil, unit_axis(evil), [Bar(evil, 0.5, note=evil)], caption=evil, note_head=evil)
+    )
     for text in (charts, bars):
         assert "<b>" not in text
         assert evil not in text
@@ -94,7 +100,7 @@ def test_names_are_escaped():
 
 def test_bars_and_their_table():
     bars = [Bar("first", 0.75, 0.5, 1.0), Bar("second", 0.5), Bar("none", None, lacking="no clips")]
-    drawing = _Drawing(bars_html(BarChart("Some", unit("AUC"), bars, guides=(0.5,))))
+    drawing = _Drawing(render_bars(BarChart("Some", unit_axis("AUC"), bars, guides=(0.5,))))
     assert [point["text"] for point in drawing.points] == [
         "first: AUC 0.750 (0.500 to 1.000)",
         "second: AUC 0.500",
@@ -114,7 +120,7 @@ def test_bars_and_their_table():
     widths = [
         float(width)
         for width in re.findall(
-            r'class="bar"[^>]*width="([\d.]+)"', str(bars_html(BarChart("Some", unit("AUC"), bars)))
+            r'class="bar"[^>]*width="([\d.]+)"', str(render_bars(BarChart("Some", unit_axis("AUC"), bars)))
         )
     ]
     assert widths[0] == pytest.approx(1.5 * widths[1], abs=0.1)
@@ -123,9 +129,9 @@ def test_bars_and_their_table():
 
 
 def test_axes():
-    assert unit("").place([0, 0.25, 1, 2, -1]).tolist() == [0, 0.25, 1, 1, 0]
-    assert small_shares("").place(0.25) == pytest.approx(0.5)
-    axis = error_shares("", lowest=0.003)
+    assert unit_axis("").place([0, 0.25, 1, 2, -1]).tolist() == [0, 0.25, 1, 1, 0]
+    assert sqrt_percent_axis("").place(0.25) == pytest.approx(0.5)
+    axis = det_axis("", lowest=0.003)
     assert axis.low == 0.002
     # Even steps of the normal deviate: 2.28 % and 15.87 % are one and two deviations from a half.
     assert axis.place(0.5) - axis.place(0.158655) == pytest.approx(
@@ -133,6 +139,6 @@ def test_axes():
     )
     assert axis.place(0) == 0
     assert np.diff(axis.place(np.array(axis.ticks))).min() > 0.08
-    assert numbers("", [-1.7, 2.2]).ticks == (-2, -1, 0, 1, 2, 3)
-    assert numbers("", [0.001, 0.0042]).low == 0.001
-    assert numbers("", [3, 3]).low <= 3 < numbers("", [3, 3]).high
+    assert number_axis("", [-1.7, 2.2]).ticks == (-2, -1, 0, 1, 2, 3)
+    assert number_axis("", [0.001, 0.0042]).low == 0.001
+    assert number_axis("", [3, 3]).low <= 3 < number_axis("", [3, 3]).high

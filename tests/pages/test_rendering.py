@@ -4,7 +4,7 @@ import jinja2
 import numpy as np
 import pytest
 
-from lipfd_jax.pages.images import data_uri, overlaid
+from lipfd_jax.pages.images import encode_data_uri, overlay_heat
 from lipfd_jax.pages.rendering import render, render_page
 
 PACKAGE = "lipfd_jax.pages"
@@ -23,17 +23,17 @@ def test_title_is_escaped_and_more_can_be_allowed():
 
 
 def test_pictures_become_data():
-    uri = data_uri(np.zeros((10, 2000, 3), np.uint8), width=100)
+    uri = encode_data_uri(np.zeros((10, 2000, 3), np.uint8), width=100)
     assert uri.startswith("data:image/jpeg;base64,/9j/")
     with pytest.raises(ValueError, match=r"\(4, 4\) uint8"):
-        data_uri(np.zeros((4, 4), np.uint8))
+        encode_data_uri(np.zeros((4, 4), np.uint8))
 
 
 def test_overlay_is_grey_where_nothing_and_coloured_where_all():
     image = np.full((20, 40, 3), 100, np.uint8)
     heat = np.zeros((2, 4))
     heat[:, 3] = 1
-    laid = overlaid(image, heat)
+    laid = overlay_heat(image, heat)
     assert laid.shape == image.shape
     assert (laid[:, 0] == 80).all()
     red, green, blue = laid[10, 39].astype(int)

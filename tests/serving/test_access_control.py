@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("starlette", reason="the extra 'serve' is not installed")
 
 from lipfd_jax.detection.report import SCRIPTS
-from lipfd_jax.pages.rendering import source
+from lipfd_jax.pages.rendering import read_template
 from lipfd_jax.serving.access_control import authorities
 
 RAW = {"Content-Type": "application/octet-stream"}
@@ -113,7 +113,7 @@ def test_a_report_runs_the_scripts_of_the_project_and_no_others(serving):
     key = server.upload(b"video").json()["id"]
     server.state(key, "done")
     policy = server.client.get(f"/api/videos/{key}/report.html").headers["content-security-policy"]
-    texts = [source("lipfd_jax.detection", name) for name in ("charts.js", *SCRIPTS)]
+    texts = [read_template("lipfd_jax.detection", name) for name in ("charts.js", *SCRIPTS)]
     sums = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts]
     assert re.search(r"script-src ([^;]*)", policy)[1].split() == [f"'sha256-{value}'" for value in sums]
     assert policy.endswith("sandbox allow-scripts")  # and so no way to the API, which has another origin

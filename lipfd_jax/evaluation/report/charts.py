@@ -6,8 +6,8 @@ import numpy as np
 
 from lipfd_jax.checkpoints.calibration import Calibration, logit
 from lipfd_jax.evaluation.metrics.calibration_metrics import BINS, assign_bins
-from lipfd_jax.pages.axes import error_shares, numbers, shares, small_shares, unit
-from lipfd_jax.pages.charts import Chart, Guide, Line
+from lipfd_jax.pages.axes import det_axis, number_axis, percent_axis, sqrt_percent_axis, unit_axis
+from lipfd_jax.pages.charts import Chart, Guide, Series
 from lipfd_jax.vocabulary import LABELS
 
 ScoreColumns = Mapping[
@@ -32,8 +32,8 @@ def build_roc_chart(columns: ScoreColumns) -> Chart:
         lines.append(_line(place, name, fpr, tpr, thresholds, threshold))
     return Chart(
         "ROC",
-        shares("false alarms"),
-        shares("fakes found"),
+        percent_axis("false alarms"),
+        percent_axis("fakes found"),
         lines,
         "Every threshold at once: a lower one finds more fakes and raises more false alarms. The nearer "
         "the curve comes to the upper left corner, the better; the area below it is the AUC, guessing is "
@@ -52,7 +52,7 @@ def build_det_chart(columns: ScoreColumns) -> Chart:
         fpr, fnr, thresholds = det_curve(labels, scores)
         smallest = min([smallest, *fpr[fpr > 0], *fnr[fnr > 0]])
         lines.append(_line(place, name, fpr, fnr, thresholds, threshold))
-    across, up = (error_shares(label, lowest=smallest) for label in ("false alarms", "fakes missed"))
+    across, up = (det_axis(label, lowest=smallest) for label in ("false alarms", "fakes missed"))
     return Chart(
         "DET",
         across,
@@ -77,8 +77,8 @@ def build_precision_recall_chart(columns: ScoreColumns) -> Chart:
         guides.append(Guide((0, 1), (float(np.mean(labels)),) * 2))
     return Chart(
         "Precision and recall",
-        shares("fakes found"),
-        shares("fakes among those called fake"),
+        percent_axis("fakes found"),
+        percent_axis("fakes among those called fake"),
         lines,
         "How far one can trust a call of 'fake', against how many are found. Depends on how many fakes "
         "the data hold: guessing gives the dotted line. The area below is the AP.",
@@ -97,14 +97,14 @@ def build_histogram_chart(labels: np.ndarray, scores: np.ndarray, *, threshold: 
             counts = np.histogram(part, edges)[0]
             notes = tuple(f"{count:,} of {len(part):,}" for count in counts)
             lines.append(
-                Line(
+                Series(
                     f"{name} {noun} ({len(part):,})", edges, counts / len(part), name, steps=True, notes=notes
                 )
             )
     return Chart(
         f"Scores of {noun}",
-        unit("score"),
-        small_shares("share of the class"),
+        unit_axis("score"),
+        sqrt_percent_axis("share of the class"),
         lines,
         f"The less the two shapes overlap, the better: fake {noun} left of the dotted line, the threshold "
         f"{threshold:.4g}, were missed, real ones right of it were false alarms. Heights are drawn "
@@ -124,11 +124,11 @@ def build_reliability_chart(labels: np.ndarray, scores: np.ndarray, *, noun: str
     fakes = np.bincount(bins, labels, BINS)[kept] / count
     low, high = compute_wilson_interval(fakes, count)
     notes = tuple(f"{number:,}" for number in count)
-    line = Line(noun, means, fakes, dots=True, low=low, high=high, notes=notes)
+    line = Series(noun, means, fakes, dots=True, low=low, high=high, notes=notes)
     return Chart(
         f"Reliability, {noun}",
-        unit("score"),
-        shares("share of fakes"),
+        unit_axis("score"),
+        percent_axis("share of fakes"),
         [line],
         f"Whether a score can be read as a probability, for data with as many fakes as these: {noun} with "
         f"scores near 0.8, say, should be fake four times of five (dotted line). {BINS} bins "
@@ -149,18 +149,18 @@ def build_tippett_chart(
         ratios = calibration.log10_likelihood_ratio(scores)
         source = "From the calibration stored with the checkpoint, capped at what its data can support."
     ratios = np.clip(ratios, -_LARGEST_LOG10, _LARGEST_LOG10)
-    axis = numbers("log10 of the likelihood ratio", [-1, 1, *ratios])
+    axis = number_axis("log10 of the likelihood ratio", [-1, 1, *ratios])
     lines = []
     for label, name in enumerate(LABELS):
         part = np.sort(ratios[labels == label])
         if len(part):
             above = 1 - np.arange(len(part) + 1) / len(part)
             x, y = np.repeat([axis.low, *part, axis.high], 2)[1:-1], np.repeat(above, 2)
-            lines.append(Line(f"{name} videos ({len(part):,})", x, y, name, dash=label))
+            lines.append(Series(f"{name} videos ({len(part):,})", x, y, name, dash=label))
     return Chart(
         "Tippett plot",
         axis,
-        shares("videos with a larger ratio"),
+        percent_axis("videos with a larger ratio"),
         lines,
         "How much likelier a score is from a fake than from a real video; 0 says nothing either way. Good "
         "evidence puts fakes right of the dotted line and real videos left of it; what lies on the wrong "
@@ -180,10 +180,10 @@ def compute_wilson_interval(
 
 def _line(
     place: int, name: str, x: np.ndarray, y: np.ndarray, thresholds: np.ndarray, threshold: float
-) -> Line:
+) -> Series:
     """A curve over thresholds that fall or rise, the one in force marked: the lowest at or above it."""
     at_or_above = np.flatnonzero(thresholds >= threshold)
     falling = thresholds[0] >= thresholds[-1]
     marks = (int(at_or_above[-1 if falling else 0]),) if at_or_above.size else ()
     notes = tuple("none called fake" if np.isinf(value) else f"{value:.4g}" for value in thresholds)
-    return Line(name, x, y, _COLOURS[place % len(_COLOURS)], dash=place, marks=marks, notes=notes)
+    return Series(name, x, y, _COLOURS[place % len(_COLOURS)], dash=place, marks=marks, notes=notes)

@@ -1,13 +1,11 @@
 """Example windows of a report: which ones to show, and what the page says beside them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from lipfd_jax.evaluation.metrics.scores import Scores
-from lipfd_jax.pages.images import data_uri, overlaid
-from lipfd_jax.vocabulary import LABELS, REGIONS
+from lipfd_jax.pages.windows import ExampleView, ExampleWindow, build_example_view
 
 _GROUPS = {
     (1, True): "Fakes called fake: right, surest first",
@@ -15,33 +13,6 @@ _GROUPS = {
     (1, False): "Fakes called real: missed, worst first",
     (0, False): "Real called fake: false alarms, worst first",
 }
-_FULL = 99.0  # percentile of a map's values drawn in the full colour
-
-
-@dataclass(frozen=True, eq=False)
-class ExampleWindow:
-    """One window to show."""
-
-    image: np.ndarray  # (height, width, 3) uint8 RGB: the composite
-    path: str  # as in the scores
-    label: int  # 0 real, 1 fake
-    score: float
-    region_weights: np.ndarray | None = None  # (5, 3): per frame the weights of head, face and lip
-    saliency: np.ndarray | None = None  # (rows, columns) float: models.saliency's map of the composite
-
-
-@dataclass(frozen=True)
-class ExampleView:
-    """A window as the page shows it."""
-
-    path: str
-    truth: str  # real or fake
-    called: str
-    score: float
-    image: str  # a data: address
-    overlay: str  # the same with the saliency over it; "" where that is not known
-    mel_share: float | None  # of the saliency, what lies on the mel half
-    weights: list[list[str]]  # a table's rows: region, its weight in each frame, mean
 
 
 def choose_examples(scores: Scores, *, count: int = 2, threshold: float = 0.5) -> np.ndarray:
@@ -75,49 +46,3 @@ def group_examples(
             group.sort(key=lambda picture: -abs(picture.score - threshold))
             groups.append((title, [build_example_view(picture, threshold=threshold) for picture in group]))
     return groups
-
-
-def build_example_view(picture: ExampleWindow, *, threshold: float = 0.5) -> ExampleView:
-    """One window as a page shows it: picture, saliency and weights made ready. Raises ValueError."""
-    try:
-        image = data_uri(picture.image)
-    except ValueError as error:
-        raise ValueError(f"picture of {picture.path!r} {error}") from None
-    overlay, mel_share = _overlay(picture)
-    return ExampleView(
-        path=str(picture.path),
-        truth=LABELS[picture.label],
-        called=LABELS[int(picture.score >= threshold)],
-        score=picture.score,
-        image=image,
-        overlay=overlay,
-        mel_share=mel_share,
-        weights=_weights(picture),
-    )
-
-
-def _overlay(picture: ExampleWindow) -> tuple[str, float | None]:
-    """Mel and frames each in their own scale: frames count through the crops too, and would hide the mel."""
-    if picture.saliency is None:
-        return "", None
-    heat = np.asarray(picture.saliency, np.float64)
-    if heat.ndim != 2 or not np.isfinite(heat).all():
-        raise ValueError(f"saliency of {picture.path!r} must be a map (rows, columns) of finite numbers")
-    middle = len(heat) // 2
-    scaled = np.concatenate(
-        [part / (np.percentile(part, _FULL) or 1) for part in (heat[:middle], heat[middle:])]
-    )
-    total = heat.sum()
-    return data_uri(overlaid(picture.image, scaled)), float(heat[:middle].sum() / total) if total else None
-
-
-def _weights(picture: ExampleWindow) -> list[list[str]]:
-    if picture.region_weights is None:
-        return []
-    weights = np.asarray(picture.region_weights, np.float64)
-    if weights.ndim != 2 or weights.shape[1] != len(REGIONS):
-        raise ValueError(f"region weights of {picture.path!r} must be (frames, 3), not {weights.shape}")
-    return [
-        [region, *(f"{weight:.2f}" for weight in column), f"{column.mean():.2f}"]
-        for region, column in zip(REGIONS, weights.T, strict=True)
-    ]

@@ -9,8 +9,8 @@ from lipfd_jax.evaluation.metrics.compute import ReleasedMetrics
 from lipfd_jax.evaluation.metrics.summary import UNKNOWN_GENERATOR, MetricSet, MetricSummary
 from lipfd_jax.evaluation.metrics.table import Metric, get_metric, metrics_in
 from lipfd_jax.evaluation.report.text_tables import compute_recall
-from lipfd_jax.pages.axes import unit
-from lipfd_jax.pages.bars import Bar, BarChart, bars_html
+from lipfd_jax.pages.axes import unit_axis
+from lipfd_jax.pages.bars import Bar, BarChart, render_bars
 from lipfd_jax.pages.formats import NONE, decimal, interval, percent
 
 _RELEASED = (
@@ -85,8 +85,8 @@ def build_part_tables(summary: MetricSummary) -> list[dict[str, Any]]:
             for name, part in named.items()
             if part.videos.metrics.auc is not None
         ]
-        chart = BarChart("AUC of videos", unit("AUC"), bars, guides=(0.5,))
-        drawn = bars_html(chart) if 2 <= len(bars) <= _BARS else ""
+        chart = BarChart("AUC of videos", unit_axis("AUC"), bars, guides=(0.5,))
+        drawn = render_bars(chart) if 2 <= len(bars) <= _BARS else ""
         found.append({"title": title, "text": text, "head": head, "rows": rows, "chart": drawn})
     return found
 

@@ -12,15 +12,16 @@ from lipfd_jax.evaluation.metrics.pooling import Decision, VideoScores, pool_vid
 from lipfd_jax.evaluation.metrics.scores import Scores
 from lipfd_jax.evaluation.metrics.summary import MetricSummary, summarise_scores
 from lipfd_jax.evaluation.report import charts
-from lipfd_jax.evaluation.report.examples import ExampleWindow, group_examples
+from lipfd_jax.evaluation.report.examples import group_examples
 from lipfd_jax.evaluation.report.html_tables import (
     build_metric_rows,
     build_part_tables,
     build_released_rows,
     build_remarks,
 )
-from lipfd_jax.pages.charts import chart_html
+from lipfd_jax.pages.charts import render_chart
 from lipfd_jax.pages.rendering import Section, render_page
+from lipfd_jax.pages.windows import ExampleWindow
 from lipfd_jax.storage import files
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, LABELS
 
@@ -72,7 +73,7 @@ def write_report(
             "further": build_metric_rows(summary, further=True),
             "remarks": build_remarks(summary),
         },
-        charts=[chart_html(chart) for chart in _charts(scores, videos, decision)],
+        charts=[render_chart(chart) for chart in _charts(scores, videos, decision)],
         parts=build_part_tables(summary),
         sections=sections,
         findings=findings,

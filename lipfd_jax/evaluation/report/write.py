@@ -11,7 +11,6 @@ from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, Decision
 from lipfd_jax.evaluation.metrics.scores import Scores
 from lipfd_jax.evaluation.metrics.summary import MetricSummary, summarise_scores
 from lipfd_jax.evaluation.report.comparison import compare_scores, format_comparison, record_comparison
-from lipfd_jax.evaluation.report.examples import ExampleWindow
 from lipfd_jax.evaluation.report.metrics_files import (
     METRICS_CSV,
     METRICS_JSON,
@@ -27,6 +26,7 @@ from lipfd_jax.evaluation.report.text_tables import format_summary
 from lipfd_jax.evaluation.suites.results import SuiteResult, with_earlier
 from lipfd_jax.evaluation.suites.suite import list_findings, make_sections, summarise_suites
 from lipfd_jax.pages.rendering import Section
+from lipfd_jax.pages.windows import ExampleWindow
 from lipfd_jax.storage import files
 
 

@@ -7,9 +7,9 @@ from markupsafe import Markup
 
 from lipfd_jax.evaluation.suites.controls import CONTROLS, draw_conclusions
 from lipfd_jax.evaluation.suites.results import Baseline, Interval, PerturbationResult, SuiteResult
-from lipfd_jax.pages.axes import Axis, unit
-from lipfd_jax.pages.bars import Bar, BarChart, bars_html
-from lipfd_jax.pages.charts import Chart, Guide, Line, chart_html
+from lipfd_jax.pages.axes import Axis, unit_axis
+from lipfd_jax.pages.bars import Bar, BarChart, render_bars
+from lipfd_jax.pages.charts import Chart, Guide, Series, render_chart
 from lipfd_jax.pages.formats import decimal, interval, percent, signed
 from lipfd_jax.pages.rendering import Section, render
 
@@ -32,7 +32,7 @@ def robustness_section(result: SuiteResult) -> Section:
         clean=clean,
         missing=result.missing_by_reason,
         bars=_means_chart(result.means, clean) if result.means else "",
-        charts=[chart_html(chart) for chart in charts if chart],
+        charts=[render_chart(chart) for chart in charts if chart],
         means_head=["", *_ROBUSTNESS_HEAD],
         means=[[_kind_cell(one, clean), *_robustness_cells(one)] for one in (clean, *result.means)],
         head=["", "level", *_ROBUSTNESS_HEAD],
@@ -154,9 +154,9 @@ def _kind_chart(kind: str, results: Sequence[PerturbationResult], clean: Perturb
     axis = Axis(title, -0.3, max(len(known) - 0.7, 0.3), tuple(x), lambda value: ticks[round(value)])
     low, high = np.array([one.auc_interval or (one.auc, one.auc) for one in known], np.float64).T
     values = np.array([one.auc for one in known])
-    line = Line("AUC", x, values, dots=True, low=low, high=high, notes=tuple(names))
+    line = Series("AUC", x, values, dots=True, low=low, high=high, notes=tuple(names))
     guides = [Guide((-0.3, axis.high), (clean.auc, clean.auc))]
-    return Chart(kind, axis, unit("AUC of videos"), [line], guides=guides, note_head="at", height=210)
+    return Chart(kind, axis, unit_axis("AUC of videos"), [line], guides=guides, note_head="at", height=210)
 
 
 def _label_severities(names: Sequence[str]) -> tuple[str, list[str]]:
@@ -171,7 +171,7 @@ def _means_chart(means: Sequence[PerturbationResult], clean: PerturbationResult)
     guides = () if clean.auc is None else (clean.auc,)
     caption = "Mean over the levels of each kind; the dotted line is the AUC of the untouched videos."
     title = "AUC under each kind of perturbation"
-    return bars_html(BarChart(title, unit("AUC of videos"), bars, caption, guides))
+    return render_bars(BarChart(title, unit_axis("AUC of videos"), bars, caption, guides))
 
 
 def _controls_chart(result: SuiteResult) -> Markup:
@@ -187,7 +187,7 @@ def _controls_chart(result: SuiteResult) -> Markup:
     bars += [_baseline_bar(baseline) for baseline in result.model_free or ()]
     guides = (0.5,) if clean.auc is None else (0.5, clean.auc)
     caption = "Dotted: guessing, and the untouched videos. Bars of the second colour need no model at all."
-    return bars_html(BarChart("AUC under each control", unit("AUC of videos"), bars, caption, guides))
+    return render_bars(BarChart("AUC under each control", unit_axis("AUC of videos"), bars, caption, guides))
 
 
 def _baseline_bar(baseline: Baseline) -> Bar:

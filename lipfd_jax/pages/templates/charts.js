@@ -1,5 +1,5 @@
 "use strict";
-/* Reads a chart at a point: the nearest one under the pointer, or along the lines with the arrow keys. */
+/* Reads a chart's nearest point: under the pointer, or along the lines with the arrow keys. */
 for (const chart of document.querySelectorAll("figure.chart")) {
   const drawing = chart.querySelector("svg"), reading = chart.querySelector(".reading");
   const points = [...drawing.querySelectorAll(".point")].map((element) => ({

@@ -13,9 +13,10 @@ from markupsafe import Markup
 from lipfd_jax.evaluation.metrics.pooling import Decision
 from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores, read_scores
 from lipfd_jax.evaluation.metrics.summary import summarise_scores
-from lipfd_jax.evaluation.report.examples import ExampleWindow, choose_examples
+from lipfd_jax.evaluation.report.examples import choose_examples
 from lipfd_jax.evaluation.report.page import write_report
 from lipfd_jax.pages.rendering import Section
+from lipfd_jax.pages.windows import ExampleWindow
 
 _VOID = {"meta", "br", "img"}
 
