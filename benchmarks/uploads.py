@@ -195,7 +195,7 @@ def report(watched: Watched, before: int, spent: float) -> None:
 def main(_: list[str]) -> None:
     """Starts a server, attacks it, asks it for one good judgement and ends it."""
     command = [sys.executable, "-m", "lipfd_jax", "serve", f"--checkpoint={_CHECKPOINT.value}"]
-    command += ["--port=0", f"--megabytes={LIMIT / 1e6}", "--windows=5", "--refined=0"]
+    command += ["--port=0", f"--megabytes={LIMIT / 1e6}", "--max_windows=5", "--refined=0"]
     command.append(f"--queue={_QUEUE.value}")
     with tempfile.TemporaryDirectory() as place:
         folder, own = pathlib.Path(place), os.environ | {"TMPDIR": place}

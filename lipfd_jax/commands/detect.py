@@ -16,13 +16,13 @@ from absl import app, flags
 from absl import logging as absl_logging
 
 from lipfd_jax.commands import detector_flags
-from lipfd_jax.detection.detection_settings import Settings
+from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.inference.background import Opening
 from lipfd_jax.listing.videos import list_videos
 from lipfd_jax.runtime.memory import exit_when_exhausted
 
 if TYPE_CHECKING:
-    from lipfd_jax.detection.batch_run import Line
+    from lipfd_jax.detection.batch_run import VideoRow
 
 
 def main(argv: list[str]) -> None:
@@ -42,20 +42,20 @@ def main(argv: list[str]) -> None:
             lines = _judged(opening, videos, settings)
     except (ValueError, OSError) as error:  # ours name the file and what to do
         sys.exit(f"error: {error}")
-    from lipfd_jax.detection.batch_run import exit_code
+    from lipfd_jax.detection.batch_run import choose_exit_code
 
     for line in lines:
         if line.folder:
             print(f"report: {line.folder / 'report.html'}")
-    sys.exit(exit_code(lines))
+    sys.exit(choose_exit_code(lines))
 
 
-def _judged(opening: Opening, videos: Sequence[Path], settings: Settings) -> "Sequence[Line]":
+def _judged(opening: Opening, videos: Sequence[Path], settings: DetectionSettings) -> "Sequence[VideoRow]":
     """Judges, once what decodes videos is imported: after the opening has begun."""
-    from lipfd_jax.detection.batch_run import detect_all
+    from lipfd_jax.detection.batch_run import detect_videos
 
     given = flags.FLAGS
-    lines = detect_all(
+    lines = detect_videos(
         opening,
         videos,
         Path(given.output),

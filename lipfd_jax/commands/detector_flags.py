@@ -6,7 +6,8 @@ from absl import flags
 
 from lipfd_jax.checkpoints.store import find_checkpoint, read_metadata
 from lipfd_jax.commands import shared_flags
-from lipfd_jax.detection.detection_settings import Settings
+from lipfd_jax.commands.deprecated_flags import define_old_flag
+from lipfd_jax.detection.detection_settings import CROP_MODES, DetectionSettings
 from lipfd_jax.exporting.package import is_export
 from lipfd_jax.inference.background import Opening
 from lipfd_jax.inference.detector import Detector
@@ -28,11 +29,27 @@ def define_flags() -> None:
     shared_flags.define_checkpoint()
     shared_flags.define_step()
     flags.DEFINE_enum(
-        "crop", "auto", ["auto", "none"], "auto: find and cut faces; none: the pictures are cut already."
+        "crop",
+        DetectionSettings.crop,
+        CROP_MODES,
+        "auto: find and cut faces; none: the frames are cut already.",
     )
-    flags.DEFINE_integer("windows", 60, "Windows scored at first, spread over the faces.", lower_bound=1)
-    flags.DEFINE_integer("refined", 30, "More windows around suspicions.", lower_bound=0)
-    flags.DEFINE_float("stride", 0.0, "Full coverage: a window every so many seconds.", lower_bound=0)
+    flags.DEFINE_integer(
+        "max_windows",
+        DetectionSettings.max_windows,
+        "Windows scored at first, at most; spread over the faces.",
+        lower_bound=1,
+    )
+    define_old_flag("windows", "max_windows")
+    flags.DEFINE_integer(
+        "refined", DetectionSettings.refined, "Further windows around suspicions, at most.", lower_bound=0
+    )
+    flags.DEFINE_float(
+        "stride",
+        DetectionSettings.stride,
+        "Full coverage: seconds from window to window, in place of both numbers.",
+        lower_bound=0,
+    )
     shared_flags.define_batch_size(None)
     shared_flags.define_compilation_cache()
     shared_flags.define_engine()
@@ -45,10 +62,10 @@ def check_checkpoint() -> None:
         sys.exit(f"error: {_NO_CHECKPOINT}")
 
 
-def settings() -> Settings:
+def settings() -> DetectionSettings:
     """How videos are judged. ValueError for values that don't go together."""
     given = flags.FLAGS
-    return Settings(given.crop, given.windows, given.refined, given.stride)
+    return DetectionSettings(given.crop, given.max_windows, given.refined, given.stride)
 
 
 def opened() -> Detector:

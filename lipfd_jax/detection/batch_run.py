@@ -1,4 +1,4 @@
-"""Detects videos and folders of them: results on disk, a line for each, never the same work twice."""
+"""Detection of many videos: results on disk, a line for each, and earlier results reused."""
 
 import concurrent.futures
 import csv
@@ -12,12 +12,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lipfd_jax.detection.batches import Batches
-from lipfd_jax.detection.detect import Model, detect, identity_of, sums_of
-from lipfd_jax.detection.detection_settings import Settings
+from lipfd_jax.detection.analysis import Progress
+from lipfd_jax.detection.batches import SharedBatches
+from lipfd_jax.detection.detect import detect
+from lipfd_jax.detection.detection_settings import DetectionSettings
+from lipfd_jax.detection.provenance import Model, compute_fingerprint, hash_inputs
 from lipfd_jax.detection.result import SCHEMA
-from lipfd_jax.detection.scoring import Report
-from lipfd_jax.detection.texts import OUTCOMES, Outcome, number
+from lipfd_jax.detection.texts import OUTCOMES, Outcome, format_number
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.storage import files
@@ -25,67 +26,67 @@ from lipfd_jax.storage.locks import lock_folder
 
 RESULT, PAGE, TABLE = "result.json", "report.html", "results.csv"
 EXIT_NONE, EXIT_ERROR, EXIT_EVIDENCE, EXIT_OPEN = 0, 1, 10, 11
-_SIDE_BY_SIDE = 2  # videos: one is decoded while another is scored
+_VIDEOS_AT_ONCE = 2  # one is decoded while another is scored
 _PARTS = {"looking": ("looking for faces", "s"), "scoring": ("scoring", "window")}  # of a bar: title, unit
 _COLUMNS = ("file", "outcome", "score", "log10_likelihood_ratio", "probability", "faces", "error", "result")
 
 
 @dataclass(frozen=True)
-class Line:
-    """What became of one video."""
+class VideoRow:
+    """Outcome of one video, a row of the terminal and of results.csv."""
 
     path: Path
-    outcome: Outcome | None  # None: an error
+    outcome: Outcome | None  # None for an error
     score: float | None
     log10_likelihood_ratio: float | None
     probability: float | None
     faces: int
     folder: Path | None  # of result.json and report.html
     error: str = ""
-    again: bool = False  # it was judged before
+    again: bool = False  # an earlier result was found
 
     def text(self) -> str:
-        """One line for the terminal."""
+        """The row as a line for the terminal."""
         name = escape_controls(str(self.path))
         if self.outcome is None:
             return f"error: {escape_controls(self.error)}"
-        figures = [] if self.score is None else [f"score {number(self.score, 3)}"]
+        metrics = [] if self.score is None else [f"score {format_number(self.score, 3)}"]
         if self.log10_likelihood_ratio is not None:
-            figures.append(f"likelihood ratio {number(10**self.log10_likelihood_ratio)}")
-        figures.append(f"{self.faces} face{'s' * (self.faces != 1)}")
+            metrics.append(f"likelihood ratio {format_number(10**self.log10_likelihood_ratio)}")
+        metrics.append(f"{self.faces} face{'s' * (self.faces != 1)}")
         before = ", judged before" * self.again
-        return f"{name}: {OUTCOMES[self.outcome].title} ({', '.join(figures)}{before})"
+        return f"{name}: {OUTCOMES[self.outcome].title} ({', '.join(metrics)}{before})"
 
 
-def detect_all(
+def detect_videos(
     model: Model,
     videos: Sequence[Path],
     output: Path,
     *,
     sound: Path | None = None,
-    settings: Settings | None = None,
+    settings: DetectionSettings | None = None,
     table: bool = False,
     say: Callable[[str], None] = print,
     check: Callable[[], None] | None = None,
-) -> list[Line]:
-    """Judges videos, two at a time; writes result.json and report.html of each below `output`.
+) -> list[VideoRow]:
+    """Detects videos, two at a time; writes result.json and report.html of each below `output`.
 
-    One that can't be judged is reported and counted, and costs the others nothing.
+    A video that can't be read gets a row with its error; the others go on.
 
     Args:
       table: also write results.csv.
       say: takes the lines for the terminal.
-      check: called while videos are read; what it raises ends the work.
+      check: called while videos are read; an exception it raises ends the work.
 
     Raises:
       OSError: the output can't be written.
-      InUse: another process writes to the same output.
+      InUseError: another process writes to the same output.
     """
-    settings = settings or Settings()
+    settings = settings or DetectionSettings()
     output.mkdir(parents=True, exist_ok=True)
-    batches, ended = Batches(model.predict, lambda: model.batch_size), threading.Event()
+    batches, ended = SharedBatches(model.predict, lambda: model.batch_size), threading.Event()
 
-    def go_on() -> None:
+    def check_ended() -> None:
         if ended.is_set():
             raise concurrent.futures.CancelledError
         if check:
@@ -93,29 +94,37 @@ def detect_all(
 
     with lock_folder(output, "a detection"), tqdm(total=len(videos), unit="video", disable=None) as bar:
 
-        def one(path: Path) -> Line:
+        def detect_one(path: Path) -> VideoRow:
             with batches.client() as predict:
-                return _one(model, path, output, sound, settings, predict, _progress(bar, len(videos), go_on))
+                return _detect_video(
+                    model,
+                    path,
+                    output,
+                    sound,
+                    settings,
+                    predict,
+                    _make_progress(bar, len(videos), check_ended),
+                )
 
-        lines = []
-        with concurrent.futures.ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        rows = []
+        with concurrent.futures.ThreadPoolExecutor(_VIDEOS_AT_ONCE) as pool:
             try:
-                for line in pool.map(one, videos):
-                    lines.append(line)
-                    tqdm.write(line.text()) if say is print else say(line.text())
+                for row in pool.map(detect_one, videos):
+                    rows.append(row)
+                    tqdm.write(row.text()) if say is print else say(row.text())
                     if len(videos) > 1:
                         bar.update()
-            except BaseException:  # Ctrl-C too: the videos in work are given up, not waited for
+            except BaseException:  # Ctrl-C too: videos in work are abandoned
                 ended.set()
                 raise
     if table:
-        _write_table(output / TABLE, lines)
-    return lines
+        _write_table(output / TABLE, rows)
+    return rows
 
 
-def exit_code(lines: Sequence[Line]) -> int:
-    """1 after an error, else 10 where there is evidence, 11 inconclusive or not judged, 0 no evidence."""
-    outcomes = {line.outcome for line in lines}
+def choose_exit_code(rows: Sequence[VideoRow]) -> int:
+    """Exit code: 1 after an error, else 10 with evidence, 11 if inconclusive or not scored, 0 for none."""
+    outcomes = {row.outcome for row in rows}
     if None in outcomes:
         return EXIT_ERROR
     if outcomes & {"strong", "moderate"}:
@@ -123,18 +132,18 @@ def exit_code(lines: Sequence[Line]) -> int:
     return EXIT_OPEN if outcomes & {"inconclusive", "not_judged"} else EXIT_NONE
 
 
-def _progress(bar: tqdm, videos: int, go_on: Callable[[], None]) -> Report:
-    """Returns a callback that calls `go_on` and, for a single video, moves the bar along its current part.
+def _make_progress(bar: tqdm, videos: int, check: Callable[[], None]) -> Progress:
+    """Returns a callback that calls `check` and, for a single video, moves the bar along its current part.
 
     The bar of several videos counts videos.
     """
 
-    def report(part: str, done: float, total: float) -> None:
-        go_on()
+    def progress(part: str, done: float, total: float) -> None:
+        check()
         if videos == 1 and not bar.disable:
             show_part(bar, part, done, total)
 
-    return report
+    return progress
 
 
 def show_part(bar: tqdm, part: str, done: float, total: float) -> None:
@@ -147,33 +156,33 @@ def show_part(bar: tqdm, part: str, done: float, total: float) -> None:
     bar.update(round(done, 1) - bar.n)
 
 
-def _one(model, path, output, sound, settings, predict, told) -> Line:  # noqa: ANN001
+def _detect_video(model, path, output, sound, settings, predict, progress) -> VideoRow:  # noqa: ANN001
     try:
-        sums = sums_of(path, sound)
-        folder = output / folder_name(path, sums["video"])
-        before = _judged_before(folder, lambda: identity_of(sums, model, settings))
+        checksums = hash_inputs(path, sound)
+        folder = output / make_folder_name(path, checksums["video"])
+        before = _read_earlier_result(folder, lambda: compute_fingerprint(checksums, model, settings))
         if before is not None:
-            return _line(path, folder, before, again=True)
-        done = detect(model, path, sound=sound, settings=settings, predict=predict, report=told)
+            return _make_row(path, folder, before, again=True)
+        detection = detect(model, path, sound=sound, settings=settings, predict=predict, progress=progress)
     except ClipError as error:
-        return Line(path, None, None, None, None, 0, None, str(error))
-    from lipfd_jax.detection.report import write_page  # and with it what draws pages, once there are scores
+        return VideoRow(path, None, None, None, None, 0, None, str(error))
+    from lipfd_jax.detection.report import write_page  # late, as it imports the libraries that draw pages
 
     folder.mkdir(parents=True, exist_ok=True)
-    write_page(folder / PAGE, done, model, path)
-    values = done.result.to_json()
-    files.write_json(folder / RESULT, values)  # last: where it stands, the report is whole
-    return _line(path, folder, values)
+    write_page(folder / PAGE, detection, model, path)
+    values = detection.result.to_json()
+    files.write_json(folder / RESULT, values)  # last: where it exists, the report is complete
+    return _make_row(path, folder, values)
 
 
-def folder_name(path: Path, sha: str) -> str:
-    """The folder of a video's result: its name, of harmless letters only, and the beginning of its sum."""
+def make_folder_name(path: Path, checksum: str) -> str:
+    """Makes the name of a result's folder: the file's name in harmless letters, and part of its checksum."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", path.name).strip("._")[:80]
-    return f"{name or 'video'}-{sha[:8]}"
+    return f"{name or 'video'}-{checksum[:8]}"
 
 
-def _judged_before(folder: Path, wanted: Callable[[], str]) -> dict | None:
-    """The values of a result.json of the same file, checkpoint and settings."""
+def _read_earlier_result(folder: Path, fingerprint: Callable[[], str]) -> dict | None:
+    """Reads an earlier result.json of the same file, checkpoint and settings; None if there is none."""
     path = folder / RESULT
     if not path.exists() or not (folder / PAGE).exists():
         return None
@@ -181,30 +190,34 @@ def _judged_before(folder: Path, wanted: Callable[[], str]) -> dict | None:
         values = json.loads(path.read_text("utf-8"))
     except ValueError:
         return None
-    same = isinstance(values, dict) and values.get("schema") == SCHEMA and values.get("identity") == wanted()
+    same = (
+        isinstance(values, dict)
+        and values.get("schema") == SCHEMA
+        and values.get("identity") == fingerprint()
+    )
     return values if same else None
 
 
-def _line(path: Path, folder: Path, values: dict, *, again: bool = False) -> Line:
-    found = values["evidence"]
-    return Line(
+def _make_row(path: Path, folder: Path, values: dict, *, again: bool = False) -> VideoRow:
+    evidence = values["evidence"]
+    return VideoRow(
         path,
         values["outcome"],
-        found["score"],
-        found["log10_likelihood_ratio"],
-        found["probability"],
+        evidence["score"],
+        evidence["log10_likelihood_ratio"],
+        evidence["probability"],
         len(values["faces"]),
         folder,
         again=again,
     )
 
 
-def _write_table(path: Path, lines: Sequence[Line]) -> None:
+def _write_table(path: Path, rows: Sequence[VideoRow]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    for line in lines:
-        figures = (line.score, line.log10_likelihood_ratio, line.probability, line.faces)
-        result = line.folder and line.folder / RESULT
-        writer.writerow([line.path, line.outcome or "error", *figures, line.error, result or ""])
+    for row in rows:
+        metrics = (row.score, row.log10_likelihood_ratio, row.probability, row.faces)
+        result = row.folder and row.folder / RESULT
+        writer.writerow([row.path, row.outcome or "error", *metrics, row.error, result or ""])
     files.write_text(path, text.getvalue())

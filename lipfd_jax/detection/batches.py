@@ -1,4 +1,4 @@
-"""Joins the windows of several videos into full batches, so that the device stays busy."""
+"""Batches shared by several videos, so that the device is kept busy."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_PATIENCE = 0.2  # seconds that a window waits for those of other videos
+_WAIT_SECONDS = 0.2  # that a window waits for those of other videos
 
-# Composites to scores and region weights; what it is given may be overwritten after it returns.
+# Maps composites (B, 1000, 2500, 3) uint8 to scores (B,) and region weights (B, 5, 3). It must not keep the
+# composites: their memory is reused.
 Predict = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
@@ -24,11 +25,11 @@ class _Request:
         return self.scored is not None or self.error is not None
 
 
-class Batches:
-    """Takes composites from several threads, one of which scores them when a batch is full or all wait."""
+class SharedBatches:
+    """Collects composites of several threads; one of them scores the batch once it is full or all wait."""
 
     def __init__(self, predict: Predict, size: Callable[[], int]):
-        """`size` of a full batch is asked for when there are windows: before, the model may not be open."""
+        """Calls `size`, the size of a full batch, only once there are windows: the model may be loading."""
         self._predict, self._size = predict, size
         self._turn = threading.Condition()
         self._clients, self._running = 0, False
@@ -36,7 +37,7 @@ class Batches:
 
     @contextmanager
     def client(self) -> Iterator[Predict]:
-        """A thread's own way in; while it is open, others wait for its windows to fill a batch."""
+        """Yields the `predict` of one thread; until it ends, others wait for its windows to fill a batch."""
         with self._turn:
             self._clients += 1
         try:
@@ -51,7 +52,7 @@ class Batches:
         with self._turn:
             self._pending.append(request)
             self._turn.notify_all()
-            self._turn.wait_for(lambda: request.done or self._ready(size), timeout=_PATIENCE)
+            self._turn.wait_for(lambda: request.done or self._ready(size), timeout=_WAIT_SECONDS)
             self._turn.wait_for(lambda: request.done or not self._running)
             taken = [] if request.done else self._take()
         if taken:

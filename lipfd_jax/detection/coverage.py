@@ -1,69 +1,67 @@
-"""What of a video can be judged, face by face, and why the rest can't."""
+"""Which stretches of a video can be scored, face by face, and why others can't."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from lipfd_jax.detection.sound import Heard, runs, sound_reasons
+from lipfd_jax.detection.result import Gap, make_gap
+from lipfd_jax.detection.sound import SoundTrack, find_runs, find_sound_reasons
 from lipfd_jax.faces.mouths import MEASURES
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack
 
-_SHORTEST = 0.2  # seconds; shorter stretches that are not judged are not worth a line
+_SHORTEST = 0.2  # seconds; shorter gaps are not listed
+_SOUND_BEYOND = 0.5  # seconds of sound after the last frame from which on they are a gap
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """A piece of the video's time, in seconds from its first frame."""
-
-    start: float
-    end: float
-    reason: str  # a key of `words.REASONS`
-
-
-def whole_picture(scan: Scan) -> FaceTrack:
-    """One track over the whole video for pictures that are taken as they are."""
+def make_whole_frame_track(scan: Scan) -> FaceTrack:
+    """One track over the whole video, for frames that are taken as they are."""
     frames = np.arange(len(scan.times))
     boxes = np.tile([0.0, 0.0, scan.width, scan.height], (len(frames), 1))
     mouth = np.full((len(frames), MEASURES), np.nan, np.float32)
     return FaceTrack(frames, boxes, np.full(len(frames), ""), True, "none", mouth)
 
 
-def boundaries(scan: Scan) -> np.ndarray:
-    """(frames + 1,) float64: frame k is shown from entry k to entry k + 1, on the file's clock."""
-    return np.append(scan.times, scan.end)
-
-
-def with_sound(tracks: Sequence[FaceTrack], scan: Scan, heard: Heard | None) -> list[FaceTrack]:
-    """The tracks with the reasons of the sound added where the picture gives none."""
-    bounds = boundaries(scan)
-    reasons = sound_reasons(heard, (bounds[:-1] + bounds[1:]) / 2)
+def with_sound_reasons(tracks: Sequence[FaceTrack], scan: Scan, sound: SoundTrack | None) -> list[FaceTrack]:
+    """The tracks with the reasons of the sound added to frames that are fit to be scored."""
+    bounds = scan.boundaries()
+    reasons = find_sound_reasons(sound, (bounds[:-1] + bounds[1:]) / 2)
     return [
         replace(track, unfit=np.where(track.unfit == "", reasons[track.frames], track.unfit))
         for track in tracks
     ]
 
 
-def without_damage(tracks: Sequence[FaceTrack], scan: Scan) -> list[FaceTrack]:
-    """The tracks with damaged frames marked: what a decoder made up there is nobody's picture."""
+def with_damage_reasons(tracks: Sequence[FaceTrack], scan: Scan) -> list[FaceTrack]:
+    """The tracks with damaged frames marked: decoder error concealment is excluded from scoring."""
     return [
         replace(track, unfit=np.where(scan.spoilt[track.frames], "damaged", track.unfit)) for track in tracks
     ]
 
 
-def not_judged(tracks: Sequence[FaceTrack], scan: Scan, heard: Heard | None) -> list[Stretch]:
-    """The stretches in which no face can be judged, in order; also of sound beyond the picture's ends."""
+def find_gaps(tracks: Sequence[FaceTrack], scan: Scan, sound: SoundTrack | None) -> tuple[Gap, ...]:
+    """Stretches in which no face can be scored, in order, and sound beyond the last frame."""
     reasons = np.full(len(scan.times), "no_face", dtype="<U12")
-    for track in reversed(tracks):  # the first has the last word
+    for track in reversed(tracks):  # the first track's reasons prevail
         free = reasons[track.frames] != ""
         reasons[track.frames[free]] = track.unfit[free]
-    zero, bounds = scan.times[0], boundaries(scan) - scan.times[0]
-    found = [
-        Stretch(float(bounds[first]), float(bounds[last]), reason)
-        for first, last, reason in runs(reasons)
+    zero, bounds = scan.times[0], scan.boundaries() - scan.times[0]
+    gaps = [
+        make_gap(float(bounds[first]), float(bounds[last]), reason)
+        for first, last, reason in find_runs(reasons)
         if reason and bounds[last] - bounds[first] >= _SHORTEST
     ]
-    if heard is not None and heard.end > scan.end + 0.5:
-        found.append(Stretch(float(bounds[-1]), heard.end - float(zero), "no_picture"))
-    return found
+    if sound is not None and sound.end > scan.end + _SOUND_BEYOND:
+        gaps.append(make_gap(float(bounds[-1]), sound.end - float(zero), "no_picture"))
+    return tuple(gaps)
+
+
+def find_track_gaps(track: FaceTrack, scan: Scan) -> tuple[Gap, ...]:
+    """Stretches of one track that can't be scored, in order."""
+    bounds = scan.boundaries() - scan.times[0]
+    return tuple(
+        make_gap(float(bounds[track.frames[first]]), float(bounds[track.frames[last - 1] + 1]), reason)
+        for first, last, reason in find_runs(track.unfit)
+        if reason
+    )

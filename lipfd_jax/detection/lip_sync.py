@@ -1,72 +1,71 @@
-"""How a mouth follows the sound, and by how much one would have to be moved to fit the other best.
+"""Lip sync without a network: correlation of a mouth with the sound, and the offset between them.
 
 The mouth's motion, its contrast and darkness, and their changes are correlated with the onsets of the sound
-(spectral flux) at every shift up to 1.4 s. No network knows what speech looks like here: about half of all
-shifts are found, see docs/detection.md.
+(spectral flux) at every shift up to 1.4 s. About half of all shifts are found, see docs/detection.md.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from lipfd_jax.detection.sound import STEP, Heard
+from lipfd_jax.detection.sound import STEP_SECONDS, SoundTrack
 from lipfd_jax.faces.mouths import CONTRAST, DARKNESS, MOTION
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack
-from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND
+from lipfd_jax.preprocessing.mel import COLUMNS_PER_SECOND
 
-_GRID = 0.04  # seconds between the values that are compared
+_GRID = 0.04  # seconds between the compared values
 _FEWEST = 25  # measured frames, for a correlation
 _SHORTEST = 4.0  # seconds, for an offset
-_REACH = 35  # steps of the grid by which the sound is shifted at most: 1.4 s
-_IN_STEP = 3  # steps within which they count as together
+_REACH = 35  # steps of the grid; largest shift of the sound: 1.4 s
+_IN_STEP = 3  # steps; smaller shifts count as none
 _PEAK = 5  # steps around the best shift that belong to it
-_COLUMNS = 4096  # of the mel whose logarithm is taken at once
-_FLOOR = 1e-3  # of the strongest mel power: what is weaker has no onsets
+_COLUMNS = 4096  # of the mel, whose logarithm is taken at once
+_FLOOR = 1e-3  # of the strongest mel power; weaker sounds have no onsets
 
 
 @dataclass(frozen=True)
-class Agreement:
+class LipSync:
     """How a mouth follows the sound."""
 
     correlation: float  # of motion with loudness, the best within 0.12 s of no shift; NaN: not measurable
-    offset: float = 0.0  # seconds by which the sound would have to be moved later to fit best
-    prominence: float = 0.0  # how far that shift stands out, in standard deviations over all others
+    offset: float = 0.0  # seconds by which the sound would have to be delayed to fit best
+    prominence: float = 0.0  # of that shift, in standard deviations over all others
 
 
-def agreement(track: FaceTrack, scan: Scan, heard: Heard | None) -> Agreement:
-    """Compares what a mouth does with what is heard meanwhile."""
+def measure_lip_sync(track: FaceTrack, scan: Scan, sound: SoundTrack | None) -> LipSync:
+    """Correlates a mouth's motion with the sound of the same time."""
     known = ~np.isnan(track.mouth[:, MOTION])
-    if heard is None or known.sum() < _FEWEST or not len(heard.loudness):
-        return Agreement(float("nan"))
+    if sound is None or known.sum() < _FEWEST or not len(sound.loudness):
+        return LipSync(float("nan"))
     times = scan.times[track.frames]
     even = np.arange(times[0], times[-1], _GRID)
     mouth = np.stack([np.interp(even, times[known], column[known]) for column in track.mouth.T])
     around = even[0] + _GRID * np.arange(-_REACH, len(even) + _REACH)
-    middles = heard.start + (np.arange(len(heard.loudness)) + 0.5) * STEP
-    loudness = np.interp(around, middles, np.log10(heard.loudness + 1e-4))
+    middles = sound.start + (np.arange(len(sound.loudness)) + 0.5) * STEP_SECONDS
+    loudness = np.interp(around, middles, np.log10(sound.loudness + 1e-4))
     near = slice(_REACH - _IN_STEP, _REACH + _IN_STEP + 1)
-    correlation = float(_correlations(mouth[[MOTION]], loudness)[0, near].max())
+    correlation = float(_correlate(mouth[[MOTION]], loudness)[0, near].max())
     if even[-1] - even[0] < _SHORTEST:
-        return Agreement(correlation)
+        return LipSync(correlation)
     changes = np.abs(np.gradient(mouth[[CONTRAST, DARKNESS]], axis=1))
-    found = _correlations(np.concatenate([mouth, changes]), _onsets(heard, around))
+    found = _correlate(np.concatenate([mouth, changes]), _onset_strength(sound, around))
     together = np.arctanh(np.clip(found, -0.99, 0.99)).mean(axis=0)
     best = int(np.argmax(together))
     others = np.delete(together, np.s_[max(best - _PEAK, 0) : best + _PEAK + 1])
     spread = float(others.std())
     prominence = float(together[best] - others.mean()) / spread if spread > 0 else 0.0
-    return Agreement(correlation, round((_REACH - best) * _GRID, 2), prominence)
+    return LipSync(correlation, round((_REACH - best) * _GRID, 2), prominence)
 
 
-def _onsets(heard: Heard, times: np.ndarray) -> np.ndarray:
-    """(n,) how much the sound swells at these even times (n,): spectral flux of the logarithmic mel."""
-    columns = (times - heard.start) * COLUMNS_PER_SECOND
-    first, last = np.clip([np.floor(columns[0]) - 1, np.ceil(columns[-1]) + 1], 0, heard.columns).astype(int)
+def _onset_strength(sound: SoundTrack, times: np.ndarray) -> np.ndarray:
+    """Onset strength (n,) at these even times (n,): spectral flux of the logarithmic mel."""
+    columns = (times - sound.start) * COLUMNS_PER_SECOND
+    first, last = np.clip([np.floor(columns[0]) - 1, np.ceil(columns[-1]) + 1], 0, sound.columns).astype(int)
     if last - first < 2:
         return np.zeros(len(times))
     starts = range(first, last - 1, _COLUMNS)
-    parts = [heard.power(start, min(start + _COLUMNS + 1, last)) for start in starts]
+    parts = [sound.mel_power(start, min(start + _COLUMNS + 1, last)) for start in starts]
     strongest = max(float(part.max()) for part in parts)
     swells = np.concatenate([_flux(part, strongest) for part in parts])
     return np.interp(columns, np.arange(first + 1, last), swells)
@@ -81,22 +80,22 @@ def _flux(power: np.ndarray, strongest: float) -> np.ndarray:
     return np.maximum(increase, 0).mean(axis=0)
 
 
-def _correlations(signals: np.ndarray, sound: np.ndarray) -> np.ndarray:
-    """(k, 71) of signals (k, n) with the sound (n + 70,) from each of its steps on."""
+def _correlate(signals: np.ndarray, sound: np.ndarray) -> np.ndarray:
+    """Correlations (k, 71) of signals (k, n) with the sound (n + 70,) at each shift."""
     length = signals.shape[1]
-    signals = _unit(np.stack([_levelled(signal) for signal in signals]))
-    pieces = np.lib.stride_tricks.sliding_window_view(_levelled(sound), length)
-    return np.stack([signals @ _unit(piece) for piece in pieces], axis=1)
+    signals = _normalise(np.stack([_remove_trend(signal) for signal in signals]))
+    pieces = np.lib.stride_tricks.sliding_window_view(_remove_trend(sound), length)
+    return np.stack([signals @ _normalise(piece) for piece in pieces], axis=1)
 
 
-def _unit(values: np.ndarray) -> np.ndarray:
-    """Values (..., n) without their mean, of length one; zeros stay."""
+def _normalise(values: np.ndarray) -> np.ndarray:
+    """Values (..., n) without their mean, scaled to length one; zeros stay."""
     values = values - values.mean(axis=-1, keepdims=True)
     length = np.sqrt((values**2).sum(axis=-1, keepdims=True))
     return np.divide(values, length, out=np.zeros_like(values), where=length > 1e-12)
 
 
-def _levelled(values: np.ndarray) -> np.ndarray:
-    """Smoothed over 0.12 s, less the mean of the second around."""
+def _remove_trend(values: np.ndarray) -> np.ndarray:
+    """Values (n,) smoothed over 0.12 s, minus the mean of the second around."""
     smooth = np.convolve(values, np.ones(3) / 3, mode="same")
     return smooth - np.convolve(np.pad(smooth, 12, mode="edge"), np.ones(25) / 25, mode="valid")

@@ -1,14 +1,14 @@
-"""Warnings that a video is unlike what the detector was trained and measured on."""
+"""Warnings about videos that differ from the detector's training and test data."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from lipfd_jax.detection.detection_settings import Settings
-from lipfd_jax.detection.lip_sync import Agreement
+from lipfd_jax.detection.detection_settings import DetectionSettings
+from lipfd_jax.detection.lip_sync import LipSync
 from lipfd_jax.detection.result import Caution
-from lipfd_jax.detection.sound import Heard
-from lipfd_jax.detection.texts import WARNINGS, clock, number
+from lipfd_jax.detection.sound import SoundTrack
+from lipfd_jax.detection.texts import WARNINGS, format_number, format_time
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.preprocessing.mel import mel_frequencies
@@ -18,98 +18,100 @@ LOW_RATE = 20.0  # frames a second
 LOW_BITS = 0.03  # per pixel and frame
 SHORT_SECONDS = 2.0
 OFFSET_SECONDS, OFFSET_PROMINENCE = 0.2, 3.0
-CUT_OFF_SECONDS, CUT_OFF_SHARE = 1.0, 0.02  # missing at the end; both, to be said
+CUT_OFF_SECONDS, CUT_OFF_SHARE = 1.0, 0.02  # missing at the end; both must be exceeded
 EMPTY_BAND = 1e-7  # of the strongest mel band's mean power
-EMPTY_FROM = 0.93  # of the bands; below that share being used, the sound is called narrow
-PADDED = 0.1  # of a square outside of the picture
+EMPTY_FROM = 0.93  # share of used bands below which the sound is narrow
+PADDED = 0.1  # share of a square outside of the picture
 _HIGHEST = 11025.0  # Hz, top of the mel bands
 
 
-def caution(key: str, value: str = "") -> Caution:
-    """A warning with its measured value."""
+def make_caution(key: str, value: str = "") -> Caution:
+    """Makes a warning with its measured value."""
     words = WARNINGS[key]
     return Caution(key, words.text.format(value), words.effect, words.serious)
 
 
-def picture_cautions(scan: Scan, squares: Sequence[Square | None]) -> list[Caution]:
-    """Warnings about the picture, given the squares of the windows."""
+def find_picture_cautions(scan: Scan, squares: Sequence[Square | None]) -> list[Caution]:
+    """Finds warnings about the frames, given the squares of all windows."""
     found = []
     short_side = min(scan.width, scan.height)
     sides = [short_side if square is None else min(square.side, short_side) for square in squares]
     if sides and np.median(sides) < SMALL_SQUARE:
-        found.append(caution("small_face", number(float(np.median(sides)), 0)))
+        found.append(make_caution("small_face", format_number(float(np.median(sides)), 0)))
     if scan.fps < LOW_RATE:
-        found.append(caution("low_frame_rate", number(scan.fps, 1)))
-    bits = bits_per_pixel(scan)
+        found.append(make_caution("low_frame_rate", format_number(scan.fps, 1)))
+    bits = compute_bits_per_pixel(scan)
     if bits < LOW_BITS:
-        found.append(caution("compression", number(bits, 3)))
+        found.append(make_caution("compression", format_number(bits, 3)))
     if scan.corrupt:
-        found.append(caution("corrupt", str(scan.corrupt)))
+        found.append(make_caution("corrupt", str(scan.corrupt)))
     seconds = scan.end - float(scan.times[0])
     if scan.promised and seconds < scan.promised - max(CUT_OFF_SECONDS, CUT_OFF_SHARE * scan.promised):
-        found.append(caution("cut_off", clock(seconds)))
-    outside = [_outside(square, scan) for square in squares if square is not None]
+        found.append(make_caution("cut_off", format_time(seconds)))
+    outside = [_share_outside(square, scan) for square in squares if square is not None]
     if outside and np.median(outside) > PADDED:
-        found.append(caution("padded", f"{100 * float(np.median(outside)):.0f} %"))
+        found.append(make_caution("padded", f"{100 * float(np.median(outside)):.0f} %"))
     return found
 
 
-def bits_per_pixel(scan: Scan) -> float:
-    """Of the video stream, per pixel and frame; from its packets, as headers exaggerate."""
+def compute_bits_per_pixel(scan: Scan) -> float:
+    """Bits of the video stream per pixel and frame; from its packets, as headers exaggerate."""
     return 8 * scan.bytes / (scan.width * scan.height * len(scan.times))
 
 
-def _outside(square: Square, scan: Scan) -> float:
+def _share_outside(square: Square, scan: Scan) -> float:
     right, bottom = square.left + square.side, square.top + square.side
     width = min(right, scan.width) - max(square.left, 0)
     height = min(bottom, scan.height) - max(square.top, 0)
     return 1 - max(width, 0) * max(height, 0) / square.side**2
 
 
-def sound_cautions(heard: Heard | None, agreements: Sequence[Agreement]) -> list[Caution]:
-    """Warnings about the sound and how the mouths follow it."""
-    if heard is None:
+def find_sound_cautions(sound: SoundTrack | None, lip_syncs: Sequence[LipSync]) -> list[Caution]:
+    """Finds warnings about the sound and how the mouths follow it."""
+    if sound is None:
         return []
-    found = [caution("damaged_sound", str(len(heard.damaged)))] if heard.damaged else []
-    if not heard.voice.any():
+    found = [make_caution("damaged_sound", str(len(sound.damaged)))] if sound.damaged else []
+    if not sound.voice.any():
         return found
-    shifted = [a for a in agreements if _shifted(a)]
-    if shifted and len(shifted) * 2 > len(agreements):
-        found.append(caution("offset", number(abs(shifted[0].offset))))
-    used = _used_bands(heard)
+    shifted = [a for a in lip_syncs if _is_shifted(a)]
+    if shifted and len(shifted) * 2 > len(lip_syncs):
+        found.append(make_caution("offset", format_number(abs(shifted[0].offset))))
+    used = _share_of_used_bands(sound)
     if used < EMPTY_FROM:
-        found.append(caution("narrow_sound", number(_frequency(used) / 1000, 1)))
+        found.append(make_caution("narrow_sound", format_number(_band_frequency(used) / 1000, 1)))
     return found
 
 
-def _shifted(found: Agreement) -> bool:
+def _is_shifted(found: LipSync) -> bool:
     return abs(found.offset) >= OFFSET_SECONDS and found.prominence >= OFFSET_PROMINENCE
 
 
-def _used_bands(heard: Heard) -> float:
-    """The share of mel bands, from below, up to the highest that holds any power to speak of."""
-    power = np.mean([block.mean(axis=1) for block in heard.blocks], axis=0)
+def _share_of_used_bands(sound: SoundTrack) -> float:
+    """Share of mel bands, from below, up to the highest one with more than 1e-7 of the largest mean power."""
+    power = np.mean([block.mean(axis=1) for block in sound.blocks], axis=0)
     used = np.flatnonzero(power > EMPTY_BAND * power.max())
     return float((used[-1] + 1) / len(power)) if len(used) else 0.0
 
 
-def _frequency(share: float) -> float:
-    """The frequency at a share of the mel bands (Slaney's scale)."""
+def _band_frequency(share: float) -> float:
+    """Frequency in hertz at a share of the mel bands (Slaney's scale)."""
     return float(mel_frequencies(128, _HIGHEST)[min(round(share * 128), 127)])
 
 
-def choice_cautions(settings: Settings, left_out: int, judged_seconds: float) -> list[Caution]:
-    """Warnings about what was chosen and how little there was."""
+def find_selection_cautions(
+    settings: DetectionSettings, left_out: int, judged_seconds: float
+) -> list[Caution]:
+    """Finds warnings about the settings and about how little could be scored."""
     found = []
     if 0 < judged_seconds < SHORT_SECONDS:
-        found.append(caution("short", number(judged_seconds, 1)))
+        found.append(make_caution("short", format_number(judged_seconds, 1)))
     if left_out:
-        found.append(caution("left_out", str(left_out)))
+        found.append(make_caution("left_out", str(left_out)))
     if settings.crop == "none":
-        found.append(caution("untested_crop", "--crop=none"))
+        found.append(make_caution("untested_crop", "--crop=none"))
     return found
 
 
-def checkpoint_cautions(window_convention: str) -> list[Caution]:
-    """Warnings about what the checkpoint was made with, by its window convention."""
-    return [caution("released_windows", window_convention)] if window_convention == "released" else []
+def find_checkpoint_cautions(convention: str) -> list[Caution]:
+    """Finds warnings about the window convention that the checkpoint was trained with."""
+    return [make_caution("released_windows", convention)] if convention == "released" else []

@@ -1,4 +1,4 @@
-"""The page of one result: for readers who are no engineers, whole in one file, asking nothing of the net."""
+"""HTML report of one result, for laymen: a single file that loads nothing."""
 
 import os
 from pathlib import Path
@@ -9,11 +9,12 @@ import cv2
 import numpy as np
 from markupsafe import Markup
 
-from lipfd_jax.detection.detect import Detected, Model
-from lipfd_jax.detection.result import FaceResult, NotJudged, Result
-from lipfd_jax.detection.scoring import Picture
-from lipfd_jax.detection.sound import Heard
-from lipfd_jax.detection.texts import BLIND_SPOTS, OUTCOMES, SERIOUS_LIMIT, clock, number
+from lipfd_jax.detection.detect import Detection
+from lipfd_jax.detection.provenance import Model
+from lipfd_jax.detection.result import FaceResult, Gap, Result
+from lipfd_jax.detection.scoring import WindowImages
+from lipfd_jax.detection.sound import SoundTrack
+from lipfd_jax.detection.texts import BLIND_SPOTS, OUTCOMES, SERIOUS_LIMIT, format_number, format_time
 from lipfd_jax.evaluation.metrics.pooling import Decision, make_decision
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.pages.axes import Axis
@@ -26,51 +27,59 @@ from lipfd_jax.preprocessing.composite import assemble_composite
 from lipfd_jax.storage import files
 from lipfd_jax.vocabulary import REGIONS
 
-_FACES = 6  # shown in full; the rest is in result.json
-_STRIP = 24  # pictures of the video in a row
-_MEL_COLUMNS = 1000
-SCRIPTS = ("detection.js",)  # that the page runs
-_MEDIA = "media-src 'self' file: blob:"
+_MAX_FACES = 6  # that are shown; all of them are in result.json
+_THUMBNAILS = 24  # frames of the video in a row
+_MAX_MEL_COLUMNS = 1000
+SCRIPTS = ("detection.js",)  # of the page
+_MEDIA_POLICY = "media-src 'self' file: blob:"
 
 
-def write_page(path: Path, detected: Detected, model: Model, video: Path) -> None:
-    """Writes report.html; it plays the video from where it lies now, or from beside the page."""
-    result, judged = detected.result, detected.judgement
+def write_page(path: Path, detection: Detection, model: Model, video: Path) -> None:
+    """Writes report.html; it plays the video from its present path, or from the page's folder."""
+    result, analysis = detection.result, detection.analysis
     source = quote(os.path.relpath(video.absolute(), path.parent.absolute()).replace(os.sep, "/"))
     text = render_page(
         "lipfd_jax.detection",
         "detection.html",
         scripts=SCRIPTS,
-        allow=(_MEDIA,),
+        allow=(_MEDIA_POLICY,),
         title="Was this mouth drawn again?",
         result=result,
         words=OUTCOMES[result.outcome],
-        strength=strength(result),
+        strength=describe_evidence(result),
         serious=sum(caution.serious for caution in result.cautions),
         limit=SERIOUS_LIMIT,
         video_source=source,
         beside=quote(result.file.name),
-        strip=_strip(judged.scan),
-        mel=_mel(judged.heard, judged.scan),
-        rows=[_row(face, result.file.seconds) for face in result.faces[:_FACES]],
-        missing=_missing(result.not_judged),
-        faces=[_face(face, judged.pictures, model) for face in result.faces[:_FACES] if face.windows],
+        strip=_draw_thumbnails(analysis.scan),
+        mel=_draw_mel(analysis.sound, analysis.scan),
+        rows=[_timeline_row(face, result.file.seconds) for face in result.faces[:_MAX_FACES]],
+        missing=_gap_rows(result.not_judged),
+        faces=[
+            _face_values(face, detection.examples, model)
+            for face in result.faces[:_MAX_FACES]
+            if face.windows
+        ],
         blind_spots=BLIND_SPOTS,
-        quote=summary(result),
-        facts=_facts(result),
+        quote=make_quote(result),
+        facts=_fact_rows(result),
     )
     files.write_text(path, text)
 
 
-def strength(result: Result) -> list[str]:
-    """The evidence in words and numbers, with the error rate that was measured for the threshold."""
+def describe_evidence(result: Result) -> list[str]:
+    """Describes the evidence in sentences, with the error rates measured at the threshold."""
     found, rates = result.evidence, result.error_rates
     if found.score is None:
         return []
     if rates is None:
-        return [f"Score {number(found.score, 3)} between 0 (real) and 1 (forged).", *result.notes]
+        return [f"Score {format_number(found.score, 3)} between 0 (real) and 1 (forged).", *result.notes]
     ratio = 10**found.log10_likelihood_ratio
-    likelier = f"{number(ratio)} times likelier" if ratio >= 1 else f"{number(1 / ratio)} times less likely"
+    likelier = (
+        f"{format_number(ratio)} times likelier"
+        if ratio >= 1
+        else f"{format_number(1 / ratio)} times less likely"
+    )
     return [
         f"Such scores are {likelier} from a forgery of the known kinds than from a real video (as far as "
         f"{rates.videos} videos can tell).",
@@ -82,12 +91,12 @@ def strength(result: Result) -> list[str]:
     ]
 
 
-def summary(result: Result) -> str:
-    """A short text to copy."""
+def make_quote(result: Result) -> str:
+    """Makes a short text to copy."""
     words = OUTCOMES[result.outcome]
     lines = [
         f"{result.file.name} (SHA-256 {result.file.sha256}): {words.title}. {words.meaning}",
-        *strength(result),
+        *describe_evidence(result),
         *(f"Warning: {caution.text} {caution.effect}" for caution in result.cautions),
         words.caveat,
         f"lipfd-jax {result.versions['lipfd-jax']}, checkpoint {result.checkpoint['fingerprint']}, "
@@ -96,30 +105,32 @@ def summary(result: Result) -> str:
     return "\n".join(lines)
 
 
-def _face(face: FaceResult, pictures: tuple[Picture, ...], model: Model) -> dict[str, Any]:
-    score = "not scored" if face.evidence.score is None else f"score {number(face.evidence.score, 3)}"
+def _face_values(face: FaceResult, examples: tuple[WindowImages, ...], model: Model) -> dict[str, Any]:
+    score = "not scored" if face.evidence.score is None else f"score {format_number(face.evidence.score, 3)}"
     follows = ""
     if face.sound_correlation is not None:
-        follows = (
-            f" The mouth's motion correlates with the sound's loudness by {number(face.sound_correlation)}."
-        )
+        correlation = format_number(face.sound_correlation)
+        follows = f" The mouth's motion correlates with the sound's loudness by {correlation}."
     whole = " (the picture as it is)" if face.finder == "none" else ""
     return {
-        "title": f"Face {face.number}{whole}, {clock(face.start)} to {clock(face.end)}",
+        "title": f"Face {face.number}{whole}, {format_time(face.start)} to {format_time(face.end)}",
         "text": f"{OUTCOMES[face.outcome].title}: {score}, from {len(face.windows)} windows over "
-        f"{number(face.judged_seconds, 1)} s.{follows}",
+        f"{format_number(face.judged_seconds, 1)} s.{follows}",
         "stretches": [
-            {"start": s.start, "text": f"{clock(s.start)} to {clock(s.end)}, score {number(s.score)}"}
+            {
+                "start": s.start,
+                "text": f"{format_time(s.start)} to {format_time(s.end)}, score {format_number(s.score)}",
+            }
             for s in face.suspicions
         ],
-        "chart": _chart(face, make_decision(model.metadata.calibration)),
-        "missing": _missing(face.not_judged),
-        "windows": [_window(p, model) for p in pictures if p.face == face.number - 1],
+        "chart": _draw_scores(face, make_decision(model.metadata.calibration)),
+        "missing": _gap_rows(face.not_judged),
+        "windows": [_window_values(e, model) for e in examples if e.face == face.number - 1],
     }
 
 
-def _chart(face: FaceResult, decision: Decision) -> Markup:
-    """Window scores and their smoothed curve over time."""
+def _draw_scores(face: FaceResult, decision: Decision) -> Markup:
+    """Chart of window scores and their smoothed curve over time."""
     times = np.array([point.time for point in face.curve])
     low, high = float(face.start), max(float(face.end), face.start + 0.1)
     ticks = tuple(np.linspace(low, high, 5))
@@ -128,7 +139,7 @@ def _chart(face: FaceResult, decision: Decision) -> Markup:
     return render_chart(
         Chart(
             title="Score over time",
-            x=Axis("time", low, high, ticks, clock),
+            x=Axis("time", low, high, ticks, format_time),
             y=Axis("score", 0.0, 1.0, (0, 0.25, 0.5, 0.75, 1)),
             lines=(
                 Series("smoothed", times, np.array([point.score for point in face.curve]), "accent"),
@@ -141,10 +152,12 @@ def _chart(face: FaceResult, decision: Decision) -> Markup:
     )
 
 
-def _window(picture: Picture, model: Model) -> dict[str, Any]:
-    composite, window = assemble_composite(picture.mel, picture.frames), picture.window
+def _window_values(images: WindowImages, model: Model) -> dict[str, Any]:
+    composite, window = assemble_composite(images.mel, images.frames), images.window
     made = build_example_view(
-        ExampleWindow(composite, clock(window.start), 1, window.score, saliency=model.saliency(composite))
+        ExampleWindow(
+            composite, format_time(window.start), 1, window.score, saliency=model.saliency(composite)
+        )
     )
     weights = ", ".join(
         f"{region} {100 * share:.0f} %" for region, share in zip(REGIONS, window.region_weights, strict=True)
@@ -152,15 +165,15 @@ def _window(picture: Picture, model: Model) -> dict[str, Any]:
     return {
         "image": made.image,
         "overlay": made.overlay,
-        "time": clock(window.start),
+        "time": format_time(window.start),
         "start": window.start,
-        "score": number(window.score, 3),
+        "score": format_number(window.score, 3),
         "weights": weights,
     }
 
 
-def _row(face: FaceResult, seconds: float) -> dict[str, Any]:
-    """A face's bar in the timeline: pieces with their place in per cent."""
+def _timeline_row(face: FaceResult, seconds: float) -> dict[str, Any]:
+    """Values of a face's bar in the timeline: pieces with their places in per cent."""
 
     def piece(kind: str, start: float, end: float) -> dict[str, Any]:
         return {
@@ -175,13 +188,13 @@ def _row(face: FaceResult, seconds: float) -> dict[str, Any]:
     return {"name": f"Face {face.number}", "pieces": pieces}
 
 
-def _missing(gaps: tuple[NotJudged, ...]) -> list[list[str]]:
-    return [[clock(gap.start), clock(gap.end), gap.text] for gap in gaps]
+def _gap_rows(gaps: tuple[Gap, ...]) -> list[list[str]]:
+    return [[format_time(gap.start), format_time(gap.end), gap.text] for gap in gaps]
 
 
-def _strip(scan: Scan) -> str:
-    """Some thumbnails side by side, evenly over the video."""
-    wanted = np.linspace(float(scan.times[0]), scan.end, _STRIP, endpoint=False)
+def _draw_thumbnails(scan: Scan) -> str:
+    """Image of thumbnails side by side, evenly over the video."""
+    wanted = np.linspace(float(scan.times[0]), scan.end, _THUMBNAILS, endpoint=False)
     times = np.array([thumbnail.time for thumbnail in scan.thumbnails])
     chosen = [int(np.argmin(np.abs(times - time))) for time in wanted]
     height, width = scan.thumbnails[0].picture.shape[:2]
@@ -189,24 +202,24 @@ def _strip(scan: Scan) -> str:
     return encode_data_uri(np.concatenate(pictures, axis=1), width=1600)
 
 
-def _mel(heard: Heard | None, scan: Scan) -> str:
-    """The sound's spectrogram over the video's time, low tones on top as in composites."""
-    if heard is None or heard.columns < 2:
+def _draw_mel(sound: SoundTrack | None, scan: Scan) -> str:
+    """Mel image of the sound over the video's time, low tones on top as in composites."""
+    if sound is None or sound.columns < 2:
         return ""
-    step = max(1, heard.columns // _MEL_COLUMNS)
-    parts = [block[:, : block.shape[1] // step * step] for block in heard.blocks]
+    step = max(1, sound.columns // _MAX_MEL_COLUMNS)
+    parts = [block[:, : block.shape[1] // step * step] for block in sound.blocks]
     power = np.concatenate([p.reshape(len(p), -1, step).mean(2) for p in parts if p.shape[1]], axis=1)
-    picture = colour_mel(power)
-    per_second = picture.shape[1] / max(heard.end - heard.start, 0.01)
+    image = colour_mel(power)
+    per_second = image.shape[1] / max(sound.end - sound.start, 0.01)
     width = max(2, round((scan.end - scan.times[0]) * per_second))
-    first = round((heard.start - scan.times[0]) * per_second)
-    canvas = np.zeros((picture.shape[0], width, 3), np.uint8)
-    a, b = max(first, 0), min(first + picture.shape[1], width)
-    canvas[:, a:b] = picture[:, a - first : b - first]
+    first = round((sound.start - scan.times[0]) * per_second)
+    canvas = np.zeros((image.shape[0], width, 3), np.uint8)
+    a, b = max(first, 0), min(first + image.shape[1], width)
+    canvas[:, a:b] = image[:, a - first : b - first]
     return encode_data_uri(canvas, width=1600)
 
 
-def _facts(result: Result) -> list[tuple[str, str]]:
+def _fact_rows(result: Result) -> list[tuple[str, str]]:
     file, checkpoint = result.file, result.checkpoint
     step = f", step {checkpoint['step']}" if checkpoint["step"] else ""  # a converted one has none
     model = f"{checkpoint['encoder']} + {checkpoint['backbone']}"
@@ -214,9 +227,12 @@ def _facts(result: Result) -> list[tuple[str, str]]:
     if file.sound:
         sound = f"{file.sound['codec']}, {file.sound['rate']} Hz, {file.sound['channels']} channels"
     return [
-        ("file", f"{file.name}, {file.bytes:,} bytes, {clock(file.seconds)}"),
+        ("file", f"{file.name}, {file.bytes:,} bytes, {format_time(file.seconds)}"),
         ("SHA-256", file.sha256),
-        ("picture", f"{file.video['codec']}, {file.width}x{file.height}, {number(file.fps)} frames a second"),
+        (
+            "picture",
+            f"{file.video['codec']}, {file.width}x{file.height}, {format_number(file.fps)} frames a second",
+        ),
         ("sound", sound),
         ("checkpoint", f"{checkpoint['fingerprint']}, {checkpoint['origin']}{step}"),
         ("model", f"{model}, {checkpoint['inputs']} inputs, {checkpoint['precision']}"),

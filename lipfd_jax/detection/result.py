@@ -1,4 +1,4 @@
-"""What is known of a video after it was judged; as JSON, the file result.json."""
+"""Result of a detection, and its JSON form, result.json."""
 
 import dataclasses
 import json
@@ -9,7 +9,7 @@ from typing import Any
 
 from lipfd_jax.detection.texts import OUTCOMES, REASONS, Outcome
 
-SCHEMA = 1  # rises with every change that a reader of result.json could stumble over
+SCHEMA = 1  # raised with every change that could break a reader of result.json
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Suspicion:
-    """A stretch whose smoothed score is at or above the threshold."""
+    """A stretch whose smoothed score reaches the threshold."""
 
     start: float  # seconds from the video's first frame
     end: float
@@ -43,21 +43,21 @@ class Suspicion:
 
 
 @dataclass(frozen=True)
-class NotJudged:
-    """A stretch that was not judged."""
+class Gap:
+    """A stretch that was not scored."""
 
     start: float  # seconds from the video's first frame
     end: float
-    reason: str  # a key of words.REASONS
+    reason: str  # a key of texts.REASONS
     text: str
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What scores come to. All None where nothing was scored; the last two also without a calibration."""
+    """Evidence of pooled scores. All None if nothing was scored; the last two also without a calibration."""
 
     score: float | None  # pooled over windows, before any calibration
-    log10_likelihood_ratio: float | None  # for a forgery against a real video, capped
+    log10_likelihood_ratio: float | None  # of a forgery against a real video, capped
     probability: float | None  # calibrated, for the calibration's prior
 
 
@@ -75,7 +75,7 @@ class FaceResult:
     windows: tuple[WindowScore, ...]
     curve: tuple[CurvePoint, ...]
     suspicions: tuple[Suspicion, ...]
-    not_judged: tuple[NotJudged, ...]
+    not_judged: tuple[Gap, ...]
     sound_correlation: float | None  # of the mouth's motion with loudness; None where not measurable
 
 
@@ -83,7 +83,7 @@ class FaceResult:
 class Caution:
     """A warning that applies."""
 
-    key: str  # of words.WARNINGS
+    key: str  # of texts.WARNINGS
     text: str
     effect: str
     serious: bool
@@ -91,7 +91,7 @@ class Caution:
 
 @dataclass(frozen=True)
 class ErrorRates:
-    """How often the threshold errs, and where that was measured."""
+    """Error rates at the threshold, and the data they were measured on."""
 
     threshold: float  # calibrated probability
     false_positive_rate: float
@@ -103,7 +103,7 @@ class ErrorRates:
 
 @dataclass(frozen=True)
 class FileFacts:
-    """The file that was judged."""
+    """The video file, and a separate sound file."""
 
     name: str
     sha256: str
@@ -115,7 +115,7 @@ class FileFacts:
     fps: float
     container: str
     video: dict[str, Any]  # codec, pixel format, bit rate
-    sound: dict[str, Any] | None  # codec, rate, channels, bit rate; file and its sum where it is apart
+    sound: dict[str, Any] | None  # codec, rate, channels, bit rate; name and checksum of a separate file
 
 
 @dataclass(frozen=True)
@@ -126,9 +126,9 @@ class Result:
     evidence: Evidence
     error_rates: ErrorRates | None  # None without a calibration
     faces: tuple[FaceResult, ...]
-    not_judged: tuple[NotJudged, ...]  # stretches in which no face was judged
+    not_judged: tuple[Gap, ...]  # stretches in which no face was scored
     cautions: tuple[Caution, ...]
-    notes: tuple[str, ...]  # in words, what bounds the outcome
+    notes: tuple[str, ...]  # in words, limits of the outcome
     file: FileFacts
     checkpoint: dict[str, Any]  # path, fingerprint, origin, inputs, windows, step, calibration
     settings: dict[str, Any]
@@ -150,26 +150,26 @@ class Result:
         return self.evidence.score
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values with the schema's version and the outcome in words."""
+        """Plain values, with the schema's version and the outcome in words."""
         words = OUTCOMES[self.outcome]._asdict()
-        return {"schema": SCHEMA, "words": words, **_finite(dataclasses.asdict(self))}
+        return {"schema": SCHEMA, "words": words, **_replace_nan(dataclasses.asdict(self))}
 
 
-def schema() -> dict[str, Any]:
-    """The JSON schema of result.json."""
-    text = resources.files("lipfd_jax.detection").joinpath("result.schema.json").read_text("utf-8")
+def load_schema() -> dict[str, Any]:
+    """Reads the JSON schema of result.json."""
+    text = resources.files("lipfd_jax.detection").joinpath("result.load_schema.json").read_text("utf-8")
     return json.loads(text)
 
 
-def not_judged(start: float, end: float, reason: str) -> NotJudged:
-    """A stretch with its reason in words."""
-    return NotJudged(round(start, 3), round(end, 3), reason, REASONS[reason])
+def make_gap(start: float, end: float, reason: str) -> Gap:
+    """Makes a gap with its reason in words; times are rounded to milliseconds."""
+    return Gap(round(start, 3), round(end, 3), reason, REASONS[reason])
 
 
-def _finite(value: Any) -> Any:
-    """JSON knows no NaN."""
+def _replace_nan(value: Any) -> Any:
+    """Plain values with None for NaN and infinity, which JSON does not have."""
     if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
+        return {str(key): _replace_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_replace_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,4 +1,4 @@
-"""Everything a result says in words: outcomes, reasons, warnings. No other file words a verdict."""
+"""All texts of results: outcomes, reasons, warnings. No other file words a verdict."""
 
 from typing import Literal, NamedTuple
 
@@ -6,11 +6,11 @@ Outcome = Literal["strong", "moderate", "inconclusive", "none", "not_judged"]
 
 
 class OutcomeText(NamedTuple):
-    """How an outcome is put."""
+    """Texts of an outcome."""
 
     title: str
     meaning: str
-    caveat: str  # stands beside the outcome wherever it is shown
+    caveat: str  # shown with the outcome everywhere
 
 
 _PROOF = "A score is a hint about the lips and the sound, not proof of who made the video or why."
@@ -66,11 +66,11 @@ BLIND_SPOTS = (
 
 
 class WarningText(NamedTuple):
-    """A warning and what follows from it. `{}` takes the measured value."""
+    """Texts of a warning. `{}` takes the measured value."""
 
     text: str
     effect: str
-    serious: bool  # enough of these make any outcome inconclusive
+    serious: bool  # SERIOUS_LIMIT of these make any outcome inconclusive
 
 
 WARNINGS = {
@@ -121,7 +121,7 @@ WARNINGS = {
     ),
     "left_out": WarningText(
         "{} short appearances of faces were left out, as the number of windows is bounded.",
-        "A forgery there is missed; --windows or --stride looks at more.",
+        "A forgery there is missed; --max_windows or --stride looks at more.",
         False,
     ),
     "untested_crop": WarningText(
@@ -148,13 +148,13 @@ UNCALIBRATED = (
 )
 
 
-def number(value: float, digits: int = 2) -> str:
-    """A number for reading: digits after the point as given, without trailing zeros."""
+def format_number(value: float, digits: int = 2) -> str:
+    """Formats a number with up to `digits` after the point, without trailing zeros."""
     return f"{value:.{digits}f}".rstrip("0").rstrip(".") if digits else f"{value:.0f}"
 
 
-def clock(seconds: float) -> str:
-    """Seconds as 1:02:03.4 or 2:03.4."""
+def format_time(seconds: float) -> str:
+    """Formats seconds as 1:02:03.4 or 2:03.4."""
     tenths = round(max(seconds, 0.0) * 10)
     hours, rest = divmod(tenths, 36000)
     minutes, rest = divmod(rest, 600)

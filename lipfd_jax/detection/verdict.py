@@ -9,7 +9,7 @@ from lipfd_jax.detection.result import Caution, CurvePoint, ErrorRates, Evidence
 from lipfd_jax.detection.texts import SERIOUS_LIMIT, Outcome
 from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, Decision, pool_windows
 
-NOTHING = Evidence(None, None, None)
+NO_EVIDENCE = Evidence(None, None, None)
 # Of the log10 likelihood ratio: ten times likelier from a forgery, a hundred times.
 _MODERATE, _STRONG = 1.0, 2.0
 _UNCALIBRATED_MODERATE = 0.9  # lowest uncalibrated score that is moderate evidence
@@ -21,7 +21,7 @@ _GAP = 2.0  # seconds without a window that end a stretch
 def compute_evidence(scores: Sequence[float], decision: Decision = DEFAULT_DECISION) -> Evidence:
     """Evidence of one face: the pooled score of its windows, calibrated if the decision is."""
     if not len(scores):
-        return NOTHING
+        return NO_EVIDENCE
     score, calibration = pool_windows(scores, decision.pooling), decision.calibration
     if calibration is None:
         return Evidence(score, None, None)
@@ -36,7 +36,7 @@ def combine_faces(faces: Sequence[Evidence], decision: Decision = DEFAULT_DECISI
     """
     faces, calibration = [face for face in faces if face.score is not None], decision.calibration
     if not faces:
-        return NOTHING
+        return NO_EVIDENCE
     score = max(face.score for face in faces)
     if calibration is None:
         return Evidence(score, None, None)
@@ -63,7 +63,7 @@ def choose_outcome(
     return "none" if below else "inconclusive"
 
 
-def error_rates(calibration: Calibration | None) -> ErrorRates | None:
+def read_error_rates(calibration: Calibration | None) -> ErrorRates | None:
     """Error rates measured at the calibration's threshold; None without a calibration."""
     if calibration is None:
         return None
@@ -98,7 +98,7 @@ def find_suspicions(
     """
     found: list[Suspicion] = []
     for index in np.flatnonzero(decision.is_fake(smooth)):
-        start, end = (_edge(middles, index, step) for step in (-1, 1))
+        start, end = (_find_edge(middles, index, step) for step in (-1, 1))
         score = float(smooth[index])
         if found and found[-1].end >= start - 1e-6:
             start, score = found[-1].start, max(score, found[-1].score)
@@ -107,7 +107,7 @@ def find_suspicions(
     return tuple(found)
 
 
-def _edge(middles: np.ndarray, index: int, step: int) -> float:
+def _find_edge(middles: np.ndarray, index: int, step: int) -> float:
     """Time at which a window's share of the curve ends: halfway to its neighbour, or its own end at a gap."""
     other = index + step
     distance = abs(middles[other] - middles[index]) if 0 <= other < len(middles) else np.inf

@@ -1,48 +1,46 @@
-"""Which windows of a video are scored: a bounded number over its faces, then more around suspicions."""
+"""Selection of windows to score: a bounded number spread over the faces, then more around suspicions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.faces.tracks import FaceTrack, find_fit_starts
 from lipfd_jax.vocabulary import WINDOWS_PER_CLIP
 
 CLIP_SECONDS = 8.0  # a training clip; that much of a face gets ten windows while the budget lasts
-FEWEST = 3  # windows that a face gets at least; where the budget has no more, short-lived faces get none
-CLOSEST = 0.4  # seconds between windows at which refining ends
+FEWEST = 3  # windows that a face gets at least; where the budget is spent, short-lived faces get none
+CLOSEST = 0.4  # seconds between windows; closer ones are not refined
 
 
-@dataclass(frozen=True)
-class Budget:
-    """How many windows a video may cost."""
-
-    windows: int = 60  # spread at first
-    refined: int = 30  # added around suspicious stretches and where the score changes sides
-    stride: float = 0.0  # seconds from window to window; above 0 it replaces both numbers: full coverage
-
-
-def first_choice(
-    tracks: Sequence[FaceTrack], times: np.ndarray, budget: Budget
+def select_windows(
+    tracks: Sequence[FaceTrack], times: np.ndarray, settings: DetectionSettings
 ) -> tuple[list[np.ndarray], int]:
-    """Start frames of the windows of each track, ascending, and how many tracks got none for lack of budget.
+    """Selects the first windows of each track within `settings.max_windows`, or by `settings.stride`.
 
     They are spread evenly over all places where five frames can be judged, the first and the last included:
     for a clip of up to 8 s and one face, exactly the ten windows of a record.
+
+    Args:
+      times: (frames,) seconds, of the whole video.
+
+    Returns:
+      Start frames of each track's windows, ascending, and the number of tracks left without any because the
+      budget was spent.
     """
     fit = [find_fit_starts(track) for track in tracks]
-    if budget.stride > 0:
-        return [_strided(starts, times, budget.stride) for starts in fit], 0
-    seconds = np.array([_seconds(starts, times) for starts in fit])
-    counts = _counts([len(starts) for starts in fit], seconds, budget.windows)
+    if settings.stride > 0:
+        return [_step_evenly(starts, times, settings.stride) for starts in fit], 0
+    seconds = np.array([_judgeable_seconds(starts, times) for starts in fit])
+    counts = _count_windows([len(starts) for starts in fit], seconds, settings.max_windows)
     left_out = sum(count == 0 < len(starts) for count, starts in zip(counts, fit, strict=True))
-    return [_spread(starts, count) for starts, count in zip(fit, counts, strict=True)], left_out
+    return [_spread_evenly(starts, count) for starts, count in zip(fit, counts, strict=True)], left_out
 
 
-def _counts(available: list[int], seconds: np.ndarray, windows: int) -> list[int]:
-    """Windows for each track: ten in 8 s while the budget lasts; beyond it a few each, the rest by length.
+def _count_windows(available: list[int], seconds: np.ndarray, windows: int) -> list[int]:
+    """Numbers of windows per track: ten in 8 s within the budget; else a few each and the rest by length.
 
-    Where there is not even enough for a few each, the longest-lived tracks get them.
+    Where the budget is too small for a few each, the longest tracks get them.
     """
     wanted = [
         min(count, max(WINDOWS_PER_CLIP, round(WINDOWS_PER_CLIP * lasting / CLIP_SECONDS)))
@@ -58,33 +56,38 @@ def _counts(available: list[int], seconds: np.ndarray, windows: int) -> list[int
     return [count + int(more * share) for count, more in zip(counts, missing, strict=True)]
 
 
-def _spread(starts: np.ndarray, count: int) -> np.ndarray:
+def _spread_evenly(starts: np.ndarray, count: int) -> np.ndarray:
     if not count:
         return starts[:0]
     return starts[np.unique(np.rint(np.linspace(0, len(starts) - 1, count)).astype(int))]
 
 
-def _strided(starts: np.ndarray, times: np.ndarray, stride: float) -> np.ndarray:
+def _step_evenly(starts: np.ndarray, times: np.ndarray, stride: float) -> np.ndarray:
     if not len(starts):
         return starts
     wanted = np.arange(times[starts[0]], times[starts[-1]] + 1e-6, stride)
     return np.unique(starts[np.clip(np.searchsorted(times[starts], wanted - 1e-6), 0, len(starts) - 1)])
 
 
-def _seconds(starts: np.ndarray, times: np.ndarray) -> float:
-    """Seconds of a track that can be judged."""
+def _judgeable_seconds(starts: np.ndarray, times: np.ndarray) -> float:
+    """Seconds of a track that can be judged, given the start frames of its windows."""
     return float(len(starts) * np.median(np.diff(times))) if len(starts) and len(times) > 1 else 0.0
 
 
-def refinement(
+def refine_windows(
     track: FaceTrack, times: np.ndarray, starts: np.ndarray, suspicious: np.ndarray, limit: int
 ) -> np.ndarray:
-    """Further start frames: halfway between neighbours of which one is suspicious, widest gaps first.
+    """Selects further windows halfway between neighbours of which one is suspicious.
+
+    Pairs of which only one is suspicious come first, then the widest gaps.
 
     Args:
-      starts: (n,) scored so far, ascending.
-      suspicious: (n,) bool.
-      limit: how many at most.
+      starts: (n,) start frames scored so far, ascending.
+      suspicious: (n,) bool, for each of them.
+      limit: largest number of new windows.
+
+    Returns:
+      (m,) int64 new start frames, ascending.
     """
     gaps = times[starts[1:]] - times[starts[:-1]] if len(starts) > 1 else np.zeros(0)
     worth = np.flatnonzero((suspicious[1:] | suspicious[:-1]) & (gaps > CLOSEST))

@@ -10,7 +10,7 @@ from lipfd_jax.faces.scan import Scan, scan_video
 from lipfd_jax.faces.tracks import FaceTrack, find_fit_starts, follow_faces
 from lipfd_jax.faces.window_reader import WindowRequest, read_windows
 from lipfd_jax.listing.clips import Clip, ClipError
-from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND, Sound, make_mel_image, read_sound
+from lipfd_jax.preprocessing.audio import Sound, make_mel_image, read_sound
 from lipfd_jax.preprocessing.composite import Window
 from lipfd_jax.preprocessing.containers import Damage, DamagePolicy
 from lipfd_jax.preprocessing.extraction import (
@@ -20,6 +20,7 @@ from lipfd_jax.preprocessing.extraction import (
     damage_warnings,
     mel_strip,
 )
+from lipfd_jax.preprocessing.mel import mel_columns
 from lipfd_jax.preprocessing.recoding import recode_video
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WINDOWS_PER_CLIP
 
@@ -67,10 +68,9 @@ def extract_face_windows(
     starts = np.unique(fit[np.rint(np.linspace(0, len(fit) - 1, WINDOWS_PER_CLIP)).astype(int)])
     wanted = [_make_request(track, seen, int(start)) for start in starts]
     mel = make_mel_image(sound.samples if perturbation.sound is None else perturbation.sound(sound.samples))
-    bounds = np.append(seen.times, seen.end)
-    edges = np.rint((bounds - sound.start) * COLUMNS_PER_SECOND).astype(int)
+    bounds = seen.boundaries()
     built = [
-        Window(index, window.start, seen.fps, _strip(mel, edges, window.start), frames)
+        Window(index, window.start, seen.fps, _strip(mel, bounds, window.start, sound), frames)
         for index, (window, frames) in enumerate(_read_frames(clip, seen, wanted, perturbation, read))
     ]
     return Extraction(tuple(built), (*_find_warnings(track, seen, sound), *damage_warnings(damage)))
@@ -105,9 +105,8 @@ def _make_request(track: FaceTrack, seen: Scan, start: int) -> WindowRequest:
     return WindowRequest(0, start, track.square(start + FRAMES_PER_WINDOW // 2, seen.width, seen.height))
 
 
-def _strip(mel: np.ndarray, edges: np.ndarray, start: int) -> np.ndarray:
-    first, last = edges[start], edges[start + FRAMES_PER_WINDOW]
-    return mel_strip(mel, int(first), int(max(last, first + 1)))
+def _strip(mel: np.ndarray, bounds: np.ndarray, start: int, sound: Sound) -> np.ndarray:
+    return mel_strip(mel, *mel_columns(bounds[start], bounds[start + FRAMES_PER_WINDOW], sound.start))
 
 
 def _find_warnings(track: FaceTrack, seen: Scan, sound: Sound) -> list[str]:

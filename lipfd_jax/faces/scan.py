@@ -2,8 +2,9 @@
 
 import bisect
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -14,7 +15,13 @@ from lipfd_jax.faces.mouths import MouthMeter
 from lipfd_jax.faces.thumbnails import Thumbnail, ThumbnailStrip
 from lipfd_jax.faces.tracks import Sample
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing.containers import Damage, decode_packet, open_container
+from lipfd_jax.preprocessing.containers import (
+    Damage,
+    decode_packet,
+    describe_streams,
+    open_container,
+    promised_seconds,
+)
 from lipfd_jax.preprocessing.video import check_frame_size, find_video_stream, to_rgb
 
 SAMPLES_PER_SECOND = 5.0  # frames searched for faces
@@ -26,7 +33,7 @@ _KEPT_BYTES = 64 << 20  # of decoded frames; beyond it none are kept: 8 s of AVL
 _WAITING_PIXELS = 4_000_000  # of frames that are processed together
 _SPOILT_BEFORE = 0.25  # seconds before a damaged place that may depend on it, as frames do on later ones
 
-Progress = Callable[[float], None]  # called with the seconds of video done
+Progress = Callable[[float, float], None]  # called with the seconds done and those the header states, or 0
 
 
 @dataclass(frozen=True)
@@ -45,11 +52,17 @@ class Scan:
     thumbnails: tuple[Thumbnail, ...]  # spread evenly over the video, up to 96
     promised: float | None = None  # seconds of video by the file's header, if given
     kept: tuple[av.VideoFrame, ...] = ()  # all decoded frames of a small video; else none
+    container: str = ""  # ffmpeg's name of the format
+    streams: dict[str, dict[str, Any]] = field(default_factory=dict)  # see `containers.describe_streams`
 
     @property
     def fps(self) -> float:
         """Average frames per second."""
         return len(self.times) / (self.end - float(self.times[0]))
+
+    def boundaries(self) -> np.ndarray:
+        """(frames + 1,) float64: frame k is shown from entry k to entry k + 1, on the file's clock."""
+        return np.append(self.times, self.end)
 
 
 def scan_video(
@@ -68,6 +81,8 @@ def scan_video(
     damage = damage or Damage()
     with open_container(path) as container:
         stream = find_video_stream(path, container)
+        header = {"container": container.format.name, "streams": describe_streams(container)}
+        seconds = promised_seconds(container)
         set_threading(stream)
         step = 1 / float(stream.guessed_rate or stream.average_rate or _FALLBACK_RATE)
         scanner, reported = _Scanner(find, step), 0.0
@@ -82,12 +97,12 @@ def scan_video(
             _check_length(path, scanner.seconds, len(scanner.times))
             if progress and scanner.seconds >= reported + 1:
                 reported = scanner.seconds
-                progress(reported)
+                progress(reported, seconds)
         promised = _header_seconds(stream)  # newer PyAV gives no data of a stream after its file is closed
     if not scanner.times:
         why = "none could be decoded; damaged" if damage.places else "truncated or empty"
         raise ClipError(f"{path}: no video frames; {why}")
-    return scanner.finish(damage, promised)
+    return replace(scanner.finish(damage, promised), **header)
 
 
 def set_threading(stream: av.VideoStream) -> None:

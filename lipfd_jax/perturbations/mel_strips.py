@@ -11,8 +11,7 @@ import functools
 import cv2
 import numpy as np
 
-from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND
-from lipfd_jax.preprocessing.mel import BANDS, FFT_SIZE, SAMPLE_RATE, mel_frequencies
+from lipfd_jax.preprocessing.mel import BANDS, COLUMNS_PER_SECOND, FFT_SIZE, SAMPLE_RATE, mel_frequencies
 from lipfd_jax.vocabulary import COLOUR_WEIGHTS, FRAMES_PER_WINDOW, colour_table
 
 RANGE = 80.0  # decibels from loudness 0 to 1

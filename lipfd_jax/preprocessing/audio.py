@@ -21,7 +21,6 @@ from lipfd_jax.preprocessing.containers import (
 from lipfd_jax.preprocessing.mel import FFT_SIZE, HOP, SAMPLE_RATE, mel_power, to_decibels
 from lipfd_jax.vocabulary import COLOUR_MAP
 
-COLUMNS_PER_SECOND = SAMPLE_RATE / HOP
 LOUDEST = 1e6  # full scale is 1; beyond 1e16 the power overflows and the mel image is black
 SILENCE = 1e-4  # sound with all samples below this (-80 dBFS) is silent
 _RATES = range(1000, 768_001)  # sample rates a real file may have

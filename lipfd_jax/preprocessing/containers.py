@@ -154,13 +154,34 @@ def find_stream(
     return stream
 
 
+def describe_streams(container: av.container.InputContainer) -> dict[str, dict[str, Any]]:
+    """Returns codec, bit rate and format of the streams a player would choose, by "video" and "audio"."""
+    streams = {kind: container.streams.best(kind) for kind in ("video", "audio")}
+    return {kind: _describe_stream(stream) for kind, stream in streams.items() if stream is not None}
+
+
+def _describe_stream(stream: av.stream.Stream) -> dict[str, Any]:
+    context = stream.codec_context
+    if context is None:
+        return {"codec": "unknown", "bit_rate": None}
+    facts: dict[str, Any] = {"codec": context.name, "bit_rate": context.bit_rate or None}
+    if stream.type == "video":
+        return {**facts, "pixel_format": context.pix_fmt}
+    return {**facts, "rate": context.sample_rate, "channels": context.channels}
+
+
 def read_promised_seconds(path: Path) -> float:
     """Returns the duration that a file's header states; 0 where it states none or can't be opened."""
     try:
         with open_container(path) as container:
-            return max((container.duration or 0) / 1e6, 0.0)
+            return promised_seconds(container)
     except ClipError:
         return 0.0
+
+
+def promised_seconds(container: av.container.InputContainer) -> float:
+    """Returns the duration that the header of an open file states; 0 where it states none."""
+    return max((container.duration or 0) / 1e6, 0.0)
 
 
 def check_seconds(path: Path, seconds: float, longest: float | None = None) -> None:

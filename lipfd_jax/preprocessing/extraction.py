@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from lipfd_jax.listing.clips import Clip, ClipError
-from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND, Sound, make_mel_image, read_sound
+from lipfd_jax.preprocessing.audio import Sound, make_mel_image, read_sound
 from lipfd_jax.preprocessing.composite import Window, resize_to_tile
 from lipfd_jax.preprocessing.containers import Damage, DamagePolicy
+from lipfd_jax.preprocessing.mel import mel_columns
 from lipfd_jax.preprocessing.recoding import recode_video
 from lipfd_jax.preprocessing.video import (
     DecodedFrames,
@@ -113,11 +114,11 @@ def _cut_paper_windows(
         track = track.with_times(decoded.times)
         starts = paper_starts(len(track.times))
         decoded = read(_list_frames(starts), Damage(damage.policy))  # already counted
-    bounds = np.rint((track.boundaries() - sound.start) * COLUMNS_PER_SECOND).astype(int)
+    bounds = track.boundaries()
     built, unheard = [], 0
     for index, start in enumerate(starts):
         end = start + FRAMES_PER_WINDOW
-        first, last = bounds[start], max(bounds[end], bounds[start] + 1)
+        first, last = mel_columns(bounds[start], bounds[end], sound.start)
         unheard += bool(first >= mel.shape[1] or last <= 0)
         frames = _stack_frames([decoded.frames[number] for number in range(start, end)])
         built.append(Window(index, start, track.fps, mel_strip(mel, first, last), frames))

@@ -8,6 +8,7 @@ import scipy.fft
 SAMPLE_RATE = 22050
 FFT_SIZE = 2048
 HOP = 512
+COLUMNS_PER_SECOND = SAMPLE_RATE / HOP
 BANDS = 128
 _COLUMNS_PER_FFT = 32  # as in librosa for windows of this size
 _RANGE = 80.0  # decibels kept below the loudest value
@@ -31,6 +32,20 @@ def mel_power(samples: np.ndarray) -> np.ndarray:
         some = slice(first, first + _COLUMNS_PER_FFT)
         spectrum[:, some] = scipy.fft.rfft(_hann_window() * frames[:, some], axis=-2)
     return np.einsum("ft,mf->mt", np.abs(spectrum) ** 2.0, _mel_filters(), optimize=True)
+
+
+def mel_columns(begin: float, end: float, sound_start: float) -> tuple[int, int]:
+    """Returns the mel columns (first, last + 1) of exactly the time from `begin` to `end`, at least one.
+
+    The columns of a window in records and in detection alike. They may be outside the sound.
+
+    Args:
+      begin: when the window's first frame is shown, seconds on the file's clock.
+      end: when its last frame's turn is over.
+      sound_start: time of the sound's first sample, on which column 0 is centred.
+    """
+    first, last = np.rint((np.array([begin, end]) - sound_start) * COLUMNS_PER_SECOND).astype(int)
+    return int(first), int(max(last, first + 1))
 
 
 def to_decibels(power: np.ndarray) -> np.ndarray:

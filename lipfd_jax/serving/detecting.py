@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from lipfd_jax.detection.detect import Model
-from lipfd_jax.detection.detection_settings import Settings
+from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.texts import OUTCOMES, Outcome
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing import memory_limit
@@ -27,7 +27,7 @@ _PRELOADED = ["lipfd_jax.serving.reader"]
 class Judge:
     """Judges one video at a time; others may stop it."""
 
-    def __init__(self, model: Model, settings: Settings, limits: Limits):
+    def __init__(self, model: Model, settings: DetectionSettings, limits: Limits):
         self._model, self._settings, self._limits = model, settings, limits
         self._context = _context()
         self._lock = threading.Lock()

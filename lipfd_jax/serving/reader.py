@@ -12,7 +12,7 @@ import numpy as np
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.detection.batch_run import PAGE, RESULT
 from lipfd_jax.detection.detect import detect
-from lipfd_jax.detection.detection_settings import Settings
+from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.report import write_page
 from lipfd_jax.detection.texts import Outcome
 from lipfd_jax.listing.clips import ClipError
@@ -33,7 +33,7 @@ class Task:
 
     video: Path
     name: str  # as its owner calls it
-    settings: Settings
+    settings: DetectionSettings
     minutes: float  # a longer video is refused
     metadata: Metadata
     checkpoint: str
@@ -99,7 +99,7 @@ def _judged(model: FarModel, task: Task) -> Outcome:
         of = total if part == "looking" else 0.0
         protocol.send(model.connection, protocol.Message("progress", text=part, done=done, of=of))
 
-    found = detect(model, task.video, settings=task.settings, report=told)
+    found = detect(model, task.video, settings=task.settings, progress=told)
     file = replace(found.result.file, name=task.name)
     found = replace(found, result=replace(found.result, file=file, command=("lipfd", "serve")))
     folder = task.video.parent

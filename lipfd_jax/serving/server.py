@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lipfd_jax.detection.detect import Model
-from lipfd_jax.detection.detection_settings import Settings
+from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.serving import page
 from lipfd_jax.serving.access_control import Gate, authorities, bracketed
 from lipfd_jax.serving.app import make_app
@@ -75,7 +75,7 @@ def listening(address: Address) -> socket.socket:
         ) from error
 
 
-def serve(model: Model, settings: Settings, limits: Limits, address: Address) -> None:
+def serve(model: Model, settings: DetectionSettings, limits: Limits, address: Address) -> None:
     """Serves until SIGINT or SIGTERM; then nothing of what was uploaded is left.
 
     Raises OSError: the address is taken, or there is no folder for temporary files.

@@ -10,9 +10,9 @@ import pytest
 from tqdm import tqdm
 
 from lipfd_jax.commands import detector_flags
-from lipfd_jax.detection.batch_run import detect_all, exit_code, folder_name, show_part
-from lipfd_jax.detection.detection_settings import Settings
-from lipfd_jax.detection.result import schema
+from lipfd_jax.detection.batch_run import choose_exit_code, detect_videos, make_folder_name, show_part
+from lipfd_jax.detection.detection_settings import DetectionSettings
+from lipfd_jax.detection.result import load_schema
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.videos import list_videos
 
@@ -39,36 +39,38 @@ def folder(film, grainy, speech, tmp_path):
 def test_results_tables_and_exit_codes(folder, model, one_face, tmp_path):
     said = []
     output = tmp_path / "out"
-    lines = detect_all(model, list_videos([folder]), output, table=True, say=said.append)
+    lines = detect_videos(model, list_videos([folder]), output, table=True, say=said.append)
     assert len(said) == len(lines) == 3
     by_name = {line.path.name: line for line in lines}
     assert by_name["a.mp4"].outcome == "none"
     assert by_name["z.mp4"].outcome is None
     assert "z.mp4" in by_name["z.mp4"].error
-    assert exit_code(lines) == 1
-    assert exit_code([line for line in lines if line.outcome]) == 10
-    assert exit_code([by_name["a.mp4"]]) == 0
+    assert choose_exit_code(lines) == 1
+    assert choose_exit_code([line for line in lines if line.outcome]) == 10
+    assert choose_exit_code([by_name["a.mp4"]]) == 0
     for path in output.glob("*/result.json"):
-        jsonschema.validate(json.loads(path.read_text()), schema())
+        jsonschema.validate(json.loads(path.read_text()), load_schema())
     rows = list(csv.DictReader((output / "results.csv").open()))
     assert {row["outcome"] for row in rows} == {"none", "moderate", "error"}
 
 
 def test_nothing_is_judged_twice_and_other_settings_are_other_work(folder, model, one_face, tmp_path):
     videos = [folder / "a.mp4"]
-    detect_all(model, videos, tmp_path / "out", say=str)
+    detect_videos(model, videos, tmp_path / "out", say=str)
     scored = model.scored
-    (again,) = detect_all(model, videos, tmp_path / "out", say=str)
+    (again,) = detect_videos(model, videos, tmp_path / "out", say=str)
     assert again.again
     assert model.scored == scored
-    (other,) = detect_all(model, videos, tmp_path / "out", settings=Settings(windows=3, refined=0), say=str)
+    (other,) = detect_videos(
+        model, videos, tmp_path / "out", settings=DetectionSettings(max_windows=3, refined=0), say=str
+    )
     assert not other.again
     assert model.scored == scored + 3
 
 
 def test_nothing_of_a_name_or_title_runs_in_the_page(folder, model, one_face, tmp_path):
     hostile = next(path for path in folder.iterdir() if "script" in path.name)
-    (line,) = detect_all(model, [hostile], tmp_path / "out", say=str)
+    (line,) = detect_videos(model, [hostile], tmp_path / "out", say=str)
     assert line.folder.parent == tmp_path / "out"
     page = (line.folder / "report.html").read_text()
     assert "<script>alert" not in page
@@ -79,8 +81,8 @@ def test_nothing_of_a_name_or_title_runs_in_the_page(folder, model, one_face, tm
 def test_folder_names_hold_harmless_letters_only():
     from pathlib import Path
 
-    assert folder_name(Path("../..//a b?.mp4"), "0123456789") == "a_b_.mp4-01234567"
-    assert folder_name(Path("..."), "0123456789") == "video-01234567"
+    assert make_folder_name(Path("../..//a b?.mp4"), "0123456789") == "a_b_.mp4-01234567"
+    assert make_folder_name(Path("..."), "0123456789") == "video-01234567"
 
 
 def test_paths_that_are_not_there_are_named(tmp_path):

@@ -5,7 +5,7 @@ import concurrent.futures
 import numpy as np
 import pytest
 
-from lipfd_jax.detection.batches import Batches
+from lipfd_jax.detection.batches import SharedBatches
 
 
 def test_every_thread_gets_the_scores_of_its_own_windows():
@@ -15,7 +15,7 @@ def test_every_thread_gets_the_scores_of_its_own_windows():
         sizes.append(len(composites))
         return composites * 2.0, composites * 3.0
 
-    batches = Batches(predict, size=lambda: 4)
+    batches = SharedBatches(predict, size=lambda: 4)
 
     def work(number):
         with batches.client() as score:
@@ -36,7 +36,7 @@ def test_what_goes_wrong_reaches_the_thread_that_asked():
         raise RuntimeError("out of memory")
 
     with (
-        Batches(predict, size=lambda: 1).client() as score,
+        SharedBatches(predict, size=lambda: 1).client() as score,
         pytest.raises(RuntimeError, match="out of memory"),
     ):
         score(np.zeros(1))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from lipfd_jax.detection.detect import detect
-from lipfd_jax.detection.detection_settings import Settings
-from lipfd_jax.detection.result import schema
+from lipfd_jax.detection.detection_settings import DetectionSettings
+from lipfd_jax.detection.result import load_schema
 from lipfd_jax.listing.clips import ClipError
 
 
@@ -20,7 +20,7 @@ def video(film, grainy, speech, tmp_path_factory):
 
 def test_known_stretches_come_out_within_half_a_second(video, model, one_face):
     result = detect(model, video).result
-    jsonschema.validate(result.to_json(), schema())
+    jsonschema.validate(result.to_json(), load_schema())
     (found,) = [s for face in result.faces for s in face.suspicions]
     assert (found.start, found.end) == (pytest.approx(4, abs=0.5), pytest.approx(7, abs=0.5))
     gaps = {gap.reason: (gap.start, gap.end) for gap in result.not_judged}
@@ -39,7 +39,7 @@ def test_what_is_not_judged_is_not_scored(video, model, one_face):
 
 def test_without_sound_nothing_is_judged(film, grainy, tmp_path, model, one_face):
     result = detect(model, film(tmp_path / "a.mp4", grainy(60, 50))).result
-    jsonschema.validate(result.to_json(), schema())
+    jsonschema.validate(result.to_json(), load_schema())
     assert result.outcome == "not_judged"
     assert [gap.reason for gap in result.not_judged] == ["no_sound"]
     assert model.scored == 0
@@ -56,14 +56,14 @@ def test_sound_from_another_file(film, grainy, tmp_path, model, one_face, speech
 
 
 def test_pictures_as_they_are(video, model):
-    result = detect(model, video, settings=Settings(crop="none")).result
+    result = detect(model, video, settings=DetectionSettings(crop="none")).result
     (face,) = result.faces
     assert all(window.square is None for window in face.windows)
     assert "untested_crop" in [caution.key for caution in result.cautions]
 
 
 def test_windows_never_exceed_the_budget(video, model, one_face):
-    detect(model, video, settings=Settings(windows=6, refined=2))
+    detect(model, video, settings=DetectionSettings(max_windows=6, refined=2))
     assert model.scored <= 8
 
 
@@ -82,10 +82,10 @@ def test_what_is_no_video_is_named(tmp_path, model, one_face, name, content):
         detect(model, tmp_path / name)
 
 
-@pytest.mark.parametrize("values", [{"crop": "all"}, {"windows": 0}, {"stride": -1.0}, {"refined": -1}])
+@pytest.mark.parametrize("values", [{"crop": "all"}, {"max_windows": 0}, {"stride": -1.0}, {"refined": -1}])
 def test_settings_without_sense_are_named(values):
     with pytest.raises(ValueError, match=next(iter(values))):
-        Settings(**values)
+        DetectionSettings(**values)
 
 
 def test_damaged_stretches_are_not_judged_and_said(film, grainy, tmp_path, model, one_face, speech, spoil):

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from lipfd_jax.detection import quality_warnings
-from lipfd_jax.detection.detection_settings import Settings
-from lipfd_jax.detection.lip_sync import Agreement, agreement
-from lipfd_jax.detection.sound import STEP, Heard
+from lipfd_jax.detection.detection_settings import DetectionSettings
+from lipfd_jax.detection.lip_sync import LipSync, measure_lip_sync
+from lipfd_jax.detection.sound import STEP_SECONDS, SoundTrack
 from lipfd_jax.detection.texts import WARNINGS
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack
-from lipfd_jax.preprocessing.audio import COLUMNS_PER_SECOND
+from lipfd_jax.preprocessing.mel import COLUMNS_PER_SECOND
 
 RNG = np.random.default_rng(0)
 USUAL = Scan(640, 480, np.arange(250) / 25, 10.0, (), 0, np.zeros(250, bool), True, 2_000_000, ())
@@ -28,26 +28,26 @@ def _heard(loudness, blocks=None):
     """A sound of steps of 30 ms of this loudness, all of it taken for speech; its spectrum is noise."""
     loudness = np.float32(loudness)
     columns = np.interp(
-        np.arange(430) / COLUMNS_PER_SECOND, (np.arange(len(loudness)) + 0.5) * STEP, loudness
+        np.arange(430) / COLUMNS_PER_SECOND, (np.arange(len(loudness)) + 0.5) * STEP_SECONDS, loudness
     )
     blocks = blocks or (np.float32(RNG.exponential(size=(128, 430)) * columns**2),)
-    return Heard(0.0, blocks, loudness, 2 * loudness, np.ones(len(loudness), bool))
+    return SoundTrack(0.0, blocks, loudness, 2 * loudness, np.ones(len(loudness), bool))
 
 
 def _syllables(seconds=10.0):
     """Loudness of speech as drawn: syllables of uneven length and strength, with gaps between them."""
     parts = []
-    while sum(map(len, parts)) < seconds / STEP:
+    while sum(map(len, parts)) < seconds / STEP_SECONDS:
         syllable = np.sin(np.pi * np.linspace(0, 1, RNG.integers(3, 11)))
         parts += [RNG.uniform(0.03, 0.1) * syllable, np.zeros(RNG.integers(1, 8))]
-    return np.concatenate(parts)[: round(seconds / STEP)] + 1e-4
+    return np.concatenate(parts)[: round(seconds / STEP_SECONDS)] + 1e-4
 
 
 def test_a_usual_video_has_no_warnings():
-    assert quality_warnings.picture_cautions(USUAL, [SQUARE] * 5) == []
-    assert quality_warnings.sound_cautions(_heard(_syllables()), [Agreement(0.4, 0.0, 9.0)]) == []
-    assert quality_warnings.choice_cautions(Settings(), 0, 8.0) == []
-    assert quality_warnings.checkpoint_cautions("paper") == []
+    assert quality_warnings.find_picture_cautions(USUAL, [SQUARE] * 5) == []
+    assert quality_warnings.find_sound_cautions(_heard(_syllables()), [LipSync(0.4, 0.0, 9.0)]) == []
+    assert quality_warnings.find_selection_cautions(DetectionSettings(), 0, 8.0) == []
+    assert quality_warnings.find_checkpoint_cautions("paper") == []
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_usual_video_has_no_warnings():
     ],
 )
 def test_odd_pictures_are_warned_of(change, square, key):
-    found = quality_warnings.picture_cautions(dataclasses.replace(USUAL, **change), [square] * 5)
+    found = quality_warnings.find_picture_cautions(dataclasses.replace(USUAL, **change), [square] * 5)
     assert _keys(found) == [key]
     assert found[0].effect
     assert "{" not in found[0].text
@@ -71,27 +71,27 @@ def test_odd_pictures_are_warned_of(change, square, key):
 def test_a_sound_with_an_empty_upper_range_is_warned_of():
     (low,) = _heard(_syllables()).blocks
     low[90:] = 0
-    assert _keys(quality_warnings.sound_cautions(_heard(_syllables(), (low,)), [])) == ["narrow_sound"]
+    assert _keys(quality_warnings.find_sound_cautions(_heard(_syllables(), (low,)), [])) == ["narrow_sound"]
 
 
 @pytest.mark.parametrize(("shift", "expected"), [(0.0, []), (0.32, ["offset"]), (-1.0, ["offset"])])
 def test_sound_and_lips_shifted_against_each_other_are_warned_of(shift, expected):
     """The mouth is as open as the sound is loud, earlier or later."""
     heard = _heard(_syllables())
-    middles = (np.arange(len(heard.loudness)) + 0.5) * STEP
+    middles = (np.arange(len(heard.loudness)) + 0.5) * STEP_SECONDS
     opening = np.interp(USUAL.times + shift, middles, np.log10(heard.loudness + 1e-4))
     mouth = np.stack([np.abs(np.gradient(opening)), opening, opening], axis=1)
     mouth = np.float32(mouth + RNG.normal(0, [0.05, 0.2, 0.2], (250, 3)))
     track = FaceTrack(np.arange(250), np.zeros((250, 4)), np.full(250, ""), False, "dlib", mouth)
-    measured = agreement(track, USUAL, heard)
-    assert _keys(quality_warnings.sound_cautions(heard, [measured])) == expected
+    measured = measure_lip_sync(track, USUAL, heard)
+    assert _keys(quality_warnings.find_sound_cautions(heard, [measured])) == expected
     assert measured.offset == pytest.approx(-shift, abs=0.1)
 
 
 def test_what_was_chosen_is_warned_of():
-    found = quality_warnings.choice_cautions(Settings(crop="none"), 2, 1.5)
+    found = quality_warnings.find_selection_cautions(DetectionSettings(crop="none"), 2, 1.5)
     assert _keys(found) == ["short", "left_out", "untested_crop"]
-    assert _keys(quality_warnings.checkpoint_cautions("released")) == ["released_windows"]
+    assert _keys(quality_warnings.find_checkpoint_cautions("released")) == ["released_windows"]
 
 
 def test_every_warning_says_what_it_does_to_the_result():

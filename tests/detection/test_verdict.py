@@ -8,7 +8,7 @@ import pytest
 
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.detection import verdict
-from lipfd_jax.detection.quality_warnings import caution
+from lipfd_jax.detection.quality_warnings import make_caution
 from lipfd_jax.detection.result import Evidence
 from lipfd_jax.detection.texts import OUTCOMES
 from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, make_decision, pool_videos
@@ -41,7 +41,7 @@ def test_outcomes_with_a_calibration():
     assert _outcome(0.95) == "moderate"  # 19 times
     assert _outcome(0.8) == "inconclusive"  # 4 times
     assert _outcome(0.3) == "none"
-    assert verdict.choose_outcome(verdict.NOTHING, DECISION) == "not_judged"
+    assert verdict.choose_outcome(verdict.NO_EVIDENCE, DECISION) == "not_judged"
 
 
 def test_no_strong_word_without_a_calibration():
@@ -51,11 +51,11 @@ def test_no_strong_word_without_a_calibration():
 
 
 def test_two_serious_warnings_make_anything_inconclusive():
-    serious = [caution("small_face", "100"), caution("low_frame_rate", "10")]
+    serious = [make_caution("small_face", "100"), make_caution("low_frame_rate", "10")]
     assert _outcome(0.999, cautions=serious[:1]) == "strong"
     assert _outcome(0.999, cautions=serious) == "inconclusive"
     assert _outcome(0.1, cautions=serious) == "inconclusive"
-    assert _outcome(0.999, cautions=[caution("narrow_sound", "8")] * 3) == "strong"
+    assert _outcome(0.999, cautions=[make_caution("narrow_sound", "8")] * 3) == "strong"
 
 
 def test_of_several_faces_the_mean_of_the_ratios_counts():

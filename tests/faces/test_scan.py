@@ -9,7 +9,7 @@ from lipfd_jax.faces.finders import Face
 from lipfd_jax.faces.mouths import MOTION
 from lipfd_jax.faces.scan import _Scanner, scan_video
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing.containers import Damage, open_container
+from lipfd_jax.preprocessing.containers import Damage, open_container, read_promised_seconds
 
 RNG = np.random.default_rng(0)
 SCENES = [np.kron(RNG.integers(0, 255, (6, 8, 3), np.uint8), np.ones((20, 20, 1), np.uint8)) for _ in "ab"]
@@ -76,8 +76,9 @@ def test_thumbnails_are_few_and_even_however_long_the_video(film, tmp_path):
 
 def test_progress_is_told_in_seconds(video):
     told = []
-    scan_video(video, None, progress=told.append)
-    assert told == pytest.approx([1.0, 2.0, 3.0])
+    scan_video(video, None, progress=lambda *seconds: told.append(seconds))
+    assert [done for done, _ in told] == pytest.approx([1.0, 2.0, 3.0])
+    assert {total for _, total in told} == {read_promised_seconds(video)}
 
 
 def test_one_time_stamped_on_all_frames_is_no_clock():

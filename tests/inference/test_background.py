@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from lipfd_jax.checkpoints.errors import CheckpointError
-from lipfd_jax.detection.batch_run import detect_all
+from lipfd_jax.detection.batch_run import detect_videos
 from lipfd_jax.inference.background import Opening
 
 
@@ -24,7 +24,7 @@ def slow(model):
 def test_videos_are_read_before_the_model_is_there(film, grainy, speech, slow, model, one_face, tmp_path):
     video = film(tmp_path / "a.mp4", grainy(60, 75), sound=speech[: 3 * 22050], rate=22050)
     opening = Opening(slow)
-    lines = detect_all(
+    lines = detect_videos(
         opening, [video], tmp_path / "out", say=str, check=slow.go.set
     )  # called while it reads
     opening.close()
@@ -45,7 +45,7 @@ def test_what_failed_is_raised_while_videos_are_read(film, grainy, one_face, tmp
         opening.check()
 
     with pytest.raises(CheckpointError, match="damaged"):
-        detect_all(
+        detect_videos(
             opening, [film(tmp_path / "a.mp4", grainy(60, 75))], tmp_path / "out", say=str, check=check
         )
     assert len(seen) == 1

@@ -4,7 +4,7 @@ import librosa
 import numpy as np
 import pytest
 
-from lipfd_jax.preprocessing.mel import BANDS, mel_frequencies, mel_power, to_decibels
+from lipfd_jax.preprocessing.mel import BANDS, mel_columns, mel_frequencies, mel_power, to_decibels
 
 
 @pytest.mark.parametrize("length", [2048, 2049, 20000, 99_999])
@@ -31,3 +31,16 @@ def test_frequencies_are_librosas():
         np.testing.assert_array_equal(
             mel_frequencies(count, highest), librosa.mel_frequencies(count, fmin=0, fmax=highest)
         )
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "sound_start", "columns"),
+    [
+        (0.0, 0.2, 0.0, (0, 9)),  # five frames at 25 a second: 8.6 columns
+        (4.0, 4.2, 0.0, (172, 181)),
+        (0.0, 0.2, 0.1, (-4, 4)),  # the sound begins later
+        (1.0, 1.001, 0.0, (43, 44)),  # too short for a column: it gets one
+    ],
+)
+def test_columns_are_of_the_time_in_which_a_window_is_shown(begin, end, sound_start, columns):
+    assert mel_columns(begin, end, sound_start) == columns

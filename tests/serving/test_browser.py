@@ -40,7 +40,7 @@ def address(detector, tmp_path):
     """Of a running server, as `lipfd serve` has it."""
     import uvicorn
 
-    from lipfd_jax.detection.detection_settings import Settings
+    from lipfd_jax.detection.detection_settings import DetectionSettings
     from lipfd_jax.serving import page, server
     from lipfd_jax.serving.app import make_app
     from lipfd_jax.serving.detecting import Judge
@@ -50,7 +50,7 @@ def address(detector, tmp_path):
 
     limits, place, folder = Limits(megabytes=5), server.Address(port=0), tmp_path / "work"
     folder.mkdir()
-    judge = Judge(detector, Settings(windows=2, refined=0), limits)
+    judge = Judge(detector, DetectionSettings(max_windows=2, refined=0), limits)
     app = make_app(Worker(Jobs(folder, limits), judge), limits, page.about(detector, local=True))
     with server.listening(place) as listener:
         port = listener.getsockname()[1]

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.detection.detection_settings import Settings
-from lipfd_jax.detection.result import schema
+from lipfd_jax.detection.detection_settings import DetectionSettings
+from lipfd_jax.detection.result import load_schema
 from lipfd_jax.detection.texts import OUTCOMES
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.models.lipfd import ModelConfig
@@ -25,7 +25,7 @@ from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
 pytest.importorskip("webrtcvad", reason="the extra 'faces' is not installed")
 NAME = "<b>mine</b>.mp4"
-SETTINGS = Settings(crop="none", windows=3, refined=0)
+SETTINGS = DetectionSettings(crop="none", max_windows=3, refined=0)
 
 
 class Model:
@@ -73,7 +73,7 @@ def test_a_video_is_judged_under_its_owner_s_name(video):
     told = []
     outcome = Judge(Model(), SETTINGS, Limits())(video, NAME, lambda *said: told.append(said))
     result = json.loads((video.parent / "result.json").read_text())
-    jsonschema.validate(result, schema())
+    jsonschema.validate(result, load_schema())
     assert outcome == result["outcome"]
     assert result["evidence"]["score"] > 0.8
     assert len(result["faces"][0]["windows"]) == 3

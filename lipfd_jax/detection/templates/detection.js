@@ -1,4 +1,4 @@
-// Plays the second that is chosen, where the video lies beside the page; copies the text to quote.
+// Plays the chosen moment if the video is in the page's folder; copies the text to quote.
 (() => {
   const video = document.getElementById("video");
   const hint = document.getElementById("no-video");

