@@ -1,1 +1,1 @@
-"""One video in, a result with its reasons out."""
+"""Detection of lip-sync forgeries in videos: a result with its evidence and its reasons."""

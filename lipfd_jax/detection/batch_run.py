@@ -66,7 +66,7 @@ def detect_videos(
     sound: Path | None = None,
     settings: DetectionSettings | None = None,
     table: bool = False,
-    say: Callable[[str], None] = print,
+    print_line: Callable[[str], None] = print,
     check: Callable[[], None] | None = None,
 ) -> list[VideoRow]:
     """Detects videos, two at a time; writes result.json and report.html of each below `output`.
@@ -75,7 +75,7 @@ def detect_videos(
 
     Args:
       table: also write results.csv.
-      say: takes the lines for the terminal.
+      print_line: called with each row as a line for the terminal.
       check: called while videos are read; an exception it raises ends the work.
 
     Raises:
@@ -111,7 +111,7 @@ def detect_videos(
             try:
                 for row in pool.map(detect_one, videos):
                     rows.append(row)
-                    tqdm.write(row.text()) if say is print else say(row.text())
+                    tqdm.write(row.text()) if print_line is print else print_line(row.text())
                     if len(videos) > 1:
                         bar.update()
             except BaseException:  # Ctrl-C too: videos in work are abandoned

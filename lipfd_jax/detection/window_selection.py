@@ -18,7 +18,7 @@ def select_windows(
 ) -> tuple[list[np.ndarray], int]:
     """Selects the first windows of each track within `settings.max_windows`, or by `settings.stride`.
 
-    They are spread evenly over all places where five frames can be judged, the first and the last included:
+    They are spread evenly over all places where five frames can be scored, the first and the last included:
     for a clip of up to 8 s and one face, exactly the ten windows of a record.
 
     Args:
@@ -70,7 +70,7 @@ def _step_evenly(starts: np.ndarray, times: np.ndarray, stride: float) -> np.nda
 
 
 def _judgeable_seconds(starts: np.ndarray, times: np.ndarray) -> float:
-    """Seconds of a track that can be judged, given the start frames of its windows."""
+    """Seconds of a track that can be scored, given the start frames of its windows."""
     return float(len(starts) * np.median(np.diff(times))) if len(starts) and len(times) > 1 else 0.0
 
 

@@ -51,7 +51,7 @@ def unit_axis(label: str) -> Axis:
 
 
 def sqrt_percent_axis(label: str) -> Axis:
-    """Axis of fractions from 0 to 1 on a square-root scale, on which small ones can be told apart."""
+    """Axis of fractions from 0 to 1 on a square-root scale, on which small ones remain distinct."""
     return percent_axis(label, scale=np.sqrt, ticks=(0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1))
 
 

@@ -118,10 +118,10 @@ def _point_values(chart: Chart, line: Series, x: np.ndarray, index: int) -> dict
     if line.low is not None:
         up += f" ({chart.y.read(line.low[index])} to {chart.y.read(line.high[index])})"
     note = line.notes[index] if line.notes else ""
-    says = f"{line.name}: {chart.x.label} {across}, {chart.y.label} {up}"
+    text = f"{line.name}: {chart.x.label} {across}, {chart.y.label} {up}"
     noted = f", {chart.note_head} {note}" if note else ""
     left, top = _position(chart, x[index], line.y[index])
-    return {"x": left, "y": top, "text": says + noted, "cells": [line.name, across, up, note]}
+    return {"x": left, "y": top, "text": text + noted, "cells": [line.name, across, up, note]}
 
 
 def _whisker(chart: Chart, line: Series, x: np.ndarray, index: int) -> tuple[float, float, float]:

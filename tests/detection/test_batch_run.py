@@ -1,4 +1,4 @@
-"""Folders of videos: results on disk, nothing judged twice, errors counted, exit codes, harmless pages."""
+"""Detection of folders: results on disk, earlier results reused, errors counted, exit codes, safe pages."""
 
 import csv
 import io
@@ -37,10 +37,10 @@ def folder(film, grainy, speech, tmp_path):
 
 
 def test_results_tables_and_exit_codes(folder, model, one_face, tmp_path):
-    said = []
+    printed = []
     output = tmp_path / "out"
-    lines = detect_videos(model, list_videos([folder]), output, table=True, say=said.append)
-    assert len(said) == len(lines) == 3
+    lines = detect_videos(model, list_videos([folder]), output, table=True, print_line=printed.append)
+    assert len(printed) == len(lines) == 3
     by_name = {line.path.name: line for line in lines}
     assert by_name["a.mp4"].outcome == "none"
     assert by_name["z.mp4"].outcome is None
@@ -56,13 +56,13 @@ def test_results_tables_and_exit_codes(folder, model, one_face, tmp_path):
 
 def test_nothing_is_judged_twice_and_other_settings_are_other_work(folder, model, one_face, tmp_path):
     videos = [folder / "a.mp4"]
-    detect_videos(model, videos, tmp_path / "out", say=str)
+    detect_videos(model, videos, tmp_path / "out", print_line=str)
     scored = model.scored
-    (again,) = detect_videos(model, videos, tmp_path / "out", say=str)
+    (again,) = detect_videos(model, videos, tmp_path / "out", print_line=str)
     assert again.again
     assert model.scored == scored
     (other,) = detect_videos(
-        model, videos, tmp_path / "out", settings=DetectionSettings(max_windows=3, refined=0), say=str
+        model, videos, tmp_path / "out", settings=DetectionSettings(max_windows=3, refined=0), print_line=str
     )
     assert not other.again
     assert model.scored == scored + 3
@@ -70,7 +70,7 @@ def test_nothing_is_judged_twice_and_other_settings_are_other_work(folder, model
 
 def test_nothing_of_a_name_or_title_runs_in_the_page(folder, model, one_face, tmp_path):
     hostile = next(path for path in folder.iterdir() if "script" in path.name)
-    (line,) = detect_videos(model, [hostile], tmp_path / "out", say=str)
+    (line,) = detect_videos(model, [hostile], tmp_path / "out", print_line=str)
     assert line.folder.parent == tmp_path / "out"
     page = (line.folder / "report.html").read_text()
     assert "<script>alert" not in page

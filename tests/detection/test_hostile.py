@@ -1,4 +1,4 @@
-"""Files nobody vouches for: named with a reason or judged for what they hold, and nothing left behind."""
+"""Untrusted files: refused with a reason or scored for their content, and nothing is left behind."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def test_bad_files_are_named_with_a_reason_and_leave_nothing(clip, tmp_path, mod
     os.mkfifo(tmp_path / "pipe.mp4")
     (tmp_path / "device.mp4").symlink_to("/dev/zero")
     paths = list_videos([tmp_path / name for name in (*files, "pipe.mp4", "device.mp4")])
-    lines = detect_videos(model, paths, tmp_path / "out", say=str)
+    lines = detect_videos(model, paths, tmp_path / "out", print_line=str)
     assert [line.outcome for line in lines] == [None] * 7
     assert all(line.path.name in line.error for line in lines)
     assert "a pipe or a device" in lines[-1].error
@@ -74,7 +74,7 @@ def test_a_header_of_ten_hours_is_not_believed(clip, tmp_path, model):
         data = _patched(data, box, offset, values)
     path = tmp_path / "a.mp4"
     path.write_bytes(data)
-    (line,) = detect_videos(model, [path], tmp_path / "out", say=str)
+    (line,) = detect_videos(model, [path], tmp_path / "out", print_line=str)
     assert line.outcome == "not_judged"
     assert json.loads((line.folder / "result.json").read_text())["file"]["seconds"] == pytest.approx(1)
 
@@ -92,7 +92,7 @@ def test_a_download_that_broke_off_is_said(film, grainy, tmp_path, model):
                 container.mux(packet)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
-    (line,) = detect_videos(model, [path], tmp_path / "out", say=str)
+    (line,) = detect_videos(model, [path], tmp_path / "out", print_line=str)
     assert "earlier than its header says" in (line.folder / "report.html").read_text()
 
 

@@ -1,4 +1,4 @@
-"""Warnings: each comes where it should, says what it does to the result, and stays away from usual videos."""
+"""Warnings: each appears where it applies, with its effect on the result, and not for usual videos."""
 
 import dataclasses
 

@@ -25,7 +25,7 @@ def test_videos_are_read_before_the_model_is_there(film, grainy, speech, slow, m
     video = film(tmp_path / "a.mp4", grainy(60, 75), sound=speech[: 3 * 22050], rate=22050)
     opening = Opening(slow)
     lines = detect_videos(
-        opening, [video], tmp_path / "out", say=str, check=slow.go.set
+        opening, [video], tmp_path / "out", print_line=str, check=slow.go.set
     )  # called while it reads
     opening.close()
     assert (lines[0].error, model.scored) == ("", 10)
@@ -46,7 +46,7 @@ def test_what_failed_is_raised_while_videos_are_read(film, grainy, one_face, tmp
 
     with pytest.raises(CheckpointError, match="damaged"):
         detect_videos(
-            opening, [film(tmp_path / "a.mp4", grainy(60, 75))], tmp_path / "out", say=str, check=check
+            opening, [film(tmp_path / "a.mp4", grainy(60, 75))], tmp_path / "out", print_line=str, check=check
         )
     assert len(seen) == 1
     opening.close()

@@ -1,4 +1,4 @@
-"""Charts: every point drawn where its values say, readable, and twice: as a drawing and as a table."""
+"""Charts: every point at its values, readable, and the same values in the table."""
 
 import html.parser
 import re

@@ -1,4 +1,4 @@
-"""Failures of the machine are distinguished from faults of a file."""
+"""Errors of the machine are distinguished from faults of a file."""
 
 import errno
 

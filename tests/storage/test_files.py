@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and what stood there before stays until they do."""
+"""Files appear whole or not at all, and old ones stay until then."""
 
 import os
 

@@ -36,7 +36,7 @@ def test_a_second_process_is_refused_until_the_first_is_dead(tmp_path):
 
 
 def test_in_a_bucket_a_lock_that_nobody_renews_is_left_behind(tmp_path):
-    """A folder stands in for the bucket: nothing of it but whole files is used."""
+    """A folder serves as the bucket: only whole files are used."""
     folder = epath.Path(tmp_path)
     with (
         locks._lock_in_bucket(folder, "a test"),
