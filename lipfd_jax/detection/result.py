@@ -157,7 +157,7 @@ class Result:
 
 def load_schema() -> dict[str, Any]:
     """Reads the JSON schema of result.json."""
-    text = resources.files("lipfd_jax.detection").joinpath("result.load_schema.json").read_text("utf-8")
+    text = resources.files("lipfd_jax.detection").joinpath("result.schema.json").read_text("utf-8")
     return json.loads(text)
 
 
