@@ -37,7 +37,7 @@ def array_checksum(array: Any) -> str:
 
 
 def json_checksum(values: Any) -> str:
-    """The sum of plain values, as JSON with its keys in order."""
+    """Returns the checksum of plain values, as JSON with sorted keys."""
     return hash_json(values, _DIGITS)
 
 
