@@ -83,10 +83,8 @@ def _read_frames(
     if perturbation.crf is None:
         yield from read(clip.path, seen, wanted, perturbation.frame)
     else:
-        with recode_video(clip.path, perturbation.crf) as pictures:
-            yield from read_windows(
-                pictures, replace(seen, stamped=False, kept=()), wanted, perturbation.frame
-            )
+        with recode_video(clip.path, perturbation.crf) as video:
+            yield from read_windows(video, replace(seen, stamped=False, kept=()), wanted, perturbation.frame)
 
 
 def _find_longest_track(clip: Clip, seen: Scan) -> FaceTrack:

@@ -119,11 +119,11 @@ def _make_entry(
     outcome: ClipOutcome[Clip, tuple[int, tuple[str, ...]]], convention: WindowConvention
 ) -> dict:
     assert outcome.result is not None  # it has no problem
-    pictures, warnings = outcome.result
+    count, warnings = outcome.result
     return {
         "video": outcome.clip.video,
         "windows": convention,
-        "pictures": pictures,
+        "pictures": count,
         "warnings": list(warnings),
     }
 

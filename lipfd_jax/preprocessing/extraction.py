@@ -80,10 +80,10 @@ def extract_windows(
     with (
         nullcontext(clip.path)
         if perturbation.crf is None
-        else recode_video(clip.path, perturbation.crf) as pictures
+        else recode_video(clip.path, perturbation.crf) as video
     ):
         reader = functools.partial(
-            read if perturbation.crf is None else read_frames, pictures, perturbation=perturbation.frame
+            read if perturbation.crf is None else read_frames, video, perturbation=perturbation.frame
         )
         built, warnings = cut(clip.path, track, sound, mel, damage, reader)
     if not built:
@@ -131,8 +131,8 @@ def _cut_released_windows(
     if track.opencv_count < 1:
         raise ClipError(f"{path}: its header gives no number of frames, which released windows need")
     starts = released_starts(track.opencv_count)
-    pictures = read(released_frames(starts), damage).frames
-    kept = sorted(pictures)
+    decoded = read(released_frames(starts), damage).frames
+    kept = sorted(decoded)
     per_frame = mel.shape[1] / track.opencv_count
     built = []
     for index in range(len(kept) // FRAMES_PER_WINDOW):
@@ -141,7 +141,7 @@ def _cut_released_windows(
         first, last = (int(np.round(number * per_frame)) for number in (nominal, nominal + FRAMES_PER_WINDOW))
         if first >= min(last, mel.shape[1]):
             raise ClipError(f"{path}: no mel columns for window {index}; the released code fails here too")
-        frames = _stack_frames([pictures[number] for number in numbers])
+        frames = _stack_frames([decoded[number] for number in numbers])
         built.append(Window(index, numbers[0], track.fps, np.ascontiguousarray(mel[:, first:last]), frames))
     left = len(kept) % FRAMES_PER_WINDOW
     return built, [f"last {left} frames dropped, as they fill no window"] * (left > 0)
@@ -158,7 +158,7 @@ def _stack_frames(frames: list[np.ndarray]) -> np.ndarray:
 
 
 def mel_strip(mel: np.ndarray, first: int, last: int) -> np.ndarray:
-    """Columns first..last-1 of a mel picture (128, columns, 3); in the minimum colour beyond its ends."""
+    """Returns columns first..last-1 of a mel image (128, columns, 3); minimum colour beyond its ends."""
     strip = np.empty((len(mel), last - first, 3), np.uint8)
     strip[:] = colour_table()[0]
     heard = mel[:, max(first, 0) : max(last, 0)]
