@@ -72,7 +72,7 @@ def _run(given: flags.FlagValues, options: Options) -> None:
         fit = CalibrationSettings(given.fit_kind, options.pooling or MEAN_POOLING, given.target_fpr)
         source = open_data(data[0].path)
         calibrate_checkpoint(
-            checkpoints[0].path, source, given.output, step=given.step, fit=fit, options=options
+            checkpoints[0].path, source, given.output, step=given.step, settings=fit, options=options
         )
     else:
         source, suites = open_data(data[0].path), []

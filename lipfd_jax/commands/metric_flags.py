@@ -1,4 +1,4 @@
-"""Flags of every command that shows figures: threshold, pooling, and how intervals are drawn."""
+"""Flags of every command that shows metrics: threshold, pooling and bootstrap."""
 
 from absl import flags
 
@@ -9,7 +9,7 @@ flags.disclaim_key_flags()  # they are the command's own, also in its --help
 
 
 def define_flags() -> None:
-    """Defines them."""
+    """Defines the flags."""
     flags.DEFINE_float(
         "threshold",
         None,
@@ -30,10 +30,10 @@ def define_flags() -> None:
 
 
 def read_pooling(given: flags.FlagValues) -> Pooling | None:
-    """What --pooling asks for; ValueError for what is none."""
+    """Reads --pooling. Raises ValueError for another value."""
     return Pooling.parse(given.pooling) if given.pooling else None
 
 
 def read_bootstrap_settings(given: flags.FlagValues) -> BootstrapSettings:
-    """What --draws and --seed ask for."""
+    """Reads --draws and --seed."""
     return BootstrapSettings(given.draws, given.seed)

@@ -6,8 +6,8 @@
 A scores file is a CSV with a header and at least the columns path,label,score: path ends in CLASS/NAME_J.png
 (window J of video CLASS/NAME), label is 0 for real and 1 for fake, score is the probability of fake.
 Prints the metrics of windows and of videos (the mean of their windows, or as --pooling says) with intervals,
-per generator where the file names them, and the figures as the released validation script would print them.
-Several files, or folders of evaluations, are pooled: folds of a cross-validation give one figure, and suites
+per generator where the file names them, and the metrics as the released validation script would print them.
+Several files, or folders of evaluations, are pooled: folds of a cross-validation give one value, and suites
 that all folders hold one result.
 """
 

@@ -1,7 +1,7 @@
-"""Fits on known videos what a score means in probability, and the threshold to call from.
+"""Calibration: fits a map from scores to probabilities, and a threshold, on videos of known class.
 
-Classes count alike, however many videos each has: the calibrated probability takes real and fake for equally
-likely beforehand, so its odds are the likelihood ratio.
+Both classes have the same weight, however many videos each has: the calibrated probability assumes that real
+and fake are equally likely beforehand, so its odds are the likelihood ratio.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ PRIOR = 0.5
 
 @dataclasses.dataclass(frozen=True)
 class CalibrationSettings:
-    """What is asked for.
+    """How a calibration is fitted.
 
     Raises:
       ValueError: a value is impossible.
@@ -44,34 +44,34 @@ class CalibrationSettings:
 
 
 def fit_calibration(
-    scores: Scores, fit: CalibrationSettings, *, weights: str, data: str, data_fingerprint: str
+    scores: Scores, settings: CalibrationSettings, *, weights: str, data: str, data_fingerprint: str
 ) -> Calibration:
-    """A line through the logits of videos' pooled scores by logistic regression, and a threshold.
+    """Fits a line through the logits of videos' pooled scores by logistic regression, and a threshold.
 
-    Labels are softened as Platt (1999) does, by one imagined video of each class, so that classes which do
-    not overlap still give a finite slope.
+    Labels are softened by one imagined video of each class (Platt, 1999), so that classes which do not
+    overlap still give a finite slope.
 
     Args:
-      scores: of windows that are not going to be tested.
+      scores: of windows that are in no test split.
       weights: fingerprint of the checkpoint's weights.
-      data: what was scored, in words.
-      data_fingerprint: sum of the records.
+      data: description of the scored records.
+      data_fingerprint: checksum of the records.
 
     Raises:
       ValueError: one class is missing, or the scores of fakes are not the higher ones.
     """
-    videos = pool_videos(scores, fit.pooling)
+    videos = pool_videos(scores, settings.pooling)
     if len(np.unique(videos.label)) < 2:
         raise ValueError(f"{data}: a calibration needs real and fake videos, {len(videos.label)} of one kind")
-    slope, intercept = _line(videos, fit.kind)
+    slope, intercept = _line(videos, settings.kind)
     if slope <= 0:
         raise ValueError(f"{data}: fakes do not score higher than real ones; there is nothing to calibrate")
     line = Calibration(
-        kind=fit.kind,
+        kind=settings.kind,
         slope=slope,
         intercept=intercept,
-        pooling=fit.pooling.kind,
-        top=fit.pooling.top,
+        pooling=settings.pooling.kind,
+        top=settings.pooling.top,
         threshold=0.5,
         threshold_choice="",
         prior=PRIOR,
@@ -85,11 +85,11 @@ def fit_calibration(
         weights=weights,
         date=datetime.date.today().isoformat(),
     )
-    return _with_threshold(line, videos, fit.target_fpr)
+    return _with_threshold(line, videos, settings.target_fpr)
 
 
 def _line(videos: VideoScores, kind: Kind) -> tuple[float, float]:
-    """Slope and intercept of least logarithmic loss."""
+    """Slope and intercept of the smallest log loss."""
     from sklearn.linear_model import LogisticRegression
 
     x = logit(videos.pooled)[:, None]
@@ -99,7 +99,7 @@ def _line(videos: VideoScores, kind: Kind) -> tuple[float, float]:
     model = LogisticRegression(
         C=np.inf, fit_intercept=kind == "platt", solver="newton-cholesky", tol=1e-10, max_iter=1000
     )
-    # Each video stands once as fake and once as real, with the shares of its softened label.
+    # Each video is fitted once as fake and once as real, weighted by its softened label.
     model.fit(
         np.concatenate([x, x]),
         np.repeat([1, 0], len(x)),
@@ -116,7 +116,7 @@ def _with_threshold(line: Calibration, videos: VideoScores, target_fpr: float | 
     else:
         last = int(np.flatnonzero(points.fp <= target_fpr * points.fp[-1] + 1e-9)[-1])
         upper = points.thresholds[last] if last else 1.0
-        # Halfway to the next score below, so that neither side lies on the edge.
+        # Halfway to the next lower score, so that no score is at the threshold itself.
         threshold = (upper + points.thresholds[last + 1]) / 2 if last + 1 < len(points.tp) else upper
         choice = f"false positive rate {target_fpr:g}"
     threshold = float(np.clip(threshold, 0, 1))
@@ -136,12 +136,13 @@ def calibrate_checkpoint(
     output: str | os.PathLike,
     *,
     step: int | None = None,
-    fit: CalibrationSettings,
+    settings: CalibrationSettings,
     options: Options = DEFAULTS,
 ) -> Calibration | None:
     """Evaluates without calibration, as `evaluate` does, fits one on the scores and stores it.
 
-    Returns it; None on processes other than the first.
+    Returns:
+      The calibration; None on processes other than the first.
 
     Raises:
       ValueError: an export, a test split, a threshold asked for, or scores that can't be calibrated; and as
@@ -160,24 +161,25 @@ def calibrate_checkpoint(
         )
     if options.threshold is not None:
         raise ValueError(f"threshold={options.threshold}: fitting chooses it; give target_fpr instead")
-    plain = dataclasses.replace(options, calibrated=False, pooling=fit.pooling)
+    plain = dataclasses.replace(options, calibrated=False, pooling=settings.pooling)
     done = evaluate(checkpoint, source, output, step=step, options=plain)
     kept: list[Calibration] = []
 
     def store() -> None:
         held = read_scores_identity(output)
         found = fit_calibration(
-            done.scores, fit, weights=held.weights, data=held.data, data_fingerprint=held.records
+            done.scores, settings, weights=held.weights, data=held.data, data_fingerprint=held.records
         )
         write_calibration(held.checkpoint, found)
-        print(f"\n{_told(found)}\nstored in {held.checkpoint}")
+        print(f"\n{_describe(found)}\nstored in {held.checkpoint}")
         kept.append(found)
 
     run_on_first(store)
     return kept[0] if kept else None
 
 
-def _told(found: Calibration) -> str:
+def _describe(found: Calibration) -> str:
+    """A calibration in lines to print."""
     few = min(found.sources_real, found.sources_fake)
     lines = [
         f"calibration ({found.kind}): logit of probability = {found.slope:.4g} x logit of score "

@@ -1,4 +1,4 @@
-"""Several evaluations as one: folds of a cross-validation, in which every video is tested once."""
+"""Cross-validation: pools the scores of folds, in which every video is tested once."""
 
 import os
 from collections.abc import Sequence
@@ -24,10 +24,11 @@ _Place = str | os.PathLike
 
 
 def read_pooled_scores(places: Sequence[_Place]) -> Scores:
-    """The windows of several scores files, or folders of finished evaluations, one after the other.
+    """Reads the windows of several scores files, or folders of finished evaluations.
 
-    Raises ScoresError for a file that can't be read, and where two of them hold the same video; ValueError
-    for a folder whose evaluation is not finished.
+    Raises:
+      ScoresError: a file can't be read, or two of them hold the same video.
+      ValueError: the evaluation of a folder is not finished.
     """
     parts = [read_scores(_scores_file(place)) for place in places]
     found: dict[str, _Place] = {}
@@ -42,16 +43,16 @@ def read_pooled_scores(places: Sequence[_Place]) -> Scores:
 
 
 def join_scores(parts: Sequence[Scores]) -> Scores:
-    """The windows of all parts, in their order."""
+    """Concatenates scores."""
     columns = Scores.__dataclass_fields__
     return Scores(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in columns})
 
 
 def describe_pooled_scores(places: Sequence[_Place], decision: Decision = DEFAULT_DECISION) -> dict[str, str]:
-    """What a reader has to know of pooled scores: whose they are, and the AUC within each part.
+    """Notes about pooled scores: their origin, and the AUC within each part.
 
-    Scores of several models are ranked together; where one gives higher scores throughout, the pooled AUC is
-    lower than those within the parts.
+    Scores of several models are ranked together; where one model scores higher throughout, the pooled AUC
+    is lower than those within the parts.
     """
     found = []
     for place in places:

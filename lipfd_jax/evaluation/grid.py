@@ -1,7 +1,7 @@
-"""Several checkpoints on several data sets: every pair evaluated, and which are certainly the best.
+"""Grid of several checkpoints on several data sets: every pair evaluated, as tables and a page.
 
-A checkpoint is marked as the best of a data set only where the paired intervals of its AUC minus each
-other's lie above 0 (per pair, not corrected for the number of pairs).
+A checkpoint is marked as the best of a data set only where the paired intervals of its AUC minus that of
+each other one are above 0 (per pair, not corrected for the number of pairs).
 """
 
 import csv
@@ -30,19 +30,26 @@ from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.pages.rendering import render_page
 from lipfd_jax.storage import files
 
+GRID_MARKDOWN, GRID_CSV, GRID_PAGE = "table.md", "table.csv", "table.html"
+MEANING = (
+    "AUC of videos with intervals over sources. The best of a column is marked only where the interval of "
+    "its difference to each other checkpoint, on the same videos and sources, lies above 0; these intervals "
+    "are not corrected for the number of comparisons."
+)
+_COLUMNS = ("checkpoint", "data", "figure", "value", "low", "high", "videos", "real_sources", "fake_sources")
 _SEPARATORS = ("/", "\\", "\0")
 
 
 @dataclass(frozen=True)
 class NamedPath:
-    """A checkpoint or a data set, and what the table and its folder call it."""
+    """A checkpoint or a data set with its name in the table and in folders."""
 
     name: str
     path: str
 
     @classmethod
     def parse(cls, text: str) -> "NamedPath":
-        """From NAME=PATH, or a path alone, whose last part is the name. ValueError for an unfit name."""
+        """Parses NAME=PATH, or a path, whose last part is the name. Raises ValueError for other names."""
         name, separator, path = text.partition("=")
         if not separator or any(mark in name for mark in _SEPARATORS):
             name, path = Path(text.rstrip("/")).name, text
@@ -53,7 +60,7 @@ class NamedPath:
 
 @dataclass(frozen=True)
 class Grid:
-    """Evaluations by (checkpoint, data set), and for each data set the certainly best checkpoint, if any."""
+    """Evaluations by (checkpoint, data set), and the best checkpoint of each data set where it is certain."""
 
     checkpoints: tuple[str, ...]
     datasets: tuple[str, ...]
@@ -72,21 +79,21 @@ def evaluate_grid(
 ) -> Grid | None:
     """Evaluates every checkpoint on every data set, each pair into OUTPUT/CHECKPOINT/DATA.
 
-    Scores that are there already stay, so a run that stopped goes on. Everything is looked up before
-    anything is scored, so that a wrong path is found at once. None on processes other than the first.
+    An interrupted run resumes from the scores already there. All paths are looked up before anything is
+    scored. Returns None on processes other than the first.
 
     Args:
       open_data: from a data set's path to its records.
 
     Raises:
-      ValueError: two of one name, a comparison with somebody's scores asked for, and as `evaluate`.
+      ValueError: two have one name, or scores to compare with are given; and as `evaluate`.
     """
     for named in (checkpoints, datasets):
         names = [one.name for one in named]
         if len(set(names)) < len(names):
             raise ValueError(f"{', '.join(names)}: two of one name; tell them apart by NAME=PATH")
     if options.against:
-        raise ValueError(f"{options.against}: somebody's scores compare with one checkpoint on one data set")
+        raise ValueError(f"{options.against}: scores to compare with are of one checkpoint on one data set")
     for one in checkpoints:
         if not is_export(one.path):
             find_checkpoint(one.path, step)
@@ -104,7 +111,7 @@ def evaluate_grid(
 def build_grid(
     cells: Mapping[tuple[str, str], Evaluation], bootstrap: BootstrapSettings = DEFAULT_BOOTSTRAP
 ) -> Grid:
-    """Puts evaluations together; every checkpoint must be there on every data set."""
+    """Builds the grid of evaluations of every checkpoint on every data set."""
     checkpoints, datasets = (tuple(dict.fromkeys(names)) for names in zip(*cells, strict=True))
     best = {}
     for data in datasets:
@@ -122,7 +129,7 @@ def _auc(one: Evaluation) -> float:
 
 
 def _is_better(one: Evaluation, other: Evaluation, bootstrap: BootstrapSettings) -> bool:
-    """Whether the interval of the difference in AUC, over the videos that both scored, lies above 0."""
+    """Whether the interval of the difference in AUC, over the videos that both scored, is above 0."""
     a, b = (_videos(side) for side in (one, other))
     _, ours, theirs = np.intersect1d(a.video, b.video, assume_unique=True, return_indices=True)
     labels, sources = a.label[ours], a.source[ours]
@@ -135,15 +142,6 @@ def _is_better(one: Evaluation, other: Evaluation, bootstrap: BootstrapSettings)
 
 def _videos(one: Evaluation) -> VideoScores:
     return pool_videos(one.scores, one.summary.decision.pooling, one.summary.decision.calibration)
-
-
-GRID_MARKDOWN, GRID_CSV, GRID_PAGE = "table.md", "table.csv", "table.html"
-MEANING = (
-    "AUC of videos with intervals over sources. The best of a column is marked only where the interval of "
-    "its difference to each other checkpoint, on the same videos and sources, lies above 0; these intervals "
-    "are not corrected for the number of comparisons."
-)
-_COLUMNS = ("checkpoint", "data", "figure", "value", "low", "high", "videos", "real_sources", "fake_sources")
 
 
 def write_grid(grid: Grid, output: Path) -> None:
@@ -169,7 +167,7 @@ def format_grid_markdown(grid: Grid) -> str:
 
 
 def format_grid_csv(grid: Grid) -> str:
-    """One line a checkpoint, data set and figure."""
+    """One line for each checkpoint, data set and metric."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*_COLUMNS, "best"])
@@ -184,7 +182,7 @@ def format_grid_csv(grid: Grid) -> str:
 
 
 def render_grid_page(grid: Grid) -> str:
-    """The table as a page beside the folders of the reports, which its cells lead to."""
+    """The table as a page whose cells link to the reports in their folders."""
     rows = [
         {
             "name": name,
@@ -216,7 +214,7 @@ def _auc_cell(level: MetricSet) -> str:
 
 
 def _remarks(grid: Grid) -> list[str]:
-    """Once for each data set: how many videos, and what its intervals suffer from."""
+    """A remark for each data set: number of videos, and warnings about its intervals."""
     found = []
     for data in grid.datasets:
         level = grid.cells[grid.checkpoints[0], data].summary.videos

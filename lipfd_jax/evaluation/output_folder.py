@@ -16,21 +16,21 @@ from lipfd_jax.storage.claims import claim_note, read_note
 
 SCORES_CSV, SKIPPED_CSV, IDENTITY_JSON = "scores.csv", "skipped.csv", "evaluated.json"
 _ALL = (SCORES_CSV, SKIPPED_CSV, IDENTITY_JSON, METRICS_JSON, METRICS_CSV, VIDEOS_CSV, REPORT_HTML)
-_OLD = ".old"  # behind the names of files that wait for their successors
+_OLD = ".old"  # suffix of old results until the new ones are complete
 
 
 @dataclass(frozen=True)
 class ScoresIdentity:
-    """What scores are of. Weights, records and settings decide; the rest is for people."""
+    """Identity of scores. Weights, records and settings decide; the rest is for readers."""
 
-    weights: str  # sum over the checkpoint's arrays
-    records: str  # sum that tells the records
+    weights: str  # fingerprint of the checkpoint's arrays
+    records: str  # fingerprint of the records
     settings: str  # whatever else changes scores: inputs, number format
     checkpoint: str  # in words, with its path
     data: str  # in words
 
     def is_same(self, other: "ScoresIdentity") -> bool:
-        """Whether scores of one are scores of the other, wherever both lie."""
+        """Whether both are of the same weights, records and settings, whatever their paths."""
         return self._key() == other._key()
 
     def _key(self) -> tuple[str, str, str]:
@@ -41,7 +41,7 @@ class ScoresIdentity:
 
 
 def claim_folder(folder: str | os.PathLike, wanted: ScoresIdentity, *, overwrite: bool = False) -> Path:
-    """Makes sure that scores already in the folder are the wanted ones, or that there are none.
+    """Claims a folder for scores: those already there must be of the wanted identity.
 
     Args:
       overwrite: put what the folder holds of another evaluation, or of this one, aside and start anew. It
@@ -73,13 +73,13 @@ def claim_folder(folder: str | os.PathLike, wanted: ScoresIdentity, *, overwrite
 
 
 def read_scores_identity(folder: str | os.PathLike) -> ScoresIdentity:
-    """What the scores in a claimed folder are of. ValueError where its note is damaged."""
+    """Reads the identity of a claimed folder's scores. Raises ValueError where it is damaged."""
     note = Path(folder) / IDENTITY_JSON
     return _parse(note, read_note(note))
 
 
 def finish_folder(folder: Path) -> None:
-    """Notes the sum of the scores, which are complete, and removes what an overwritten evaluation left."""
+    """Stores the checksum of the complete scores, and removes old results that were put aside."""
     content = read_note(folder / IDENTITY_JSON)
     files.write_json(folder / IDENTITY_JSON, {**content, "scores": _sum(folder / SCORES_CSV)})
     for name in _ALL:

@@ -306,7 +306,7 @@ def test_a_calibration_is_fitted_stored_applied_and_not_tested_on_itself(composi
     validation = tmp_path / "validation"
     source = CompositeFolder(validation)
     found = calibrate_checkpoint(
-        str(checkpoint), source, tmp_path / "fit", fit=CalibrationSettings(), options=Options()
+        str(checkpoint), source, tmp_path / "fit", settings=CalibrationSettings(), options=Options()
     )
     assert "stored in" in capsys.readouterr().out
     assert open_model(checkpoint).calibration == found

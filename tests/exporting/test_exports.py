@@ -196,5 +196,5 @@ def test_an_export_keeps_the_calibration_of_its_checkpoint(exports, composites, 
     assert open_export(exports / "onnx").calibration.data == PLATT.data
     with pytest.raises(ValueError, match="fit that one, then export it again"):
         calibrate_checkpoint(
-            str(exports / "onnx"), CompositeFolder(composites), tmp_path, fit=CalibrationSettings()
+            str(exports / "onnx"), CompositeFolder(composites), tmp_path, settings=CalibrationSettings()
         )

@@ -15,20 +15,20 @@ BINS = 15  # of equal width over 0..1, for the expected calibration error
 
 def compute_brier(labels: np.ndarray, scores: np.ndarray) -> float:
     """Mean squared distance of score and label; 0 is perfect, 0.25 is always saying 0.5."""
-    from sklearn.metrics import brier_score_loss  # takes a second, and no score needs it
+    from sklearn.metrics import brier_score_loss  # import takes a second; scoring needs none
 
     return float(brier_score_loss(labels, scores, pos_label=1, labels=[0, 1], scale_by_half=True))
 
 
 def compute_log_loss(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Mean negative logarithm (natural) of the probability given to the truth; see `logit` on 0 and 1."""
+    """Mean negative natural logarithm of the probability given to the truth; `logit` caps 0 and 1."""
     from sklearn.metrics import log_loss
 
     return float(log_loss(labels, 1 / (1 + np.exp(-logit(scores))), labels=[0, 1]))
 
 
 def assign_bins(scores: np.ndarray) -> np.ndarray:
-    """Number of the bin of each score, int64; a score on an edge belongs to the bin above it."""
+    """Bin of each score, int64; a score on an edge belongs to the bin above it."""
     return np.minimum((np.asarray(scores) * BINS).astype(np.int64), BINS - 1)
 
 
@@ -43,7 +43,7 @@ def compute_ece(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def compute_cllr_costs(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """What each score costs, in bits: log2(1 + 1/LR) of a fake, log2(1 + LR) of a real one."""
+    """Cost of each score, in bits: log2(1 + 1/LR) of a fake, log2(1 + LR) of a real one."""
     sign = 1 - 2 * np.asarray(labels)  # logaddexp(0, x) = ln(1 + e^x)
     return np.logaddexp(0, sign * logit(scores)) / np.log(2)
 
@@ -51,21 +51,21 @@ def compute_cllr_costs(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 def compute_cllr(labels: np.ndarray, scores: np.ndarray) -> float:
     """Cost of the log likelihood ratios, in bits; both classes count alike (Brummer and du Preez, 2006).
 
-    0 is perfect, 1 is what saying nothing costs (LR 1 always); above 1 the ratios do harm.
+    0 is perfect, 1 is the cost of LR 1 for everything; above 1 the ratios do harm.
     """
     costs, fake = compute_cllr_costs(labels, scores), np.asarray(labels) == 1
     return float((costs[fake].mean() + costs[~fake].mean()) / 2)
 
 
 def compute_min_cllr(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Cllr after the best rising map of these very scores: what is lost in telling apart, not in scale."""
+    """Cllr after the best monotonic map of these very scores: the loss of discrimination, not of scale."""
     _, place = np.unique(scores, return_inverse=True)
     fakes = np.bincount(place, labels)
     return compute_min_cllr_from_counts(fakes, np.bincount(place) - fakes)
 
 
 def compute_min_cllr_from_counts(fakes: np.ndarray, real: np.ndarray) -> float:
-    """minCllr of how many fakes and real ones have each distinct score, in rising order of scores.
+    """minCllr from the numbers of fakes and real ones at each distinct score, in ascending order.
 
     The isotonic fit (pool adjacent violators) gives each score the share of fakes in its pool; against the
     share of fakes in all that is a likelihood ratio, 0 or infinite in pools of one class, which cost nothing.

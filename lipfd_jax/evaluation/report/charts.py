@@ -1,4 +1,4 @@
-"""The charts of an evaluation, made of labels (n,) int, 0 real or 1 fake, and scores (n,) float in 0..1."""
+"""Charts of an evaluation, from labels (n,) int, 0 real or 1 fake, and scores (n,) float in 0..1."""
 
 from collections.abc import Mapping
 
@@ -23,8 +23,8 @@ def build_curve_charts(columns: ScoreColumns) -> list[Chart]:
 
 
 def build_roc_chart(columns: ScoreColumns) -> Chart:
-    """Share of the fakes found against share of false alarms, the threshold marked on each line."""
-    from sklearn.metrics import roc_curve  # takes a second, and no score needs it
+    """ROC: true positive rate against false positive rate, the threshold marked on each line."""
+    from sklearn.metrics import roc_curve  # import takes a second; scoring needs none
 
     lines = []
     for place, (name, (labels, scores, threshold)) in enumerate(columns.items()):
@@ -44,7 +44,7 @@ def build_roc_chart(columns: ScoreColumns) -> Chart:
 
 
 def build_det_chart(columns: ScoreColumns) -> Chart:
-    """Misses against false alarms on axes of normal deviates, which spread out the small rates."""
+    """DET: false negative rate against false positive rate, on axes of normal deviates."""
     from sklearn.metrics import det_curve
 
     lines, smallest = [], 0.5
@@ -66,7 +66,7 @@ def build_det_chart(columns: ScoreColumns) -> Chart:
 
 
 def build_precision_recall_chart(columns: ScoreColumns) -> Chart:
-    """Share of fakes among what is called fake against share of the fakes found."""
+    """Precision against recall."""
     from sklearn.metrics import precision_recall_curve
 
     lines, guides = [], []
@@ -88,7 +88,7 @@ def build_precision_recall_chart(columns: ScoreColumns) -> Chart:
 
 
 def build_histogram_chart(labels: np.ndarray, scores: np.ndarray, *, threshold: float, noun: str) -> Chart:
-    """How scores of real and of fake ones spread over 0..1, as shares of each class; `noun` names them."""
+    """Histograms of the scores of real ones and of fakes, as shares of each class; `noun` names them."""
     edges = np.linspace(0, 1, 41)
     lines = []
     for label, name in enumerate(LABELS):
@@ -115,7 +115,7 @@ def build_histogram_chart(labels: np.ndarray, scores: np.ndarray, *, threshold: 
 
 
 def build_reliability_chart(labels: np.ndarray, scores: np.ndarray, *, noun: str) -> Chart:
-    """Share of fakes against the score, in ten bins of equal width, with 95 % Wilson intervals."""
+    """Reliability: share of fakes against the score in `BINS` equal bins, with 95 % Wilson intervals."""
     bins = assign_bins(scores)
     counts = np.bincount(bins, minlength=BINS)
     kept = counts > 0
@@ -141,7 +141,7 @@ def build_reliability_chart(labels: np.ndarray, scores: np.ndarray, *, noun: str
 def build_tippett_chart(
     labels: np.ndarray, scores: np.ndarray, calibration: Calibration | None = None
 ) -> Chart:
-    """Share of real and of fake videos whose likelihood ratio is above a value."""
+    """Tippett plot: share of real and of fake videos whose likelihood ratio is above a value."""
     if calibration is None:
         ratios = logit(scores) / np.log(10)
         source = "No calibration was applied: scores are taken for probabilities at even odds."

@@ -54,7 +54,7 @@ def build_metric_rows(summary: MetricSummary, *, further: bool = False) -> list[
 
 
 def build_remarks(summary: MetricSummary) -> list[str]:
-    """What a reader of the figures must know: how intervals were made, what is missing or too narrow."""
+    """Remarks under the metrics: how intervals were computed, which are missing or too narrow."""
     found: list[str] = []
     drawn = summary.videos.intervals
     if drawn.values:
@@ -71,7 +71,7 @@ def build_remarks(summary: MetricSummary) -> list[str]:
 
 
 def build_part_tables(summary: MetricSummary) -> list[dict[str, Any]]:
-    """A section for each kind of part: title, text, table and, where they are not too many, bars."""
+    """A section for each kind of subset: title, text, table and, for up to `_BARS` of them, a bar chart."""
     found = []
     for kind, parts in summary.parts.items():
         if all(part.videos.metrics.auc is None for part in parts.values()):
@@ -97,10 +97,10 @@ def build_bar(name: str, one: MetricSet, metric: str = "auc", **options: Any) ->
     return Bar(name, one.metrics[metric], low, high, **options)
 
 
-def build_released_rows(figures: ReleasedMetrics) -> list[list[Markup | str]]:
-    """The figures as the released script names them, and what they are in truth."""
+def build_released_rows(released: ReleasedMetrics) -> list[list[Markup | str]]:
+    """Rows of the released script's metrics: their names there, and what they are in truth."""
     return [
-        [with_note(name, meaning), decimal(getattr(figures, field), 5)] for field, name, meaning in _RELEASED
+        [with_note(name, meaning), decimal(getattr(released, field), 5)] for field, name, meaning in _RELEASED
     ]
 
 

@@ -1,4 +1,4 @@
-"""The model card beside a report: what the model is, how it was tested, how well it does, and its limits."""
+"""Model card of a checkpoint: its training, the data it was tested on, its metrics and its limits."""
 
 import dataclasses
 import html
@@ -35,8 +35,8 @@ def write_model_card(
     Args:
       notes: as the report's: checkpoint, data, fingerprints.
       metadata: of the checkpoint.
-      summary: the figures, and the decision they rest on.
-      suites: what robustness and controls came to, in words; empty where they were not run.
+      summary: the metrics, and the decision they rest on.
+      suites: findings of robustness and controls, in words; empty where they were not run.
     """
     text = render(
         "lipfd_jax.evaluation",
@@ -75,7 +75,7 @@ def _calibration(metadata: Metadata) -> list[tuple[str, str]]:
 
 
 def _setting(name: str, value: Any) -> Markup:
-    """A value to read; of a path its end, as the card is for others than who trained."""
+    """A value as text; of a path its last two parts, as the card is read elsewhere."""
     if name in _PATHS:
         value = "/".join(Path(value).parts[-2:])
     return _line(f"{value:.6g}" if isinstance(value, float) else value if value != "" else "none")
@@ -98,7 +98,7 @@ def _number(one: MetricSet, metric: Metric) -> str:
 
 
 def _held(held: Mapping[str, Any]) -> str:
-    """Which records, in words and with their sum."""
+    """Which records, in words and with their checksum."""
     words, known = held.get("words"), held.get("sum")
     return _line(f"{words} (sum {known})" if words and known else json.dumps(held))
 

@@ -1,4 +1,4 @@
-"""The report: one HTML file, with pictures inside, that explains its figures to people outside the field."""
+"""Report of an evaluation: one HTML file, pictures included, that explains metrics in plain words."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from lipfd_jax.pages.windows import ExampleWindow
 from lipfd_jax.storage import files
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, LABELS
 
-_LISTED_OPEN, _LISTED = 15, 1000  # videos listed at once, and behind a fold; more stand in scores.csv alone
+_LISTED_OPEN, _LISTED = 15, 1000  # videos listed at once, and behind a fold; more are in scores.csv alone
 
 
 def write_report(
@@ -45,11 +45,11 @@ def write_report(
       scores: of all windows; one class only, or none, gives a report that says what is missing.
       output: the HTML file; folders on the way are made.
       title: heading of the page.
-      notes: what the reader has to know, in this order: input convention, windows mode, checkpoint, ...
-      pictures: examples, grouped by truth and verdict (`example_windows` names the ones worth showing).
-      sections: further ones, which stand before the list of videos.
-      findings: sentences for the head of the page, what the sections come to.
-      summary: the figures, where they are known already, and the decision they rest on.
+      notes: facts about the run, in this order: input convention, window convention, checkpoint, ...
+      pictures: examples, grouped by truth and verdict (`choose_examples` picks them).
+      sections: further ones, placed before the list of videos.
+      findings: sentences for the head of the page that sum up the sections.
+      summary: the metrics, if known already, and the decision they rest on.
 
     Raises:
       ValueError: a picture is not of the form it should have; it is named.
