@@ -69,7 +69,7 @@ class Decision:
         return f"{self.threshold:.4g} (windows: {self.window_threshold:.4g})"
 
     def __str__(self) -> str:
-        """One line for a reader."""
+        """The rule in one line."""
         kind = f", calibrated ({self.calibration.kind})" if self.calibration else ""
         return f"{self.pooling}{kind}; fake from {self.threshold:.4g} on ({self.chosen})"
 

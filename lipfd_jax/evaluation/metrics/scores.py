@@ -1,4 +1,4 @@
-"""Scores of windows as columns in memory and as a CSV file that survives being interrupted."""
+"""Scores of windows: columns in memory, and a CSV file that survives interruption."""
 
 import contextlib
 import csv
@@ -21,7 +21,7 @@ _SECONDS_BETWEEN_SYNCS = 5.0
 
 
 class ScoresError(ValueError):
-    """A scores file, or a row for one, that can't be used; the message says where and why."""
+    """An unusable scores file or row; the message names the place and the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class Scores:
 
     @classmethod
     def from_rows(cls, rows: Iterable[ScoreRow]) -> "Scores":
-        """Columns of checked rows. Raises ScoresError at the first bad row, by its number from 1."""
+        """Checks rows and returns their columns. Raises ScoresError at the first bad row, numbered from 1."""
         rows, check = list(rows), _Checker()
         for number, row in enumerate(rows, start=1):
             check(row, f"row {number}")
@@ -81,8 +81,8 @@ class Scores:
 def read_scores(file: str | os.PathLike) -> Scores:
     """Reads a scores file; only the columns path, label and score are needed.
 
-    The rest is derived from a path `.../CLASS/NAME_J.png` where it is missing: video CLASS/NAME, source
-    NAME, window J, generator "" and start_frame -1. Unknown columns are ignored.
+    Missing columns are derived from a path `.../CLASS/NAME_J.png`: video CLASS/NAME, source NAME, window J,
+    generator "" and start_frame -1. Unknown columns are ignored.
 
     Raises:
       ScoresError: names the file, the line and the column: missing column or cell, label other than 0 and 1,
@@ -159,7 +159,7 @@ def _number(cells: Mapping[str, str], column: str, kind: type, place: str) -> fl
 
 
 class _Checker:
-    """What must hold for a row by itself and beside the rows before it."""
+    """Checks rows one by one: their values, and their consistency with the rows before them."""
 
     def __init__(self) -> None:
         self._paths: dict[str, str] = {}
@@ -199,15 +199,15 @@ def _check_values(row: ScoreRow, place: str) -> None:
 
 
 class ScoresWriter:
-    """Appends rows to a scores file as an evaluation goes, so that an interrupted one can continue.
+    """Appends rows to a scores file during an evaluation, so that an interrupted one resumes.
 
-    An existing file is continued: rows already in it are `finished` (their paths), and a last line that was
-    half written when the process was killed is cut off. Every `append` reaches the operating system at once
+    An existing file is continued: paths of rows already in it are `finished`, and an incomplete last line,
+    left by a killed process, is cut off. Every `append` reaches the operating system at once
     and the disk every few seconds, so that a killed process loses nothing and a dead machine little.
     """
 
     def __init__(self, file: str | os.PathLike) -> None:
-        """Opens `file`. Raises ScoresError where it holds something else than scores in our columns."""
+        """Opens `file`. Raises ScoresError where it holds anything but scores in these columns."""
         self._name, self._check = str(file), _Checker()
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         rows = _repair(Path(file))
@@ -232,11 +232,11 @@ class ScoresWriter:
             self._sync()
 
     def close(self) -> None:
-        """Brings everything to the disk and closes the file; a second call does nothing."""
+        """Writes everything to the disk and closes the file; a second call does nothing."""
         if not self._stream.closed:
             try:
                 self._sync()
-            finally:  # what could not be written must not hide why
+            finally:  # a failure to close must not hide the first error
                 with contextlib.suppress(OSError):
                     self._stream.close()
 
@@ -252,7 +252,7 @@ class ScoresWriter:
         try:
             self._stream.write(text.getvalue())
             self._stream.flush()
-        except OSError as error:  # it does not say of which file
+        except OSError as error:  # it does not name the file
             raise OSError(
                 error.errno, f"{error.strerror}; the same command goes on once there is room", self._name
             ) from error
@@ -263,7 +263,7 @@ class ScoresWriter:
 
 
 def _repair(file: Path) -> list[ScoreRow]:
-    """Rows of the file's whole lines; cuts what stands after the last line end."""
+    """Returns the rows of complete lines; cuts off what follows the last line end."""
     header = (",".join(COLUMNS) + "\n").encode()
     content = file.read_bytes() if file.exists() else b""
     whole = keep_whole_lines(content)
