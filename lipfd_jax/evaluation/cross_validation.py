@@ -12,7 +12,7 @@ from lipfd_jax.evaluation.metrics.compute import compute_metrics
 from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, Decision, pool_videos
 from lipfd_jax.evaluation.metrics.scores import Scores, ScoresError, read_scores
 from lipfd_jax.evaluation.output_folder import SCORES_CSV, read_scores_identity
-from lipfd_jax.evaluation.report.metrics_files import METRICS_JSON as METRICS
+from lipfd_jax.evaluation.report.metrics_files import METRICS_JSON
 from lipfd_jax.evaluation.suites.folder import read_identity, read_properties, scores_file
 from lipfd_jax.evaluation.suites.results import SUITES, SuiteIdentity, SuiteName, SuiteResult, write_result
 from lipfd_jax.evaluation.suites.runner import SuiteScores
@@ -100,8 +100,10 @@ def _scores_file(place: _Place) -> Path:
     folder = Path(place)
     if not folder.is_dir():
         return folder
-    if not (folder / METRICS).exists():
-        raise ValueError(f"{folder}: no finished evaluation, {METRICS} is missing; the same command goes on")
+    if not (folder / METRICS_JSON).exists():
+        raise ValueError(
+            f"{folder}: no finished evaluation, {METRICS_JSON} is missing; the same command goes on"
+        )
     return folder / SCORES_CSV
 
 

@@ -21,7 +21,8 @@ from lipfd_jax.detection.result import SCHEMA, Result
 from lipfd_jax.detection.texts import OUTCOMES
 from lipfd_jax.evaluation.metrics import table
 from lipfd_jax.evaluation.metrics.compute import Metrics
-from lipfd_jax.evaluation.report.metrics_json import VERSION, Keywords, MetricsFile
+from lipfd_jax.evaluation.report.metrics_json import VERSION, MetricsFile
+from lipfd_jax.storage.json_types import Keywords
 
 _ROOT = pathlib.Path(__file__).parents[2]
 FILES = {

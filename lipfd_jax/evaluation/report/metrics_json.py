@@ -5,7 +5,7 @@ a field marked `flat` are on the level of its owner. Numbers are finite, rates a
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -16,19 +16,9 @@ from lipfd_jax.evaluation.metrics.compute import Metrics, ReleasedMetrics
 from lipfd_jax.evaluation.metrics.pooling import Decision
 from lipfd_jax.evaluation.metrics.summary import MetricSet, MetricSummary
 from lipfd_jax.evaluation.suites.results import SuiteName, SuiteResult, Suites
+from lipfd_jax.storage.json_types import Count, Keywords, Share, limit
 
 VERSION = 2  # of the keys; rises when one is removed or changes its meaning
-
-
-@dataclass(frozen=True, eq=False)
-class Keywords:
-    """Keywords of JSON schema that a type alone does not give, for the schema's generator."""
-
-    get: Callable[[], Mapping[str, Any]]
-
-
-def _limit(**keywords: float) -> Keywords:
-    return Keywords(lambda: keywords)
 
 
 def _name_metrics() -> dict[str, Any]:
@@ -36,9 +26,7 @@ def _name_metrics() -> dict[str, Any]:
     return {"propertyNames": {"enum": [metric.name for metric in table.METRICS if metric.has_interval]}}
 
 
-Count = Annotated[int, _limit(minimum=0)]
-Share = Annotated[float, _limit(minimum=0, maximum=1)]
-Ends = Annotated[list[float], _limit(minItems=2, maxItems=2)]  # of an interval
+Ends = Annotated[list[float], limit(minItems=2, maxItems=2)]  # of an interval
 _BY_METRIC = Keywords(_name_metrics)
 
 
@@ -47,7 +35,7 @@ class DecisionRecord:
     """How windows become a video's verdict."""
 
     pooling: Pooling
-    top: Annotated[int, _limit(minimum=1)] | None  # for topk: how many of the highest windows are averaged
+    top: Annotated[int, limit(minimum=1)] | None  # for topk: how many of the highest windows are averaged
     threshold: Share  # a video whose score (calibrated, if so) is at least this is called fake
     threshold_choice: str  # where the threshold comes from, in words
     calibration: dict[str, Any] | None  # as in calibration.json
@@ -58,9 +46,9 @@ class BootstrapRecord:
     """How intervals were computed."""
 
     unit: Literal["source"]  # what was drawn with replacement
-    draws: Annotated[int, _limit(minimum=1)]
+    draws: Annotated[int, limit(minimum=1)]
     seed: Count
-    level: Annotated[float, _limit(exclusiveMinimum=0, exclusiveMaximum=1)]  # confidence
+    level: Annotated[float, limit(exclusiveMinimum=0, exclusiveMaximum=1)]  # confidence
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from lipfd_jax.perturbations.perturbation import CLEAN, Perturbation
 from lipfd_jax.storage import files
+from lipfd_jax.storage.json_types import Count, limit
 
 SuiteName = Literal["robustness", "controls"]
 SUITES: tuple[SuiteName, ...] = get_args(SuiteName)
@@ -34,7 +35,7 @@ class PerturbationResult:
 
     kind: str
     level: str  # the severity; "mean": over all severities of the kind
-    videos: int
+    videos: Count
     auc: float | None
     fpr: float | None
     fnr: float | None
@@ -85,7 +86,7 @@ class SuiteResult:
     suite: SuiteName
     decision: str  # pooling, calibration and threshold, in words
     warning: str = ""  # of too few sources; "" where there are enough
-    cells: tuple[PerturbationResult, ...]  # clean first
+    cells: Annotated[tuple[PerturbationResult, ...], limit(minItems=1)]  # clean first
     means: tuple[PerturbationResult, ...]  # over the severities of each kind
     missing: tuple[tuple[str, str], ...]  # (name, reason) of perturbations without a result
     model_free: tuple[Baseline, ...] | None = None  # of controls; no key for robustness
