@@ -5,7 +5,15 @@ import dataclasses
 import jsonschema
 import pytest
 
+from lipfd_jax.tools import schemas
 from lipfd_jax.tools.schemas import FILES, format_schema, generate_schemas
+
+
+@dataclasses.dataclass
+class Odd:
+    """Odd."""
+
+    value: complex
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -24,13 +32,5 @@ def test_schemas_are_valid_and_refuse_other_keys(name):
 
 
 def test_a_type_without_a_schema_is_refused():
-    from lipfd_jax.tools import schemas
-
-    @dataclasses.dataclass
-    class Odd:
-        """Odd."""
-
-        value: complex
-
     with pytest.raises(TypeError, match="complex"):
         schemas._of_dataclass(Odd, {})
