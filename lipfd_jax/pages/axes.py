@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
 
 from lipfd_jax.pages.formats import decimal, short
 
-Scale = Callable[[np.ndarray], np.ndarray]
+Scale = Callable[[Any], Any]
 _LOWEST = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)  # low ends of an error axis
 _DEVIATES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 _APART = 0.09  # of the axis, between two ticks at least

@@ -56,9 +56,10 @@ def render_bars(chart: BarChart) -> Markup:
 
 
 def _row_values(chart: BarChart, bar: Bar, place: int) -> dict:
-    text, has_interval = chart.axis.read, bar.low is not None and bar.high is not None
+    text = chart.axis.read
+    limits = None if bar.low is None or bar.high is None else (bar.low, bar.high)
     value = (bar.lacking or NONE) if bar.value is None else text(bar.value)
-    interval = f"{text(bar.low)} to {text(bar.high)}" if has_interval else ""
+    interval = " to ".join(map(text, limits)) if limits else ""
     start = chart.axis.low if chart.start is None else chart.start
     ends = sorted(_x_position(chart, end) for end in (start, start if bar.value is None else bar.value))
     within = f" ({interval})" if interval else ""
@@ -68,7 +69,7 @@ def _row_values(chart: BarChart, bar: Bar, place: int) -> dict:
         "top": _ROW * place,
         "ends": ends,
         "at": None if bar.value is None else _x_position(chart, bar.value),
-        "whisker": [_x_position(chart, end) for end in (bar.low, bar.high)] if has_interval else None,
+        "whisker": [_x_position(chart, end) for end in limits] if limits else None,
         "value": value,
         "text": f"{bar.name}: {chart.axis.label} {value}{within}{note}",
         "cells": [bar.name, value, interval, bar.note],

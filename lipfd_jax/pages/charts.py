@@ -115,7 +115,7 @@ def _point_values(chart: Chart, line: Series, x: np.ndarray, index: int) -> dict
     else:
         across = chart.x.read(x[index])
     up = chart.y.read(line.y[index])
-    if line.low is not None:
+    if line.low is not None and line.high is not None:
         up += f" ({chart.y.read(line.low[index])} to {chart.y.read(line.high[index])})"
     note = line.notes[index] if line.notes else ""
     text = f"{line.name}: {chart.x.label} {across}, {chart.y.label} {up}"
@@ -125,6 +125,8 @@ def _point_values(chart: Chart, line: Series, x: np.ndarray, index: int) -> dict
 
 
 def _whisker(chart: Chart, line: Series, x: np.ndarray, index: int) -> tuple[float, float, float]:
+    assert line.low is not None
+    assert line.high is not None
     left, low = _position(chart, x[index], line.low[index])
     return left, low, _position(chart, x[index], line.high[index])[1]
 
@@ -138,7 +140,7 @@ def _close_outline(outline: tuple[np.ndarray, np.ndarray], floor: float) -> tupl
     return np.concatenate([x[:1], x, x[-1:]]), np.concatenate([[floor], y, [floor]])
 
 
-def _draw_path(chart: Chart, x: Sequence[float], y: Sequence[float]) -> str:
+def _draw_path(chart: Chart, x: np.ndarray | Sequence[float], y: np.ndarray | Sequence[float]) -> str:
     """SVG path through points; at most one per half unit, which keeps long curves small."""
     places = np.stack(_position(chart, np.asarray(x), np.asarray(y)), axis=1)
     places = np.round(2 * places) / 2

@@ -76,6 +76,7 @@ def load_environment(package: str = _PACKAGE) -> jinja2.Environment:
 def read_template(package: str, name: str) -> str:
     """Reads a template, a style sheet or a script without rendering it. Raises jinja2.TemplateNotFound."""
     made = load_environment(package)
+    assert made.loader is not None
     return made.loader.get_source(made, name)[0]
 
 
