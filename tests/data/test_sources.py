@@ -58,7 +58,7 @@ def test_a_corrupt_first_record_does_not_hide_the_windows(make_record):
 
 def test_a_wrong_note_on_the_windows_is_refused(pictures):
     (pictures / "windows.txt").write_text("papr\n")
-    with pytest.raises(ValueError, match=r"windows\.txt: says 'papr', expected one of"):
+    with pytest.raises(ValueError, match=r"windows\.txt: 'papr', expected one of"):
         open_source(str(pictures))
 
 
