@@ -27,9 +27,10 @@ from lipfd_jax.data.sources import RecordSource, open_source
 from lipfd_jax.evaluation.metrics.bootstrap import compute_intervals
 from lipfd_jax.evaluation.metrics.scores import read_scores
 from lipfd_jax.evaluation.metrics.summary import summarise_scores
-from lipfd_jax.evaluation.predict import Chosen, predict, score_source
+from lipfd_jax.evaluation.predict import RecordSubset, predict_records, score_source
 from lipfd_jax.evaluation.report.metrics_files import format_metrics_csv
 from lipfd_jax.inference.program import make_forward
+from lipfd_jax.inference.runner import ProgramRunner
 from lipfd_jax.models.inputs import RELEASED
 from lipfd_jax.models.lipfd import LipFD, ModelConfig
 from lipfd_jax.runtime.mesh import make_mesh, put_on_devices, replicated_sharding
@@ -64,7 +65,7 @@ def windows(folder: pathlib.Path) -> RecordSource:
     return _Renamed(source, np.arange(_WINDOWS.value) % len(source))
 
 
-class _Renamed(Chosen):
+class _Renamed(RecordSubset):
     """Repeated records under names of their own."""
 
     def __getitem__(self, i: int) -> dict:
@@ -113,9 +114,8 @@ def main(_: list[str]) -> None:
     mesh = make_mesh()
     graph, state = nnx.split(model())
     states = (jax.device_put(state, replicated_sharding(mesh)),)
-    run = functools.partial(
-        predict, graph, states, mesh=mesh, batch_size=_BATCH.value, threads=_THREADS.value
-    )
+    submit = ProgramRunner(graph, states, mesh).submit
+    run = functools.partial(predict_records, submit, batch_size=_BATCH.value, threads=_THREADS.value)
     forward = make_forward(graph, mesh, "auto")
     sides: dict[str, list[float]] = {"forward": [], "scoring": [], "metrics": []}
     with tempfile.TemporaryDirectory() as folder:

@@ -26,7 +26,7 @@ def jax_engine(folder: pathlib.Path, precision: str) -> Run:
 
     from lipfd_jax.checkpoints.store import open_model
     from lipfd_jax.inference.precision import with_precision
-    from lipfd_jax.inference.program import InPairs
+    from lipfd_jax.inference.program import PairedProgram
     from lipfd_jax.kernels.dispatch import kernels_for, with_kernels
     from lipfd_jax.models.forward import forward_prepared
     from lipfd_jax.models.inputs import PreparedInputs
@@ -42,7 +42,7 @@ def jax_engine(folder: pathlib.Path, precision: str) -> Run:
         merged: LipFD = nnx.merge(graph, state)
         return jax.nn.sigmoid(forward_prepared(merged, prepared).logits)
 
-    compiled = InPairs(jax.jit(with_kernels(forward, kernels_for(jax.devices(), "auto", precision))))
+    compiled = PairedProgram(jax.jit(with_kernels(forward, kernels_for(jax.devices(), "auto", precision))))
     return lambda: np.asarray(compiled(state, prepared))
 
 
@@ -79,9 +79,9 @@ def export_engine(folder: pathlib.Path, name: str, precision: str = "float32") -
 
 def int8_engine(folder: pathlib.Path, precision: str) -> Run:
     """The same after NNCF's quantisation, the rest of the network in that precision."""
-    from lipfd_jax.inference.engines import openvino_run
+    from lipfd_jax.inference.engines import compile_openvino
 
-    run, prepared = openvino_run(folder / INT8, precision), batch(folder)
+    run, prepared = compile_openvino(folder / INT8, precision), batch(folder)
     return lambda: run(*prepared)[0]
 
 

@@ -37,8 +37,8 @@ METRIC = "auc"  # of the validation split; the best checkpoint is the one with t
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
-    """A checkpoint that is there, its weights not yet read."""
+class CheckpointRef:
+    """A checkpoint whose metadata were read, but not its weights."""
 
     model: LipFD  # with shapes in place of weights
     metadata: Metadata
@@ -46,8 +46,8 @@ class Found:
 
 
 @dataclasses.dataclass(frozen=True)
-class Opened:
-    """A model with its weights, what its checkpoint says about it, and where that lies."""
+class LoadedCheckpoint:
+    """A model with its weights and metadata, and the path of its checkpoint."""
 
     model: LipFD
     metadata: Metadata
@@ -56,11 +56,11 @@ class Opened:
 
     @property
     def calibration(self) -> Calibration | None:
-        """What the model's scores mean in probability, where that was fitted."""
+        """Calibration of the scores, if one was fitted."""
         return self.metadata.calibration
 
 
-def open_model(path: str | os.PathLike, *, step: int | None = None, sharding: Any = None) -> Opened:
+def open_model(path: str | os.PathLike, *, step: int | None = None, sharding: Any = None) -> LoadedCheckpoint:
     """Opens a converted checkpoint, one step of a training run, or the best step of a run.
 
     Args:
@@ -72,24 +72,24 @@ def open_model(path: str | os.PathLike, *, step: int | None = None, sharding: An
       CheckpointError: nothing there, not ours, or damaged: the sum of an array is not the one it was written
         with, or the calibration beside it is of other weights.
     """
-    return read_weights(find_model(path, step=step), sharding)
+    return read_weights(resolve_checkpoint(path, step=step), sharding)
 
 
-def find_model(path: str | os.PathLike, *, step: int | None = None) -> Found:
-    """What `open_model` would open, without its weights: a program can be made for it while they are read.
+def resolve_checkpoint(path: str | os.PathLike, *, step: int | None = None) -> CheckpointRef:
+    """Finds the checkpoint that `open_model` opens, without its weights: a program can be compiled meanwhile.
 
     Raises:
       CheckpointError: nothing there, or not ours.
     """
     path = find_checkpoint(path, step)
     metadata = read_metadata(path)
-    return Found(abstract_model(metadata.model), metadata, path)
+    return CheckpointRef(abstract_model(metadata.model), metadata, path)
 
 
-def read_weights(found: Found, sharding: Any = None) -> Opened:
-    """Reads the weights; arguments and errors as for `open_model`. Those found keep their shapes."""
-    path, metadata = found.path, found.metadata
-    graph, state = nnx.split(found.model)
+def read_weights(reference: CheckpointRef, sharding: Any = None) -> LoadedCheckpoint:
+    """Reads the weights; arguments and errors as for `open_model`. The reference keeps its shapes."""
+    path, metadata = reference.path, reference.metadata
+    graph, state = nnx.split(reference.model)
     sharding = sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     loaded, sums = _read(path, metadata, nnx.to_pure_dict(state))
     _compare_checksums(path, metadata, sums)
@@ -99,7 +99,7 @@ def read_weights(found: Found, sharding: Any = None) -> Opened:
     nnx.replace_by_pure_dict(state, _place(loaded.pop("model"), sharding))
     if metadata.ema:
         nnx.replace_by_pure_dict(state, nnx.restore_int_paths(_place(loaded.pop("ema"), sharding)))
-    return Opened(nnx.merge(graph, state), metadata, path, fingerprint)
+    return LoadedCheckpoint(nnx.merge(graph, state), metadata, path, fingerprint)
 
 
 def _read(

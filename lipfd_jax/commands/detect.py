@@ -17,7 +17,7 @@ from absl import logging as absl_logging
 
 from lipfd_jax.commands import detector_flags
 from lipfd_jax.detection.detection_settings import DetectionSettings
-from lipfd_jax.inference.background import Opening
+from lipfd_jax.inference.background import BackgroundDetector
 from lipfd_jax.listing.videos import list_videos
 from lipfd_jax.runtime.memory import exit_when_exhausted
 
@@ -34,12 +34,15 @@ def main(argv: list[str]) -> None:
     absl_logging.set_verbosity(absl_logging.WARNING)  # the libraries' own chatter
     logging.getLogger("lipfd_jax").setLevel(logging.INFO)
     try:
-        settings = detector_flags.settings()
+        settings = detector_flags.build_settings()
         videos = list_videos([Path(name) for name in argv[1:]])
         if given.sound and len(videos) > 1:
             raise ValueError("--sound goes with one video")
-        with exit_when_exhausted("try a smaller --batch_size"), closing(detector_flags.opening()) as opening:
-            lines = _judged(opening, videos, settings)
+        with (
+            exit_when_exhausted("try a smaller --batch_size"),
+            closing(detector_flags.open_in_background()) as detector,
+        ):
+            lines = _detect(detector, videos, settings)
     except (ValueError, OSError) as error:  # ours name the file and what to do
         sys.exit(f"error: {error}")
     from lipfd_jax.detection.batch_run import choose_exit_code
@@ -50,21 +53,23 @@ def main(argv: list[str]) -> None:
     sys.exit(choose_exit_code(lines))
 
 
-def _judged(opening: Opening, videos: Sequence[Path], settings: DetectionSettings) -> "Sequence[VideoRow]":
-    """Judges, once what decodes videos is imported: after the opening has begun."""
+def _detect(
+    detector: BackgroundDetector, videos: Sequence[Path], settings: DetectionSettings
+) -> "Sequence[VideoRow]":
+    """Imports the libraries that decode videos, while the detector is opened, and detects."""
     from lipfd_jax.detection.batch_run import detect_videos
 
     given = flags.FLAGS
     lines = detect_videos(
-        opening,
+        detector,
         videos,
         Path(given.output),
         sound=Path(given.sound) if given.sound else None,
         settings=settings,
         table=given.csv,
-        check=opening.check,
+        check=detector.raise_failure,
     )
-    opening.ready()  # and if no video could be read: a checkpoint that can't is told as well
+    detector.wait()  # raises for a damaged checkpoint even if no video could be read
     return lines
 
 

@@ -4,13 +4,11 @@ import sys
 
 from absl import flags
 
-from lipfd_jax.checkpoints.store import find_checkpoint, read_metadata
 from lipfd_jax.commands import shared_flags
 from lipfd_jax.commands.deprecated_flags import define_old_flag
 from lipfd_jax.detection.detection_settings import CROP_MODES, DetectionSettings
-from lipfd_jax.exporting.package import is_export
-from lipfd_jax.inference.background import Opening
-from lipfd_jax.inference.detector import Detector
+from lipfd_jax.inference.background import BackgroundDetector
+from lipfd_jax.inference.detector import Detector, check_openable
 from lipfd_jax.runtime import compilation
 
 flags.disclaim_key_flags()  # they are the command's own, also in its --help
@@ -25,7 +23,7 @@ and give --checkpoint=released. A run of `lipfd train`, or of `lipfd demo`, serv
 
 
 def define_flags() -> None:
-    """Defines them."""
+    """Defines the flags."""
     shared_flags.define_checkpoint()
     shared_flags.define_step()
     flags.DEFINE_enum(
@@ -57,19 +55,19 @@ def define_flags() -> None:
 
 
 def check_checkpoint() -> None:
-    """Ends with where weights come from where --checkpoint was not given."""
+    """Exits with instructions for obtaining weights if --checkpoint was not given."""
     if not flags.FLAGS.checkpoint:
         sys.exit(f"error: {_NO_CHECKPOINT}")
 
 
-def settings() -> DetectionSettings:
+def build_settings() -> DetectionSettings:
     """How videos are judged. ValueError for values that don't go together."""
     given = flags.FLAGS
     return DetectionSettings(given.crop, given.max_windows, given.refined, given.stride)
 
 
-def opened() -> Detector:
-    """The detector, its programs kept for the next start. ValueError or OSError as `Detector.open`."""
+def open_detector() -> Detector:
+    """Opens the detector and keeps its compiled programs for the next start. Raises as `Detector.open`."""
     given = flags.FLAGS
     compilation.use_compilation_cache(given.compilation_cache)
     return Detector.open(
@@ -81,9 +79,7 @@ def opened() -> Detector:
     )
 
 
-def opening() -> Opening:
-    """The same while it is opened; what is no checkpoint at all is refused at once."""
-    given = flags.FLAGS
-    if not is_export(given.checkpoint):
-        read_metadata(find_checkpoint(given.checkpoint, given.step))
-    return Opening(opened)
+def open_in_background() -> BackgroundDetector:
+    """The same, opened in a background thread; a path without a checkpoint is refused at once."""
+    check_openable(flags.FLAGS.checkpoint, flags.FLAGS.step)
+    return BackgroundDetector(open_detector)

@@ -11,10 +11,9 @@ from absl import logging as absl_logging
 from lipfd_jax.commands import metric_flags, shared_flags, suite_flags
 from lipfd_jax.data.sources import open_source
 from lipfd_jax.evaluation.calibration import CalibrationSettings, calibrate_checkpoint
-from lipfd_jax.evaluation.evaluate import Options, evaluate
+from lipfd_jax.evaluation.evaluate import Options, evaluate, open_detector
 from lipfd_jax.evaluation.grid import NamedPath, evaluate_grid, write_grid
 from lipfd_jax.evaluation.metrics.pooling import MEAN_POOLING
-from lipfd_jax.inference.detector import Detector
 from lipfd_jax.runtime import compilation
 from lipfd_jax.runtime.distributed import join_processes
 from lipfd_jax.runtime.memory import exit_when_exhausted
@@ -76,16 +75,10 @@ def _run(given: flags.FlagValues, options: Options) -> None:
         )
     else:
         source, suites = open_data(data[0].path), []
+        detector = open_detector(checkpoints[0].path, step=given.step, options=options)
         if given.suite:
-            detector = Detector.open(
-                checkpoints[0].path,
-                step=given.step,
-                batch_size=suite_flags.batch_size(options.batch_size),
-                engine=options.engine,
-                precision=options.precision,
-            )
-            suites = suite_flags.run(given, detector, source, options)
-        evaluate(checkpoints[0].path, source, given.output, step=given.step, options=options, suites=suites)
+            suites = suite_flags.run(given, detector.local(), source, options)
+        evaluate(detector, source, given.output, options=options, suites=suites)
 
 
 def define_flags() -> None:

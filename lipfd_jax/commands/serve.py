@@ -1,8 +1,8 @@
-"""A page on this machine that judges videos: lipfd serve --checkpoint=DIR.
+"""Serves detection as a page and an API on this machine: lipfd serve --checkpoint=DIR.
 
-Opens at http://127.0.0.1:8000: drop videos, watch, read the report; programs use the API that
-/openapi.json describes. Only this machine reaches it unless --host says otherwise. Ctrl-C ends it, and
-nothing of what was uploaded is left.
+The page is at http://127.0.0.1:8000: drop videos, follow the progress, read the report; programs use the API
+that /openapi.json describes. Only this machine reaches it unless --host is given. Ctrl-C ends the server and
+removes all uploads.
 """
 
 import importlib.util
@@ -12,9 +12,9 @@ from absl import app, flags
 from absl import logging as absl_logging
 
 _EXTRA = ("fastapi", "uvicorn")
-_OPEN = """WARNING: --host={} lets other computers reach this page. Whoever does can have videos judged,
-with no password asked and nothing encrypted: put a proxy that does both before it, or stay at 127.0.0.1 and
-use an SSH tunnel.
+_OPEN = """WARNING: --host={} lets other computers reach this page. They can submit videos without a
+password, and nothing is encrypted: put a proxy that does both in front of it, or stay at 127.0.0.1 and use an
+SSH tunnel.
 """
 
 
@@ -38,12 +38,12 @@ def main(argv: list[str]) -> None:
         limits = Limits(
             given.megabytes, given.minutes, given.work_minutes, given.queue, given.kept, given.kept_minutes
         )
-        settings = detector_flags.settings()
+        settings = detector_flags.build_settings()
         address = Address(given.host, given.port, tuple(given.names))
         if settings.crop == "auto":
-            default_finder()  # says at once what is missing
+            default_finder()  # raises at once if a package is missing
         print(warning(given.host), end="", file=sys.stderr, flush=True)
-        detector = detector_flags.opened()
+        detector = detector_flags.open_detector()
         _warm(detector)
         serve(detector, settings, limits, address)
     except (ValueError, OSError) as error:  # ours name the file and what to do
@@ -51,20 +51,20 @@ def main(argv: list[str]) -> None:
 
 
 def check_installed() -> None:
-    """Ends with one line where what this command needs is not installed."""
+    """Exits with one line if the packages that this command needs are not installed."""
     if not all(map(importlib.util.find_spec, _EXTRA)):
         sys.exit("error: lipfd serve needs the extra 'serve': pip install 'lipfd-jax[serve,faces]'")
 
 
 def warning(host: str) -> str:
-    """What it means to listen at an address; empty where only this machine reaches it."""
+    """Returns a warning for an address that other machines reach; "" if only this machine does."""
     from lipfd_jax.serving.server import Address
 
     return "" if Address(host).local else _OPEN.format(host)
 
 
 def _warm(detector) -> None:  # noqa: ANN001
-    """Compiles before the first video comes."""
+    """Compiles the program before the first video comes."""
     import numpy as np
 
     from lipfd_jax.vocabulary import COMPOSITE_SHAPE
@@ -79,12 +79,12 @@ def define_flags() -> None:
     from lipfd_jax.commands import detector_flags
 
     detector_flags.define_flags()
-    flags.DEFINE_string("host", "127.0.0.1", "Address to listen at; any but this machine's own opens it.")
+    flags.DEFINE_string("host", "127.0.0.1", "Address to listen at; others may be reached by other machines.")
     flags.DEFINE_integer("port", 8000, "Port; 0 takes a free one.", lower_bound=0, upper_bound=65535)
-    flags.DEFINE_list("names", [], "Names besides localhost under which browsers may ask for it.")
-    flags.DEFINE_float("megabytes", 500.0, "Largest file taken.")
-    flags.DEFINE_float("minutes", 10.0, "Longest video taken.")
-    flags.DEFINE_float("work_minutes", 60.0, "Work on one video; what takes longer is given up.")
+    flags.DEFINE_list("names", [], "Host names besides localhost that browsers may use.")
+    flags.DEFINE_float("megabytes", 500.0, "Largest file accepted, in MB.")
+    flags.DEFINE_float("minutes", 10.0, "Longest video accepted, in minutes.")
+    flags.DEFINE_float("work_minutes", 60.0, "Most minutes of work on one video; longer work is ended.")
     flags.DEFINE_integer("queue", 8, "Videos that may be uploading or waiting at once.")
-    flags.DEFINE_integer("kept", 20, "Videos kept with their results; beyond that the oldest goes.")
-    flags.DEFINE_float("kept_minutes", 60.0, "Minutes that they are kept after the judgement.")
+    flags.DEFINE_integer("kept", 20, "Results kept; beyond that the oldest is removed.")
+    flags.DEFINE_float("kept_minutes", 60.0, "Minutes that a result is kept.")

@@ -8,10 +8,10 @@ from lipfd_jax.data.data_fingerprint import compute_data_fingerprint
 from lipfd_jax.data.sources import RecordSource
 from lipfd_jax.evaluation.evaluate import Options
 from lipfd_jax.evaluation.suites.results import SUITES, SuiteResult
-from lipfd_jax.evaluation.suites.suite import Scorer, find_suite_data, run_suite
+from lipfd_jax.evaluation.suites.suite import find_suite_data, run_suite
+from lipfd_jax.inference.predictor import Predictor
 from lipfd_jax.listing.clips import Clip
 from lipfd_jax.listing.layouts import Layout, list_layout
-from lipfd_jax.vocabulary import WINDOWS_PER_CLIP
 
 flags.disclaim_key_flags()  # they are the command's own, also in its --help
 
@@ -34,8 +34,10 @@ def define_flags() -> None:
     flags.DEFINE_string("clips_csv", None, "The CSV that describes --clips, inside that folder.")
 
 
-def run(given: flags.FlagValues, scorer: Scorer, source: RecordSource, options: Options) -> list[SuiteResult]:
-    """Runs the suites of --suite on the videos of the data with an opened checkpoint; returns their results.
+def run(
+    given: flags.FlagValues, detector: Predictor, source: RecordSource, options: Options
+) -> list[SuiteResult]:
+    """Runs the suites of --suite on the videos of the data with this process's detector; returns results.
 
     With several processes, those after the first get none. Raises ValueError, CheckpointError and OSError as
     `run_suite` does.
@@ -46,11 +48,11 @@ def run(given: flags.FlagValues, scorer: Scorer, source: RecordSource, options: 
     results = [
         run_suite(
             name,
-            scorer,
+            detector,
             data,
             given.output,
-            weights=scorer.fingerprint,
-            calibration=scorer.metadata.calibration if options.calibrated else None,
+            weights=detector.fingerprint,
+            calibration=detector.metadata.calibration if options.calibrated else None,
             pooling=options.pooling,
             threshold=options.threshold,
             bootstrap=options.drawing,
@@ -59,11 +61,6 @@ def run(given: flags.FlagValues, scorer: Scorer, source: RecordSource, options: 
         for name in dict.fromkeys(given.suite)
     ]
     return [result for result in results if result]
-
-
-def batch_size(most: int) -> int:
-    """The largest that a video's ten windows fill without rest, as each is scored by itself."""
-    return max(size for size in range(1, most + 1) if WINDOWS_PER_CLIP % size == 0)
 
 
 def _clips(given: flags.FlagValues) -> list[Clip]:

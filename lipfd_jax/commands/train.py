@@ -67,7 +67,7 @@ def main(argv: list[str]) -> None:
 
 def set_precision(experiment: Experiment, setting: str | None) -> Experiment:
     """Returns the experiment with its model in the precision that --precision selects on these devices."""
-    dtype = precision.resolved(setting, jax.devices(), exact=False)
+    dtype = precision.resolve_precision(setting, jax.devices(), exact=False)
     model = dataclasses.replace(experiment.model, dtype=dtype or experiment.model.dtype)
     return dataclasses.replace(experiment, model=model)
 

@@ -16,9 +16,10 @@ from lipfd_jax.detection.analysis import Progress
 from lipfd_jax.detection.batches import SharedBatches
 from lipfd_jax.detection.detect import detect
 from lipfd_jax.detection.detection_settings import DetectionSettings
-from lipfd_jax.detection.provenance import Model, compute_fingerprint, hash_inputs
+from lipfd_jax.detection.provenance import compute_fingerprint, hash_inputs
 from lipfd_jax.detection.result import SCHEMA
 from lipfd_jax.detection.texts import OUTCOMES, Outcome, format_number
+from lipfd_jax.inference.predictor import Predictor
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.storage import files
@@ -59,7 +60,7 @@ class VideoRow:
 
 
 def detect_videos(
-    model: Model,
+    model: Predictor,
     videos: Sequence[Path],
     output: Path,
     *,

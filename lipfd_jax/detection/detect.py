@@ -20,7 +20,6 @@ from lipfd_jax.detection.analysis import (
 from lipfd_jax.detection.batches import Predict
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.provenance import (
-    Model,
     compute_fingerprint,
     describe_checkpoint,
     describe_file,
@@ -32,6 +31,7 @@ from lipfd_jax.detection.scoring import WindowImages, WindowScorer
 from lipfd_jax.detection.texts import UNCALIBRATED
 from lipfd_jax.evaluation.metrics.pooling import Decision, make_decision
 from lipfd_jax.faces.finders import default_finder
+from lipfd_jax.inference.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Detection:
 
 
 def detect(
-    model: Model,
+    model: Predictor,
     video: str | PathLike,
     *,
     sound: str | PathLike | None = None,

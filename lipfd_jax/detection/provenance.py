@@ -5,14 +5,12 @@ import importlib.metadata
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-
-from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.result import SCHEMA, FileFacts
 from lipfd_jax.faces.scan import Scan
+from lipfd_jax.inference.predictor import Predictor
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.containers import describe_streams, open_container
 from lipfd_jax.storage.checksums import hash_file, hash_json
@@ -31,21 +29,6 @@ _PACKAGES = (
 )
 
 
-class Model(Protocol):
-    """An opened checkpoint, as `lipfd_jax.Detector` is."""
-
-    metadata: Metadata
-    path: str
-    batch_size: int
-    fingerprint: str
-
-    def predict(self, composites: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Scores and region weights of composites."""
-
-    def saliency(self, composite: np.ndarray) -> np.ndarray | None:
-        """Where a composite's score hangs on."""
-
-
 def hash_inputs(video: Path, sound: Path | None) -> dict[str, str]:
     """SHA-256 of the video and of a separate sound file. Raises ClipError for a missing or unreadable one."""
     checksums = {}
@@ -62,7 +45,7 @@ def hash_inputs(video: Path, sound: Path | None) -> dict[str, str]:
     return checksums
 
 
-def compute_fingerprint(checksums: Mapping[str, str], model: Model, settings: DetectionSettings) -> str:
+def compute_fingerprint(checksums: Mapping[str, str], model: Predictor, settings: DetectionSettings) -> str:
     """Fingerprint of a result: equal for the same files, weights, calibration, precision and settings."""
     calibration = model.metadata.calibration
     stated = {
@@ -96,7 +79,7 @@ def describe_file(video: Path, sound: Path | None, scan: Scan, checksums: Mappin
     )
 
 
-def describe_checkpoint(model: Model) -> dict[str, Any]:
+def describe_checkpoint(model: Predictor) -> dict[str, Any]:
     """The checkpoint's path, fingerprint, architecture, conventions and calibration."""
     metadata = model.metadata
     return {

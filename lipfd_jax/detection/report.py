@@ -10,13 +10,13 @@ import numpy as np
 from markupsafe import Markup
 
 from lipfd_jax.detection.detect import Detection
-from lipfd_jax.detection.provenance import Model
 from lipfd_jax.detection.result import FaceResult, Gap, Result
 from lipfd_jax.detection.scoring import WindowImages
 from lipfd_jax.detection.sound import SoundTrack
 from lipfd_jax.detection.texts import BLIND_SPOTS, OUTCOMES, SERIOUS_LIMIT, format_number, format_time
 from lipfd_jax.evaluation.metrics.pooling import Decision, make_decision
 from lipfd_jax.faces.scan import Scan
+from lipfd_jax.inference.predictor import Predictor
 from lipfd_jax.pages.axes import Axis
 from lipfd_jax.pages.charts import Chart, Guide, Series, render_chart
 from lipfd_jax.pages.images import encode_data_uri
@@ -34,7 +34,7 @@ SCRIPTS = ("detection.js",)  # of the page
 _MEDIA_POLICY = "media-src 'self' file: blob:"
 
 
-def write_page(path: Path, detection: Detection, model: Model, video: Path) -> None:
+def write_page(path: Path, detection: Detection, model: Predictor, video: Path) -> None:
     """Writes report.html; it plays the video from its present path, or from the page's folder."""
     result, analysis = detection.result, detection.analysis
     source = quote(os.path.relpath(video.absolute(), path.parent.absolute()).replace(os.sep, "/"))
@@ -105,7 +105,7 @@ def make_quote(result: Result) -> str:
     return "\n".join(lines)
 
 
-def _face_values(face: FaceResult, examples: tuple[WindowImages, ...], model: Model) -> dict[str, Any]:
+def _face_values(face: FaceResult, examples: tuple[WindowImages, ...], model: Predictor) -> dict[str, Any]:
     score = "not scored" if face.evidence.score is None else f"score {format_number(face.evidence.score, 3)}"
     follows = ""
     if face.sound_correlation is not None:
@@ -152,7 +152,7 @@ def _draw_scores(face: FaceResult, decision: Decision) -> Markup:
     )
 
 
-def _window_values(images: WindowImages, model: Model) -> dict[str, Any]:
+def _window_values(images: WindowImages, model: Predictor) -> dict[str, Any]:
     composite, window = assemble_composite(images.mel, images.frames), images.window
     made = build_example_view(
         ExampleWindow(

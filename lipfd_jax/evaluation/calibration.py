@@ -12,7 +12,7 @@ import numpy as np
 
 from lipfd_jax.checkpoints.calibration import Calibration, Kind, logit, write_calibration
 from lipfd_jax.data.sources import RecordSource
-from lipfd_jax.evaluation.evaluate import DEFAULTS, Options, evaluate
+from lipfd_jax.evaluation.evaluate import DEFAULTS, Options, evaluate, open_detector
 from lipfd_jax.evaluation.metrics.bootstrap import FEW_SOURCES
 from lipfd_jax.evaluation.metrics.compute import compute_metrics
 from lipfd_jax.evaluation.metrics.detection_metrics import compute_eer
@@ -20,7 +20,6 @@ from lipfd_jax.evaluation.metrics.pooling import MEAN_POOLING, Pooling, VideoSco
 from lipfd_jax.evaluation.metrics.samples import compute_curve
 from lipfd_jax.evaluation.metrics.scores import Scores
 from lipfd_jax.evaluation.output_folder import read_scores_identity
-from lipfd_jax.exporting.package import is_export
 from lipfd_jax.runtime.distributed import run_on_first
 
 PRIOR = 0.5
@@ -154,15 +153,16 @@ def calibrate_checkpoint(
             f"{source}: a calibration fitted on the test split would be tested on itself; "
             "fit it on others, such as --split=validation"
         )
-    if is_export(checkpoint):
+    if options.threshold is not None:
+        raise ValueError(f"threshold={options.threshold}: fitting chooses it; give target_fpr instead")
+    plain = dataclasses.replace(options, calibrated=False, pooling=settings.pooling)
+    detector = open_detector(checkpoint, step=step, options=plain)
+    if detector.engine:
         raise ValueError(
             f"{checkpoint}: an export keeps the calibration of the checkpoint it was made of; fit that one, "
             "then export it again"
         )
-    if options.threshold is not None:
-        raise ValueError(f"threshold={options.threshold}: fitting chooses it; give target_fpr instead")
-    plain = dataclasses.replace(options, calibrated=False, pooling=settings.pooling)
-    done = evaluate(checkpoint, source, output, step=step, options=plain)
+    done = evaluate(detector, source, output, options=plain)
     kept: list[Calibration] = []
 
     def store() -> None:

@@ -3,18 +3,15 @@
 import contextlib
 import functools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import jax
 import numpy as np
-from flax import nnx
-from jax.sharding import Mesh
 
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.store import FOLDER as RUN_FOLDER
-from lipfd_jax.checkpoints.store import Opened, find_model
 from lipfd_jax.data import records
 from lipfd_jax.data.data_fingerprint import DataFingerprint, compute_data_fingerprint
 from lipfd_jax.data.sources import RecordSource, find_window_convention
@@ -30,14 +27,11 @@ from lipfd_jax.evaluation.output_folder import (
     claim_folder,
     finish_folder,
 )
-from lipfd_jax.evaluation.predict import Chosen, Run, predict, predict_by, score_source
+from lipfd_jax.evaluation.predict import RecordSubset, Run, predict_records, score_source
 from lipfd_jax.evaluation.report.examples import choose_examples
 from lipfd_jax.evaluation.report.write import write_results
 from lipfd_jax.evaluation.suites.results import SuiteResult
-from lipfd_jax.exporting.package import is_export
-from lipfd_jax.inference.engines import OpenedExport, open_export
-from lipfd_jax.inference.loading import opened_with_program
-from lipfd_jax.inference.program import make_saliency
+from lipfd_jax.inference.detector import Detector
 from lipfd_jax.models.inputs import convention_warning
 from lipfd_jax.pages.windows import ExampleWindow
 from lipfd_jax.runtime.distributed import broadcast_from_first, is_first_process, run_on_first
@@ -61,7 +55,7 @@ class Options:
     examples: int = 2  # windows shown of each kind: real and fake, rightly and wrongly called
     kernels: str = "auto"  # how operations are computed, a setting of kernels.dispatch
     precision: str | None = None  # of the computation: one of precision.SETTINGS, None for the checkpoint's
-    engine: str = "auto"  # what runs an export, one of exporting.engines.ENGINES
+    engine: str = "auto"  # what runs an export, one of inference.engines.ENGINES
 
     def __post_init__(self):
         for name in ("batch_size", "threads"):
@@ -80,48 +74,61 @@ class Evaluation:
     summary: MetricSummary
 
 
+def open_detector(checkpoint: str, *, step: int | None = None, options: Options = DEFAULTS) -> Detector:
+    """Opens a checkpoint or export over the devices of all processes, for an evaluation with `options`.
+
+    Raises CheckpointError and ValueError as `Detector.open` does.
+    """
+    mesh = make_mesh()
+    connect_processes(mesh)
+    return Detector.open(
+        checkpoint,
+        step=step,
+        batch_size=options.batch_size,
+        engine=options.engine,
+        precision=options.precision,
+        kernels=options.kernels,
+        calibrated=options.calibrated,
+        compared=options.against is not None,
+        mesh=mesh,
+    )
+
+
 def evaluate(
-    checkpoint: str,
+    detector: Detector,
     source: RecordSource,
     output: str | os.PathLike,
     *,
-    step: int | None = None,
     options: Options = DEFAULTS,
     suites: Sequence[SuiteResult] = (),
 ) -> Evaluation | None:
-    """Scores every record of a source with a checkpoint and writes what there is to know.
+    """Scores every record of a source with a detector and writes the scores, the metrics and a report.
 
     Into `output`: scores.csv row by row (an interrupted evaluation of the same weights and records goes on
     where it stopped), metrics.json, metrics.csv, videos.csv and report.html. Prints the tables. Several
-    processes (`processes.initialise`) share the scoring; the first one writes, and the
-    others return None.
+    processes (`distributed.join_processes`) share the scoring; the first one writes, and the others return
+    None.
 
     Raises:
-      CheckpointError: the checkpoint can't be opened.
       ValueError: `output` holds the scores of another checkpoint or other data or is in use; the
         checkpoint's calibration was fitted on these very records; a record can't be read.
       OSError: `output` or `against` can't be written or read; the machine has other trouble.
     """
     others = read_scores(options.against) if options.against else None
-    mesh = make_mesh()
-    connect_processes(mesh)
-    opened, run, mapped = _opened(checkpoint, step, mesh, options)
     held = compute_data_fingerprint(source)
-    calibration = opened.calibration if options.calibrated else None
+    calibration = detector.metadata.calibration if options.calibrated else None
     _refuse_fitted_on(calibration, held)
     decision = make_decision(calibration, threshold=options.threshold, pooling=options.pooling)
-    notes = _notes(opened, source, held)
+    notes = _notes(detector, source, held)
     notes |= {"calibration": f"fitted on {calibration.data}"} if calibration else {}
-    with _claimed(output, _evaluated(opened, held), options.overwrite) as folder:
+    with _claimed(output, _evaluated(detector, held), options.overwrite) as folder:
         if is_first_process():
             print("\n".join(f"{name + ':':14s} {text}" for name, text in notes.items()))
-        size = _global(options.batch_size, mesh)
-        counted = functools.partial(run, batch_size=size, threads=options.threads)
-        score_source(counted, source, folder, skip_corrupt=options.skip_corrupt)
+        score_source(_scoring(detector, options.threads), source, folder, skip_corrupt=options.skip_corrupt)
         scores = read_scores(folder / SCORES_CSV) if is_first_process() else None
         known = scores or Scores.from_rows([])
         shown = choose_examples(known, count=options.examples, threshold=decision.window_threshold)
-        pictures = list(_pictures(run, mapped, source, scores, folder, shown))
+        pictures = list(_pictures(detector, source, scores, folder, shown))
         if scores is None:
             return None
         print()
@@ -134,7 +141,7 @@ def evaluate(
             others=others,
             others_name=Path(options.against).name if options.against else "",
             pictures=pictures,
-            metadata=opened.metadata,
+            metadata=detector.metadata,
             suites=suites,
         )
         finish_folder(folder)
@@ -142,38 +149,16 @@ def evaluate(
     return Evaluation(scores, summary)
 
 
-Mapped = Callable[[np.ndarray], jax.Array]  # composites to saliency maps
-
-
-def _opened(
-    checkpoint: str, step: int | None, mesh: Mesh, options: Options
-) -> tuple[Opened | OpenedExport, Run, Mapped | None]:
-    """A checkpoint or an export, what scores records with it, and what maps its saliency (no export does)."""
-    if is_export(checkpoint):
-        export = open_export(checkpoint, options.engine, options.precision)
-        if jax.process_count() > 1 or export.source != "composites":
-            raise ValueError(f"{checkpoint}: evaluation takes exports of composites, in a single process")
-        run = functools.partial(predict_by, lambda batch: export.run(np.asarray(batch)), mesh=mesh)
-        return export, run, None
-    if options.engine not in ("auto", "jax"):
-        raise ValueError(f"{checkpoint}: {options.engine} runs no checkpoints; lipfd export it first")
-    found = find_model(checkpoint, step=step)
-    opened, precision = opened_with_program(
-        found,
-        mesh,
-        _global(options.batch_size, mesh),
-        precision=options.precision,
-        compared=bool(options.against or (found.metadata.calibration and options.calibrated)),
-        kernels=options.kernels,
+def _scoring(detector: Detector, threads: int) -> Run:
+    """Returns what scores a source; on a CPU the first pair by itself, so that a score appears early."""
+    size, smallest = detector.batch_size, detector.smallest_batch
+    return functools.partial(
+        predict_records,
+        detector.submit,
+        batch_size=size,
+        threads=threads,
+        first=smallest if smallest < size else None,
     )
-    graph, state = nnx.split(opened.model)
-    run = functools.partial(predict, graph, (state,), mesh=mesh, kernels=options.kernels, precision=precision)
-    return opened, run, functools.partial(make_saliency(graph, mesh, options.kernels), (state,))
-
-
-def _global(batch_size: int, mesh: Mesh) -> int:
-    """A multiple of the number of devices."""
-    return -(-batch_size // mesh.size) * mesh.size
 
 
 def _refuse_fitted_on(calibration: Calibration | None, held: DataFingerprint) -> None:
@@ -184,16 +169,16 @@ def _refuse_fitted_on(calibration: Calibration | None, held: DataFingerprint) ->
         )
 
 
-def _evaluated(opened: Opened | OpenedExport, held: DataFingerprint) -> ScoresIdentity:
-    model, inputs = opened.metadata.model, opened.metadata.model.inputs
+def _evaluated(detector: Detector, held: DataFingerprint) -> ScoresIdentity:
+    model, inputs = detector.metadata.model, detector.metadata.model.inputs
     antialias = " antialiased" if inputs.released_antialias else ""
-    engine = f", {_engine(opened)}" if isinstance(opened, OpenedExport) else ""
+    engine = f", {detector.engine}" if detector.engine else ""
     sizes = f"{inputs.picture_size}/{inputs.crop_size} px"
     return ScoresIdentity(
-        weights=opened.fingerprint,
+        weights=detector.fingerprint,
         records=held.sum,
         settings=f"{inputs.name} inputs{antialias} {sizes}, {model.dtype}{engine}",
-        checkpoint=str(opened.path),
+        checkpoint=detector.path,
         data=str(held),
     )
 
@@ -211,31 +196,27 @@ def _claimed(output: str | os.PathLike, wanted: ScoresIdentity, overwrite: bool)
         yield Path(run_on_first(take))
 
 
-def _notes(opened: Opened | OpenedExport, source: RecordSource, held: DataFingerprint) -> dict[str, str]:
-    metadata, convention = opened.metadata, find_window_convention(source)
+def _notes(detector: Detector, source: RecordSource, held: DataFingerprint) -> dict[str, str]:
+    metadata, convention = detector.metadata, find_window_convention(source)
     model = metadata.model
     notes = {
-        "checkpoint": f"{_named(opened.path)} (step {metadata.step}, {metadata.origin})",
-        "weights": opened.fingerprint,
+        "checkpoint": f"{_named(detector.path)} (step {metadata.step}, {metadata.origin})",
+        "weights": detector.fingerprint,
         "model": f"{model.encoder} + {model.backbone}, {model.dtype}",
         "inputs": f"{model.inputs.name}{' (antialias)' if model.inputs.released_antialias else ''}",
         "windows": f"{convention} (trained on {metadata.window_convention})",
         "data": str(held),
         "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
-        **({"engine": _engine(opened)} if isinstance(opened, OpenedExport) else {}),
+        **({"engine": detector.engine} if detector.engine else {}),
     }
     warning = convention_warning(model.inputs, convention)
     return {**notes, "warning": warning} if warning else notes
 
 
-def _named(path: os.PathLike) -> str:
+def _named(path: str) -> str:
     """A checkpoint's name, for readers elsewhere: a run's workdir and its step, a folder; no whole path."""
     parts = Path(path).parts
     return "/".join(parts[-3:] if parts[-2:-1] == (RUN_FOLDER,) else parts[-1:])
-
-
-def _engine(export: OpenedExport) -> str:
-    return export.engine if export.precision == "float32" else f"{export.engine} in {export.precision}"
 
 
 def _skipped_notes(folder: Path, scores: Scores) -> Mapping[str, str]:
@@ -248,8 +229,7 @@ def _skipped_notes(folder: Path, scores: Scores) -> Mapping[str, str]:
 
 
 def _pictures(
-    run: Run,
-    mapped: Mapped | None,
+    detector: Detector,
     source: RecordSource,
     scores: Scores | None,
     folder: Path,
@@ -261,11 +241,11 @@ def _pictures(
     """
     skipped = [one.index for one in read_skipped(folder / SKIPPED_CSV)] if scores else []
     places = broadcast_from_first(np.setdiff1d(np.arange(len(source)), skipped)[chosen].tolist())
-    found = list(run(Chosen(source, places), batch_size=jax.device_count()))
-    weights = np.concatenate([p.region_weights for p in found]) if found else ()
+    found = predict_records(detector.submit, RecordSubset(source, places), batch_size=detector.smallest_batch)
+    weights = np.concatenate([scored.region_weights for scored in found] or [np.zeros((0, 5, 3))])
     for number, (place, region_weights) in enumerate(zip(places, weights, strict=True)):
         image = records.decode_record(source[place])["composite"]
-        saliency = np.asarray(mapped(image[None]))[0] if mapped else None
+        saliency = detector.saliency(image)
         if scores:
             yield ExampleWindow(
                 image=image,

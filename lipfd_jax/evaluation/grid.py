@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lipfd_jax.checkpoints.store import find_checkpoint
 from lipfd_jax.data.sources import RecordSource
-from lipfd_jax.evaluation.evaluate import DEFAULTS, Evaluation, Options, evaluate
+from lipfd_jax.evaluation.evaluate import DEFAULTS, Evaluation, Options, evaluate, open_detector
 from lipfd_jax.evaluation.metrics.bootstrap import (
     DEFAULT_BOOTSTRAP,
     BootstrapSettings,
@@ -25,7 +24,7 @@ from lipfd_jax.evaluation.metrics.pooling import VideoScores, pool_videos
 from lipfd_jax.evaluation.metrics.summary import MetricSet
 from lipfd_jax.evaluation.metrics.table import metrics_in
 from lipfd_jax.evaluation.report.text_tables import format_interval, format_number
-from lipfd_jax.exporting.package import is_export
+from lipfd_jax.inference.detector import check_openable
 from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.pages.rendering import render_page
 from lipfd_jax.storage import files
@@ -95,17 +94,29 @@ def evaluate_grid(
     if options.against:
         raise ValueError(f"{options.against}: scores to compare with are of one checkpoint on one data set")
     for one in checkpoints:
-        if not is_export(one.path):
-            find_checkpoint(one.path, step)
+        check_openable(one.path, step)
     sources = {one.name: open_data(one.path) for one in datasets}
     cells = {}
     for checkpoint in checkpoints:
-        for name, source in sources.items():
-            folder = Path(output) / checkpoint.name / name
-            done = evaluate(checkpoint.path, source, folder, step=step, options=options)
-            if done:
-                cells[checkpoint.name, name] = done
+        folder = Path(output) / checkpoint.name
+        found = _evaluate_on_each(checkpoint.path, sources, folder, step, options)
+        cells |= {(checkpoint.name, data): evaluation for data, evaluation in found.items()}
     return build_grid(cells, options.drawing) if cells else None
+
+
+def _evaluate_on_each(
+    checkpoint: str, sources: Mapping[str, RecordSource], folder: Path, step: int | None, options: Options
+) -> dict[str, Evaluation]:
+    """Evaluates one checkpoint, opened once, on each data set; none on processes other than the first.
+
+    Its weights are freed on return, before those of the next checkpoint are read.
+    """
+    detector = open_detector(checkpoint, step=step, options=options)
+    found = {}
+    for data, source in sources.items():
+        if done := evaluate(detector, source, folder / data, options=options):
+            found[data] = done
+    return found
 
 
 def build_grid(

@@ -1,14 +1,12 @@
 """Scores records with a model: batches through the devices, one score row per window."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
 from tqdm import tqdm
 
 from lipfd_jax.data import pipeline, records
@@ -24,13 +22,13 @@ from lipfd_jax.evaluation.metrics.skipped import (
     write_skipped,
 )
 from lipfd_jax.evaluation.output_folder import SCORES_CSV, SKIPPED_CSV
-from lipfd_jax.inference.program import make_forward, part_of, takes_parts
 from lipfd_jax.runtime.distributed import gather_lists, run_on_first
-from lipfd_jax.runtime.mesh import put_on_devices
+
+Submit = Callable[[np.ndarray], tuple[Any, Any]]  # composites to scores and region weights
 
 
 @dataclasses.dataclass(frozen=True)
-class Prediction:
+class ScoredBatch:
     """The scored windows of one batch, in the order of the records."""
 
     rows: tuple[ScoreRow, ...]
@@ -38,58 +36,26 @@ class Prediction:
     skipped: tuple[SkippedRecord, ...] = ()
 
 
-def predict(
-    graph: Any,
-    states: tuple,
+def predict_records(
+    submit: Submit,
     source: RecordSource,
     *,
-    mesh: Mesh,
-    batch_size: int,
-    start: int = 0,
-    threads: int = 2,
-    kernels: str = "auto",
-    precision: str | None = None,
-    corrupt: CorruptRecords | None = None,
-) -> Iterator[Prediction]:
-    """Scores records in order; every process must call it and every process gets all rows.
-
-    Args:
-      graph: structure of the model (nnx.split).
-      states: its state trees, on the mesh.
-      source: records by index.
-      batch_size: global; a multiple of the number of devices.
-      start: first record.
-      kernels: a setting of kernels.dispatch.
-      precision: what the model was given in `precision.with_precision`.
-      corrupt: what to do with records that can't be read; by default the first one is raised.
-    """
-    forward = functools.partial(make_forward(graph, mesh, kernels, precision), states)
-    yield from predict_by(
-        forward,
-        source,
-        mesh=mesh,
-        batch_size=batch_size,
-        start=start,
-        threads=threads,
-        corrupt=corrupt,
-        first=part_of(batch_size) if takes_parts(mesh) else None,
-    )
-
-
-def predict_by(
-    forward: Callable[[jax.Array], tuple[Any, Any]],
-    source: RecordSource,
-    *,
-    mesh: Mesh,
     batch_size: int,
     start: int = 0,
     threads: int = 2,
     corrupt: CorruptRecords | None = None,
     first: int | None = None,
-) -> Iterator[Prediction]:
-    """As `predict`, with any function from composites on the mesh to scores (B,) and region weights.
+) -> Iterator[ScoredBatch]:
+    """Scores records in order; every process must call it and every process gets all rows.
 
-    So many of the `first` batch go before the rest of it, for a score to come soon.
+    Args:
+      submit: starts scoring composites, this process's part of a batch, as `Detector.submit` does.
+      source: records by index.
+      batch_size: global; a multiple of the number of devices.
+      start: first record.
+      threads: that read.
+      corrupt: what to do with records that can't be read; by default the first one is raised.
+      first: splits the first batch behind this many records so that the first score appears early.
     """
     batches = pipeline.make_evaluation_batches(
         source,
@@ -100,23 +66,22 @@ def predict_by(
         threads=threads,
         corrupt=corrupt,
     )
-    # Several processes meet for each prediction, so that all must do so at the same place.
+    # Several processes meet for each batch's rows, so that all must do so at the same place.
     alone = jax.process_count() == 1
     waiting = None  # results of the batch before, where they are computed while the next one is read
-    for batch in _first_cut(batches, first):
-        composites = put_on_devices({"composite": batch["composite"]}, mesh)["composite"]
-        running = batch, forward(composites)
+    for batch in _split_first(batches, first):
+        running = batch, submit(batch["composite"])
         if waiting:
-            yield _prediction(*waiting)
+            yield _scored_batch(*waiting)
         waiting = running
         if alone and all(getattr(part, "is_ready", lambda: True)() for part in running[1]):
-            yield _prediction(*waiting)
+            yield _scored_batch(*waiting)
             waiting = None
     if waiting:
-        yield _prediction(*waiting)
+        yield _scored_batch(*waiting)
 
 
-def _first_cut(
+def _split_first(
     batches: Iterator[Mapping[str, np.ndarray]], first: int | None
 ) -> Iterator[Mapping[str, np.ndarray]]:
     for number, batch in enumerate(batches):
@@ -125,19 +90,19 @@ def _first_cut(
             yield {name: values[cut] for name, values in batch.items()}
 
 
-def collect(predictions: Iterator[Prediction]) -> Scores:
+def collect(predictions: Iterator[ScoredBatch]) -> Scores:
     """Returns the score columns of all predictions."""
     return Scores.from_rows([row for prediction in predictions for row in prediction.rows])
 
 
-def _prediction(batch: Mapping[str, np.ndarray], results: tuple[jax.Array, jax.Array]) -> Prediction:
+def _scored_batch(batch: Mapping[str, np.ndarray], results: tuple[jax.Array, jax.Array]) -> ScoredBatch:
     scores, weights = (np.asarray(jax.device_get(r), np.float32) for r in results)
     places = gather_lists([_place(batch, i) for i in range(len(batch["mask"]))])
     # Results lie process by process; records were dealt out one by one, so they are taken in turn.
     per_process = len(scores) // jax.process_count()
     turns = [process * per_process + k for k in range(per_process) for process in range(jax.process_count())]
     kept = [i for i in turns if places[i]["scored"]]
-    return Prediction(
+    return ScoredBatch(
         tuple(ScoreRow(score=float(scores[i]), **places[i]["row"]) for i in kept),
         weights[kept],
         tuple(SkippedRecord(**places[i]["skipped"]) for i in turns if places[i]["skipped"]),
@@ -161,7 +126,7 @@ def _place(batch: Mapping[str, np.ndarray], i: int) -> dict[str, Any]:
     return {"scored": bool(batch["mask"][i]), "row": row, "skipped": skipped}
 
 
-class Chosen:
+class RecordSubset:
     """Some records of a source, by their numbers."""
 
     def __init__(self, source: RecordSource, index: Sequence[int]):
@@ -174,7 +139,7 @@ class Chosen:
         return self.source[int(self.index[i])]
 
 
-Run = Callable[..., Iterator[Prediction]]  # `predict` of a model on its mesh
+Run = Callable[..., Iterator[ScoredBatch]]  # `predict_records` of a detector
 
 
 def score_source(run: Run, source: RecordSource, folder: Path, *, skip_corrupt: bool = False) -> None:
@@ -224,7 +189,7 @@ class _Log:
     def _is_scored(self, source: RecordSource, index: int) -> bool:
         return records.composite_path(records.decode_metadata(source[index])) in self.writer.finished
 
-    def add(self, prediction: Prediction) -> None:
+    def add(self, prediction: ScoredBatch) -> None:
         if prediction.skipped:
             self.skipped += prediction.skipped
             write_skipped(self.file, self.skipped)

@@ -1,1 +1,1 @@
-"""Opened checkpoints and exports: composites in, scores out."""
+"""Opened checkpoints and exports: composites in, probabilities and region weights out."""

@@ -1,4 +1,4 @@
-"""A checkpoint that is opened while videos are read: whoever needs it waits for it."""
+"""Detector that is opened in a background thread; attribute access and calls block until it is open."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -6,38 +6,39 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.inference.detector import Detector, Scored
+from lipfd_jax.inference.detector import Detector
+from lipfd_jax.inference.predictor import Predictions
 
 
-class Opening:
-    """A detector being opened in a thread of its own: what is asked of it waits, or raises what failed."""
+class BackgroundDetector:
+    """A `Predictor` that videos can be read for while its weights are; raises what opening raised."""
 
-    def __init__(self, opens: Callable[[], Detector]):
-        """Begins."""
+    def __init__(self, open_detector: Callable[[], Detector]):
+        """Starts opening."""
         self._threads = ThreadPoolExecutor(1, "opening")
-        self._opened = self._threads.submit(opens)
+        self._opened = self._threads.submit(open_detector)
 
     @property
     def metadata(self) -> Metadata:
-        """The checkpoint's."""
+        """As in `Detector`."""
         return self._opened.result().metadata
 
     @property
     def path(self) -> str:
-        """Where the checkpoint lies."""
+        """As in `Detector`."""
         return self._opened.result().path
 
     @property
     def batch_size(self) -> int:
-        """Composites that go through the network together."""
+        """As in `Detector`."""
         return self._opened.result().batch_size
 
     @property
     def fingerprint(self) -> str:
-        """Of the weights."""
+        """As in `Detector`."""
         return self._opened.result().fingerprint
 
-    def predict(self, composites: np.ndarray) -> Scored:
+    def predict(self, composites: np.ndarray) -> Predictions:
         """As `Detector.predict`."""
         return self._opened.result().predict(composites)
 
@@ -45,15 +46,15 @@ class Opening:
         """As `Detector.saliency`."""
         return self._opened.result().saliency(composite)
 
-    def check(self) -> None:
-        """Raises what opening has raised so far; doesn't wait."""
+    def raise_failure(self) -> None:
+        """Raises what opening has raised so far, without waiting."""
         if self._opened.done():
             self._opened.result()
 
-    def ready(self) -> None:
-        """Waits, and raises what opening raised."""
+    def wait(self) -> None:
+        """Blocks until the detector is open; raises what opening raised."""
         self._opened.result()
 
     def close(self) -> None:
-        """Gives up what has not begun."""
+        """Cancels what the thread has not begun."""
         self._threads.shutdown(wait=False, cancel_futures=True)

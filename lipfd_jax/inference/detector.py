@@ -1,49 +1,42 @@
-"""The public face of a checkpoint: composites in, probabilities of a forgery out."""
+"""Detector: an opened checkpoint or export that scores composites. `Detector.open` is the way to open one."""
 
-import dataclasses
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 from flax import nnx
+from jax.sharding import Mesh
 
 from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.checkpoints.store import Opened, find_model
+from lipfd_jax.checkpoints.store import find_checkpoint, read_metadata, resolve_checkpoint
 from lipfd_jax.exporting.package import is_export
 from lipfd_jax.inference.engines import open_export
-from lipfd_jax.inference.loading import opened_with_program
-from lipfd_jax.inference.program import make_forward, make_saliency, part_of, takes_parts
-from lipfd_jax.runtime.mesh import batch_sharding, make_mesh
+from lipfd_jax.inference.loading import load_with_program
+from lipfd_jax.inference.predictor import Predictions
+from lipfd_jax.inference.runner import ExportRunner, ProgramRunner, Runner
+from lipfd_jax.runtime.mesh import make_mesh
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
 if TYPE_CHECKING:
     from lipfd_jax.detection.result import Result
 
-_PER_DEVICE = {"cpu": 4}  # windows at once: a CPU takes two pairs, and gains nothing from more
+_PER_DEVICE = {"cpu": 4}  # default batch: a CPU takes two pairs, and gains nothing from more
 _PER_ACCELERATOR = 8
+_OF_EXPORT = 2
 
 
-class Scored(NamedTuple):
-    """What a detector gives for composites; both float32."""
-
-    probabilities: np.ndarray  # (B,) of a fake
-    region_weights: np.ndarray  # (B, 5, 3): per frame the shares of head, face and lip, which sum to one
-
-
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Detector:
-    """A checkpoint ready to score composites. Make one with `Detector.open`."""
+    """A checkpoint or export ready to score composites. Make one with `Detector.open`."""
 
-    metadata: Metadata  # architecture, input convention, windows mode and origin of the weights
-    path: str  # where the checkpoint lies
-    batch_size: int  # composites that go through the network together
-    _run: Callable[[np.ndarray], Scored] = dataclasses.field(repr=False)  # batch_size at once, or _together
-    fingerprint: str = ""  # of the weights
-    _map: Callable[[np.ndarray], np.ndarray] | None = dataclasses.field(default=None, repr=False)
-    _together: int = 0  # how many of them one program takes; 0 for all
+    metadata: Metadata  # architecture, input convention, window convention and origin of the weights
+    path: str  # of the checkpoint or export
+    batch_size: int  # composites that go through the network together, over all devices
+    fingerprint: str  # checksum of the weights
+    runner: Runner = field(repr=False)
 
     @classmethod
     def open(
@@ -54,8 +47,12 @@ class Detector:
         batch_size: int | None = None,
         engine: str = "auto",
         precision: str | None = None,
+        kernels: str = "auto",
+        calibrated: bool = True,
+        compared: bool = False,
+        mesh: Mesh | None = None,
     ) -> "Detector":
-        """Opens a converted checkpoint, a training run or one of its steps, on this process's devices.
+        """Opens a converted checkpoint, a training run or one of its steps, or an export.
 
         The program that scores is compiled, or taken from the cache, while the weights are read.
 
@@ -63,108 +60,149 @@ class Detector:
           checkpoint: as `checkpoints.store.open_model` takes it, or an export of composites.
           step: which step of a run; by default the best by validation AUC, without validation the latest.
           batch_size: composites at once, rounded up to a multiple of the devices; by default four for each
-            CPU, eight for each accelerator.
-          engine: what runs an export, one of exporting.engines.ENGINES; by default the first that can.
-          precision: of the computation, a setting of lipfd_jax.inference.precision; by default the
-            checkpoint's. The detector's metadata then say so. "auto" changes nothing where scores are
-            calibrated.
+            CPU, eight for each accelerator, two for an export.
+          engine: what runs an export, one of inference.engines.ENGINES; by default the first installed.
+          precision: of the computation, a setting of inference.precision; by default the checkpoint's. The
+            detector's metadata then name it. "auto" changes nothing where scores are held against others.
+          kernels: how operations are computed, a setting of kernels.dispatch; exports have no choice.
+          calibrated: the checkpoint's calibration, if there is one, is going to be applied to the scores.
+          compared: the scores are going to be compared with others.
+          mesh: devices to compute on; by default those of this process. Several processes that share one
+            all call `submit`; each scores by itself with `local()`.
 
         Raises:
           CheckpointError: there is none, it is not one of ours, or it is damaged.
-          ValueError: `batch_size` is below one; an unknown precision, or one that the engine lacks.
+          ValueError: `batch_size` is below one; an unknown precision, or one that the engine or kernels
+            lack; an engine for a checkpoint; an export for several processes.
         """
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"batch_size={batch_size}: expected one or more")
         if is_export(checkpoint):
-            return _of_export(checkpoint, engine, batch_size, precision)
+            if mesh is not None and mesh.is_multi_process:
+                raise ValueError(f"{checkpoint}: an export runs in one process; do without --distributed")
+            return cls._open_export(checkpoint, engine, batch_size or _OF_EXPORT, precision)
         if engine not in ("auto", "jax"):
             raise ValueError(f"{checkpoint}: {engine} runs no checkpoints; lipfd export it first")
-        mesh = make_mesh(devices=jax.local_devices())
-        if batch_size is None:
-            batch_size = mesh.size * _PER_DEVICE.get(jax.local_devices()[0].platform, _PER_ACCELERATOR)
-        batch_size = -(-_at_least_one(batch_size) // mesh.size) * mesh.size
-        found = find_model(checkpoint, step=step)
-        calibrated = found.metadata.calibration is not None
-        opened, precision = opened_with_program(
-            found, mesh, batch_size, precision=precision, compared=calibrated
-        )
-        return cls(
-            opened.metadata,
-            str(opened.path),
+        mesh = mesh or make_mesh(devices=jax.local_devices())
+        batch_size = _fill_devices(batch_size, mesh)
+        reference = resolve_checkpoint(checkpoint, step=step)
+        has_calibration = reference.metadata.calibration is not None
+        loaded, precision = load_with_program(
+            reference,
+            mesh,
             batch_size,
-            _program(opened, mesh, precision),
-            opened.fingerprint,
-            _maps(opened, mesh),
-            part_of(batch_size) if takes_parts(mesh) else 0,
+            precision=precision,
+            compared=compared or (calibrated and has_calibration),
+            kernels=kernels,
         )
+        graph, state = nnx.split(loaded.model)
+        runner = ProgramRunner(graph, (state,), mesh, kernels, precision)
+        return cls(loaded.metadata, str(loaded.path), batch_size, loaded.fingerprint, runner)
+
+    @classmethod
+    def _open_export(
+        cls, path: str | os.PathLike, engine: str, batch_size: int, precision: str | None
+    ) -> "Detector":
+        loaded = open_export(path, engine, precision)
+        if loaded.source != "composites":
+            raise CheckpointError(f"{path}: takes {loaded.source} pictures; export with --inputs=composites")
+        return cls(loaded.metadata, str(loaded.path), batch_size, loaded.fingerprint, ExportRunner(loaded))
+
+    @property
+    def engine(self) -> str:
+        """Engine of an export, such as "onnxruntime" or "openvino in bfloat16"; "" for a checkpoint."""
+        return self.runner.engine
+
+    @property
+    def smallest_batch(self) -> int:
+        """Composites that the program takes at least: two on a CPU, else `batch_size`. Blank ones fill up."""
+        return self.runner.smallest_batch(self.batch_size)
 
     def __call__(self, video: str | os.PathLike, **options: Any) -> "Result":
-        """Judges a video: faces found and cut, windows scored, reasons given.
+        """Detects manipulation in a video: finds and crops faces, scores windows, gives reasons.
 
         Args:
           video: any file that PyAV reads, of any length.
-          options: `sound`, another file to take the sound from; `settings`, a `detection.settings.Settings`.
+          options: `sound`, another file to take the sound from; `settings`, those of
+            `detection.detection_settings`.
 
         Raises:
-          ClipError: the file can't be judged as a whole; the message names it and the reason.
+          ClipError: the file can't be analysed as a whole; the message names it and the reason.
         """
         from lipfd_jax.detection.detect import detect  # and with it the libraries that decode videos
 
         return detect(self, video, **options).result
 
     def score(self, composites: np.ndarray) -> np.ndarray:
-        """Probabilities of a fake, (B,) float32, for composites (B, 1000, 2500, 3) uint8 RGB.
+        """Returns probabilities of a fake, (B,) float32, for composites (B, 1000, 2500, 3) uint8 RGB.
 
         Any B, also none: one program, made in `open`, serves them all.
 
         Raises:
-          ValueError: another shape or type of values.
+          ValueError: another shape or dtype; a detector that several processes share.
         """
         return self.predict(composites).probabilities
 
-    def predict(self, composites: np.ndarray) -> Scored:
+    def predict(self, composites: np.ndarray) -> Predictions:
         """As `score`, with the region weights, which say where the model looked."""
-        composites = _checked(composites)
+        if self.runner.processes > 1:
+            raise ValueError(f"{self.path}: {self.runner.processes} processes share it; use local()")
+        composites = _check_composites(composites)
         starts = range(0, len(composites), self.batch_size)
-        parts = [self._padded(composites[start : start + self.batch_size]) for start in starts]
-        empty = Scored(np.zeros(0, np.float32), np.zeros((0, 5, 3), np.float32))
-        return Scored(*(np.concatenate(values) for values in zip(empty, *parts, strict=True)))
+        parts = [self._predict_batch(composites[start : start + self.batch_size]) for start in starts]
+        empty = Predictions(np.zeros(0, np.float32), np.zeros((0, 5, 3), np.float32))
+        return Predictions(*(np.concatenate(values) for values in zip(empty, *parts, strict=True)))
+
+    def submit(self, composites: np.ndarray) -> tuple[Any, Any]:
+        """Starts scoring one batch, for callers that read the next one meanwhile; see `Runner.submit`.
+
+        Args:
+          composites: a multiple of `smallest_batch`, at most `batch_size` of them; of several processes
+            this one's part.
+        """
+        return self.runner.submit(composites)
 
     def saliency(self, composite: np.ndarray) -> np.ndarray | None:
-        """Where the score of one composite (1000, 2500, 3) uint8 hangs on: (50, 125) float32, as
-        `models.saliency` has it; None where this form of the checkpoint can't tell.
+        """Returns the saliency map of one composite (1000, 2500, 3) uint8: (50, 125) float32.
+
+        It is that of `models.saliency`; None from an export.
         """
-        return None if self._map is None else self._map(_checked(composite[None]))[0]
+        maps = self.runner.saliency(_check_composites(composite[None]))
+        return None if maps is None else maps[0]
 
-    def _padded(self, composites: np.ndarray) -> Scored:
-        """Scores up to `batch_size` composites; blank ones fill what the program takes."""
+    def local(self) -> "Detector":
+        """Returns a detector on the devices of this process, with the same weights; itself if it is alone."""
+        if self.runner.processes == 1:
+            return self
+        size = self.batch_size // self.runner.processes
+        return replace(self, runner=self.runner.local(), batch_size=size)
+
+    def _predict_batch(self, composites: np.ndarray) -> Predictions:
+        """Scores up to `batch_size` composites, filled up with blank ones to what the program takes."""
         count = len(composites)
-        size = self._together if count <= self._together else self.batch_size
-        if count < size:
-            blank = np.zeros((size - count, *COMPOSITE_SHAPE), np.uint8)
-            composites = np.concatenate([composites, blank])
-        return Scored(*(values[:count] for values in self._run(composites)))
+        if missing := -count % self.smallest_batch:
+            composites = np.concatenate([composites, np.zeros((missing, *COMPOSITE_SHAPE), np.uint8)])
+        results = jax.device_get(self.runner.submit(composites))
+        return Predictions(*(np.asarray(values, np.float32)[:count] for values in results))
 
 
-def _of_export(
-    path: str | os.PathLike, engine: str, batch_size: int | None, precision: str | None
-) -> Detector:
-    opened = open_export(path, engine, precision)
-    if opened.source != "composites":
-        raise CheckpointError(f"{path}: takes {opened.source} pictures; export with --inputs=composites")
+def check_openable(checkpoint: str | os.PathLike, step: int | None = None) -> None:
+    """Raises CheckpointError at once where `Detector.open` would for lack of a checkpoint.
 
-    def run(composites: np.ndarray) -> Scored:
-        return Scored(*(np.asarray(values, np.float32) for values in opened.run(composites)))
-
-    batch_size = _at_least_one(batch_size or 2)
-    return Detector(opened.metadata, str(opened.path), batch_size, run, opened.fingerprint)
+    Reads a checkpoint's metadata and no weights; of an export nothing.
+    """
+    if not is_export(checkpoint):
+        read_metadata(find_checkpoint(checkpoint, step))
 
 
-def _at_least_one(batch_size: int) -> int:
-    if batch_size < 1:
-        raise ValueError(f"batch_size={batch_size}: expected one or more")
-    return batch_size
+def _fill_devices(batch_size: int | None, mesh: Mesh) -> int:
+    """The batch size as a multiple of the number of devices; the default of these devices for None."""
+    if batch_size is None:
+        return mesh.size * _PER_DEVICE.get(mesh.devices.flat[0].platform, _PER_ACCELERATOR)
+    return -(-batch_size // mesh.size) * mesh.size
 
 
-def _checked(composites: np.ndarray) -> np.ndarray:
+def _check_composites(composites: np.ndarray) -> np.ndarray:
     composites = np.asarray(composites)
     if composites.ndim != 4 or composites.shape[1:] != COMPOSITE_SHAPE:
         shape = ", ".join(map(str, COMPOSITE_SHAPE))
@@ -173,25 +211,3 @@ def _checked(composites: np.ndarray) -> np.ndarray:
     if composites.dtype != np.uint8:
         raise ValueError(f"composites hold {composites.dtype}, expected uint8: RGB values from 0 to 255")
     return composites
-
-
-def _program(
-    opened: Opened, mesh: jax.sharding.Mesh, precision: str | None
-) -> Callable[[np.ndarray], Scored]:
-    graph, state = nnx.split(opened.model)
-    forward, sharding = make_forward(graph, mesh, "auto", precision), batch_sharding(mesh)
-
-    def run(composites: np.ndarray) -> Scored:
-        results = jax.device_get(forward((state,), jax.device_put(composites, sharding)))
-        return Scored(*(np.asarray(values, np.float32) for values in results))
-
-    return run
-
-
-def _maps(opened: Opened, mesh: jax.sharding.Mesh) -> Callable[[np.ndarray], np.ndarray]:
-    graph, state = nnx.split(opened.model)
-
-    def run(composites: np.ndarray) -> np.ndarray:
-        return np.asarray(jax.device_get(make_saliency(graph, mesh)((state,), composites)), np.float32)
-
-    return run

@@ -1,4 +1,4 @@
-"""Opens exports and runs them: in ONNX Runtime, OpenVINO or JAX, whichever an export is for."""
+"""Opens exports in an engine that runs their format: ONNX Runtime, OpenVINO or JAX."""
 
 import dataclasses
 import importlib.util
@@ -21,24 +21,24 @@ ENGINES = tuple(dict.fromkeys(engine for _, engines in FORMATS.values() for engi
 
 
 @dataclasses.dataclass(frozen=True)
-class OpenedExport:
-    """An export ready to run, and what it says about itself."""
+class LoadedExport:
+    """An export loaded into an engine, with its metadata."""
 
     run: Run
     engine: str
-    source: str  # what `run` takes: "composites", or "prepared" pictures and crops
+    source: str  # input of `run`: "composites", or "prepared" pictures and crops
     metadata: Metadata
     path: Path
-    fingerprint: str  # of the weights it was made of, and what became of them: 'abc in int8'
+    fingerprint: str  # of the weights it was made of, with their precision: 'abc in int8'
     precision: str = "float32"  # of its products: one of PRECISIONS, or "int8"
 
     @property
     def calibration(self) -> Calibration | None:
-        """What the model's scores mean in probability, where that was fitted."""
+        """Calibration of the scores, if one was fitted."""
         return self.metadata.calibration
 
 
-def open_export(path: str | os.PathLike, engine: str = "auto", precision: str | None = None) -> OpenedExport:
+def open_export(path: str | os.PathLike, engine: str = "auto", precision: str | None = None) -> LoadedExport:
     """Opens an export.
 
     Args:
@@ -53,20 +53,20 @@ def open_export(path: str | os.PathLike, engine: str = "auto", precision: str | 
     """
     folder = Path(path).expanduser().absolute()
     about = package.read_description(folder)
-    engine = _chosen(folder, about.format, engine)
+    engine = _choose_engine(folder, about.format, engine)
     precision = "float32" if precision in (None, "auto") else precision
     if precision not in PRECISIONS:
         raise ValueError(f"precision={precision!r} is unknown; use one of {', '.join(PRECISIONS)}")
     if engine != "openvino" and precision != "float32":
         raise ValueError(f"{folder}: in {engine} exports are computed in float32; {precision} needs openvino")
     program = folder / FORMATS[about.format][0]
-    run = openvino_run(program, precision) if engine == "openvino" else _OPENERS[engine](folder)
+    run = compile_openvino(program, precision) if engine == "openvino" else _OPENERS[engine](folder)
     precision = "int8" if about.format == "int8" else precision
     fingerprint = about.fingerprint + ("" if precision == "float32" else f" in {precision}")
-    return OpenedExport(run, engine, about.source, about.metadata, folder, fingerprint, precision)
+    return LoadedExport(run, engine, about.source, about.metadata, folder, fingerprint, precision)
 
 
-def _chosen(folder: Path, format: str, engine: str) -> str:
+def _choose_engine(folder: Path, format: str, engine: str) -> str:
     _, possible = FORMATS[format]
     if engine != "auto" and engine not in possible:
         raise refusal(folder, f"it is {format}, which {engine} does not run; use {' or '.join(possible)}")
@@ -77,7 +77,7 @@ def _chosen(folder: Path, format: str, engine: str) -> str:
     raise refusal(folder, f"{' or '.join(wanted)} is not installed: pip install 'lipfd-jax[export]'")
 
 
-def _onnxruntime(folder: Path) -> Run:
+def _run_onnxruntime(folder: Path) -> Run:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(
@@ -87,9 +87,9 @@ def _onnxruntime(folder: Path) -> Run:
     return lambda *batch: tuple(session.run(None, dict(zip(names, batch, strict=True))))
 
 
-def openvino_run(program: Path, precision: str) -> Run:
-    """What runs a program in OpenVINO, its products in one of PRECISIONS."""
-    # It tells its makers of every import, from a forked process, unless its telemetry can't be imported.
+def compile_openvino(program: Path, precision: str) -> Run:
+    """Compiles a program in OpenVINO, with matrix products in one of PRECISIONS."""
+    # OpenVINO reports every import to its makers, from a forked process, unless telemetry can't be imported.
     sys.modules.setdefault("openvino_telemetry", None)
     import openvino
 
@@ -104,13 +104,13 @@ def openvino_run(program: Path, precision: str) -> Run:
     return run
 
 
-def _jax(folder: Path) -> Run:
+def _run_jax(folder: Path) -> Run:
     from lipfd_jax.exporting.stablehlo import open_program
 
     return open_program(folder)
 
 
 _OPENERS: dict[str, Callable[[Path], Run]] = {
-    "onnxruntime": _onnxruntime,
-    "jax": _jax,
+    "onnxruntime": _run_onnxruntime,
+    "jax": _run_jax,
 }

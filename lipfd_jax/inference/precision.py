@@ -1,4 +1,4 @@
-"""In which precision a model computes: its checkpoint's, float32, or bfloat16 where that is faster."""
+"""Precision of the computation: the checkpoint's, float32, or bfloat16 if that is faster."""
 
 import dataclasses
 import functools
@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from lipfd_jax.checkpoints.store import Found, Opened
+from lipfd_jax.checkpoints.store import CheckpointRef, LoadedCheckpoint
 from lipfd_jax.kernels.dense import bf16_matmul
 from lipfd_jax.kernels.dispatch import Kernels
 from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_model
@@ -20,26 +20,26 @@ from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_model
 logger = logging.getLogger(__name__)
 
 SETTINGS = ("float32", "bfloat16", "auto")
-# What a CPU that multiplies bfloat16 numbers says of itself: Intel's and AMD's, Arm's.
+# Flags in /proc/cpuinfo of CPUs with bfloat16 products: Intel's and AMD's, Arm's.
 _FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 _HEADINGS = ("flags", "features")
-_Checkpoint = TypeVar("_Checkpoint", Found, Opened)
-# So many times as fast must a bfloat16 product be to be taken. AMD's Zen 4 is 1.8 times as fast, Intel's
+_Checkpoint = TypeVar("_Checkpoint", CheckpointRef, LoadedCheckpoint)
+# Minimum speed-up of a bfloat16 product for "auto" to choose it. AMD's Zen 4 is 1.8 times as fast, Intel's
 # Xeons without AMX half as fast, with the same flags.
-_FASTER = 1.2
+_MIN_SPEEDUP = 1.2
 SLOW = (
     "the checkpoint says bfloat16, in which this CPU is slower; --precision=float32 saves time and moves "
     "scores by some thousandths"
 )
 
 
-def resolved(setting: str | None, devices: Sequence[jax.Device], *, exact: bool) -> str | None:
-    """The precision that a setting stands for.
+def resolve_precision(setting: str | None, devices: Sequence[jax.Device], *, exact: bool) -> str | None:
+    """Returns the precision that a setting selects.
 
     Args:
       setting: one of SETTINGS; None for the checkpoint's own.
       devices: of the program's mesh.
-      exact: scores will be held against others (a calibration, the released ones), so "auto" changes nothing.
+      exact: scores will be compared (with a calibration, the released ones), so "auto" changes nothing.
 
     Returns:
       "float32", "bfloat16", or None for the checkpoint's own: also of "auto", where scores must be exact.
@@ -56,39 +56,41 @@ def resolved(setting: str | None, devices: Sequence[jax.Device], *, exact: bool)
     return "bfloat16" if devices[0].platform != "cpu" or bfloat16_is_faster() else "float32"
 
 
-def opened_in(
-    opened: _Checkpoint, setting: str | None, devices: Sequence[jax.Device], *, compared: bool
+def apply_precision(
+    checkpoint: _Checkpoint, setting: str | None, devices: Sequence[jax.Device], *, compared: bool
 ) -> tuple[_Checkpoint, str | None]:
-    """The checkpoint with its model in the precision that a setting stands for, and which one that is.
+    """Returns the checkpoint with its model in the precision that a setting selects, and that precision.
 
-    Its metadata then says so too. Where the weights are not yet read, the model has the types that they will
-    have. `compared`: scores will be held against others; those of released inputs always are.
+    The metadata then name it too. Of a `CheckpointRef` the model has the dtypes that the weights will have.
+
+    Args:
+      compared: scores will be compared with others; those of released inputs always are.
     """
-    exact = compared or opened.metadata.model.inputs.name == "released"
-    config = opened.metadata.model
-    precision = resolved(setting, devices, exact=exact)
+    exact = compared or checkpoint.metadata.model.inputs.name == "released"
+    config = checkpoint.metadata.model
+    precision = resolve_precision(setting, devices, exact=exact)
     if precision is None and config.dtype == "bfloat16":  # as these devices compute that
         precision = config.dtype
         if not exact and devices[0].platform == "cpu" and not bfloat16_is_faster():
             logger.info("%s", SLOW)
     metadata = dataclasses.replace(
-        opened.metadata, model=dataclasses.replace(config, dtype=precision or config.dtype)
+        checkpoint.metadata, model=dataclasses.replace(config, dtype=precision or config.dtype)
     )
-    model = with_precision(opened.model, precision, devices)
-    return dataclasses.replace(opened, model=model, metadata=metadata), precision
+    model = with_precision(checkpoint.model, precision, devices)
+    return dataclasses.replace(checkpoint, model=model, metadata=metadata), precision
 
 
 @functools.cache
 def bfloat16_is_faster() -> bool:
-    """Whether this machine's processor multiplies bfloat16 numbers faster; tried, in a quarter second."""
+    """Whether this processor multiplies bfloat16 faster than float32; measured, in a quarter second."""
     if not cpu_has_bfloat16():
         return False
     half, full = _seconds((bf16_matmul, jnp.matmul))
-    return half * _FASTER < full
+    return half * _MIN_SPEEDUP < full
 
 
 def _seconds(products: Sequence[Callable[[jax.Array, jax.Array], jax.Array]]) -> list[float]:
-    """The least that each takes for 257 tokens of an encoder; in turns, so that other work hits all."""
+    """Shortest time of each product for 257 tokens of an encoder; in turns, as other load then hits all."""
     sides = jnp.ones((257, 1024)), jnp.ones((1024, 1024))
     compiled = [jax.jit(product) for product in products]
     taken = [[] for _ in products]
@@ -102,17 +104,17 @@ def _seconds(products: Sequence[Callable[[jax.Array, jax.Array], jax.Array]]) ->
 
 @functools.cache
 def cpu_has_bfloat16(file: str = "/proc/cpuinfo") -> bool:
-    """Whether this machine's processor multiplies bfloat16 numbers; False where nothing says (not Linux)."""
+    """Whether this machine's processor multiplies bfloat16 numbers; False if unknown (not Linux)."""
     try:
         lines = Path(file).read_text().splitlines()
     except OSError:
         return False
-    said = (line.partition(":")[2].split() for line in lines if line.lower().startswith(_HEADINGS))
-    return any(_FLAGS & set(words) for words in said)
+    listed = (line.partition(":")[2].split() for line in lines if line.lower().startswith(_HEADINGS))
+    return any(_FLAGS & set(words) for words in listed)
 
 
-def computed(config: ModelConfig, kernels: Kernels) -> ModelConfig:
-    """The configuration that a program is made of: on a CPU a bfloat16 model keeps float32 between products.
+def program_config(config: ModelConfig, kernels: Kernels) -> ModelConfig:
+    """Returns the configuration for a program: on a CPU a bfloat16 model keeps float32 between products.
 
     XLA's other operations are no faster in bfloat16 there, and its bfloat16 products slower than float32 ones
     unless their results are float32; see kernels.dense.
@@ -121,10 +123,10 @@ def computed(config: ModelConfig, kernels: Kernels) -> ModelConfig:
 
 
 def with_precision(model: LipFD, precision: str | None, devices: Sequence[jax.Device]) -> LipFD:
-    """The model with its weights, to compute in that precision; itself for None.
+    """Returns the model with its weights, to compute in that precision; itself for None.
 
-    In bfloat16 a CPU keeps float32 between its products (the program's kernels must know: `kernels_for` takes
-    the precision), and the large matrices are stored in bfloat16, half their size. Other devices compute in
+    In bfloat16 a CPU keeps float32 between its products (the program's kernels take the precision too, see
+    `kernels_for`), and the large matrices are stored in bfloat16, half their size. Other devices compute in
     bfloat16 throughout, as in training.
     """
     if precision is None:
@@ -133,13 +135,12 @@ def with_precision(model: LipFD, precision: str | None, devices: Sequence[jax.De
     config = dataclasses.replace(model.config, dtype="float32" if on_cpu else precision)
     changed = abstract_model(config)
     state = nnx.state(model)
-    nnx.update(changed, _stored(state) if on_cpu and precision == "bfloat16" else state)
+    nnx.update(changed, _with_half_kernels(state) if on_cpu and precision == "bfloat16" else state)
     return changed
 
 
-def _stored(state: nnx.State) -> nnx.State:
-    """Matrices of the encoder's blocks, and kernels of the backbone behind its stem, in bfloat16."""
-
+def _with_half_kernels(state: nnx.State) -> nnx.State:
+    """Puts matrices of the encoder's blocks and kernels behind the backbone's stem in bfloat16."""
     flat = dict(nnx.to_flat_state(state))
     for path, variable in flat.items():
         in_encoder = path[0] == "encoder" and "blocks" in path

@@ -1,4 +1,4 @@
-"""The compiled programs of evaluation and detector: composites to scores and weights, or to saliency maps."""
+"""Compiled programs of inference: composites to scores and region weights, or to saliency maps."""
 
 import functools
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from lipfd_jax.runtime.compilation import LoggedProgram
 from lipfd_jax.runtime.mesh import batch_sharding, replicated_sharding
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
-_PAIR = 2  # windows that a CPU computes together: its cache holds no more
+_PAIR = 2  # windows that a CPU computes together; more exceed its cache
 
 
 class Forward(Protocol):
@@ -32,7 +32,7 @@ class Forward(Protocol):
         """Compiles ahead of the first call, for arguments of these shapes and shardings."""
 
 
-@functools.lru_cache(maxsize=8)  # one compiled program per structure and mesh, however often it is asked for
+@functools.lru_cache(maxsize=8)  # one compiled program per structure and mesh
 def make_forward(graph: Any, mesh: Mesh, kernels: str = "auto", precision: str | None = None) -> Forward:
     """Returns the jitted function from (states, composites (B, 1000, 2500, 3) uint8) to scores and weights.
 
@@ -56,7 +56,7 @@ def make_forward(graph: Any, mesh: Mesh, kernels: str = "auto", precision: str |
         )
     compiled = jax.jit(with_kernels(scored, chosen), out_shardings=replicated_sharding(mesh))
     program = LoggedProgram(compiled, "the forward pass, from composites to scores")
-    return InPairs(program) if takes_parts(mesh) else program
+    return PairedProgram(program) if takes_pairs(mesh) else program
 
 
 @functools.lru_cache(maxsize=8)
@@ -75,33 +75,33 @@ def make_saliency(graph: Any, mesh: Mesh, kernels: str = "auto") -> Callable[[An
     return LoggedProgram(compiled, "the saliency of scores")
 
 
-def takes_parts(mesh: Mesh) -> bool:
+def takes_pairs(mesh: Mesh) -> bool:
     """Whether the forward pass of this mesh computes a batch in pairs, two of them at once."""
     return mesh.size == 1 and mesh.devices.flat[0].platform == "cpu"
 
 
-def part_of(count: int) -> int:
-    """How many of a batch are computed together then: two of an even number, else all."""
+def part_size(count: int) -> int:
+    """Returns how many of a batch are computed together then: two of an even number, else all."""
     return _PAIR if count > _PAIR and count % _PAIR == 0 else count
 
 
-class InPairs:
-    """A program that computes a batch's pairs, two at once, in a thread each, where `part_of` cuts it.
+class PairedProgram:
+    """A program that computes a batch in pairs, two at once in a thread each; `part_size` cuts the batch.
 
     XLA keeps one and a half of two cores busy with one program, as many of its operations are too small to
-    share; two programs fill them. They are the same program, so the number of cores doesn't tell, and one
-    program serves batches of any even size.
+    share; two programs fill them. Both threads run the same program, so results don't depend on the number of
+    cores, and one program serves batches of any even size.
     """
 
     def __init__(self, program: Callable[[Any, Any], Any]):
         """`program`: jitted; a state and a batch (a tree of arrays (B, ...)) to a tree of arrays (B, ...)."""
         self._program, self._threads = program, ThreadPoolExecutor(2, "scoring")
-        self._made: set[int] = set()  # how many it is compiled for: two threads would both compile it
+        self._made: set[int] = set()  # sizes it is compiled for: two threads would both compile it
 
     def __call__(self, state: Any, batch: Any) -> Any:
-        """What the program gives for the whole batch, computed when this returns."""
+        """Returns the program's results for the whole batch, computed."""
         count = len(jax.tree.leaves(batch)[0])
-        part = part_of(count)
+        part = part_size(count)
         each = self._threads.map if part in self._made else map
         self._made.add(part)
         if part == count:
@@ -113,8 +113,8 @@ class InPairs:
         return jax.tree.map(lambda *values: jnp.concatenate(values), *found)
 
     def prepare(self, state: Any, batch: Any) -> None:
-        """Has the program, a `LoggedProgram`, compile for a state and a batch of these shapes."""
-        part = part_of(jax.tree.leaves(batch)[0].shape[0])
+        """Compiles the program, a `LoggedProgram`, for a state and a batch of these shapes."""
+        part = part_size(jax.tree.leaves(batch)[0].shape[0])
         self._program.prepare(state, jax.tree.map(lambda a: a.update(shape=(part, *a.shape[1:])), batch))
         self._made.add(part)
 
@@ -122,7 +122,7 @@ class InPairs:
 def prepare_forward(
     model: LipFD, count: int, mesh: Mesh, kernels: str = "auto", precision: str | None = None
 ) -> None:
-    """Compiles the forward pass of a model, of which shapes are enough, for `count` composites at once."""
+    """Compiles the forward pass for `count` composites; the model may have shapes in place of weights."""
     graph, state = nnx.split(model)
     placed = jax.tree.map(
         lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=replicated_sharding(mesh)), state

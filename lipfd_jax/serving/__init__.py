@@ -1,1 +1,1 @@
-"""Judges videos for a browser or a program on this machine: uploads, a queue, one worker, pages, an API."""
+"""Server that detects manipulation in uploaded videos: uploads, queue, one worker, pages and an API."""

@@ -1,4 +1,4 @@
-"""Stands before the pages: whom the server answers, and what browsers may do with its answers."""
+"""Access control: which requests the server answers, and the security headers of its responses."""
 
 import ipaddress
 import re
@@ -23,7 +23,7 @@ _POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-_HEADERS = {  # of every answer that does not say otherwise
+_HEADERS = {  # of every response that does not set its own
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -35,36 +35,38 @@ _HEADERS = {  # of every answer that does not say otherwise
 }
 
 
-def authorities(host: str, port: int, names: Iterable[str] = ()) -> frozenset[str]:
-    """What the Host header may say: this machine's own names and the address listened at, with the port,
-    and further names, with or without.
+def allowed_hosts(host: str, port: int, names: Iterable[str] = ()) -> frozenset[str]:
+    """Returns the accepted values of the Host header.
+
+    These are this machine's own names and the address listened at, with the port, and `names`, with or
+    without the port.
     """
-    own = {f"{name}:{port}" for name in (*_LOOPBACK, bracketed(host))}
+    own = {f"{name}:{port}" for name in (*_LOOPBACK, bracket_ipv6(host))}
     if port == 80:
-        own |= {*_LOOPBACK, bracketed(host)}
+        own |= {*_LOOPBACK, bracket_ipv6(host)}
     further = {form for name in names for form in (name, f"{name}:{port}")}
     return frozenset(name.lower() for name in own | further)
 
 
-def bracketed(host: str) -> str:
-    """An address as it stands in URLs: IPv6 in brackets."""
+def bracket_ipv6(host: str) -> str:
+    """Returns an address as written in URLs: IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
-class Gate:
-    """Passes on requests that are meant for this server and come from its own pages or from programs.
+class AccessControl:
+    """ASGI middleware that passes on requests for this server from its own pages or from programs.
 
-    A page elsewhere whose name is pointed at this machine (DNS rebinding) sends its own name as Host, and is
-    refused. What changes something is taken from pages of this server only: browsers send Origin with it, and
-    Sec-Fetch-Site. Programs send neither, and are let in: a page can't leave out Origin.
+    A foreign page whose name resolves to this machine (DNS rebinding) sends its own name as Host, and is
+    refused. Requests that change something are accepted from pages of this server only: browsers send Origin
+    and Sec-Fetch-Site with them. Programs send neither and are accepted: a page can't omit Origin.
     """
 
     def __init__(self, app: ASGIApp, allowed: frozenset[str], *, any_address: bool = False):
-        """`any_address`: also take Hosts that are bare addresses, which no rebinding can fake."""
+        """`any_address`: also accept Hosts that are bare addresses, which rebinding can't fake."""
         self._app, self._allowed, self._any_address = app, allowed, any_address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers, or has the app answer; as ASGI has it."""
+        """Refuses a request or passes it on; the ASGI interface."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

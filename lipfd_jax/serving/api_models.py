@@ -1,4 +1,4 @@
-"""What the API answers, as its description (openapi.json) has it."""
+"""Response models of the API; FastAPI writes openapi.json from them."""
 
 from pydantic import BaseModel, Field
 
@@ -8,7 +8,7 @@ from lipfd_jax.serving.limits import Limits
 
 
 class Verdict(BaseModel):
-    """An outcome and what is to be said with it."""
+    """An outcome with its title, meaning and caveat."""
 
     outcome: Outcome
     title: str = Field(description="the outcome in words")
@@ -17,13 +17,13 @@ class Verdict(BaseModel):
 
 
 class Video(BaseModel):
-    """One video and how far it is."""
+    """One video and its progress."""
 
     id: str = Field(description="random; whoever knows it may see the result and remove it")
     name: str = Field(description="of the file as it was given; plain text")
     bytes: int
     state: State
-    before: int = Field(description="how many videos are judged before this one starts")
+    before: int = Field(description="how many videos are analysed before this one starts")
     part: str = Field(
         description="under way while running: looking (in seconds), scoring (in windows), writing"
     )
@@ -36,23 +36,23 @@ class Video(BaseModel):
 
 
 class Bounds(BaseModel):
-    """What the server takes and keeps."""
+    """Limits of uploads and of what is kept."""
 
     megabytes: float = Field(description="of one file")
     minutes: float = Field(description="of one video")
     queue: int = Field(description="videos that may be uploading or waiting at once")
     kept: int = Field(description="videos kept with their results; beyond that the oldest goes")
-    kept_minutes: float = Field(description="after a video was judged until it is removed")
+    kept_minutes: float = Field(description="after a video was analysed until it is removed")
 
 
 class Refusal(BaseModel):
-    """Why a request was not met."""
+    """Reason for a refused request."""
 
     detail: str
 
 
-def video(job: Job, before: int) -> Video:
-    """A job as the API shows it."""
+def describe_job(job: Job, before: int) -> Video:
+    """Returns a job as the API shows it."""
     address = f"/api/videos/{job.id}"
     done = job.outcome is not None
     words = OUTCOMES[job.outcome] if done else None
@@ -72,6 +72,6 @@ def video(job: Job, before: int) -> Video:
     )
 
 
-def bounds(limits: Limits) -> Bounds:
-    """The limits as the API shows them."""
+def describe_limits(limits: Limits) -> Bounds:
+    """Returns the limits as the API shows them."""
     return Bounds(**{name: getattr(limits, name) for name in Bounds.model_fields})

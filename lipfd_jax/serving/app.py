@@ -1,4 +1,4 @@
-"""The server's addresses: the page, and the API that it and programs use."""
+"""FastAPI application: the page, and the API that the page and programs use."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -15,27 +15,28 @@ from lipfd_jax.detection.report import SCRIPTS
 from lipfd_jax.pages.rendering import content_policy
 from lipfd_jax.serving import api_models, page
 from lipfd_jax.serving.jobs import Job
-from lipfd_jax.serving.limits import Limits, Refused
-from lipfd_jax.serving.uploads import receive, shown_name, too_large
+from lipfd_jax.serving.limits import Limits, RequestError
+from lipfd_jax.serving.uploads import display_name, receive_upload, too_large_error
 from lipfd_jax.serving.worker import Worker
 from lipfd_jax.version import __version__
 
-_SWEEP = 20.0  # seconds between looks for what was kept long enough
-# Its own scripts, known by their checksums; an origin of its own, with no way to the API.
-_REPORT_POLICY = content_policy(
-    "lipfd_jax.detection",
-    SCRIPTS,
-    (
-        "media-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-        "sandbox allow-scripts",
-    ),
+_EXPIRY_INTERVAL = 20.0  # seconds between removals of expired videos
+_REPORT_POLICY = (
+    content_policy(  # only its own scripts, by checksum; a sandboxed origin that can't reach the API
+        "lipfd_jax.detection",
+        SCRIPTS,
+        (
+            "media-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "sandbox allow-scripts",
+        ),
+    )
 )
 _VIDEO_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Cross-Origin-Resource-Policy": "cross-origin",  # the report that plays it has an origin of its own
+    "Cross-Origin-Resource-Policy": "cross-origin",  # the report that plays it is sandboxed
 }
 _BODY = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 _REFUSALS = {
@@ -44,13 +45,15 @@ _REFUSALS = {
 Key = Annotated[str, Path(description="the id of a video", max_length=64)]
 
 
-def make_app(worker: Worker, limits: Limits, about: page.About) -> FastAPI:
-    """The application; while it runs, the worker does. It answers anybody: put a `gate.Gate` before it."""
+def make_app(worker: Worker, limits: Limits, about: page.DetectorDescription) -> FastAPI:
+    """Builds the application, which starts and stops the worker. It has no access control of its own; wrap
+    it in `access_control.AccessControl`.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         worker.start()
-        sweeping = asyncio.create_task(_swept(worker.jobs.expire))
+        sweeping = asyncio.create_task(_expire_regularly(worker.jobs.expire))
         yield
         sweeping.cancel()
         await run_in_threadpool(worker.stop)
@@ -63,32 +66,32 @@ def make_app(worker: Worker, limits: Limits, about: page.About) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.add_exception_handler(Refused, _refused)
-    _add_pages(app, page.files(limits, about))
+    app.add_exception_handler(RequestError, _respond_to_refusal)
+    _add_pages(app, page.make_files(limits, about))
     _add_api(app, worker, limits)
     _add_results(app, worker)
     return app
 
 
-async def _swept(expire: Callable[[], None]) -> None:
+async def _expire_regularly(expire: Callable[[], None]) -> None:
     while True:
-        await asyncio.sleep(_SWEEP)
+        await asyncio.sleep(_EXPIRY_INTERVAL)
         await run_in_threadpool(expire)
 
 
-async def _refused(request: Request, error: Refused) -> JSONResponse:
-    headers = {"Connection": "close"}  # what is left of an upload is not waited for
+async def _respond_to_refusal(request: Request, error: RequestError) -> JSONResponse:
+    headers = {"Connection": "close"}  # the rest of an upload is not read
     if error.status == 503:
         headers["Retry-After"] = "5"
     return JSONResponse({"detail": error.reason}, error.status, headers)
 
 
-def _add_pages(app: FastAPI, made: dict[str, page.Made]) -> None:
-    def answering(content: page.Made) -> Callable[[], Response]:
+def _add_pages(app: FastAPI, static: dict[str, page.StaticFile]) -> None:
+    def make_handler(content: page.StaticFile) -> Callable[[], Response]:
         return lambda: Response(content.text, media_type=content.media_type)
 
-    for address, content in made.items():
-        app.add_api_route(address, answering(content), include_in_schema=False)
+    for address, content in static.items():
+        app.add_api_route(address, make_handler(content), include_in_schema=False)
 
 
 def _add_api(app: FastAPI, worker: Worker, limits: Limits) -> None:
@@ -96,8 +99,8 @@ def _add_api(app: FastAPI, worker: Worker, limits: Limits) -> None:
 
     @app.get("/api/limits")
     def limits_of_the_server() -> api_models.Bounds:
-        """What the server takes and keeps."""
-        return api_models.bounds(limits)
+        """Limits of uploads and of what is kept."""
+        return api_models.describe_limits(limits)
 
     @app.post("/api/videos", status_code=202, responses=_REFUSALS, openapi_extra={"requestBody": _BODY})
     async def upload(
@@ -106,38 +109,36 @@ def _add_api(app: FastAPI, worker: Worker, limits: Limits) -> None:
         """Takes a video as the body of the request (application/octet-stream, or its own type)."""
         _check_type(request.headers.get("content-type", ""))
         if int(request.headers.get("content-length", 0)) > limits.bytes:
-            raise too_large(
-                limits
-            )  # before it is sent, where the sender asks first; what comes is counted anyway
-        job = jobs.admit(shown_name(name))
+            raise too_large_error(limits)  # before the body is sent; `receive_upload` counts it anyway
+        job = jobs.admit(display_name(name))
         try:
-            jobs.enqueue(job.id, await receive(request.stream(), job.video, limits))
-            return api_models.video(*jobs.find(job.id))
+            jobs.enqueue(job.id, await receive_upload(request.stream(), job.video, limits))
+            return api_models.describe_job(*jobs.find(job.id))
         except (ClientDisconnect, KeyError):
-            raise Refused(400, "The upload broke off, or was removed.") from None
+            raise RequestError(400, "The upload broke off, or was removed.") from None
         finally:
-            jobs.give_up(job.id)
+            jobs.discard_upload(job.id)
 
     @app.get("/api/videos/{key}", responses=_REFUSALS)
     def state(key: Key) -> api_models.Video:
-        """How far a video is."""
-        return api_models.video(*_found(worker, key))
+        """Progress of a video."""
+        return api_models.describe_job(*_find_job(worker, key))
 
     @app.delete("/api/videos/{key}", status_code=204, responses=_REFUSALS)
     def remove(key: Key) -> None:
-        """Removes a video and its result at once, whether judged or not."""
+        """Removes a video and its result at once, whether analysed or not."""
         try:
             worker.remove(key)
         except KeyError:
-            raise _missing() from None
+            raise _not_found() from None
 
 
 def _add_results(app: FastAPI, worker: Worker) -> None:
     @app.get("/api/videos/{key}/report.html", responses=_REFUSALS, response_class=FileResponse)
     def report(key: Key, save: bool = False) -> FileResponse:
-        """The page of a result; with `save`, as a file to keep."""
+        """The report of a result; with `save`, as a download."""
         return FileResponse(
-            _finished(worker, key).folder / PAGE,
+            _find_finished(worker, key).folder / PAGE,
             media_type="text/html",
             filename=PAGE if save else None,
             headers={"Content-Security-Policy": _REPORT_POLICY},
@@ -145,9 +146,9 @@ def _add_results(app: FastAPI, worker: Worker) -> None:
 
     @app.get("/api/videos/{key}/result.json", responses=_REFUSALS, response_class=FileResponse)
     def result(key: Key, save: bool = False) -> FileResponse:
-        """The result, as result.schema.json describes it; with `save`, as a file to keep."""
+        """The result, as result.schema.json describes it; with `save`, as a download."""
         return FileResponse(
-            _finished(worker, key).folder / RESULT,
+            _find_finished(worker, key).folder / RESULT,
             media_type="application/json",
             filename=RESULT if save else None,
         )
@@ -155,30 +156,30 @@ def _add_results(app: FastAPI, worker: Worker) -> None:
     @app.get("/api/videos/{key}/video", responses=_REFUSALS, response_class=FileResponse)
     def video(key: Key) -> FileResponse:
         """The video itself, which the report plays."""
-        job = _finished(worker, key)
-        return FileResponse(job.video, media_type=page.media_type(job.name), headers=_VIDEO_HEADERS)
+        job = _find_finished(worker, key)
+        return FileResponse(job.video, media_type=page.video_media_type(job.name), headers=_VIDEO_HEADERS)
 
 
 def _check_type(given: str) -> None:
-    """Refuses the types that a form elsewhere could send without being asked."""
+    """Refuses content types that a form of a foreign page could send without a preflight request."""
     kind = given.partition(";")[0].strip().lower()
     if kind != "application/octet-stream" and not kind.startswith(("video/", "audio/")):
-        raise Refused(415, "Send the file as the body, with Content-Type: application/octet-stream.")
+        raise RequestError(415, "Send the file as the body, with Content-Type: application/octet-stream.")
 
 
-def _found(worker: Worker, key: str) -> tuple[Job, int]:
+def _find_job(worker: Worker, key: str) -> tuple[Job, int]:
     try:
         return worker.jobs.find(key)
     except KeyError:
-        raise _missing() from None
+        raise _not_found() from None
 
 
-def _missing() -> Refused:
-    return Refused(404, "There is no such video, or it is no longer kept.")
+def _not_found() -> RequestError:
+    return RequestError(404, "There is no such video, or it is no longer kept.")
 
 
-def _finished(worker: Worker, key: str) -> Job:
-    job, _ = _found(worker, key)
+def _find_finished(worker: Worker, key: str) -> Job:
+    job, _ = _find_job(worker, key)
     if job.outcome is None:
-        raise Refused(404, "This video has no result (yet).")
+        raise RequestError(404, "This video has no result (yet).")
     return job

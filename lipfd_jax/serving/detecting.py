@@ -1,4 +1,4 @@
-"""Judges uploaded videos: each is read in a process of its own, which may die; the model stays here."""
+"""Detects manipulation in uploads: a child process, which may crash, reads each; the model stays here."""
 
 import logging
 import multiprocessing
@@ -10,58 +10,62 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from lipfd_jax.detection.detect import Model
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.texts import OUTCOMES, Outcome
+from lipfd_jax.inference.predictor import Predictor
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing import memory_limit
 from lipfd_jax.preprocessing.clip_task import MachineError
 from lipfd_jax.serving import protocol, reader
 from lipfd_jax.serving.limits import Limits
 
-Told = Callable[[str, float, float], None]  # the part under way, how much of it is done, how much there is
+Progress = Callable[[str, float, float], None]  # called with the current part, what is done and the total
 _LOG = logging.getLogger(__name__)
 _PRELOADED = ["lipfd_jax.serving.reader"]
 
 
-class Judge:
-    """Judges one video at a time; others may stop it."""
+class IsolatedDetector:
+    """Runs detection on one video at a time in a child process; other threads may stop it."""
 
-    def __init__(self, model: Model, settings: DetectionSettings, limits: Limits):
-        self._model, self._settings, self._limits = model, settings, limits
-        self._context = _context()
+    def __init__(self, detector: Predictor, settings: DetectionSettings, limits: Limits):
+        self._detector, self._settings, self._limits = detector, settings, limits
+        self._context = _process_context()
         self._lock = threading.Lock()
         self._process: BaseProcess | None = None
-        self._video: Path | None = None  # what is judged now
+        self._video: Path | None = None  # in work
         self._overdue = False
 
-    def __call__(self, video: Path, name: str, told: Told) -> Outcome:
-        """Judges a video; result.json and report.html come to lie beside it.
+    def detect(self, video: Path, name: str, report: Progress) -> Outcome:
+        """Runs detection on a video and writes result.json and report.html to its folder.
+
+        Args:
+          name: of the file as its owner calls it.
+          report: called with the progress.
 
         Raises:
-          ClipError: the file can't be judged; the message is the reason, under `name` where it needs one.
+          ClipError: the file can't be analysed; the message is the reason and uses `name`.
           MachineError: this machine failed, or is short of memory or disk.
         """
         kills = memory_limit.count_oom_kills()
-        with self._reading(video, name) as connection:
+        with self._child_process(video, name) as connection:
             try:
-                return self._conversation(connection, told)
-            except (EOFError, OSError, protocol.Garbled) as error:
+                return self._serve_requests(connection, report)
+            except (EOFError, OSError, protocol.ProtocolError) as error:
                 _LOG.info("the process of %s ended: %r", video.parent.name, error)
-                raise self._death(kills) from error
+                raise self._explain_exit(kills) from error
 
     def stop(self, video: Path) -> None:
-        """Ends the work on a video if that is what is judged now."""
+        """Ends the work on a video if it is the one in work."""
         with self._lock:
             if self._video == video and self._process is not None:
                 self._process.kill()
 
-    def _conversation(self, connection: Connection, told: Told) -> Outcome:
+    def _serve_requests(self, connection: Connection, report: Progress) -> Outcome:
         while True:
-            message = protocol.received(connection)
+            message = protocol.receive_message(connection)
             match message.kind:
                 case "progress":
-                    told(message.text, message.done, message.of)
+                    report(message.text, message.done, message.of)
                 case "predict" | "saliency":
                     self._answer(connection, message)
                 case "done" if message.text in OUTCOMES:
@@ -71,36 +75,36 @@ class Judge:
                 case "machine":
                     raise MachineError(message.text)
                 case _:
-                    raise protocol.Garbled(f"unknown outcome {message.text!r}")
+                    raise protocol.ProtocolError(f"unknown outcome {message.text!r}")
 
     def _answer(self, connection: Connection, message: protocol.Message) -> None:
-        composites = protocol.received_composites(connection, message.count, self._model.batch_size)
+        composites = protocol.receive_composites(connection, message.count, self._detector.batch_size)
         try:
             if message.kind == "predict":
-                found = tuple(self._model.predict(composites))
+                results = tuple(self._detector.predict(composites))
             else:
-                found = (self._model.saliency(composites[0]),)
-        except Exception as error:  # of the model: none of the file's fault
+                results = (self._detector.saliency(composites[0]),)
+        except Exception as error:  # the model's fault, not the file's
             raise MachineError(f"the model failed: {type(error).__name__}: {error}") from error
-        protocol.answer(connection, *found)
+        protocol.send_arrays(connection, *results)
 
     @contextmanager
-    def _reading(self, video: Path, name: str) -> Iterator[Connection]:
-        """A process that reads a video; killed at the end, and after the time that is given to one video."""
-        model, limits = self._model, self._limits
-        task = reader.Task(
+    def _child_process(self, video: Path, name: str) -> Iterator[Connection]:
+        """Starts a process that reads a video; kills it at the end or when its time is over."""
+        detector, limits = self._detector, self._limits
+        task = reader.DetectionTask(
             video,
             name,
             self._settings,
             limits.minutes,
-            model.metadata,
-            Path(model.path).name,  # where it lies here is nobody's business elsewhere
-            model.fingerprint,
-            model.batch_size,
+            detector.metadata,
+            Path(detector.path).name,  # results leave this machine, so they don't hold its paths
+            detector.fingerprint,
+            detector.batch_size,
         )
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=reader.run, args=(theirs, task), daemon=True)
-        process.start()  # outside the lock: the first one waits for imports, and who stops videos must not
+        process = self._context.Process(target=reader.run_task, args=(theirs, task), daemon=True)
+        process.start()  # outside the lock: the first start waits for imports, and `stop` must not
         theirs.close()
         with self._lock:
             self._process, self._video, self._overdue = process, video, False
@@ -123,7 +127,7 @@ class Judge:
                 self._overdue = True
                 self._process.kill()
 
-    def _death(self, kills: int) -> Exception:
+    def _explain_exit(self, kills: int) -> Exception:
         if self._overdue:
             return ClipError(f"took over {self._limits.work_minutes:g} minutes and was given up")
         if memory_limit.count_oom_kills() > kills:
@@ -133,11 +137,11 @@ class Judge:
         return ClipError("the process that read it ended; the file may be damaged")
 
 
-def _context() -> multiprocessing.context.BaseContext:
-    """Processes that start fast, from one that has imported what they need, where the system allows."""
+def _process_context() -> multiprocessing.context.BaseContext:
+    """Returns a forkserver that has imported what the child needs, where the system has one; else spawn."""
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     if "forkserver" in methods:
         context.set_forkserver_preload(_PRELOADED)
-        forkserver.ensure_running()  # imports while the first video is still to come
+        forkserver.ensure_running()  # imports before the first video comes
     return context

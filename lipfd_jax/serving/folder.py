@@ -1,4 +1,4 @@
-"""The server's folder for uploads and results: private, and gone with it, at the latest next time."""
+"""Private folder for uploads and results; removed when the server ends, or at the next start."""
 
 import os
 import shutil
@@ -14,13 +14,15 @@ _PREFIX = "lipfd-serve-"
 
 @contextmanager
 def working_folder(parent: Path | None = None) -> Iterator[Path]:
-    """A new folder that only this user can enter, removed at the end; first removes those of servers that
-    were killed. `parent` is by default the system's folder for temporary files.
+    """Makes a folder that only this user can enter and removes it at the end.
 
-    Raises OSError where it can't be made.
+    First removes those of killed servers. `parent` is by default the system's folder for temporary files.
+
+    Raises:
+      OSError: the folder can't be made.
     """
     parent = parent or Path(tempfile.gettempdir())
-    sweep(parent)
+    remove_leftovers(parent)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
     try:
         with locks.lock_folder(folder, "a server"):
@@ -29,14 +31,14 @@ def working_folder(parent: Path | None = None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep(parent: Path) -> int:
-    """Removes the folders that killed servers of this user left behind, and returns how many.
+def remove_leftovers(parent: Path) -> int:
+    """Removes the folders of killed servers of this user; returns their number.
 
-    A living server holds the lock in its folder; the system drops it with the process, however that ends.
+    A running server holds the lock in its folder; the system releases it when the process ends.
     """
     removed = 0
     for folder in parent.glob(f"{_PREFIX}*"):
-        if not _ours(folder):
+        if not _is_server_folder(folder):
             continue
         try:
             with locks.lock_folder(folder, "a server"):
@@ -47,8 +49,8 @@ def sweep(parent: Path) -> int:
     return removed
 
 
-def _ours(folder: Path) -> bool:
-    """Whether it is a folder, no link, of this user, in which a server's lock lies."""
+def _is_server_folder(folder: Path) -> bool:
+    """Whether it is a folder, not a link, of this user, that holds a server's lock."""
     try:
         facts = folder.lstat()
         lock = (folder / locks.LOCK_FILE).lstat()

@@ -1,10 +1,10 @@
-"""What the server takes and keeps, and how it refuses the rest."""
+"""Limits of the server and the exception for requests beyond them."""
 
 from dataclasses import dataclass, fields
 
 
-class Refused(Exception):
-    """A request that is not met; `status` is HTTP's, the message is for people."""
+class RequestError(Exception):
+    """A refused request, with an HTTP status and a reason for the user."""
 
     def __init__(self, status: int, reason: str):
         super().__init__(reason)
@@ -13,16 +13,16 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of the server. Raises ValueError, naming the bound, for one that is not above 0."""
+    """Limits of the server. Raises ValueError, naming the limit, for one that is not above 0."""
 
     megabytes: float = 500.0  # of one video file
     minutes: float = 10.0  # of one video
-    work_minutes: float = 60.0  # of work on one video; what takes longer is given up
+    work_minutes: float = 60.0  # of work on one video; longer work is ended
     queue: int = 8  # videos that are being uploaded or wait
     kept: int = 20  # videos with their results; beyond that the oldest goes
-    kept_minutes: float = 60.0  # a video and its result, after it was judged
-    slowest: int = 64 << 10  # bytes a second of an upload, on average over more than `grace`
-    grace: float = 15.0  # seconds in which nothing need arrive
+    kept_minutes: float = 60.0  # a video and its result, after it was analysed
+    slowest: int = 64 << 10  # minimum bytes per second of an upload, on average over more than `grace`
+    grace: float = 15.0  # seconds that an upload may pause
 
     def __post_init__(self):
         for field in fields(self):
@@ -32,5 +32,5 @@ class Limits:
 
     @property
     def bytes(self) -> int:
-        """Of one video file."""
+        """Largest video file, in bytes."""
         return int(self.megabytes * 1e6)

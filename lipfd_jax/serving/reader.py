@@ -1,4 +1,4 @@
-"""Runs in a process of its own for one video: decodes it, asks the server's model, writes result and page."""
+"""Child process of the server: decodes one video, has the server score it, writes result and report."""
 
 import functools
 import os
@@ -15,7 +15,9 @@ from lipfd_jax.detection.detect import detect
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.report import write_page
 from lipfd_jax.detection.texts import Outcome
+from lipfd_jax.inference.predictor import Predictions
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.models.saliency import MAP_SHAPE
 from lipfd_jax.preprocessing import memory_limit
 from lipfd_jax.preprocessing.clip_task import MachineError, attempt_task
 from lipfd_jax.preprocessing.containers import read_promised_seconds
@@ -24,17 +26,15 @@ from lipfd_jax.serving import protocol
 from lipfd_jax.storage import files
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, REGIONS
 
-_SALIENCY = (50, 125)
-
 
 @dataclass(frozen=True)
-class Task:
-    """One video to judge, and what is known of the model."""
+class DetectionTask:
+    """One video to analyse, and the attributes of the server's detector."""
 
     video: Path
     name: str  # as its owner calls it
     settings: DetectionSettings
-    minutes: float  # a longer video is refused
+    minutes: float  # longest video accepted
     metadata: Metadata
     checkpoint: str
     fingerprint: str
@@ -42,18 +42,18 @@ class Task:
 
     @property
     def path(self) -> Path:
-        """The file to name it by."""
+        """File that names the task in errors, for `attempt`."""
         return self.video
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Everything that is read for it."""
+        """Files that the task reads, for `attempt`."""
         return (self.video,)
 
 
 @dataclass(frozen=True)
-class FarModel:
-    """The model as this process sees it: at the other end of a connection."""
+class RemoteDetector:
+    """A `Predictor` whose network is at the other end of a connection, in the server."""
 
     connection: Connection
     metadata: Metadata
@@ -61,60 +61,69 @@ class FarModel:
     batch_size: int
     fingerprint: str
 
-    def predict(self, composites: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Scores (B,) and region weights (B, 5, 3), float32, of up to `batch_size` composites."""
-        count = len(composites)
-        protocol.send(self.connection, protocol.Message("predict", count), composites)
-        scores = protocol.answered(self.connection, count)
-        return scores, protocol.answered(self.connection, count, FRAMES_PER_WINDOW, len(REGIONS))
+    def predict(self, composites: np.ndarray) -> Predictions:
+        """As `Detector.predict`."""
+        starts = range(0, len(composites), self.batch_size)
+        parts = [self._predict_batch(composites[start : start + self.batch_size]) for start in starts]
+        empty = Predictions(np.zeros(0, np.float32), np.zeros((0, 5, 3), np.float32))
+        return Predictions(*(np.concatenate(values) for values in zip(empty, *parts, strict=True)))
 
     def saliency(self, composite: np.ndarray) -> np.ndarray | None:
         """As `Detector.saliency`."""
-        protocol.send(self.connection, protocol.Message("saliency", 1), composite)
-        return protocol.answered(self.connection, *_SALIENCY)
+        protocol.send_message(self.connection, protocol.Message("saliency", 1), composite)
+        return protocol.receive_array(self.connection, *MAP_SHAPE)
+
+    def _predict_batch(self, composites: np.ndarray) -> Predictions:
+        count = len(composites)
+        protocol.send_message(self.connection, protocol.Message("predict", count), composites)
+        scores = protocol.receive_array(self.connection, count)
+        weights = protocol.receive_array(self.connection, count, FRAMES_PER_WINDOW, len(REGIONS))
+        return Predictions(scores, weights)
 
 
-def run(connection: Connection, task: Task) -> None:
-    """Judges a video, within bounds of memory, and says how it ended."""
+def run_task(connection: Connection, task: DetectionTask) -> None:
+    """Analyses a video within a memory limit and sends how it ended."""
     prepare_worker()
-    jax.config.update("jax_platforms", "cpu")  # accelerators belong to the server; nothing is computed here
-    model = FarModel(connection, task.metadata, task.checkpoint, task.batch_size, task.fingerprint)
+    jax.config.update("jax_platforms", "cpu")  # the server uses the accelerators; nothing is computed here
+    detector = RemoteDetector(connection, task.metadata, task.checkpoint, task.batch_size, task.fingerprint)
     try:
-        tried = attempt_task(functools.partial(_judged, model), task, base=memory_limit.private_bytes())
+        tried = attempt_task(functools.partial(_detect, detector), task, base=memory_limit.private_bytes())
     except (MemoryError, MachineError, OSError) as error:
-        protocol.send(connection, protocol.Message("machine", text=_named(task, str(error))))
+        protocol.send_message(connection, protocol.Message("machine", text=_public_reason(task, str(error))))
         return
     if tried.result is None:
-        protocol.send(connection, protocol.Message("failed", text=_named(task, tried.problem)))
+        protocol.send_message(
+            connection, protocol.Message("failed", text=_public_reason(task, tried.problem))
+        )
     else:
-        protocol.send(connection, protocol.Message("done", text=tried.result))
+        protocol.send_message(connection, protocol.Message("done", text=tried.result))
 
 
-def _judged(model: FarModel, task: Task) -> Outcome:
+def _detect(detector: RemoteDetector, task: DetectionTask) -> Outcome:
     _check_length(task, read_promised_seconds(task.video))
 
-    def told(part: str, done: float, total: float = 0.0) -> None:
+    def report(part: str, done: float, total: float = 0.0) -> None:
         if part == "looking":
             _check_length(task, done)  # headers can lie
         of = total if part == "looking" else 0.0
-        protocol.send(model.connection, protocol.Message("progress", text=part, done=done, of=of))
+        protocol.send_message(detector.connection, protocol.Message("progress", text=part, done=done, of=of))
 
-    found = detect(model, task.video, settings=task.settings, progress=told)
+    found = detect(detector, task.video, settings=task.settings, progress=report)
     file = replace(found.result.file, name=task.name)
     found = replace(found, result=replace(found.result, file=file, command=("lipfd", "serve")))
     folder = task.video.parent
-    told("writing", 0.0)  # which takes minutes where the first map of saliency compiles a large model
-    write_page(folder / PAGE, found, model, task.video)
+    report("writing", 0.0)  # takes minutes if the first saliency map compiles a large model
+    write_page(folder / PAGE, found, detector, task.video)
     files.write_json(folder / RESULT, found.result.to_json())
     return found.result.outcome
 
 
-def _check_length(task: Task, seconds: float) -> None:
+def _check_length(task: DetectionTask, seconds: float) -> None:
     if seconds > 60 * task.minutes:
         raise ClipError(f"{task.video}: lasts over {task.minutes:g} minutes, the longest taken here; cut it")
 
 
-def _named(task: Task, reason: str) -> str:
-    """A reason as the file's owner reads it: under the file's own name, and with no path of this machine."""
+def _public_reason(task: DetectionTask, reason: str) -> str:
+    """Returns a reason for the file's owner: with the file's own name and no path of this machine."""
     own = reason.removeprefix(f"{task.video}: ").replace(str(task.video), task.name)
     return own.replace(str(task.video.parent) + os.sep, "")[:2000]

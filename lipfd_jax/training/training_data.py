@@ -14,7 +14,7 @@ from lipfd_jax.data import pipeline
 from lipfd_jax.data.corrupt import CorruptRecords
 from lipfd_jax.data.data_fingerprint import DataFingerprint, compute_data_fingerprint
 from lipfd_jax.data.sources import CompositeFolder, Records, RecordSource, find_window_convention, open_source
-from lipfd_jax.evaluation.predict import Chosen
+from lipfd_jax.evaluation.predict import RecordSubset
 from lipfd_jax.storage.files import write_json
 from lipfd_jax.training.config import DataSettings, Experiment
 from lipfd_jax.vocabulary import WindowConvention
@@ -141,7 +141,7 @@ def _subsample(source: RecordSource, count: int) -> RecordSource:
     """Returns `count` evenly spaced records of a source; all for 0."""
     if not 0 < count < len(source):
         return source
-    return Chosen(source, np.linspace(0, len(source) - 1, count).astype(int).tolist())
+    return RecordSubset(source, np.linspace(0, len(source) - 1, count).astype(int).tolist())
 
 
 def _list_path(workdir: str | os.PathLike) -> epath.Path:

@@ -5,7 +5,8 @@ import dataclasses
 from jax.sharding import Mesh
 
 from lipfd_jax.evaluation.metrics.compute import compute_window_metrics
-from lipfd_jax.evaluation.predict import collect, predict
+from lipfd_jax.evaluation.predict import collect, predict_records
+from lipfd_jax.inference.runner import ProgramRunner
 from lipfd_jax.training.state import Recipe, TrainState
 from lipfd_jax.training.training_data import VALIDATION, RunData
 
@@ -26,15 +27,12 @@ def validate(recipe: Recipe, state: TrainState, data: RunData, *, mesh: Mesh, ke
       CorruptRecord: a record can't be read and may not be skipped.
     """
     trainable = state.trainable if state.ema is None else state.ema
-    predictions = predict(
-        recipe.graph,
-        (trainable, state.frozen, state.statistics),
+    states = (trainable, state.frozen, state.statistics)
+    predictions = predict_records(
+        ProgramRunner(recipe.graph, states, mesh, kernels, recipe.config.dtype).submit,
         data.sources[VALIDATION],
-        mesh=mesh,
         batch_size=recipe.experiment.batch_size,
         threads=recipe.experiment.data.threads,
-        kernels=kernels,
-        precision=recipe.config.dtype,
         corrupt=data.corrupt[VALIDATION],
     )
     found = compute_window_metrics(collect(predictions))

@@ -22,11 +22,11 @@ def test_another_host_is_warned_of():
 
 def test_a_taken_port_is_an_error_that_names_it():
     pytest.importorskip("uvicorn", reason="the extra 'serve' is not installed")
-    from lipfd_jax.serving.server import Address, listening
+    from lipfd_jax.serving.server import Address, open_socket
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=rf"127\.0\.0\.1:{port}.*--port"):
-            listening(Address("127.0.0.1", port))
+            open_socket(Address("127.0.0.1", port))
     with pytest.raises(OSError, match=r"no\.such\.host\.invalid"):
-        listening(Address("no.such.host.invalid", 0))
+        open_socket(Address("no.such.host.invalid", 0))

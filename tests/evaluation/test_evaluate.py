@@ -16,13 +16,13 @@ from lipfd_jax.checkpoints.store import open_model, save_model
 from lipfd_jax.data.sources import CompositeFolder
 from lipfd_jax.evaluation import evaluate as evaluation_run
 from lipfd_jax.evaluation.calibration import CalibrationSettings, calibrate_checkpoint
+from lipfd_jax.evaluation.evaluate import open_detector
 from lipfd_jax.evaluation.grid import NamedPath, evaluate_grid, write_grid
 from lipfd_jax.evaluation.metrics import skipped as skipped_records
 from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings
-from lipfd_jax.evaluation.predict import Chosen, predict
+from lipfd_jax.evaluation.predict import RecordSubset, predict_records
 from lipfd_jax.models.inputs import PAPER, RELEASED
 from lipfd_jax.models.lipfd import ModelConfig
-from lipfd_jax.runtime.mesh import make_mesh
 from lipfd_jax.storage.locks import InUseError, lock_folder
 from lipfd_jax.vocabulary import CLASSES
 from tests.drawn import drawn
@@ -44,7 +44,9 @@ def _save(path, inputs=RELEASED, seed=0, convention="released"):
 
 
 def evaluate(checkpoint, source, output, options=None):
-    return evaluation_run.evaluate(str(checkpoint), source, output, options=options or Options()).scores
+    options = options or Options()
+    detector = open_detector(str(checkpoint), options=options)
+    return evaluation_run.evaluate(detector, source, output, options=options).scores
 
 
 @pytest.fixture(scope="module")
@@ -88,12 +90,12 @@ def test_an_interrupted_evaluation_goes_on(checkpoint, composites, tmp_path, mon
     evaluate(checkpoint, CompositeFolder(composites), tmp_path / "whole", options=Options())
 
     def broken(*args, **kwargs):
-        for number, prediction in enumerate(predict(*args, **kwargs)):
+        for number, prediction in enumerate(predict_records(*args, **kwargs)):
             if number == 3:  # of the first batch there are two
                 raise KeyboardInterrupt
             yield prediction
 
-    monkeypatch.setattr(evaluation_run, "predict", broken)
+    monkeypatch.setattr(evaluation_run, "predict_records", broken)
     with pytest.raises(KeyboardInterrupt):
         evaluate(checkpoint, CompositeFolder(composites), tmp_path / "parts", options=Options())
     assert len(_rows(tmp_path / "parts")) == 8
@@ -217,7 +219,7 @@ def test_a_checkpoint_written_again_is_another_one(composites, tmp_path):
 def test_inputs_and_windows_that_do_not_go_together_are_warned_of(composites, tmp_path, capsys):
     checkpoint = _save(tmp_path / "paper", inputs=PAPER, convention="paper")
     evaluate(str(checkpoint), CompositeFolder(composites), tmp_path / "out")
-    assert "the model takes paper inputs, the records hold released windows" in capsys.readouterr().out
+    assert "the model takes paper inputs, but the records hold released windows" in capsys.readouterr().out
 
 
 def test_comparison_with_published_scores(checkpoint, composites, tmp_path, capsys):
@@ -257,14 +259,12 @@ def test_a_mistyped_comparison_is_found_before_scoring(checkpoint, composites, t
 
 
 def test_batches_do_not_change_scores(checkpoint, composites):
-    opened = open_model(checkpoint)
-    graph, state = nnx.split(opened.model)
-    source = Chosen(CompositeFolder(composites), range(5))
+    source = RecordSubset(CompositeFolder(composites), range(5))
     found = []
     for size in (1, 4, 5):
-        rows = [
-            row for p in predict(graph, (state,), source, mesh=make_mesh(), batch_size=size) for row in p.rows
-        ]
+        detector = open_detector(checkpoint, options=Options(batch_size=size))
+        scored = predict_records(detector.submit, source, batch_size=size)
+        rows = [row for batch in scored for row in batch.rows]
         assert [row.path for row in rows] == [f"0_real/{i}_0.png" for i in range(5)]
         found.append([row.score for row in rows])
     np.testing.assert_allclose(found[1:], [found[0]] * 2, atol=1e-5)

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from lipfd_jax.data.sources import open_source
-from lipfd_jax.evaluation.predict import collect, predict_by
-from lipfd_jax.runtime.mesh import make_mesh
+from lipfd_jax.evaluation.predict import collect, predict_records
 
 
 @pytest.mark.parametrize(("first", "sizes"), [(None, [8, 8]), (8, [8, 8]), (2, [2, 6, 8])])
@@ -17,7 +16,7 @@ def test_scores_come_before_the_next_ones_are_computed(composites, first, sizes)
         return np.asarray(batch, np.float32).mean((1, 2, 3)) / 255, np.ones((len(batch), 5, 3), np.float32)
 
     def predictions():
-        for prediction in predict_by(forward, source, mesh=make_mesh(), batch_size=8, first=first):
+        for prediction in predict_records(forward, source, batch_size=8, first=first):
             told.append(len(seen))
             yield prediction
 

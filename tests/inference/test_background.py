@@ -6,7 +6,7 @@ import pytest
 
 from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.detection.batch_run import detect_videos
-from lipfd_jax.inference.background import Opening
+from lipfd_jax.inference.background import BackgroundDetector
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def slow(model):
 
 def test_videos_are_read_before_the_model_is_there(film, grainy, speech, slow, model, one_face, tmp_path):
     video = film(tmp_path / "a.mp4", grainy(60, 75), sound=speech[: 3 * 22050], rate=22050)
-    opening = Opening(slow)
+    opening = BackgroundDetector(slow)
     lines = detect_videos(
         opening, [video], tmp_path / "out", print_line=str, check=slow.go.set
     )  # called while it reads
@@ -35,14 +35,14 @@ def test_what_failed_is_raised_while_videos_are_read(film, grainy, one_face, tmp
     def fails():
         raise CheckpointError("damaged")
 
-    opening = Opening(fails)
+    opening = BackgroundDetector(fails)
     with pytest.raises(CheckpointError, match="damaged"):
-        opening.ready()
+        opening.wait()
     seen = []
 
     def check():
         seen.append(1)
-        opening.check()
+        opening.raise_failure()
 
     with pytest.raises(CheckpointError, match="damaged"):
         detect_videos(

@@ -12,15 +12,15 @@ from etils import epath
 from flax import nnx
 
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.checkpoints.store import Opened
+from lipfd_jax.checkpoints.store import LoadedCheckpoint
 from lipfd_jax.commands.train import set_precision
 from lipfd_jax.inference import precision
 from lipfd_jax.inference.precision import (
+    apply_precision,
     bfloat16_is_faster,
-    computed,
     cpu_has_bfloat16,
-    opened_in,
-    resolved,
+    program_config,
+    resolve_precision,
     with_precision,
 )
 from lipfd_jax.inference.program import make_forward
@@ -51,7 +51,7 @@ def test_auto_is_bfloat16_where_it_is_faster_and_nothing_is_compared(
     monkeypatch, setting, devices, able, exact, expected
 ):
     monkeypatch.setattr(precision, "bfloat16_is_faster", lambda: able)
-    assert resolved(setting, devices, exact=exact) == expected
+    assert resolve_precision(setting, devices, exact=exact) == expected
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_the_trial_runs_each_product():
 
 def test_other_precisions_are_refused():
     with pytest.raises(ValueError, match="precision='int8' is unknown; use one of float32, bfloat16, auto"):
-        resolved("int8", CPU, exact=False)
+        resolve_precision("int8", CPU, exact=False)
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,8 @@ def test_a_cpu_that_is_slow_in_a_checkpoints_precision_is_named(
     caplog.set_level("INFO", precision.__name__)
     config = ModelConfig("vit_tiny", "resnet_tiny", PAPER, dtype=dtype)
     model = jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), abstract_model(config))
-    opened = Opened(model, Metadata(config, "paper"), epath.Path("model"), "")
-    found, taken = opened_in(opened, setting, CPU, compared=compared)
+    opened = LoadedCheckpoint(model, Metadata(config, "paper"), epath.Path("model"), "")
+    found, taken = apply_precision(opened, setting, CPU, compared=compared)
     assert found.metadata.model.dtype == (setting or dtype)
     assert taken == (setting or ("bfloat16" if dtype == "bfloat16" else None))
     assert (precision.SLOW in caplog.messages) == said
@@ -135,9 +135,9 @@ def test_a_cpu_that_is_slow_in_a_checkpoints_precision_is_named(
 
 def test_a_cpu_keeps_float32_between_products():
     half = ModelConfig("vit_tiny", "resnet_tiny", dtype="bfloat16")
-    assert computed(half, Kernels("cpu", precision="bfloat16")).dtype == "float32"
+    assert program_config(half, Kernels("cpu", precision="bfloat16")).dtype == "float32"
     for kernels in (Kernels("plain"), Kernels("tpu")):
-        assert computed(half, kernels) is half
+        assert program_config(half, kernels) is half
 
 
 @pytest.mark.parametrize("setting", ["float32", "bfloat16"])

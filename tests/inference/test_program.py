@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lipfd_jax.inference.program import InPairs, make_forward
+from lipfd_jax.inference.program import PairedProgram, make_forward
 from lipfd_jax.runtime.compilation import LoggedProgram
 from lipfd_jax.runtime.mesh import make_mesh
 
@@ -19,7 +19,7 @@ def test_pairs_give_what_the_whole_gives(count):
     def program(state, batch):
         return batch["a"] + state, batch["b"].sum(1)
 
-    run = InPairs(jax.jit(program))
+    run = PairedProgram(jax.jit(program))
     for _ in range(2):  # compiled, and by both threads
         for found, expected in zip(run(1, batch), program(1, batch), strict=True):
             np.testing.assert_array_equal(found, expected)
@@ -34,7 +34,7 @@ def test_a_batch_s_pairs_are_computed_at_once_but_compiled_one_after_the_other()
             together.wait()  # breaks unless both pairs are in here
         return batch
 
-    run = InPairs(program)
+    run = PairedProgram(program)
     run(None, jnp.zeros(4))
     run(None, jnp.zeros(4))
     assert calls == [2, 2, 2, 2]
@@ -53,7 +53,7 @@ def test_what_was_made_ahead_is_what_runs():
         traced.append(batch.shape)
         return batch + state
 
-    run = InPairs(LoggedProgram(jax.jit(program), "a sum"))
+    run = PairedProgram(LoggedProgram(jax.jit(program), "a sum"))
     run.prepare(*(jax.ShapeDtypeStruct(shape, np.float32) for shape in ((), (4, 3))))
     for count in (4, 2, 6):
         batch = np.arange(3.0 * count, dtype=np.float32).reshape(count, 3)

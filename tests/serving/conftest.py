@@ -1,4 +1,4 @@
-"""A server whose judge is a stand-in, so that what surrounds the judging is tested without any."""
+"""A server with a stand-in detector, so that what surrounds detection is tested without any."""
 
 import threading
 
@@ -11,13 +11,13 @@ RAW = {"Content-Type": "application/octet-stream"}
 
 
 class StandIn:
-    """Judges by what the file says: bad fails, wait waits until it may go on, all else has no evidence."""
+    """Goes by the file's content: bad fails, wait waits until it may go on, all else has no evidence."""
 
     def __init__(self):
         self.go, self.begun = threading.Event(), threading.Event()
-        self.judged, self.stopped = [], []
+        self.analysed, self.stopped = [], []
 
-    def __call__(self, video, name, told):
+    def detect(self, video, name, told):
         said = video.read_bytes()
         self.begun.set()
         if said == b"wait":
@@ -27,7 +27,7 @@ class StandIn:
             raise ClipError("damaged <b>")
         (video.parent / "report.html").write_text("<p>a report</p>")
         (video.parent / "result.json").write_text("{}")
-        self.judged.append(name)
+        self.analysed.append(name)
         return "none"
 
     def stop(self, video):
@@ -36,10 +36,10 @@ class StandIn:
 
 
 class Served:
-    """A running server: requests, its judge, its folder."""
+    """A running server: requests, its detector, its folder."""
 
-    def __init__(self, client, judge, folder):
-        self.client, self.judge, self.folder = client, judge, folder
+    def __init__(self, client, detector, folder):
+        self.client, self.detector, self.folder = client, detector, folder
 
     def upload(self, content, name="clip.mp4", **headers):
         return self.client.post("/api/videos", params={"name": name}, content=content, headers=RAW | headers)
@@ -65,24 +65,26 @@ def serving(tmp_path):
     pytest.importorskip("httpx2", reason="starlette's test client needs httpx2")
     from starlette.testclient import TestClient
 
-    from lipfd_jax.serving.access_control import Gate, authorities
+    from lipfd_jax.serving.access_control import AccessControl, allowed_hosts
     from lipfd_jax.serving.app import make_app
     from lipfd_jax.serving.jobs import Jobs
     from lipfd_jax.serving.limits import Limits
-    from lipfd_jax.serving.page import About
+    from lipfd_jax.serving.page import DetectorDescription
     from lipfd_jax.serving.worker import Worker
 
     opened = []
 
     def start(**limits):
-        made, judge = Limits(**limits), StandIn()
+        made, detector = Limits(**limits), StandIn()
         folder = tmp_path / "work"
         folder.mkdir()
-        app = make_app(Worker(Jobs(folder, made), judge), made, About("a detector", ("A note.",), True))
-        client = TestClient(Gate(app, authorities("127.0.0.1", 8000)), base_url=HOME)
+        app = make_app(
+            Worker(Jobs(folder, made), detector), made, DetectorDescription("a detector", ("A note.",), True)
+        )
+        client = TestClient(AccessControl(app, allowed_hosts("127.0.0.1", 8000)), base_url=HOME)
         opened.append(client)
         client.__enter__()
-        return Served(client, judge, folder)
+        return Served(client, detector, folder)
 
     yield start
     for client in opened:

@@ -30,10 +30,10 @@ def test_from_upload_to_report(serving):
     assert (part.status_code, part.content, part.headers["content-type"]) == (206, b"id", "video/mp4")
 
 
-def test_it_answers_and_tells_how_far_it_is_while_a_video_is_judged(serving):
+def test_it_answers_and_tells_how_far_it_is_while_a_video_is_analysed(serving):
     server = serving()
     first = server.upload(b"wait").json()["id"]
-    assert server.judge.begun.wait(5)
+    assert server.detector.begun.wait(5)
     second = server.upload(b"video").json()
     assert second["state"] == "waiting"
     assert second["before"] == 1
@@ -41,11 +41,11 @@ def test_it_answers_and_tells_how_far_it_is_while_a_video_is_judged(serving):
     assert (video["part"], video["done"], video["of"]) == ("looking", 3.0, 12.0)
     assert video["report"] is None
     assert server.client.get(f"/api/videos/{first}/report.html").status_code == 404
-    server.judge.go.set()
+    server.detector.go.set()
     server.state(second["id"], "done")
 
 
-def test_what_cannot_be_judged_gives_its_reason(serving):
+def test_what_cannot_be_analysed_gives_its_reason(serving):
     server = serving()
     key = server.upload(b"bad").json()["id"]
     video = server.state(key, "failed")
@@ -86,7 +86,7 @@ def test_empty_and_odd_uploads_are_refused_and_leave_nothing(serving):
 def test_a_full_queue_refuses_and_gives_room_again(serving):
     server = serving(queue=2)
     server.upload(b"wait")
-    assert server.judge.begun.wait(5)
+    assert server.detector.begun.wait(5)
     waiting = [server.upload(b"video").json()["id"] for _ in range(2)]
     refused = server.upload(b"video")
     assert refused.status_code == 503
@@ -106,9 +106,9 @@ def test_results_go_when_there_are_too_many(serving):
 def test_a_running_video_can_be_removed(serving):
     server = serving()
     key = server.upload(b"wait").json()["id"]
-    assert server.judge.begun.wait(5)
+    assert server.detector.begun.wait(5)
     assert server.client.delete(f"/api/videos/{key}").status_code == 204
-    assert server.judge.stopped == [server.folder / key / "video"]
+    assert server.detector.stopped == [server.folder / key / "video"]
     assert server.client.get(f"/api/videos/{key}").status_code == 404
     assert server.client.delete(f"/api/videos/{key}").status_code == 404
     after = server.upload(b"video").json()["id"]
@@ -173,4 +173,4 @@ def test_the_api_describes_itself(serving):
     ],
 )
 def test_videos_are_served_as_videos_only(name, expected):
-    assert page.media_type(name) == expected
+    assert page.video_media_type(name) == expected

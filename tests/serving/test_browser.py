@@ -43,18 +43,20 @@ def address(detector, tmp_path):
     from lipfd_jax.detection.detection_settings import DetectionSettings
     from lipfd_jax.serving import page, server
     from lipfd_jax.serving.app import make_app
-    from lipfd_jax.serving.detecting import Judge
+    from lipfd_jax.serving.detecting import IsolatedDetector
     from lipfd_jax.serving.jobs import Jobs
     from lipfd_jax.serving.limits import Limits
     from lipfd_jax.serving.worker import Worker
 
     limits, place, folder = Limits(megabytes=5), server.Address(port=0), tmp_path / "work"
     folder.mkdir()
-    judge = Judge(detector, DetectionSettings(max_windows=2, refined=0), limits)
-    app = make_app(Worker(Jobs(folder, limits), judge), limits, page.about(detector, local=True))
-    with server.listening(place) as listener:
+    isolated = IsolatedDetector(detector, DetectionSettings(max_windows=2, refined=0), limits)
+    app = make_app(
+        Worker(Jobs(folder, limits), isolated), limits, page.describe_detector(detector, local=True)
+    )
+    with server.open_socket(place) as listener:
         port = listener.getsockname()[1]
-        running = uvicorn.Server(server.configured(app, place, port))
+        running = uvicorn.Server(server.make_config(app, place, port))
         thread = threading.Thread(target=running.run, args=([listener],))
         thread.start()
         yield f"http://127.0.0.1:{port}/"

@@ -1,4 +1,4 @@
-"""Judging in a process of its own: a real video, dying and endless processes, and what they may say."""
+"""Detection in a child process: a real video, crashing and endless processes, malformed messages."""
 
 import json
 import multiprocessing
@@ -19,7 +19,7 @@ from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.preprocessing.clip_task import MachineError
 from lipfd_jax.serving import protocol
-from lipfd_jax.serving.detecting import Judge
+from lipfd_jax.serving.detecting import IsolatedDetector
 from lipfd_jax.serving.limits import Limits
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
@@ -69,9 +69,11 @@ def _quiet(*_):
     pass
 
 
-def test_a_video_is_judged_under_its_owner_s_name(video):
+def test_a_video_is_analysed_under_its_owner_s_name(video):
     told = []
-    outcome = Judge(Model(), SETTINGS, Limits())(video, NAME, lambda *said: told.append(said))
+    outcome = IsolatedDetector(Model(), SETTINGS, Limits()).detect(
+        video, NAME, lambda *said: told.append(said)
+    )
     result = json.loads((video.parent / "result.json").read_text())
     jsonschema.validate(result, load_schema())
     assert outcome == result["outcome"]
@@ -92,40 +94,42 @@ def test_a_video_is_judged_under_its_owner_s_name(video):
 def test_what_is_no_video_is_refused_without_a_path_of_this_machine(video, clip, content):
     video.write_bytes(clip[: len(clip) // 2] if content == b"half" else content)
     with pytest.raises(ClipError) as refused:
-        Judge(Model(), SETTINGS, Limits())(video, NAME, _quiet)
+        IsolatedDetector(Model(), SETTINGS, Limits()).detect(video, NAME, _quiet)
     assert str(video.parent) not in str(refused.value)
 
 
 def test_a_long_video_is_refused(video):
     with pytest.raises(ClipError, match=r"lasts over 0\.01 minutes"):
-        Judge(Model(), SETTINGS, Limits(minutes=0.01))(video, NAME, _quiet)
+        IsolatedDetector(Model(), SETTINGS, Limits(minutes=0.01)).detect(video, NAME, _quiet)
 
 
 def test_a_process_that_dies_costs_its_own_video_only(video):
-    judge = Judge(Model(lambda: os.kill(judge._process.pid, signal.SIGKILL)), SETTINGS, Limits())
+    detector = IsolatedDetector(
+        Model(lambda: os.kill(detector._process.pid, signal.SIGKILL)), SETTINGS, Limits()
+    )
     with pytest.raises((ClipError, MachineError), match="process that read"):
-        judge(video, NAME, _quiet)
-    judge._model.first = lambda: None
-    assert judge(video, NAME, _quiet) in OUTCOMES
+        detector.detect(video, NAME, _quiet)
+    detector._detector.first = lambda: None
+    assert detector.detect(video, NAME, _quiet) in OUTCOMES
 
 
 def test_work_without_an_end_is_given_up(video):
     forever = threading.Event()
-    judge = Judge(Model(), SETTINGS, Limits(work_minutes=0.001))
+    detector = IsolatedDetector(Model(), SETTINGS, Limits(work_minutes=0.001))
     with pytest.raises(ClipError, match="given up"):
-        judge(video, NAME, lambda *_: forever.wait(0.2))
+        detector.detect(video, NAME, lambda *_: forever.wait(0.2))
 
 
 def test_another_may_stop_it(video):
-    judge = Judge(Model(), SETTINGS, Limits())
+    detector = IsolatedDetector(Model(), SETTINGS, Limits())
 
     def told(*_):
-        judge.stop(video.with_name("another"))
-        assert judge._process.is_alive()
-        judge.stop(video)
+        detector.stop(video.with_name("another"))
+        assert detector._process.is_alive()
+        detector.stop(video)
 
     with pytest.raises(ClipError):
-        judge(video, NAME, told)
+        detector.detect(video, NAME, told)
 
 
 class SlowToStart:
@@ -146,14 +150,14 @@ class SlowToStart:
 
 
 def test_who_stops_videos_does_not_wait_for_a_process_to_start(video):
-    judge = Judge(Model(), SETTINGS, Limits())
-    judge._context = slow = SlowToStart()
+    detector = IsolatedDetector(Model(), SETTINGS, Limits())
+    detector._context = slow = SlowToStart()
 
-    def judging():
+    def detecting():
         with pytest.raises(OSError, match="did not start"):
-            judge(video, NAME, _quiet)
+            detector.detect(video, NAME, _quiet)
 
-    threads = [threading.Thread(target=judging), threading.Thread(target=judge.stop, args=(video,))]
+    threads = [threading.Thread(target=detecting), threading.Thread(target=detector.stop, args=(video,))]
     threads[0].start()
     assert slow.starting.wait(20)
     threads[1].start()
@@ -170,7 +174,7 @@ def test_a_failing_model_is_no_fault_of_the_file(video):
         raise RuntimeError("out of device memory")
 
     with pytest.raises(MachineError, match="out of device memory"):
-        Judge(Model(fail), SETTINGS, Limits())(video, NAME, _quiet)
+        IsolatedDetector(Model(fail), SETTINGS, Limits()).detect(video, NAME, _quiet)
 
 
 @pytest.mark.parametrize(
@@ -192,19 +196,19 @@ def test_a_failing_model_is_no_fault_of_the_file(video):
 def test_messages_that_are_none_of_ours(said):
     ours, theirs = multiprocessing.Pipe()
     theirs.send_bytes(said)
-    with pytest.raises(protocol.Garbled):
-        protocol.received(ours)
+    with pytest.raises(protocol.ProtocolError):
+        protocol.receive_message(ours)
 
 
 def test_messages_are_bounded():
     ours, theirs = multiprocessing.Pipe()
     threading.Thread(target=theirs.send_bytes, args=(b" " * (1 << 17),), daemon=True).start()
     with pytest.raises(OSError, match=re.compile("bad message length", re.IGNORECASE)):
-        protocol.received(ours)
+        protocol.receive_message(ours)
     for count in (0, -1, 3):
-        with pytest.raises(protocol.Garbled):
-            protocol.received_composites(ours, count, 2)
+        with pytest.raises(protocol.ProtocolError):
+            protocol.receive_composites(ours, count, 2)
     ours, theirs = multiprocessing.Pipe()
     theirs.send_bytes(b"short")
-    with pytest.raises(protocol.Garbled):
-        protocol.received_composites(ours, 1, 2)
+    with pytest.raises(protocol.ProtocolError):
+        protocol.receive_composites(ours, 1, 2)

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from lipfd_jax.serving.folder import sweep, working_folder
+from lipfd_jax.serving.folder import remove_leftovers, working_folder
 from lipfd_jax.serving.jobs import Jobs
-from lipfd_jax.serving.limits import Limits, Refused
+from lipfd_jax.serving.limits import Limits, RequestError
 
 
 class Clock:
@@ -40,7 +40,7 @@ def test_uploads_count_for_the_queue(tmp_path):
     jobs = Jobs(tmp_path, Limits(queue=2))
     first = jobs.admit("a")
     jobs.admit("b")
-    with pytest.raises(Refused, match="no room"):
+    with pytest.raises(RequestError, match="no room"):
         jobs.admit("c")
     jobs.remove(first.id)
     jobs.admit("c")
@@ -64,7 +64,7 @@ def test_results_are_kept_for_their_time(tmp_path, clock):
 
 
 def test_a_full_disk_refuses_before_anything_is_sent(tmp_path):
-    with pytest.raises(Refused, match="full") as refused:
+    with pytest.raises(RequestError, match="full") as refused:
         Jobs(tmp_path, Limits(megabytes=1e12)).admit("a")
     assert refused.value.status == 507
 
@@ -80,7 +80,7 @@ def test_the_folder_is_private_and_goes_with_the_server(tmp_path):
     with working_folder(tmp_path) as folder:
         assert folder.stat().st_mode & 0o777 == 0o700
         (folder / "left").write_text("x")
-        assert sweep(tmp_path) == 0  # it lives
+        assert remove_leftovers(tmp_path) == 0  # it lives
     assert list(tmp_path.iterdir()) == []
 
 

@@ -26,11 +26,11 @@ def port(monkeypatch):
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
         await send({"type": "http.response.body", "body": b"here"})
 
-    monkeypatch.setattr(server, "_PATIENCE", 0.1)
+    monkeypatch.setattr(server, "_IDLE_SECONDS", 0.1)
     place = server.Address(port=0)
-    with server.listening(place) as listener:
+    with server.open_socket(place) as listener:
         port = listener.getsockname()[1]
-        running = uvicorn.Server(server.configured(app, place, port))
+        running = uvicorn.Server(server.make_config(app, place, port))
         thread = threading.Thread(target=running.run, args=([listener],))
         thread.start()
         yield port

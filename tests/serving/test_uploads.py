@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra 'serve' is not installed")
 
 from lipfd_jax.serving import uploads
-from lipfd_jax.serving.limits import Limits, Refused
+from lipfd_jax.serving.limits import Limits, RequestError
 
 
 async def _pieces(*pieces):
@@ -20,7 +20,7 @@ async def _pieces(*pieces):
 
 
 def _received(path, *pieces, **limits):
-    return asyncio.run(uploads.receive(_pieces(*pieces), path, Limits(**limits)))
+    return asyncio.run(uploads.receive_upload(_pieces(*pieces), path, Limits(**limits)))
 
 
 def test_every_byte_arrives(tmp_path):
@@ -42,7 +42,7 @@ def test_every_byte_arrives(tmp_path):
     ],
 )
 def test_what_is_refused(tmp_path, pieces, limits, status):
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestError) as refused:
         _received(tmp_path / "video", *pieces, **limits)
     assert refused.value.status == status
 
@@ -57,7 +57,7 @@ def test_a_full_disk_is_said(tmp_path, monkeypatch):
         def write(self, data):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(Refused, match="full") as refused:
+    with pytest.raises(RequestError, match="full") as refused:
         uploads._write(Full(), b"x")
     assert refused.value.status == 507
 
@@ -76,4 +76,4 @@ def test_a_full_disk_is_said(tmp_path, monkeypatch):
     ],
 )
 def test_names_as_they_are_shown(name, shown):
-    assert uploads.shown_name(name) == shown
+    assert uploads.display_name(name) == shown

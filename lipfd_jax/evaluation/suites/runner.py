@@ -16,10 +16,11 @@ from lipfd_jax.evaluation.metrics.scores import Scores
 from lipfd_jax.evaluation.suites.folder import Remaining, StoredScores, SuiteFolder, read_properties
 from lipfd_jax.evaluation.suites.results import SuiteIdentity
 from lipfd_jax.evaluation.suites.videos import SuiteVideo, find_partner, with_mels
+from lipfd_jax.inference.stream import read_ahead, score_stream
 from lipfd_jax.perturbations.perturbation import CLEAN, Perturbation
 from lipfd_jax.preprocessing.composite import Window, make_composite
 from lipfd_jax.runtime.distributed import gather_lists, is_first_process, run_on_first
-from lipfd_jax.vocabulary import composite_name
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE, composite_name
 
 Score = Callable[[np.ndarray], np.ndarray]  # composites (B, 1000, 2500, 3) uint8 to probabilities (B,)
 Measure = Callable[[SuiteVideo, Sequence[Window]], dict[str, Any]]  # of a video and its clean windows
@@ -41,6 +42,7 @@ def score_suite(
     output: str | os.PathLike,
     *,
     identity: SuiteIdentity,
+    batch_size: int = 1,
     measure: Measure | None = None,
     overwrite: bool = False,
 ) -> SuiteScores | None:
@@ -50,6 +52,9 @@ def score_suite(
     once and not computed again. Several processes (`distributed.initialise`) share the videos; the first
     one writes, and the others return None. Videos that fail under a perturbation are named and left out; a
     perturbation under which all fail is missing.
+
+    Args:
+      batch_size: windows scored together, of several videos or perturbations if those of one do not fill it.
 
     Raises:
       ValueError: the folder holds scores of other weights or data; no clean video can be scored; a score is
@@ -67,7 +72,7 @@ def score_suite(
     remaining = [Remaining(*work) for work in run_on_first(begin)]
     shares = [remaining[process :: jax.process_count()] for process in range(jax.process_count())]
     turns = max(sum(len(work.names) + work.properties for work in share) for share in shares)
-    outcomes = _make_outcomes(shares[jax.process_index()], videos, possible, score, measure)
+    outcomes = _make_outcomes(shares[jax.process_index()], videos, possible, score, batch_size, measure)
     shown = {"desc": Path(output).name, "unit": "perturbed video", "disable": not is_first_process()}
     for _ in tqdm(range(turns), **shown):
         for outcome in gather_lists(list(itertools.islice(outcomes, 1))):
@@ -80,7 +85,7 @@ def score_suite(
     return SuiteScores(StoredScores(Path(output), names), missing | empty, read_properties(Path(output)))
 
 
-_Kind = Literal["scores", "properties", "failed", "impossible"]
+_Kind = Literal["windows", "scores", "properties", "failed", "impossible"]
 _Outcome = tuple[str, str, _Kind, Any]  # video, name of a perturbation or "its properties", plain content
 
 
@@ -101,9 +106,28 @@ def _make_outcomes(
     videos: Sequence[SuiteVideo],
     perturbations: Mapping[str, Perturbation],
     score: Score,
+    batch_size: int,
     measure: Measure | None,
 ) -> Iterator[_Outcome]:
-    """One outcome for each missing part of each video, in order."""
+    """One outcome for each missing part of each video, in order; the next is prepared during scoring."""
+    prepared = read_ahead(_prepare_outcomes(share, videos, perturbations, measure))
+    parts = ((outcome, _take_composites(outcome)) for outcome in prepared)
+    for (video, name, kind, content), values in score_stream(score, parts, batch_size):
+        if kind == "windows":
+            owner, windows, _ = content
+            rows = [_make_row(owner, window, value) for window, value in zip(windows, values, strict=True)]
+            yield video, name, "scores", rows
+        else:
+            yield video, name, kind, content
+
+
+def _prepare_outcomes(
+    share: Sequence[Remaining],
+    videos: Sequence[SuiteVideo],
+    perturbations: Mapping[str, Perturbation],
+    measure: Measure | None,
+) -> Iterator[_Outcome]:
+    """Outcomes before scoring: of kind "windows" where there will be scores."""
     for work in share:
         video = videos[work.place].with_cache()
         if work.properties and measure:
@@ -112,8 +136,8 @@ def _make_outcomes(
             if reason := video.find_obstacle(perturbations[name]):
                 yield video.video, name, "impossible", reason
                 continue
-            make = functools.partial(_score_video, perturbations[name], video, videos, work.place, score)
-            yield _try(video, name, "scores", make)
+            make = functools.partial(_prepare_windows, perturbations[name], video, videos, work.place)
+            yield _try(video, name, "windows", make)
 
 
 def _try(video: SuiteVideo, name: str, kind: _Kind, make: Callable[[], Any]) -> _Outcome:
@@ -127,18 +151,23 @@ def _measure(video: SuiteVideo, measure: Measure) -> dict[str, Any]:
     return measure(video, video.load_windows(CLEAN))
 
 
-def _score_video(
-    perturbation: Perturbation, video: SuiteVideo, videos: Sequence[SuiteVideo], place: int, score: Score
-) -> list[dict[str, Any]]:
-    """Rows of `ScoreRow`, as plain values, one a window."""
+def _prepare_windows(
+    perturbation: Perturbation, video: SuiteVideo, videos: Sequence[SuiteVideo], place: int
+) -> tuple[SuiteVideo, list[Window], np.ndarray]:
+    """The video, its perturbed windows and their composites (n, 1000, 2500, 3) uint8."""
     windows = video.load_windows(perturbation)
     if perturbation.foreign_sound:
         windows = with_mels(windows, find_partner(videos, place).load_windows(CLEAN))
-    values = score(np.stack([make_composite(window) for window in windows]))
-    return [_make_row(video, window, value) for window, value in zip(windows, values, strict=True)]
+    return video, windows, np.stack([make_composite(window) for window in windows])
+
+
+def _take_composites(outcome: _Outcome) -> np.ndarray:
+    _, _, kind, content = outcome
+    return content[2] if kind == "windows" else np.zeros((0, *COMPOSITE_SHAPE), np.uint8)
 
 
 def _make_row(video: SuiteVideo, window: Window, value: float) -> dict[str, Any]:
+    """A `ScoreRow` as plain values."""
     return {
         "path": composite_name(video.video, window.index),
         "score": float(value),

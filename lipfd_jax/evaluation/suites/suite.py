@@ -7,12 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
-
-import numpy as np
 
 from lipfd_jax.checkpoints.calibration import Calibration
-from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.data.sources import RecordSource, find_window_convention, read_crop
 from lipfd_jax.evaluation.metrics.bootstrap import DEFAULT_BOOTSTRAP, BootstrapSettings
 from lipfd_jax.evaluation.metrics.pooling import Decision, Pooling, make_decision
@@ -35,22 +31,13 @@ from lipfd_jax.evaluation.suites.section import (
     summarise_robustness,
 )
 from lipfd_jax.evaluation.suites.videos import SuiteVideo, list_clip_videos, list_record_videos
+from lipfd_jax.inference.predictor import Predictor
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.pages.rendering import Section
 from lipfd_jax.perturbations.catalogue import list_robustness
 from lipfd_jax.perturbations.perturbation import CLEAN, Perturbation
 from lipfd_jax.runtime.distributed import run_on_first
 from lipfd_jax.storage.locks import lock_folder
-
-
-class Scorer(Protocol):
-    """An opened checkpoint, as `lipfd_jax.Detector` is."""
-
-    metadata: Metadata
-    fingerprint: str  # of the weights
-
-    def score(self, composites: np.ndarray) -> np.ndarray:
-        """Probabilities of a fake, (B,), of composites (B, 1000, 2500, 3) uint8."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +82,7 @@ def find_suite_data(source: RecordSource, fingerprint: str, clips: Sequence[Clip
 
 def run_suite(
     name: SuiteName,
-    scorer: Scorer,
+    detector: Predictor,
     data: SuiteData,
     output: str | os.PathLike,
     *,
@@ -112,6 +99,7 @@ def run_suite(
     videos; the first one writes, and the others return None.
 
     Args:
+      detector: of this process's devices.
       weights: fingerprint of the checkpoint.
       calibration: the checkpoint's, if it is to be applied.
       pooling: of windows to videos; by default the calibration's, or the mean.
@@ -123,15 +111,16 @@ def run_suite(
     """
     suite, folder = SUITE_DEFINITIONS[name], Path(output) / name
     decision = make_decision(calibration, threshold=threshold, pooling=pooling)
-    identity = SuiteIdentity(weights, data.fingerprint, data.on, scorer.metadata.model.dtype)
+    identity = SuiteIdentity(weights, data.fingerprint, data.on, detector.metadata.model.dtype)
     with contextlib.ExitStack() as held:
         run_on_first(lambda: held.enter_context(lock_folder(folder, f"the {name} suite")))
         scores = score_suite(
             suite.perturbations,
             data.videos,
-            scorer.score,
+            lambda composites: detector.predict(composites).probabilities,
             folder,
             identity=identity,
+            batch_size=detector.batch_size,
             measure=suite.measure,
             overwrite=overwrite,
         )
