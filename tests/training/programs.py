@@ -27,5 +27,5 @@ def share_programs(patch: pytest.MonkeyPatch) -> dict:
         patch.setattr(module, name, made)
 
     memo(step, "make_step")
-    memo(state, "_creator")
+    memo(state, "_make_creator")
     return shared
