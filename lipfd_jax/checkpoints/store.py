@@ -38,21 +38,21 @@ METRIC = "auc"  # of the validation split; the best checkpoint is the one with t
 
 @dataclasses.dataclass(frozen=True)
 class CheckpointRef:
-    """A checkpoint whose metadata were read, but not its weights."""
+    """A checkpoint found on disk; its weights are not read yet."""
 
-    model: LipFD  # with shapes in place of weights
+    model: LipFD  # with shapes instead of weights
     metadata: Metadata
     path: epath.Path
 
 
 @dataclasses.dataclass(frozen=True)
 class LoadedCheckpoint:
-    """A model with its weights and metadata, and the path of its checkpoint."""
+    """A model with its weights, metadata and path."""
 
     model: LipFD
     metadata: Metadata
     path: epath.Path
-    fingerprint: str  # of the weights themselves: the same for the same weights, whenever written
+    fingerprint: str  # of the weights: the same for the same weights, whenever written
 
     @property
     def calibration(self) -> Calibration | None:
@@ -65,18 +65,18 @@ def open_model(path: str | os.PathLike, *, step: int | None = None, sharding: An
 
     Args:
       path: a checkpoint, a run's workdir, or its folder of checkpoints.
-      step: which step of a run; by default the best by validation AUC, without validation the latest.
-      sharding: where the arrays go; by default this process's first device.
+      step: step of a run; by default the best by validation AUC, or the latest if there was no validation.
+      sharding: of the arrays; by default this process's first device.
 
     Raises:
-      CheckpointError: nothing there, not ours, or damaged: the sum of an array is not the one it was written
-        with, or the calibration beside it is of other weights.
+      CheckpointError: nothing there, not ours, or damaged: an array's checksum differs from the stored one,
+        or the calibration is for other weights.
     """
     return read_weights(resolve_checkpoint(path, step=step), sharding)
 
 
 def resolve_checkpoint(path: str | os.PathLike, *, step: int | None = None) -> CheckpointRef:
-    """Finds the checkpoint that `open_model` opens, without its weights: a program can be compiled meanwhile.
+    """Finds what `open_model` would open, without reading weights: a program can be compiled meanwhile.
 
     Raises:
       CheckpointError: nothing there, or not ours.
@@ -87,7 +87,7 @@ def resolve_checkpoint(path: str | os.PathLike, *, step: int | None = None) -> C
 
 
 def read_weights(reference: CheckpointRef, sharding: Any = None) -> LoadedCheckpoint:
-    """Reads the weights; arguments and errors as for `open_model`. The reference keeps its shapes."""
+    """Reads the weights; arguments and errors as for `open_model`. `reference` keeps its shapes."""
     path, metadata = reference.path, reference.metadata
     graph, state = nnx.split(reference.model)
     sharding = sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
