@@ -15,7 +15,7 @@ def parse():
 
     def parse(*given):
         flags.FLAGS(["lipfd", *given])
-        return detector_flags.settings()
+        return detector_flags.build_settings()
 
     yield parse
     flags.FLAGS.unparse_flags()
