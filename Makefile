@@ -15,7 +15,10 @@ export LIPFD_MEDIA ?= $(abspath ../shared/media)
 endif
 export JAX_PLATFORMS ?= cpu
 
-.PHONY: help demo test wheel-test rehearse lint format clean
+# Two processes, each of which takes whole files, in the order that tests/conftest.py sorts them in.
+PYTEST = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=15
+
+.PHONY: help demo test test-slow wheel-test rehearse lint format clean
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
@@ -25,8 +28,11 @@ $(VENV)/installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@
 
-test: $(VENV)/installed lint  ## Check style, run all tests
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=15
+test: $(VENV)/installed lint  ## Check style and types, run the fast tests
+	$(PYTEST)
+
+test-slow: $(VENV)/installed  ## Run the tests that take longer: processes, full size, whole programs
+	$(PYTEST) -m slow
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -1,26 +1,33 @@
-"""What every test may use: reference data, parsed flags, and programs compiled once for the whole session."""
+"""Fixtures for all tests: reference data, drawn composites and videos, and a cache of compiled programs."""
 
 import os
 import pathlib
-import shutil
 import signal
-import tempfile
 
 import pytest
 from absl import flags
 
 flags.FLAGS.mark_as_parsed()  # Grain's prefetching reads absl flags, which pytest never parses
 
-# The files that take longest, the longest first.
+# Compiled programs are kept for the next session, and for commands that tests start. Set before jax is
+# imported. A folder for each number of cores: a CPU's program is made for the cores of the process.
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+_CACHE = pathlib.Path(__file__).parents[1] / ".pytest_cache" / "xla" / f"{_CORES}_cores"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+
+# The files that take longest in either tier, the longest first.
 LONGEST = (
     "tests/training/test_processes.py",
     "tests/training/test_loop.py",
+    "tests/models/test_parity.py",
     "tests/evaluation/test_processes.py",
+    "tests/kernels/test_variants.py",
     "tests/evaluation/test_evaluate.py",
-    "tests/training/test_compiled_step.py",
-    "tests/training/test_step.py",
     "tests/models/test_lipfd.py",
-    "tests/datasets_tfds/test_build.py",
+    "tests/training/test_step.py",
+    "tests/training/test_compiled_step.py",
+    "tests/exporting/test_exports.py",
 )
 
 
@@ -31,13 +38,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_configure(config):
-    """Keeps compiled programs for this session, before jax is imported; runs that tests start see it too."""
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        folder = tempfile.mkdtemp(prefix="lipfd-compiled-")
-        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
-        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
-    # A shell starts what runs in the background deaf to Ctrl-C, and children inherit it; some tests send it.
+    """Restores the handler of Ctrl-C, which background jobs of a shell ignore: some tests send it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

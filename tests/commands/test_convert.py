@@ -237,6 +237,7 @@ def test_the_command_reports_a_refusal_and_writes_nothing(tmp_path):
     assert os.listdir(tmp_path) == ["ckpt.pth"]
 
 
+@pytest.mark.slow
 def test_memory_stays_near_the_weights_kept(tmp_path):
     """At most 1.3 times the weights kept and 0.4 GB: neither the text encoder nor a second copy fits in."""
     config = dataclasses.replace(RELEASED_MODEL, encoder="vit_b16", backbone="resnet18")

@@ -16,6 +16,7 @@ def _sums(builder):
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in shards}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["in_memory", "multi_processing"])
 def test_beam_builds_the_same_shards(tmp_path, mode):
     pytest.importorskip("apache_beam", reason="the extra tfds is not installed")

@@ -22,18 +22,18 @@ from lipfd_jax.evaluation.metrics import skipped as skipped_records
 from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings
 from lipfd_jax.evaluation.predict import RecordSubset, predict_records
 from lipfd_jax.models.inputs import PAPER, RELEASED
-from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.storage.locks import InUseError, lock_folder
 from lipfd_jax.vocabulary import CLASSES
 from tests.drawn import drawn
+from tests.tiny_networks import MEAN, TINY
 
 # One size of batches for nearly all: each other one is compiled anew.
 Options = functools.partial(evaluation_run.Options, drawing=BootstrapSettings(10), examples=0, batch_size=4)
 SMALL = {"picture_size": 80, "crop_size": 32}
 
 
-def _save(path, inputs=RELEASED, seed=0, convention="released"):
-    config = ModelConfig("vit_tiny", "resnet_tiny", dataclasses.replace(inputs, **SMALL))
+def _save(path, inputs=RELEASED, seed=0, convention="released", network=MEAN):
+    config = dataclasses.replace(network, inputs=dataclasses.replace(inputs, **SMALL))
     model = drawn(config, seed)
     save_model(
         path,
@@ -54,14 +54,25 @@ def checkpoint(tmp_path_factory):
     return str(_save(tmp_path_factory.mktemp("checkpoint") / "model"))
 
 
+@pytest.fixture(scope="module")
+def tiny_checkpoint(tmp_path_factory):
+    """One with the layers of the real network, which take longer to compile."""
+    return str(_save(tmp_path_factory.mktemp("tiny") / "model", network=TINY))
+
+
+BOTH = pytest.mark.parametrize(
+    "name", ["checkpoint", pytest.param("tiny_checkpoint", marks=pytest.mark.slow)]
+)
+
+
 def _rows(folder):
     with (folder / "scores.csv").open() as file:
         return list(csv.DictReader(file))
 
 
-def test_everything_is_written(checkpoint, composites, tmp_path, capsys):
+def test_everything_is_written(tiny_checkpoint, composites, tmp_path, capsys):
     scores = evaluate(
-        checkpoint, CompositeFolder(composites), tmp_path, options=Options(batch_size=5, examples=1)
+        tiny_checkpoint, CompositeFolder(composites), tmp_path, options=Options(batch_size=5, examples=1)
     )
     rows = _rows(tmp_path)
     assert len(rows) == len(scores) == 12
@@ -118,7 +129,9 @@ def test_scores_of_another_checkpoint_are_not_mixed_in(checkpoint, composites, t
     assert not list((tmp_path / "out").glob("*.old"))
 
 
-def test_scores_of_another_precision_are_near_and_not_mixed_in(checkpoint, composites, tmp_path):
+@BOTH
+def test_scores_of_another_precision_are_near_and_not_mixed_in(request, name, composites, tmp_path):
+    checkpoint = request.getfixturevalue(name)
     source, half = CompositeFolder(composites), Options(precision="bfloat16")
     exact = evaluate(checkpoint, source, tmp_path / "out")
     with pytest.raises(ValueError, match="holds"):
@@ -258,7 +271,9 @@ def test_a_mistyped_comparison_is_found_before_scoring(checkpoint, composites, t
     assert not (tmp_path / "out").exists()
 
 
-def test_batches_do_not_change_scores(checkpoint, composites):
+@BOTH
+def test_batches_do_not_change_scores(request, name, composites):
+    checkpoint = request.getfixturevalue(name)
     source = RecordSubset(CompositeFolder(composites), range(5))
     found = []
     for size in (1, 4, 5):
@@ -270,11 +285,11 @@ def test_batches_do_not_change_scores(checkpoint, composites):
     np.testing.assert_allclose(found[1:], [found[0]] * 2, atol=1e-5)
 
 
-def test_weights_survive_saving(checkpoint):
-    model = drawn(open_model(checkpoint).metadata.model)
+def test_weights_survive_saving(tiny_checkpoint):
+    model = drawn(open_model(tiny_checkpoint).metadata.model)
     for a, b in zip(
         jax.tree.leaves(nnx.state(model)),
-        jax.tree.leaves(nnx.state(open_model(checkpoint).model)),
+        jax.tree.leaves(nnx.state(open_model(tiny_checkpoint).model)),
         strict=True,
     ):
         np.testing.assert_array_equal(a, b)

@@ -5,6 +5,8 @@ import pytest
 from lipfd_jax.evaluation.metrics.scores import read_scores
 from tests.processes import free_port, start
 
+pytestmark = pytest.mark.slow
+
 
 def _start(checkpoint, data, output, *flags, **where):
     arguments = [f"--checkpoint={checkpoint}", f"--data={data}", f"--output={output}"]

@@ -87,6 +87,7 @@ def int8(checkpoint, composites, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_int8_is_smaller_and_near(checkpoint, exports, int8, composites, some):
     expected = lipfd_jax.Detector.open(checkpoint).predict(some)
     detector = lipfd_jax.Detector.open(int8)
@@ -101,6 +102,7 @@ def test_int8_is_smaller_and_near(checkpoint, exports, int8, composites, some):
     assert on.startswith(f"{len(CompositeFolder(composites))} pictures in {composites.name}")
 
 
+@pytest.mark.slow
 def test_int8_goes_with_records_and_composites(checkpoint, composites, tmp_path):
     source = CompositeFolder(composites)
     for choices in ({"format": "int8"}, {"format": "onnx", "calibrate": source}):
@@ -119,6 +121,7 @@ def test_openvino_in_bfloat16_is_near(exports, some):
         open_export(exports / "onnx", "onnxruntime", "bfloat16")
 
 
+@pytest.mark.slow
 def test_the_released_inputs_are_exported_too(tmp_path, some):
     needs("onnx", "onnxruntime")
     checkpoint = save(tmp_path / "model", RELEASED, scale=1e-3, activation="gelu")

@@ -146,6 +146,7 @@ def test_training_takes_the_precision_asked_for(setting):
     assert set_precision(Experiment(), None) == Experiment()
 
 
+@pytest.mark.slow
 def test_scores_in_bfloat16_are_near():
     config = ModelConfig(
         "vit_tiny", "resnet_tiny", dataclasses.replace(PAPER, picture_size=280, crop_size=64)

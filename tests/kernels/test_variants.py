@@ -146,7 +146,7 @@ def test_many_pictures_are_convolved_a_few_at_a_time(size, stride, monkeypatch):
         np.testing.assert_allclose(found, expected, atol=4e-3 * np.abs(expected).max())  # stored in bfloat16
 
 
-@pytest.mark.parametrize("pixels", [1, 10, 20, 45, 120])
+@pytest.mark.parametrize("pixels", [20, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 10, 45, 120))])
 @pytest.mark.parametrize(("size", "stride", "inputs"), [(3, 1, 4), (3, 2, 4), (3, 2, 20), (7, 2, 20)])
 def test_the_kernels_gradient_is_summed_by_rows_and_pictures(size, stride, inputs, pixels, monkeypatch):
     rng = np.random.default_rng(0)

@@ -63,6 +63,7 @@ def test_recorded_features_of_torchvision():
     np.testing.assert_allclose(np.square(found).mean(), RECORDED[8], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_features_of_torchvision_itself():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
     try:
@@ -92,6 +93,7 @@ def test_convnext_tiny_has_the_known_size_and_operations():
     to_params(sizes, TORCHVISION, nnx.to_pure_dict(nnx.state(model)))  # every key has its place
 
 
+@pytest.mark.slow
 def test_training_changes_no_statistics_and_is_the_same_function():
     model = ConvNeXt(TINY, rngs=nnx.Rngs(0))
     x = pictures(32)

@@ -37,7 +37,13 @@ def draw(count):
 
 @pytest.mark.parametrize(
     ("kernels", "count"),
-    [(CPU, 4), (CPU, 3), (Kernels("cpu", spread=True), 2), (Kernels("tpu"), 2), (Kernels("gpu"), 2)],
+    [
+        (CPU, 3),
+        pytest.param(CPU, 4, marks=pytest.mark.slow),
+        pytest.param(Kernels("cpu", spread=True), 2, marks=pytest.mark.slow),
+        (Kernels("tpu"), 2),
+        (Kernels("gpu"), 2),
+    ],
 )
 def test_kernels_give_the_same_scores(model, kernels, count):
     outputs = []
@@ -48,6 +54,7 @@ def test_kernels_give_the_same_scores(model, kernels, count):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), *outputs)
 
 
+@pytest.mark.slow
 def test_prepared_pictures_give_the_same_scores(model):
     run, state = program(model, forward_prepared, CPU)
     whole, _ = program(model, forward, CPU)
@@ -55,6 +62,7 @@ def test_prepared_pictures_give_the_same_scores(model):
     np.testing.assert_allclose(run(state, prepared).logits, whole(state, draw(2)).logits, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_plain_program_is_exported_for_any_batch(model):
     run, state = program(model, forward, Kernels("plain"))
     leaves, tree = jax.tree.flatten(state)

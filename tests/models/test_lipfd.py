@@ -82,7 +82,7 @@ def test_each_composite_is_scored_for_itself(prepared):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a[1:], b, atol=1e-4), both, alone)
 
 
-@pytest.mark.parametrize("remat", [False, True])
+@pytest.mark.parametrize("remat", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_gradients_reach_every_parameter(prepared, remat):
     graph, params, stats = nnx.split(drawn(dataclasses.replace(SMALL, remat=remat)), nnx.Param, nnx.BatchStat)
 

@@ -103,7 +103,7 @@ def test_drawn_pictures_are_those_that_were_recorded():
     assert sums == recorded["sha256"].tolist()
 
 
-@pytest.mark.parametrize("antialias", ANTIALIAS)
+@pytest.mark.parametrize("antialias", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_scores_of_drawn_pictures_match_the_released_code(antialias):
     expected = np.load(REFERENCE / f"model_seed7_antialias{antialias}.npz")
     composites = np.stack([pictures.composite(seed) for seed in expected["pictures"]])
@@ -137,6 +137,7 @@ def test_layers_match_the_released_code(golden):
         assert values.shape == expected[name].shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_scores_match_the_released_code(golden, seed):
     params = parameters(seed)

@@ -45,6 +45,7 @@ def _halved(model: LipFD, *, local: float, shared: float) -> LipFD:
     return changed
 
 
+@pytest.mark.slow
 def test_mel_is_silent_where_only_crops_count(model, composites):
     maps = _maps(_halved(model, local=1, shared=0), composites)
     assert maps.shape == (1, 50, 125)
@@ -67,6 +68,7 @@ def test_small_changes_move_the_logit_by_no_more_than_the_map_says(model, compos
     assert most / 1000 < moved <= most
 
 
+@pytest.mark.slow
 def test_windows_do_not_see_each_other(model, composites):
     other = np.random.default_rng(2).integers(0, 256, composites.shape, np.uint8)
     both = _maps(model, np.concatenate([composites, other]))

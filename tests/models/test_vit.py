@@ -43,6 +43,7 @@ def test_embedding_is_a_convolution(images):
     np.testing.assert_allclose(model.embed(images)[:, 1:], model.ln_pre(tokens), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_recomputing_changes_no_gradient(images):
     def gradient(remat):
         graph, params = nnx.split(encoder(remat=remat))

@@ -15,6 +15,8 @@ if CHROMIUM is None:
 pytest.importorskip("webrtcvad", reason="the extra 'faces' is not installed")
 pytest.importorskip("fastapi", reason="the extra 'serve' is not installed")
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<img src=x onerror=alert(1)>.mp4"
 
 

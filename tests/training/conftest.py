@@ -7,22 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from lipfd_jax.models.inputs import Inputs
-from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.training.config import DataSettings, Experiment, OptimizerSettings
-from tests.training.programs import share_programs
-
-
-@pytest.fixture(scope="session", autouse=True)
-def programs():
-    """What runs of this session share; cleared, they make it anew."""
-    with pytest.MonkeyPatch.context() as patch:
-        yield share_programs(patch)
+from tests.tiny_networks import MEAN
 
 
 @pytest.fixture
 def experiment(composites) -> Experiment:
-    """Four steps of a very small model; without validation, which takes as long as the rest."""
+    """Four steps of a network that compiles in a second, without validation."""
     return Experiment(
         name="test",
         steps=4,
@@ -30,7 +21,7 @@ def experiment(composites) -> Experiment:
         log_every=1,
         evaluate_every=2,
         checkpoint_every=2,
-        model=ModelConfig("vit_tiny", "resnet_tiny", Inputs("paper", picture_size=80, crop_size=32)),
+        model=MEAN,
         data=DataSettings(path=str(composites), validation_split="", threads=1),
         optimizer=OptimizerSettings(learning_rate=1e-3, warmup_steps=2),
     )

@@ -26,8 +26,8 @@ from lipfd_jax.training.loop import Diverged, train
 from lipfd_jax.training.state import make_recipe
 from tests.checkpoints.pth.pth_files import write_pth
 from tests.checkpoints.test_tables import huggingface, torchvision
+from tests.tiny_networks import MEAN, TINY
 
-# Runs of other settings than these and the fixture's need programs of their own: half a minute of a core.
 LONG = {"steps": 25, "batch_size": 8}
 PARTLY = {"ema": 0.9, "trained_blocks": 1, "accumulate": 2}
 
@@ -45,8 +45,7 @@ def _leaves(checkpoint):
     return jax.tree.leaves(nnx.to_pure_dict(nnx.state(open_model(checkpoint).model)))
 
 
-def test_the_step_is_compiled_once(changed, validated, tmp_path, caplog, programs):
-    programs.clear()  # this test stands first, so that nothing is made twice for it
+def test_the_step_is_compiled_once(changed, validated, tmp_path, caplog):
     with jax.log_compiles(), caplog.at_level("WARNING"):
         train(changed(data=validated), tmp_path)
     compiled = [
@@ -77,7 +76,7 @@ def test_a_run_leaves_everything_behind(changed, validated, tmp_path):
 
 
 def test_the_loss_falls(changed, tmp_path):
-    train(changed(**LONG, checkpoint_every=25), tmp_path)
+    train(changed(**LONG, model=TINY, checkpoint_every=25), tmp_path)
     losses = list(_losses(tmp_path).values())
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
 
@@ -88,9 +87,17 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another(changed, tmp_
     assert _losses(tmp_path / "a") == _losses(tmp_path / "b") != _losses(tmp_path / "c")
 
 
-@pytest.mark.parametrize("optimizer", [{}, PARTLY])
-def test_a_stopped_run_goes_on_bit_for_bit(changed, validated, tmp_path, optimizer):
-    settings = changed(optimizer=optimizer, data=validated)
+@pytest.mark.parametrize(
+    ("model", "optimizer"),
+    [
+        (MEAN, PARTLY),
+        pytest.param(MEAN, {}, marks=pytest.mark.slow),
+        pytest.param(TINY, PARTLY, marks=pytest.mark.slow),
+    ],
+    ids=["mean, partly", "mean", "tiny, partly"],
+)
+def test_a_stopped_run_goes_on_bit_for_bit(changed, validated, tmp_path, model, optimizer):
+    settings = changed(model=model, optimizer=optimizer, data=validated)
     train(settings, tmp_path / "whole")
     stopped = train(settings, tmp_path / "parts", stop=after(3))
     assert (stopped.finished, stopped.step) == (False, 3)
@@ -107,7 +114,9 @@ def test_a_finished_run_does_nothing(experiment, tmp_path):
     assert (tmp_path / metrics_log.FILE).read_text() == before
 
 
-@pytest.mark.parametrize("part", ["", "model", "metrics"])
+@pytest.mark.parametrize(
+    "part", ["", *(pytest.param(name, marks=pytest.mark.slow) for name in ("model", "metrics"))]
+)
 def test_a_damaged_checkpoint_is_passed_over(changed, validated, tmp_path, caplog, part):
     settings = changed(evaluate_every=4, data=validated)
     train(settings, tmp_path)
@@ -155,18 +164,18 @@ def test_averaged_parameters_are_what_evaluation_opens(changed, tmp_path):
     assert not np.array_equal(opened, state.trainable["fc"]["kernel"][...])
 
 
-def test_a_run_can_start_from_pretrained_parts(experiment, tmp_path):
-    config = experiment.model
+def test_a_run_can_start_from_pretrained_parts(changed, tmp_path):
+    settings = changed(**LONG, model=TINY)  # as of the run whose loss falls, which compiled the same step
     rng = np.random.default_rng(0)
     parts = {
-        name: jax.tree.map(lambda s: rng.random(s.shape, np.float32), abstract_weights(config)[name])
+        name: jax.tree.map(lambda s: rng.random(s.shape, np.float32), abstract_weights(TINY)[name])
         for name in ("encoder", "backbone")
     }
     clip, backbone = str(tmp_path / "model.safetensors"), tmp_path / "resnet.pth"
     save_file({k: np.ascontiguousarray(v) for k, v in huggingface(parts["encoder"]).items()}, clip)
     write_pth(backbone, torchvision(parts["backbone"]), model=False)
     files = settings_for([str(backbone), clip])
-    train(dataclasses.replace(experiment, **files), tmp_path / "run", stop=after(1))  # at a rate of zero
+    train(dataclasses.replace(settings, **files), tmp_path / "run", stop=after(1))  # at a rate of zero
     found = nnx.to_pure_dict(nnx.state(open_model(tmp_path / "run").model))
     np.testing.assert_array_equal(found["encoder"]["projection"], parts["encoder"]["projection"])
     for name in ("scale", "bias"):
@@ -185,7 +194,7 @@ def test_a_run_can_start_from_another(experiment, changed, tmp_path):
 def test_a_run_does_not_start_from_another_network(experiment, changed, tmp_path):
     train(experiment, tmp_path / "first", stop=after(1))
     other = changed(model={"activation": "gelu"}, start=str(tmp_path / "first"))
-    with pytest.raises(ValueError, match=r"holds vit_tiny \+ resnet_tiny \+ quick_gelu, this experiment has"):
+    with pytest.raises(ValueError, match=r"holds mean \+ mean \+ quick_gelu, this experiment has"):
         train(other, tmp_path / "second")
 
 
@@ -312,7 +321,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_from_before(
     settings = _on(changed, composites)
     train(settings, small_disk / "run", stop=after(1))
     filler = small_disk / "filler"
-    filler.write_bytes(bytes(shutil.disk_usage(small_disk).free - 200_000))
+    filler.write_bytes(bytes(shutil.disk_usage(small_disk).free - 40_000))  # less than a checkpoint
     with pytest.raises(OSError, match=r"disk is full.*resumes from step 1.*checkpoints"):
         train(settings, small_disk / "run")
     assert not [r for r in caplog.records if r.exc_info]  # said once, in a line

@@ -9,6 +9,7 @@ from flax import nnx
 from lipfd_jax.training.config import OptimizerSettings
 from lipfd_jax.training.optimizer import make_optimizer, make_schedule, make_trained_filter
 from lipfd_jax.training.state import make_recipe
+from tests.tiny_networks import TINY
 
 
 def _paths(tree):
@@ -22,8 +23,8 @@ def _shapes(recipe):
     return make_abstract_state(recipe, make_mesh(devices=jax.devices()[:1]))
 
 
-def test_frozen_encoder_has_no_gradient_and_no_memory(experiment):
-    state = _shapes(make_recipe(experiment))
+def test_frozen_encoder_has_no_gradient_and_no_memory(changed):
+    state = _shapes(make_recipe(changed(model=TINY)))
     assert {path[0] for path in _paths(state.trainable)} == {"conv1", "backbone", "get_weight", "fc"}
     assert {path[0] for path in _paths(state.frozen)} == {"encoder"}
     remembered = [str(path) for path, _ in jax.tree_util.tree_leaves_with_path(state.optimizer)]
@@ -32,7 +33,7 @@ def test_frozen_encoder_has_no_gradient_and_no_memory(experiment):
 
 @pytest.mark.parametrize("blocks", [1, 2])
 def test_last_blocks_and_what_follows_are_trained(changed, blocks):
-    state = _shapes(make_recipe(changed(optimizer={"trained_blocks": blocks})))
+    state = _shapes(make_recipe(changed(model=TINY, optimizer={"trained_blocks": blocks})))
     encoder = {path for path in _paths(state.trainable) if path[0] == "encoder"}
     numbers = {key for path in encoder for key in path if isinstance(key, int)}
     assert numbers == set(range(2 - blocks, 2))
@@ -43,7 +44,7 @@ def test_last_blocks_and_what_follows_are_trained(changed, blocks):
 
 
 def test_whole_encoder(changed):
-    state = _shapes(make_recipe(changed(optimizer={"trained_blocks": -1})))
+    state = _shapes(make_recipe(changed(model=TINY, optimizer={"trained_blocks": -1})))
     assert not _paths(state.frozen)
 
 

@@ -12,6 +12,7 @@ from lipfd_jax.models.inputs import prepare_inputs
 from lipfd_jax.runtime.mesh import make_mesh
 from lipfd_jax.training.state import create_state, make_recipe
 from lipfd_jax.training.step import make_step
+from tests.tiny_networks import MEAN, TINY
 
 BATCH = 4
 
@@ -67,16 +68,17 @@ def _plain(recipe, state, batch, parts):
     return model, mean, np.mean(values)
 
 
-def test_parts_of_a_batch_add_up(changed, batch):
-    experiment = changed(optimizer={"accumulate": 2, "clip_norm": 0.0})
+@pytest.mark.parametrize("model", [MEAN, pytest.param(TINY, marks=pytest.mark.slow)], ids=["mean", "tiny"])
+def test_parts_of_a_batch_add_up(changed, batch, model):
+    experiment = changed(model=model, optimizer={"accumulate": 2, "clip_norm": 0.0})
     recipe, state = _begun(experiment)
-    model, gradient, loss = _plain(recipe, state, batch, 2)
+    plain, gradient, loss = _plain(recipe, state, batch, 2)
     after, measured = jax.jit(make_step(recipe))(state, batch)
     assert float(measured["loss"]) == pytest.approx(loss, rel=1e-5)
     assert float(measured["gradient_norm"]) == pytest.approx(float(optax.tree.norm(gradient)), rel=1e-4)
     remembered = optax.tree.get(after.optimizer, "mu")  # Adam's, a tenth of the first gradient
     for found, wanted in zip(_leaves(remembered), _leaves(gradient), strict=True):
         np.testing.assert_allclose(10 * found, wanted, rtol=1e-3, atol=1e-5 * np.abs(wanted).max() + 1e-7)
-    statistics = nnx.state(model, nnx.BatchStat)  # of the first part, then of the second
+    statistics = nnx.state(plain, nnx.BatchStat)  # of the first part, then of the second
     for found, wanted in zip(_leaves(after.statistics), _leaves(statistics), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)

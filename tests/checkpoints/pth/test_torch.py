@@ -20,6 +20,7 @@ from tests.checkpoints.pth.pth_files import write_pth
 torch = pytest.importorskip(
     "torch", reason="PyTorch is not installed; files made by hand stand in for its own"
 )
+pytestmark = pytest.mark.slow
 
 
 def expected(tensor):

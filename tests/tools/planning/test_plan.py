@@ -119,6 +119,7 @@ def test_without_the_compiler_it_says_what_to_install(monkeypatch):
         compilation.describe_devices(FOUR)
 
 
+@pytest.mark.slow
 def test_the_real_step_compiles_for_four_chips(tmp_path):
     pytest.importorskip("libtpu", reason="the TPU compiler is not installed (extra: tpu)")
     made = plan.make_plan(TINY, FOUR, 2, folder=tmp_path)
