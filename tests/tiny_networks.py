@@ -53,7 +53,7 @@ class MeanEncoder(nnx.Module):
 
     def __call__(self, images: jax.Array) -> jax.Array:
         """Pictures (B, S, S, 3) to global features (B, WIDTH)."""
-        x = self.embedding(images.mean((1, 2)).astype(self.dtype))
+        x = self.embedding(_squash(images.mean((1, 2))).astype(self.dtype))
         for block in self.blocks:
             x = x + jnp.tanh(block(x))
         return x @ self.projection[...].astype(self.dtype)
@@ -85,8 +85,13 @@ class MeanBackbone(nnx.Module):
 
     def __call__(self, pictures: jax.Array, *, train: bool) -> jax.Array:
         """Pictures (N, S, S, 3) to features (N, WIDTH) float32."""
-        x = self.embedding(pictures.mean((1, 2), keepdims=True).astype(self.dtype))
+        x = self.embedding(_squash(pictures.mean((1, 2), keepdims=True)).astype(self.dtype))
         return jnp.tanh(self.norm(x, train=train))[:, 0, 0].astype(jnp.float32)
+
+
+def _squash(x: jax.Array) -> jax.Array:
+    """Brings values of both input conventions, -2..2 and 0..255, near each other: nothing saturates."""
+    return jnp.sign(x) * jnp.log1p(jnp.abs(x))
 
 
 ENCODERS["mean"] = MeanEncoderConfig()

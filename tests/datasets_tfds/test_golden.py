@@ -37,9 +37,8 @@ def _sha(half):
     return hashlib.sha256(np.ascontiguousarray(half).tobytes()).hexdigest()
 
 
-@pytest.mark.parametrize(
-    "config", ["avlips-released", pytest.param("avlips-composite-released", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("config", ["avlips-released", "avlips-composite-released"])
 def test_rebuilt_composites_have_the_recorded_sums(golden, media, tmp_path, config):
     with open(golden / "composites" / "sha256.csv") as file:
         recorded = {(row["clip"], int(row["window"])): row for row in csv.DictReader(file)}

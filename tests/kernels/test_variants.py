@@ -115,7 +115,11 @@ def test_all_operations_are_here():
 
 @pytest.mark.parametrize(
     ("operation", "implementation"),
-    [(name, column) for name, row in VARIANTS.items() for column in row],
+    [
+        pytest.param(name, column, marks=[] if column.startswith("cpu") else pytest.mark.slow)
+        for name, row in VARIANTS.items()
+        for column in row
+    ],
 )
 def test_variant_is_the_operation(operation, implementation):
     assert kernels(implementation).variant(operation) != "plain"

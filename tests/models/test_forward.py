@@ -41,7 +41,7 @@ def draw(count):
         (CPU, 3),
         pytest.param(CPU, 4, marks=pytest.mark.slow),
         pytest.param(Kernels("cpu", spread=True), 2, marks=pytest.mark.slow),
-        (Kernels("tpu"), 2),
+        pytest.param(Kernels("tpu"), 2, marks=pytest.mark.slow),
         (Kernels("gpu"), 2),
     ],
 )

@@ -16,7 +16,7 @@ def test_strided_1x1_convolutions_take_every_other_pixel():
     np.testing.assert_allclose(conv(x), x[:, ::2, ::2] @ conv.kernel[...][0, 0], atol=1e-5)
 
 
-@pytest.mark.parametrize("train", [False, True])
+@pytest.mark.parametrize("train", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_stem_is_convolution_norm_relu_pool(train):
     """The stem's result does not depend on the order of its operations; scales of both signs."""
     pictures = jnp.asarray(np.random.default_rng(0).standard_normal((3, 32, 32, 3)), jnp.float32)

@@ -54,6 +54,7 @@ def test_mel_is_silent_where_only_crops_count(model, composites):
     assert (_maps(_halved(model, local=0, shared=0), composites) == 0).all()
 
 
+@pytest.mark.slow
 def test_small_changes_move_the_logit_by_no_more_than_the_map_says(model, composites):
     heat = _maps(model, composites)[0]
     run = jax.jit(lambda pictures: forward(model, pictures).logits[0])

@@ -210,6 +210,7 @@ def test_nothing_is_due_every_zero_steps_and_parts_must_be_equal(changed, tmp_pa
         changed(optimizer={"accumulate": 3})
 
 
+@pytest.mark.slow
 def test_a_trace_ends_with_the_run(experiment, tmp_path):
     train(experiment, tmp_path, profile_steps=10)
     assert list((tmp_path / "profile").rglob("*.xplane.pb"))

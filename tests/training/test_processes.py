@@ -79,6 +79,7 @@ def _same(first, second):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_killed_at_a_random_moment_a_run_ends_the_same(undisturbed, tmp_path, data):
     rng = random.Random(5)
     process, target = _start(MEAN, tmp_path, data), rng.randint(3, 8)

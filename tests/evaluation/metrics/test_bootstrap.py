@@ -60,6 +60,7 @@ def test_copies_of_windows_do_not_narrow_an_interval():
     )
 
 
+@pytest.mark.slow
 def test_coverage_of_a_share():
     """Of 100 sets of 60 + 60 sources, about 95 intervals hold the true miss rate of 0.3."""
     random, held = np.random.default_rng(0), 0
