@@ -12,7 +12,7 @@ from lipfd_jax.data import records
 from lipfd_jax.data.sources import open_source
 
 HERE = pathlib.Path(__file__).parent
-WIDTH, HEIGHT = 1000, 1000  # of the browser's window, in pixels
+WIDTH, HEIGHT = 1000, 1500  # of the browser's window, in pixels: down to the curve of scores
 
 
 def draw_composite(demo: pathlib.Path, output: pathlib.Path) -> None:
@@ -23,10 +23,14 @@ def draw_composite(demo: pathlib.Path, output: pathlib.Path) -> None:
 
 
 def draw_report(demo: pathlib.Path, output: pathlib.Path, browser: str) -> None:
-    """Writes the top of the demo's detection report as a browser shows it, in 64 colours, as PNG."""
-    page = next((demo / "detected").rglob("report.html")).absolute()
+    """Writes the top of the demo's detection report as a browser shows it, in 64 colours, as PNG.
+
+    The page is copied away from the video: without it the page hides the player, which would be black.
+    """
+    report = next((demo / "detected").rglob("report.html"))
     with tempfile.TemporaryDirectory() as folder:
-        shot = pathlib.Path(folder) / "shot.png"
+        page, shot = pathlib.Path(folder) / "report.html", pathlib.Path(folder) / "shot.png"
+        shutil.copy(report, page)
         size = f"--window-size={WIDTH},{HEIGHT}"
         flags = ["--headless", "--no-sandbox", "--hide-scrollbars", size, f"--screenshot={shot}"]
         subprocess.run([browser, *flags, page.as_uri()], check=True, capture_output=True)
