@@ -150,7 +150,7 @@ def find_missing_modules(text: str) -> list[str]:
 
 @functools.cache
 def _python_files() -> tuple[str, ...]:
-    folders = ("lipfd_jax", "datasets_tfds", "tests", "benchmarks", "configs")
+    folders = ("lipfd_jax", "datasets_tfds", "tests", "benchmarks", "configs", "docs")
     files = [*ROOT.glob("*.py"), *(file for folder in folders for file in (ROOT / folder).rglob("*.py"))]
     return tuple(f"/{file.relative_to(ROOT).as_posix()}" for file in files)
 
