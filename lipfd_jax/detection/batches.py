@@ -62,6 +62,7 @@ class SharedBatches:
                 self._turn.notify_all()
         if request.error is not None:
             raise request.error
+        assert request.scored is not None  # it is done, and without an error
         return request.scored
 
     def _ready(self, size: int) -> bool:
@@ -74,8 +75,8 @@ class SharedBatches:
 
     def _run(self, taken: list[_Request]) -> None:
         try:
-            parts = [request.composites for request in taken]
-            scores, weights = self._predict(np.concatenate(parts) if len(parts) > 1 else parts[0])
+            given = [request.composites for request in taken]
+            scores, weights = self._predict(np.concatenate(given) if len(given) > 1 else given[0])
         except BaseException as error:
             for request in taken:
                 request.error = error

@@ -70,11 +70,12 @@ def write_page(path: Path, detection: Detection, model: Predictor, video: Path) 
 def describe_evidence(result: Result) -> list[str]:
     """Describes the evidence in sentences, with the error rates measured at the threshold."""
     found, rates = result.evidence, result.error_rates
+    log_ratio, probability = found.log10_likelihood_ratio, found.probability
     if found.score is None:
         return []
-    if rates is None:
+    if rates is None or log_ratio is None or probability is None:
         return [f"Score {format_number(found.score, 3)} between 0 (real) and 1 (forged).", *result.notes]
-    ratio = 10**found.log10_likelihood_ratio
+    ratio = 10**log_ratio
     likelier = (
         f"{format_number(ratio)} times likelier"
         if ratio >= 1
@@ -84,7 +85,7 @@ def describe_evidence(result: Result) -> list[str]:
         f"Such scores are {likelier} from a forgery of the known kinds than from a real video (as far as "
         f"{rates.videos} videos can tell).",
         f"Were {100 * rates.prior:.0f} % of such videos forged, this one would be with a probability of "
-        f"{100 * found.probability:.0f} %; where forgeries are rarer, the probability is lower.",
+        f"{100 * probability:.0f} %; where forgeries are rarer, the probability is lower.",
         f"At its threshold the detector called {100 * rates.false_positive_rate:.1f} % of real videos forged "
         f"and missed {100 * rates.false_negative_rate:.1f} % of forgeries; on other material it errs more. "
         f"That was measured on {rates.videos} videos: {rates.data}.",

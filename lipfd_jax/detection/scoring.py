@@ -78,7 +78,7 @@ class WindowScorer:
         """(track, start frame) of further windows, at most `limit`."""
         more: list[tuple[int, int]] = []
         for index, (track, windows) in enumerate(zip(self._analysis.tracks, self.scored, strict=True)):
-            suspicious = decision.is_fake([w.score for w in windows])
+            suspicious = decision.is_fake(np.array([w.score for w in windows]))
             starts = np.array([w.start_frame for w in windows], np.int64)
             found = window_selection.refine_windows(
                 track, self._analysis.scan.times, starts, suspicious, max(limit - len(more), 0)
@@ -114,6 +114,7 @@ class WindowScorer:
     def _make_images(self, request: WindowRequest, frames: np.ndarray, refined: bool) -> WindowImages:
         begin, end = self._bounds[[request.start, request.start + FRAMES_PER_WINDOW]]
         zero, square, sound = self._analysis.scan.times[0], request.square, self._analysis.sound
+        assert sound is not None  # without sound no window is selected
         with self._timer.time("mel"):
             mel = sound.cut_mel_image(*mel_columns(begin, end, sound.start))
         window = WindowScore(
@@ -122,7 +123,7 @@ class WindowScorer:
             start_frame=request.start,
             score=float("nan"),
             region_weights=(0.0, 0.0, 0.0),
-            square=square and tuple(round(v, 1) for v in (square.left, square.top, square.side)),
+            square=_round_square(square) if square else None,
             refined=refined,
         )
         return WindowImages(request.track, window, mel, frames)
@@ -135,8 +136,8 @@ class WindowScorer:
         with self._timer.time("model"):
             scores, weights = self._predict(composites)
         for images, score, shares in zip(batch, scores, weights, strict=True):
-            mean = tuple(round(float(share), 4) for share in shares.mean(axis=0))
-            window = replace(images.window, score=float(score), region_weights=mean)
+            head, face, lip = (round(float(share), 4) for share in shares.mean(axis=0))
+            window = replace(images.window, score=float(score), region_weights=(head, face, lip))
             self.scored[images.face].append(window)
             self._keep_example(replace(images, window=window))
         self._done += len(batch)
@@ -147,3 +148,7 @@ class WindowScorer:
         kept.append(images)
         kept.sort(key=lambda kept: -kept.window.score)
         del kept[EXAMPLES_PER_FACE:]
+
+
+def _round_square(square: Square) -> tuple[float, float, float]:
+    return round(square.left, 1), round(square.top, 1), round(square.side, 1)

@@ -140,7 +140,7 @@ class _SoundMeter:
         self._held = held[count * self._length :]
         if not count:
             return
-        pcm = np.int16(np.clip(rows, -1, 1) * 32767)
+        pcm = (np.clip(rows, -1, 1) * 32767).astype(np.int16)
         voice = [self._detector.is_speech(row.tobytes(), _SPEECH_RATE) for row in pcm]
         self._found.append((np.sqrt((rows**2).mean(axis=1)), np.abs(rows).max(axis=1), voice))
 

@@ -34,13 +34,15 @@ def combine_faces(faces: Sequence[Evidence], decision: Decision = DEFAULT_DECISI
 
     The likelihood ratio of that is the mean of the faces' ratios. The score is the highest.
     """
-    faces, calibration = [face for face in faces if face.score is not None], decision.calibration
-    if not faces:
+    calibration = decision.calibration
+    scores = [face.score for face in faces if face.score is not None]
+    if not scores:
         return NO_EVIDENCE
-    score = max(face.score for face in faces)
+    score = max(scores)
     if calibration is None:
         return Evidence(score, None, None)
-    ratio = float(np.mean([10**face.log10_likelihood_ratio for face in faces]))
+    logs = [face.log10_likelihood_ratio for face in faces if face.log10_likelihood_ratio is not None]
+    ratio = float(np.mean([10**log for log in logs]))
     odds = ratio * calibration.prior / (1 - calibration.prior)
     return Evidence(score, float(np.log10(ratio)), odds / (1 + odds))
 
@@ -53,13 +55,14 @@ def choose_outcome(
         return "not_judged"
     if sum(caution.serious for caution in cautions) >= SERIOUS_LIMIT:
         return "inconclusive"
-    if decision.calibration is None:
+    ratio, probability = evidence.log10_likelihood_ratio, evidence.probability
+    if decision.calibration is None or ratio is None or probability is None:
         if evidence.score >= _UNCALIBRATED_MODERATE:
             return "moderate"
         return "inconclusive" if evidence.score >= decision.threshold else "none"
-    if evidence.probability >= decision.threshold and evidence.log10_likelihood_ratio >= _MODERATE:
-        return "strong" if evidence.log10_likelihood_ratio >= _STRONG else "moderate"
-    below = evidence.probability < decision.threshold and evidence.log10_likelihood_ratio < 0
+    if probability >= decision.threshold and ratio >= _MODERATE:
+        return "strong" if ratio >= _STRONG else "moderate"
+    below = probability < decision.threshold and ratio < 0
     return "none" if below else "inconclusive"
 
 
@@ -98,7 +101,7 @@ def find_suspicions(
     """
     found: list[Suspicion] = []
     for index in np.flatnonzero(decision.is_fake(smooth)):
-        start, end = (_find_edge(middles, index, step) for step in (-1, 1))
+        start, end = (_find_edge(middles, int(index), step) for step in (-1, 1))
         score = float(smooth[index])
         if found and found[-1].end >= start - 1e-6:
             start, score = found[-1].start, max(score, found[-1].score)

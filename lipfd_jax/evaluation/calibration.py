@@ -166,6 +166,7 @@ def calibrate_checkpoint(
     kept: list[Calibration] = []
 
     def store() -> None:
+        assert done is not None  # of the first process, which alone stores
         held = read_scores_identity(output)
         found = fit_calibration(
             done.scores, settings, weights=held.weights, data=held.data, data_fingerprint=held.records

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -219,7 +219,7 @@ def _named(path: str) -> str:
     return "/".join(parts[-3:] if parts[-2:-1] == (RUN_FOLDER,) else parts[-1:])
 
 
-def _skipped_notes(folder: Path, scores: Scores) -> Mapping[str, str]:
+def _skipped_notes(folder: Path, scores: Scores) -> dict[str, str]:
     skipped = read_skipped(folder / SKIPPED_CSV)
     if not skipped:
         return {}

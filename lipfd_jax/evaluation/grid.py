@@ -96,7 +96,7 @@ def evaluate_grid(
     for one in checkpoints:
         check_openable(one.path, step)
     sources = {one.name: open_data(one.path) for one in datasets}
-    cells = {}
+    cells: dict[tuple[str, str], Evaluation] = {}
     for checkpoint in checkpoints:
         folder = Path(output) / checkpoint.name
         found = _evaluate_on_each(checkpoint.path, sources, folder, step, options)

@@ -90,7 +90,7 @@ def _run_onnxruntime(folder: Path) -> Run:
 def compile_openvino(program: Path, precision: str) -> Run:
     """Compiles a program in OpenVINO, with matrix products in one of PRECISIONS."""
     # OpenVINO reports every import to its makers, from a forked process, unless telemetry can't be imported.
-    sys.modules.setdefault("openvino_telemetry", None)
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # blocks its import
     import openvino
 
     # Its default on many CPUs is bfloat16, which changes scores.
@@ -99,7 +99,8 @@ def compile_openvino(program: Path, precision: str) -> Run:
 
     def run(*batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         results = compiled(list(batch))
-        return tuple(np.array(results[output]) for output in compiled.outputs)
+        scores, weights = (np.array(results[output]) for output in compiled.outputs)
+        return scores, weights
 
     return run
 

@@ -33,7 +33,7 @@ def load_with_program(
       CheckpointError: as from `read_weights`.
       ValueError: there is no such precision, or these kernels lack it.
     """
-    in_precision = functools.partial(apply_precision, devices=mesh.devices.flatten(), compared=compared)
+    in_precision = functools.partial(apply_precision, devices=list(mesh.devices.flat), compared=compared)
     ahead, precision = in_precision(reference, setting=precision)
     with ThreadPoolExecutor(1, "program") as threads:
         made = threads.submit(prepare_forward, ahead.model, batch_size, mesh, kernels, precision)

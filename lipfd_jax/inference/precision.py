@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from flax import nnx
 from lipfd_jax.checkpoints.store import CheckpointRef, LoadedCheckpoint
 from lipfd_jax.kernels.dense import bf16_matmul
 from lipfd_jax.kernels.dispatch import Kernels
-from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_model
+from lipfd_jax.models.lipfd import Dtype, LipFD, ModelConfig, abstract_model
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ SLOW = (
 )
 
 
-def resolve_precision(setting: str | None, devices: Sequence[jax.Device], *, exact: bool) -> str | None:
+def resolve_precision(setting: str | None, devices: Sequence[jax.Device], *, exact: bool) -> Dtype | None:
     """Returns the precision that a setting selects.
 
     Args:
@@ -50,7 +50,7 @@ def resolve_precision(setting: str | None, devices: Sequence[jax.Device], *, exa
     if setting not in (None, *SETTINGS):
         raise ValueError(f"precision={setting!r} is unknown; use one of {', '.join(SETTINGS)}")
     if setting != "auto":
-        return setting
+        return cast("Dtype | None", setting)  # the other SETTINGS
     if exact:
         return None
     return "bfloat16" if devices[0].platform != "cpu" or bfloat16_is_faster() else "float32"
@@ -58,7 +58,7 @@ def resolve_precision(setting: str | None, devices: Sequence[jax.Device], *, exa
 
 def apply_precision(
     checkpoint: _Checkpoint, setting: str | None, devices: Sequence[jax.Device], *, compared: bool
-) -> tuple[_Checkpoint, str | None]:
+) -> tuple[_Checkpoint, Dtype | None]:
     """Returns the checkpoint with its model in the precision that a setting selects, and that precision.
 
     The metadata then name it too. Of a `CheckpointRef` the model has the dtypes that the weights will have.
@@ -93,7 +93,7 @@ def _seconds(products: Sequence[Callable[[jax.Array, jax.Array], jax.Array]]) ->
     """Shortest time of each product for 257 tokens of an encoder; in turns, as other load then hits all."""
     sides = jnp.ones((257, 1024)), jnp.ones((1024, 1024))
     compiled = [jax.jit(product) for product in products]
-    taken = [[] for _ in products]
+    taken: list[list[float]] = [[] for _ in products]
     for _ in range(6):
         for run, seconds in zip(compiled, taken, strict=True):
             started = time.perf_counter()
@@ -122,7 +122,7 @@ def program_config(config: ModelConfig, kernels: Kernels) -> ModelConfig:
     return dataclasses.replace(config, dtype="float32") if kernels.implementation == "cpu" else config
 
 
-def with_precision(model: LipFD, precision: str | None, devices: Sequence[jax.Device]) -> LipFD:
+def with_precision(model: LipFD, precision: Dtype | None, devices: Sequence[jax.Device]) -> LipFD:
     """Returns the model with its weights, to compute in that precision; itself for None.
 
     In bfloat16 a CPU keeps float32 between its products (the program's kernels take the precision too, see

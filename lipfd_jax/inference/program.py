@@ -60,7 +60,9 @@ def make_forward(graph: Any, mesh: Mesh, kernels: str = "auto", precision: str |
 
 
 @functools.lru_cache(maxsize=8)
-def make_saliency(graph: Any, mesh: Mesh, kernels: str = "auto") -> Callable[[Any, jax.Array], jax.Array]:
+def make_saliency(
+    graph: Any, mesh: Mesh, kernels: str = "auto"
+) -> Callable[[tuple, jax.Array | np.ndarray], jax.Array]:
     """Returns the jitted function from (states, composites (B, 1000, 2500, 3) uint8) to maps (B, 50, 125).
 
     The maps are those of models.saliency, float32 and whole on every device.
@@ -108,12 +110,13 @@ class PairedProgram:
             return jax.block_until_ready(self._program(state, batch))
         leaves, structure = jax.tree.flatten(batch)
         cut = zip(*(jnp.split(leaf, count // part) for leaf in leaves), strict=True)
-        parts = [structure.unflatten(few) for few in cut]
+        parts = [jax.tree.unflatten(structure, few) for few in cut]
         found = list(each(lambda part: jax.block_until_ready(self._program(state, part)), parts))
         return jax.tree.map(lambda *values: jnp.concatenate(values), *found)
 
     def prepare(self, state: Any, batch: Any) -> None:
         """Compiles the program, a `LoggedProgram`, for a state and a batch of these shapes."""
+        assert isinstance(self._program, LoggedProgram)  # others compile at their first call
         part = part_size(jax.tree.leaves(batch)[0].shape[0])
         self._program.prepare(state, jax.tree.map(lambda a: a.update(shape=(part, *a.shape[1:])), batch))
         self._made.add(part)

@@ -15,6 +15,8 @@ from lipfd_jax.models.inputs import PAPER, Inputs
 from lipfd_jax.models.vit import ACTIVATIONS
 from lipfd_jax.settings import build_settings
 
+Dtype = Literal["float32", "bfloat16"]
+
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
@@ -24,7 +26,7 @@ class ModelConfig:
     backbone: str = "resnet50"  # a name in backbones.BACKBONES
     inputs: Inputs = PAPER
     activation: str = "quick_gelu"  # of the encoder; most open_clip weights need "gelu"
-    dtype: Literal["float32", "bfloat16"] = "float32"  # of computations; parameters are float32
+    dtype: Dtype = "float32"  # of computations; parameters are float32
     remat: bool = False  # recompute encoder blocks in the backward pass instead of storing them
 
     def __post_init__(self):

@@ -28,7 +28,7 @@ def make_composite(window: Window) -> np.ndarray:
 
 
 def assemble_composite(
-    mel: np.ndarray, frames: Sequence[np.ndarray], out: np.ndarray | None = None
+    mel: np.ndarray, frames: Sequence[np.ndarray] | np.ndarray, out: np.ndarray | None = None
 ) -> np.ndarray:
     """Returns the composite (1000, 2500, 3) of a mel strip and five frames (height, width, 3), all uint8 RGB.
 

@@ -55,7 +55,6 @@ def describe_job(job: Job, before: int) -> Video:
     """Returns a job as the API shows it."""
     address = f"/api/videos/{job.id}"
     done = job.outcome is not None
-    words = OUTCOMES[job.outcome] if done else None
     return Video(
         id=job.id,
         name=job.name,
@@ -65,11 +64,15 @@ def describe_job(job: Job, before: int) -> Video:
         part=job.part if job.state == "running" else "",
         done=job.done,
         of=job.of,
-        verdict=words and Verdict(outcome=job.outcome, **words._asdict()),
+        verdict=_describe_outcome(job.outcome) if job.outcome else None,
         reason=job.reason,
         report=f"{address}/report.html" if done else None,
         result=f"{address}/result.json" if done else None,
     )
+
+
+def _describe_outcome(outcome: Outcome) -> Verdict:
+    return Verdict(outcome=outcome, **OUTCOMES[outcome]._asdict())
 
 
 def describe_limits(limits: Limits) -> Bounds:

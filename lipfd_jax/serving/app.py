@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
@@ -39,7 +39,7 @@ _VIDEO_HEADERS = {
     "Cross-Origin-Resource-Policy": "cross-origin",  # the report that plays it is sandboxed
 }
 _BODY = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
-_REFUSALS = {
+_REFUSALS: dict[int | str, dict[str, Any]] = {  # the type that FastAPI takes
     status: {"model": api_models.Refusal} for status in (400, 403, 404, 408, 413, 415, 421, 503, 507)
 }
 Key = Annotated[str, Path(description="the id of a video", max_length=64)]
@@ -79,7 +79,8 @@ async def _expire_regularly(expire: Callable[[], None]) -> None:
         await run_in_threadpool(expire)
 
 
-async def _respond_to_refusal(request: Request, error: RequestError) -> JSONResponse:
+async def _respond_to_refusal(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestError)  # the handler is registered for these alone
     headers = {"Connection": "close"}  # the rest of an upload is not read
     if error.status == 503:
         headers["Retry-After"] = "5"

@@ -9,6 +9,7 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.texts import OUTCOMES, Outcome
@@ -18,6 +19,9 @@ from lipfd_jax.preprocessing import memory_limit
 from lipfd_jax.preprocessing.clip_task import MachineError
 from lipfd_jax.serving import protocol, reader
 from lipfd_jax.serving.limits import Limits
+
+if TYPE_CHECKING:  # not every system has both
+    from multiprocessing.context import ForkServerContext, SpawnContext
 
 Progress = Callable[[str, float, float], None]  # called with the current part, what is done and the total
 _LOG = logging.getLogger(__name__)
@@ -137,11 +141,11 @@ class IsolatedDetector:
         return ClipError("the process that read it ended; the file may be damaged")
 
 
-def _process_context() -> multiprocessing.context.BaseContext:
+def _process_context() -> "ForkServerContext | SpawnContext":
     """Returns a forkserver that has imported what the child needs, where the system has one; else spawn."""
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    if "forkserver" in methods:
-        context.set_forkserver_preload(_PRELOADED)
-        forkserver.ensure_running()  # imports before the first video comes
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    forkserver.ensure_running()  # imports before the first video comes
     return context

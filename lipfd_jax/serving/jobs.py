@@ -69,7 +69,7 @@ class Jobs:
     def enqueue(self, key: str, count: int) -> Job:
         """Queues a job after its upload of `count` bytes. Raises KeyError if it was removed meanwhile."""
         with self._turn:
-            job = self._set(self._jobs[key], state="waiting", bytes=count)
+            job = self._store(replace(self._jobs[key], state="waiting", bytes=count))
             self._turn.notify_all()
         return job
 
@@ -87,7 +87,7 @@ class Jobs:
         with self._turn:
             while not self._closed:
                 if queue := self._queue():
-                    return self._set(queue[0], state="running")
+                    return self._store(replace(queue[0], state="running"))
                 self._turn.wait()
         return None
 
@@ -102,7 +102,8 @@ class Jobs:
         with self._turn:
             job = self._jobs.get(key)
             if job is not None:
-                self._set(job, state="done" if outcome else "failed", outcome=outcome, reason=reason)
+                state: State = "done" if outcome else "failed"
+                self._store(replace(job, state=state, outcome=outcome, reason=reason))
         if job is None:  # the worker may have written while the folder was removed
             shutil.rmtree(self._folder / key, ignore_errors=True)
         self.expire()
@@ -144,7 +145,7 @@ class Jobs:
         waiting = [job for job in self._jobs.values() if job.state == "waiting"]
         return sorted(waiting, key=lambda job: job.changed)
 
-    def _set(self, job: Job, **changes: object) -> Job:
-        """Replaces a job by a changed one; the caller holds the lock."""
-        self._jobs[job.id] = replace(job, **changes, changed=self._clock())
+    def _store(self, job: Job) -> Job:
+        """Stores a job in its new state and notes the time; the caller holds the lock."""
+        self._jobs[job.id] = replace(job, changed=self._clock())
         return self._jobs[job.id]

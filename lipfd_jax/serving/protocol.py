@@ -7,7 +7,7 @@ length, no pickle.
 import json
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -92,7 +92,12 @@ def send_arrays(connection: Connection, *arrays: np.ndarray | None) -> None:
         connection.send_bytes(_to_bytes(values, np.float32))
 
 
-def receive_array(connection: Connection, *shape: int) -> np.ndarray | None:
-    """Receives one array of a response; None for an empty one."""
-    values: Any = np.frombuffer(connection.recv_bytes(), np.float32)
+def receive_array(connection: Connection, *shape: int) -> np.ndarray:
+    """Receives one array of a response, float32. Raises ValueError where it has another size."""
+    return np.frombuffer(connection.recv_bytes(), np.float32).reshape(shape)
+
+
+def receive_optional_array(connection: Connection, *shape: int) -> np.ndarray | None:
+    """Receives one array of a response, float32; None for an empty one."""
+    values = np.frombuffer(connection.recv_bytes(), np.float32)
     return values.reshape(shape) if values.size else None

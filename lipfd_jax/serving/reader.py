@@ -71,7 +71,7 @@ class RemoteDetector:
     def saliency(self, composite: np.ndarray) -> np.ndarray | None:
         """As `Detector.saliency`."""
         protocol.send_message(self.connection, protocol.Message("saliency", 1), composite)
-        return protocol.receive_array(self.connection, *MAP_SHAPE)
+        return protocol.receive_optional_array(self.connection, *MAP_SHAPE)
 
     def _predict_batch(self, composites: np.ndarray) -> Predictions:
         count = len(composites)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.inference.predictor import Predictor
@@ -42,10 +42,10 @@ class Address:
 class IdleTimeoutProtocol(H11Protocol):
     """uvicorn's HTTP protocol that also closes connections on which no complete request comes."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in H11Protocol
         """Starts the check for idleness."""
         super().connection_made(transport)
-        self._before = None  # the last request at the check before
+        self._before: RequestResponseCycle | None = None  # the last request at the check before
         self._check = self.loop.call_later(_IDLE_SECONDS, self._close_idle)
 
     def connection_lost(self, exc: Exception | None) -> None:

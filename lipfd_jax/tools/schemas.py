@@ -78,7 +78,7 @@ def _of_type(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
         return {"type": _SCALARS[kind]}
     if kind is Any:
         return {}
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         if kind.__name__ not in definitions:
             definitions[kind.__name__] = {}  # keeps its place, and ends recursion
             definitions[kind.__name__] = _of_dataclass(kind, definitions)
@@ -93,7 +93,8 @@ def _of_type(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     if origin in (list, tuple):
         return _of_sequence(origin, parts, definitions)
     if origin in (dict, Mapping):
-        return _of_mapping(*parts, definitions)
+        key, value = parts
+        return _of_mapping(key, value, definitions)
     raise TypeError(f"{kind}: no JSON schema is known for this type")
 
 
@@ -129,7 +130,7 @@ def _of_dataclass(kind: type, definitions: dict[str, Any]) -> dict[str, Any]:
         if one.default is dataclasses.MISSING:
             required.append(one.name)
     return {
-        "description": inspect.getdoc(kind).partition("\n\n")[0].replace("\n", " "),
+        "description": (inspect.getdoc(kind) or "").partition("\n\n")[0].replace("\n", " "),
         **_object(properties, required),
     }
 

@@ -115,9 +115,8 @@ def resample_min_cllr(draws: Resamples) -> np.ndarray:
     """minCllr of each draw, by isotonic regression draw by draw: most of the work of all metrics."""
     # Curves run from the highest score down, isotonic maps from the lowest up.
     fakes, real = (np.diff(counts)[:, ::-1] for counts in (draws.curve.tp, draws.curve.fp))
-    both = fakes.any(1) & real.any(1)
-    rows = zip(fakes, real, both, strict=True)
-    return np.array([compute_min_cllr_from_counts(f, r) if known else np.nan for f, r, known in rows])
+    rows = zip(fakes, real, strict=True)
+    return np.array([compute_min_cllr_from_counts(f, r) if f.any() and r.any() else np.nan for f, r in rows])
 
 
 def _costs(draws: Resamples) -> np.ndarray:

@@ -15,29 +15,30 @@ PARTIAL_FPR = 0.1  # upper limit of the partial area under the ROC curve
 _ROUNDING = 1e-9  # allowed above a number of false positives
 
 _Counts = TypeVar("_Counts", Sample, Resamples)
+Rates = np.float64 | np.ndarray  # one of a sample, (d,) of draws
 
 
-def compute_accuracy(counts: _Counts) -> np.ndarray:
+def compute_accuracy(counts: _Counts) -> Rates:
     """Accuracy: share called rightly."""
     return (counts.tp + counts.real - counts.fp) / (counts.fakes + counts.real)
 
 
-def compute_balanced_accuracy(counts: _Counts) -> np.ndarray:
+def compute_balanced_accuracy(counts: _Counts) -> Rates:
     """Mean of the shares of real ones and of fakes called rightly."""
     return 1 - (compute_fpr(counts) + compute_fnr(counts)) / 2
 
 
-def compute_fpr(counts: _Counts) -> np.ndarray:
+def compute_fpr(counts: _Counts) -> Rates:
     """False positive rate."""
     return counts.fp / counts.real
 
 
-def compute_fnr(counts: _Counts) -> np.ndarray:
+def compute_fnr(counts: _Counts) -> Rates:
     """False negative rate."""
     return (counts.fakes - counts.tp) / counts.fakes
 
 
-def compute_f1(counts: _Counts) -> np.ndarray:
+def compute_f1(counts: _Counts) -> Rates:
     """F1: 2 tp / (2 tp + fp + fn)."""
     return 2 * counts.tp / (counts.tp + counts.fp + counts.fakes)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lipfd_jax.checkpoints.calibration import Calibration, logit
+from lipfd_jax.checkpoints.calibration import Calibration, PoolingKind, logit
 from lipfd_jax.evaluation.metrics.scores import Scores, ScoresError
 from lipfd_jax.vocabulary import THRESHOLD
 
@@ -15,14 +15,16 @@ from lipfd_jax.vocabulary import THRESHOLD
 class Pooling:
     """Which of a video's window scores are averaged: all, the highest `top`, or the highest alone."""
 
-    kind: str  # mean, topk or max, as in `Calibration`
+    kind: PoolingKind
     top: int | None = None  # for topk: how many of the highest are averaged; a shorter video gives all
 
     @classmethod
     def parse(cls, text: str) -> "Pooling":
         """Parses a flag: mean, max, or top3 and the like. Raises ValueError for anything else."""
-        if text in ("mean", "max"):
-            return cls(text)
+        if text == "mean":
+            return cls("mean")
+        if text == "max":
+            return cls("max")
         match = re.fullmatch(r"top([1-9][0-9]{0,3})", text)
         if not match:
             raise ValueError(f"pooling {text!r}: expected mean, max, or topK such as top3")

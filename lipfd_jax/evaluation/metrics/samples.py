@@ -76,7 +76,7 @@ class Sample(Cached):
     @property
     def has_both_classes(self) -> bool:
         """Whether there are real ones and fakes."""
-        return 0 < self.fakes < len(self)
+        return bool(0 < self.fakes < len(self))
 
     @cached_property
     def fakes(self) -> np.int64:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from lipfd_jax.vocabulary import CLASSES, parse_composite_name
 _LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}
 _REQUIRED = ("path", "label", "score")
 _SECONDS_BETWEEN_SYNCS = 5.0
+_Number = TypeVar("_Number", int, float)
 
 
 class ScoresError(ValueError):
@@ -124,33 +126,44 @@ def _header(cells: list[str], name: str) -> list[str]:
         )
     doubled = [column for column in COLUMNS if header.count(column) > 1]
     if doubled:
-        raise ScoresError(f"{name}, line 1: column {', '.join(doubled)} stands twice in the header")
+        raise ScoresError(f"{name}, line 1: column {', '.join(doubled)} appears twice in the header")
     return header
 
 
 def _parse(cells: Mapping[str, str], place: str) -> ScoreRow:
     cells = {column: cell.strip() for column, cell in cells.items()}
-    named = parse_composite_name(cells["path"])
-    derived = {"video": named.video, "source": named.name, "window": named.window} if named else {}
     label = _LABELS.get(cells["label"])
     if label is None:
         raise ScoresError(f"{place}, column label: {cells['label']!r} is neither 0 (real) nor 1 (fake)")
-    row = {"path": cells["path"], "label": label, "score": _number(cells, "score", float, place)}
-    for column, default in (("video", None), ("source", None), ("generator", "")):
-        row[column] = cells.get(column) or derived.get(column, default)
-    for column, default in (("window", None), ("start_frame", -1)):
-        known = cells.get(column, "") != ""
-        row[column] = _number(cells, column, int, place) if known else derived.get(column, default)
-    underived = [column for column, value in row.items() if value is None]
-    if underived:
+    score = _parse_number(cells, "score", float, place)
+    given_window, start_frame = (
+        _parse_number(cells, column, int, place) if cells.get(column) else None
+        for column in ("window", "start_frame")
+    )
+    named = parse_composite_name(cells["path"])
+    video = cells.get("video") or (named.video if named else "")
+    source = cells.get("source") or (named.name if named else "")
+    window = named.window if given_window is None and named else given_window
+    if not video or not source or window is None:
+        values = {"video": video, "source": source, "window": window}
+        underived = ", ".join(column for column, value in values.items() if value in ("", None))
         raise ScoresError(
-            f"{place}, column {', '.join(underived)}: empty, and the path {cells['path']!r} doesn't tell: "
-            "it is not of the form CLASS/NAME_J.png"
+            f"{place}, column {underived}: empty and not derivable, as the path {cells['path']!r} is not of "
+            "the form CLASS/NAME_J.png"
         )
-    return ScoreRow(**row)
+    return ScoreRow(
+        path=cells["path"],
+        label=label,
+        score=score,
+        video=video,
+        source=source,
+        generator=cells.get("generator", ""),
+        window=window,
+        start_frame=-1 if start_frame is None else start_frame,
+    )
 
 
-def _number(cells: Mapping[str, str], column: str, kind: type, place: str) -> float | int:
+def _parse_number(cells: Mapping[str, str], column: str, kind: type[_Number], place: str) -> _Number:
     try:
         return kind(cells[column])
     except ValueError:
@@ -169,9 +182,8 @@ class _Checker:
     def __call__(self, row: ScoreRow, place: str) -> None:
         _check_values(row, place)
         key = (row.video, row.window)
-        for seen, value in ((self._paths, row.path), (self._windows, key)):
-            if value in seen:
-                raise ScoresError(f"{place}, column path: {row.path!r} was already scored at {seen[value]}")
+        if earlier := self._paths.get(row.path) or self._windows.get(key):
+            raise ScoresError(f"{place}, column path: {row.path!r} was already scored at {earlier}")
         label, first = self._labels.setdefault(row.video, (row.label, place))
         if label != row.label:
             raise ScoresError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -20,7 +21,8 @@ ID_LIMITS = (3028,)  # AVLips: the official validation set has no id above it
 UNKNOWN_GENERATOR = "(unknown)"
 _MAX_SOURCES = 100  # with more, metrics source by source are not worth reading
 
-Parts = Mapping[str, Mapping[str, "MetricSummary"]]  # generator, id_range or source -> name -> metrics
+PartKind = Literal["generator", "id_range", "source"]  # by what scores are divided
+Parts = Mapping[PartKind, Mapping[str, "MetricSummary"]]  # kind -> name of the part -> metrics
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,10 @@ def summarise_scores(
 
     By source only where there are two to a hundred, and without intervals: one source is one draw.
     """
-    kinds = {"generator": split_by_generator(scores), "id_range": split_by_id_range(scores)}
+    kinds: dict[PartKind, Mapping[str, Scores]] = {
+        "generator": split_by_generator(scores),
+        "id_range": split_by_id_range(scores),
+    }
     parts = {
         kind: {name: _summarise(part, decision, bootstrap) for name, part in found.items()}
         for kind, found in kinds.items()

@@ -31,7 +31,7 @@ class Metric:
     description: str  # plain sentence under the title on pages; {at} likewise
     direction: Direction  # which values are better
     compute: Callable[[Sample], Any]  # a number; NaN where it is undefined
-    resample: Callable[[Resamples], np.ndarray] | None = None  # (d,) for d draws, where that is faster
+    resample: Callable[[Resamples], detection.Rates] | None = None  # (d,) for d draws, where that is faster
     has_interval: bool = True
     both_classes: bool = False  # None for samples of one class
     needs_sources: bool = False  # None where the sample has no sources

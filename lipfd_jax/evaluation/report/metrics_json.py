@@ -7,18 +7,18 @@ a field marked `flat` are on the level of its owner. Numbers are finite, rates a
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from lipfd_jax.checkpoints.calibration import Pooling
+from lipfd_jax.checkpoints.calibration import PoolingKind
 from lipfd_jax.evaluation.metrics import table
 from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings
 from lipfd_jax.evaluation.metrics.compute import Metrics, ReleasedMetrics
 from lipfd_jax.evaluation.metrics.pooling import Decision
-from lipfd_jax.evaluation.metrics.summary import MetricSet, MetricSummary
+from lipfd_jax.evaluation.metrics.summary import MetricSet, MetricSummary, PartKind
 from lipfd_jax.evaluation.suites.results import SuiteName, SuiteResult, Suites
 from lipfd_jax.storage.json_types import Count, Keywords, Share, limit
 
-VERSION = 2  # of the keys; rises when one is removed or changes its meaning
+VERSION: Final = 2  # of the keys; rises when one is removed or changes its meaning
 
 
 def _name_metrics() -> dict[str, Any]:
@@ -34,7 +34,7 @@ _BY_METRIC = Keywords(_name_metrics)
 class DecisionRecord:
     """How windows become a video's verdict."""
 
-    pooling: Pooling
+    pooling: PoolingKind
     top: Annotated[int, limit(minimum=1)] | None  # for topk: how many of the highest windows are averaged
     threshold: Share  # a video whose score (calibrated, if so) is at least this is called fake
     threshold_choice: str  # where the threshold comes from, in words
@@ -107,7 +107,7 @@ class MetricsFile:
     decision: DecisionRecord
     bootstrap: BootstrapRecord
     summary: SummaryRecord = field(metadata={"flat": True})
-    parts: dict[Literal["generator", "id_range", "source"], dict[str, SummaryRecord]]
+    parts: dict[PartKind, dict[str, SummaryRecord]]
     as_released: ReleasedMetrics
     suites: dict[SuiteName, SuiteResult] | None = None
     comparison: ComparisonRecord | None = None

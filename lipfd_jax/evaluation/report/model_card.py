@@ -83,11 +83,12 @@ def _setting(name: str, value: Any) -> Markup:
 
 def _metrics(summary: MetricSummary) -> list[tuple[str, str, str]]:
     """Rows of title, videos and windows; an indented label is preceded by that of the row above."""
-    rows, above = [], ""
+    rows: list[tuple[str, str, str]] = []
+    above = ""
     for metric in metrics_in("text"):
         name = metric.label.format(at=summary.decision.at)
         above, name = (above, f"{above}, {name.strip()}") if name.startswith(" ") else (name, name)
-        rows.append((name, *(_number(one, metric) for one in (summary.videos, summary.windows))))
+        rows.append((name, _number(summary.videos, metric), _number(summary.windows, metric)))
     return rows
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from lipfd_jax.evaluation.metrics.compute import Metrics, ReleasedMetrics
-from lipfd_jax.evaluation.metrics.summary import UNKNOWN_GENERATOR, MetricSet, MetricSummary
+from lipfd_jax.evaluation.metrics.summary import UNKNOWN_GENERATOR, MetricSet, MetricSummary, PartKind
 from lipfd_jax.evaluation.metrics.table import metrics_in
 from lipfd_jax.listing.names import escape_controls
 
-_PARTS = {
+_PARTS: dict[PartKind, str] = {
     "generator": "Per generator: its fakes, the share found, AUC against all real ones",
     "id_range": "By range of ids: real and fake ones of that range",
     "source": "Per source, without intervals",

@@ -73,7 +73,7 @@ HEADER = "path,label,score\n"
     [
         ("", ["line 1", "missing column path, label, score"]),
         ("path,score\n0_real/1_0.png,0.5\n", ["line 1", "missing column label"]),
-        ("path,label,score,score\n", ["line 1", "score stands twice"]),
+        ("path,label,score,score\n", ["line 1", "score appears twice"]),
         (HEADER + "0_real/1_0.png,0,0.5\n0_real/1_1.png,0,high\n", ["line 3, column score", "'high'"]),
         (HEADER + "0_real/1_0.png,0,nan\n", ["line 2, column score", "NaN"]),
         (HEADER + "0_real/1_0.png,0,inf\n", ["line 2, column score", "outside 0..1"]),
