@@ -26,7 +26,7 @@ _CHOICES = {
 
 
 class BuildError(RuntimeError):
-    """A build that can't be made or used; the message names what is wrong and what to do."""
+    """A build that can't be made or used; the message names the fault and the remedy."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Input fingerprint of a build: tells changed input data from the same data in another place."""
+"""Input fingerprint of a build: distinguishes changed input data from the same data in another place."""
 
 import hashlib
 import pathlib

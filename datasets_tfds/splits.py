@@ -33,7 +33,7 @@ def assign_splits(items: Iterable[Item], settings: BuildSettings) -> dict[str, s
     `settings.splits_csv` does not mention are left out.
 
     Raises:
-      ValueError: that file can't be followed; the message says what to change.
+      ValueError: that file can't be applied; the message names the change it needs.
     """
     if settings.splits_csv:
         return _follow_rows(items, read_splits(settings.splits_csv), settings)

@@ -111,7 +111,7 @@ def _read(
     if not metadata.ema and has_plain_arrays(pathlib.Path(path / "model")):
         leaves, structure = jax.tree_util.tree_flatten_with_path(model)
         named = {array_name(place): leaf for place, leaf in leaves}
-        with contextlib.suppress(Exception):  # Orbax, which reads them next, reports what is wrong
+        with contextlib.suppress(Exception):  # Orbax, which reads them next, reports the damage
             read = read_plain_arrays(pathlib.Path(path / "model"), named)
             tree = jax.tree.unflatten(structure, [read[name][0] for name in named])
             return {"model": tree}, {"model": {name: read[name][1] for name in named}}

@@ -1,4 +1,4 @@
-"""Judges videos: lipfd detect VIDEO_OR_FOLDER... --checkpoint=DIR [--output=DIR].
+"""Detects lip-sync forgery in videos: lipfd detect VIDEO_OR_FOLDER... --checkpoint=DIR [--output=DIR].
 
 Finds faces, cuts them like the training clips, scores windows of frames and sound, and writes result.json
 and report.html for each video. Exit codes: 0 no evidence found, 10 evidence of manipulation in one of the
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str]) -> None:
-    """Parses the flags and judges."""
+    """Parses the flags and detects."""
     given = flags.FLAGS
     if len(argv) < 2:
         raise app.UsageError("name a video or a folder of videos")
@@ -76,6 +76,6 @@ def _detect(
 def define_flags() -> None:
     """Defines the flags of this command."""
     detector_flags.define_flags()
-    flags.DEFINE_string("output", "detected", "Folder for the results, one folder each.")
-    flags.DEFINE_string("sound", None, "Take the sound from this file instead of the video.")
-    flags.DEFINE_bool("csv", False, "Write results.csv too.")
+    flags.DEFINE_string("output", "detected", "Folder for the results, one subfolder per video.")
+    flags.DEFINE_string("sound", None, "File to read the sound from instead of the video.")
+    flags.DEFINE_bool("csv", False, "Also write results.csv.")

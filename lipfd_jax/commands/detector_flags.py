@@ -30,22 +30,25 @@ def define_flags() -> None:
         "crop",
         DetectionSettings.crop,
         CROP_MODES,
-        "auto: find and cut faces; none: the frames are cut already.",
+        "auto: find and crop faces; none: use whole frames, which are cropped already.",
     )
     flags.DEFINE_integer(
         "max_windows",
         DetectionSettings.max_windows,
-        "Windows scored at first, at most; spread over the faces.",
+        "Maximum number of windows scored at first, spread over the faces.",
         lower_bound=1,
     )
     define_old_flag("windows", "max_windows")
     flags.DEFINE_integer(
-        "refined", DetectionSettings.refined, "Further windows around suspicions, at most.", lower_bound=0
+        "refined",
+        DetectionSettings.refined,
+        "Maximum number of further windows around suspicious ones.",
+        lower_bound=0,
     )
     flags.DEFINE_float(
         "stride",
         DetectionSettings.stride,
-        "Full coverage: seconds from window to window, in place of both numbers.",
+        "Seconds from window to window for full coverage; replaces --max_windows and --refined. 0: off.",
         lower_bound=0,
     )
     shared_flags.define_batch_size(None)
@@ -61,7 +64,7 @@ def check_checkpoint() -> None:
 
 
 def build_settings() -> DetectionSettings:
-    """How videos are judged. ValueError for values that don't go together."""
+    """Builds the settings of detection. Raises ValueError for values that exclude each other."""
     given = flags.FLAGS
     return DetectionSettings(given.crop, given.max_windows, given.refined, given.stride)
 
@@ -80,6 +83,6 @@ def open_detector() -> Detector:
 
 
 def open_in_background() -> BackgroundDetector:
-    """The same, opened in a background thread; a path without a checkpoint is refused at once."""
+    """As `open_detector`, in a background thread; a path without a checkpoint is refused at once."""
     check_openable(flags.FLAGS.checkpoint, flags.FLAGS.step)
     return BackgroundDetector(open_detector)

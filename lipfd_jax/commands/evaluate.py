@@ -92,7 +92,7 @@ def define_flags() -> None:
 
 
 def _define_what() -> None:
-    """What is evaluated, and where the results go."""
+    """Flags of the inputs and of the output."""
     flags.DEFINE_multi_string(
         "checkpoint",
         None,
@@ -106,61 +106,63 @@ def _define_what() -> None:
         "TFDS data_dir, or a folder of composites (0_real/NAME_J.png, 1_fake/NAME_J.png). May be given "
         "several times, as PATH or NAME=PATH.",
     )
-    flags.DEFINE_string("builder_config", None, "Which built config, where data_dir holds several.")
+    flags.DEFINE_string("builder_config", None, "Builder config to read, where data_dir holds several.")
     flags.DEFINE_string("split", "test", "Split of a TFDS build; slices like test[:100] work.")
     flags.DEFINE_string(
         "output",
         "evaluation",
-        "Folder for scores.csv, metrics.json and report.html. An interrupted evaluation goes on.",
+        "Folder for scores.csv, metrics.json and report.html. An interrupted evaluation resumes.",
     )
-    flags.DEFINE_string("compare", None, "Somebody else's scores file: differences and metrics side by side.")
+    flags.DEFINE_string(
+        "compare", None, "Scores file of another detector: prints differences and both sets of metrics."
+    )
     shared_flags.define_overwrite("the scores in the output folder")
     flags.DEFINE_integer(
         "examples",
         2,
-        "Windows shown in the report: real and fake, rightly and wrongly called, so many of each.",
+        "Example windows of each kind in the report: real and fake, classified rightly and wrongly.",
         lower_bound=0,
     )
 
 
 def _define_calibration() -> None:
-    """What is done about calibration."""
+    """Flags of the calibration."""
     flags.DEFINE_enum(
         "calibration",
         "checkpoint",
         ["checkpoint", "none"],
-        "Whether to apply the calibration that the checkpoint may hold.",
+        "checkpoint: apply the checkpoint's calibration, if it has one; none: leave scores uncalibrated.",
     )
     flags.DEFINE_bool(
         "fit",
         False,
-        "Fit a calibration and a threshold on these data, which are not to be tested, such as "
-        "--split=validation, and store them with the checkpoint; evaluations then apply them.",
+        "Fit a calibration and a threshold on these data, which must not be test data (for example "
+        "--split=validation), and store them in the checkpoint; later evaluations apply them.",
     )
     flags.DEFINE_enum(
         "fit_kind",
         "platt",
         ["platt", "temperature"],
-        "Of the line fitted through the logits of videos' scores: slope and intercept, or slope alone.",
+        "platt: slope and intercept over the logits of the videos' scores; temperature: slope alone.",
     )
     flags.DEFINE_float(
         "target_fpr",
         None,
-        "Fit the threshold at this share of false alarms; by default where they are as frequent as misses.",
+        "False positive rate to set the fitted threshold at. Default: the equal error rate.",
     )
 
 
 def _define_how() -> None:
-    """How the scores are computed."""
+    """Flags of the computation."""
     flags.DEFINE_enum(
         "corrupt",
         "stop",
         ["stop", "skip"],
-        "What to do at a record that can't be read: stop and name it (the same command goes on), or leave it "
-        "out and count it in skipped.csv; more than one and more than 1 % stop anyway.",
+        "At a record that can't be read: stop and name it (the same command resumes), or skip it and list it "
+        "in skipped.csv; more than one and more than 1 % of all stop anyway.",
     )
     shared_flags.define_batch_size(8)
-    flags.DEFINE_integer("threads", 2, "Reading threads.", lower_bound=1)
+    flags.DEFINE_integer("threads", 2, "Threads that read records.", lower_bound=1)
     shared_flags.define_distributed()
     shared_flags.define_compilation_cache()
     shared_flags.define_engine()

@@ -13,20 +13,20 @@ def define_flags() -> None:
     flags.DEFINE_float(
         "threshold",
         None,
-        "A score of at least this is called fake; by default what a checkpoint's calibration says, or 0.5.",
+        "A score of at least this is called fake. Default: the checkpoint's calibrated threshold, or 0.5.",
         lower_bound=0,
         upper_bound=1,
     )
     flags.DEFINE_string(
         "pooling",
         None,
-        "How a video's windows become its score: mean, max, or topK (top3: mean of the three highest); by "
-        "default what a checkpoint's calibration says, or mean.",
+        "How a video's windows become its score: mean, max, or topK (top3: mean of the three highest). "
+        "Default: the pooling of the checkpoint's calibration, or mean.",
     )
     flags.DEFINE_integer(
-        "draws", DEFAULT_BOOTSTRAP.draws, "Draws of sources for the intervals.", lower_bound=1
+        "draws", DEFAULT_BOOTSTRAP.draws, "Bootstrap draws of sources for the intervals.", lower_bound=1
     )
-    flags.DEFINE_integer("seed", DEFAULT_BOOTSTRAP.seed, "Seed of the draws.", lower_bound=0)
+    flags.DEFINE_integer("seed", DEFAULT_BOOTSTRAP.seed, "Seed of the bootstrap draws.", lower_bound=0)
 
 
 def read_pooling(given: flags.FlagValues) -> Pooling | None:

@@ -5,7 +5,7 @@
 
 A scores file is a CSV with a header and at least the columns path,label,score: path ends in CLASS/NAME_J.png
 (window J of video CLASS/NAME), label is 0 for real and 1 for fake, score is the probability of fake.
-Prints the metrics of windows and of videos (the mean of their windows, or as --pooling says) with intervals,
+Prints the metrics of windows and of videos (the mean of their windows, or by --pooling) with intervals,
 per generator where the file names them, and the metrics as the released validation script would print them.
 Several files, or folders of evaluations, are pooled: folds of a cross-validation give one value, and suites
 that all folders hold one result.
@@ -82,7 +82,7 @@ def define_flags() -> None:
         "compare",
         None,
         "Another scores file, such as a published one: prints how far the scores of the shared windows "
-        "lie apart and both sets of metrics side by side. Windows match by the end of their path, "
+        "differ and both sets of metrics side by side. Windows match by the end of their path, "
         "CLASS/NAME_J.png.",
     )
     flags.DEFINE_string(

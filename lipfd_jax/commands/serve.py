@@ -79,12 +79,14 @@ def define_flags() -> None:
     from lipfd_jax.commands import detector_flags
 
     detector_flags.define_flags()
-    flags.DEFINE_string("host", "127.0.0.1", "Address to listen at; others may be reached by other machines.")
-    flags.DEFINE_integer("port", 8000, "Port; 0 takes a free one.", lower_bound=0, upper_bound=65535)
-    flags.DEFINE_list("names", [], "Host names besides localhost that browsers may use.")
+    flags.DEFINE_string(
+        "host", "127.0.0.1", "Address to listen at. Any but the default may be reachable from other machines."
+    )
+    flags.DEFINE_integer("port", 8000, "Port; 0 chooses a free one.", lower_bound=0, upper_bound=65535)
+    flags.DEFINE_list("names", [], "Host names, besides localhost, under which browsers may open the page.")
     flags.DEFINE_float("megabytes", 500.0, "Largest file accepted, in MB.")
     flags.DEFINE_float("minutes", 10.0, "Longest video accepted, in minutes.")
-    flags.DEFINE_float("work_minutes", 60.0, "Most minutes of work on one video; longer work is ended.")
-    flags.DEFINE_integer("queue", 8, "Videos that may be uploading or waiting at once.")
-    flags.DEFINE_integer("kept", 20, "Results kept; beyond that the oldest is removed.")
-    flags.DEFINE_float("kept_minutes", 60.0, "Minutes that a result is kept.")
+    flags.DEFINE_float("work_minutes", 60.0, "Time limit for the analysis of one video, in minutes.")
+    flags.DEFINE_integer("queue", 8, "Maximum number of videos that upload or wait at once.")
+    flags.DEFINE_integer("kept", 20, "Number of results kept; the oldest is removed first.")
+    flags.DEFINE_float("kept_minutes", 60.0, "Minutes after which a result is removed.")

@@ -1,4 +1,4 @@
-"""Flags that several commands define: named and described once, with the values they stand for.
+"""Flags that several commands define: one definition each, with the values of their defaults.
 
 Each `define_NAME` defines one flag for the command that calls it; a default that differs is an argument.
 """

@@ -24,7 +24,7 @@ from lipfd_jax.vocabulary import SPLITS
 
 
 def main(argv: list[str]) -> None:
-    """Prints the split or folds of the listed videos, and writes them where --output says."""
+    """Prints the split or folds of the listed videos, and writes them to --output."""
     given = flags.FLAGS
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")

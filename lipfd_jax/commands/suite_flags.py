@@ -17,21 +17,21 @@ flags.disclaim_key_flags()  # they are the command's own, also in its --help
 
 
 def define_flags() -> None:
-    """Defines them."""
+    """Defines the flags."""
     flags.DEFINE_multi_enum(
         "suite",
         [],
         SUITES,
-        "Score the videos under perturbations, or under controls that take sound and lips apart, and show it "
-        "in the report. May be given twice; a stopped suite resumes.",
+        "Also score the videos under perturbations (robustness), or under controls that separate sound and "
+        "lips, for the report. May be given twice; an interrupted suite resumes.",
     )
     flags.DEFINE_string(
         "clips",
         None,
-        "The videos that the data were built from (AVLips layout, or with --clips_csv): suites are exact "
-        "then. Without, they do what can be done on stored windows.",
+        "Videos that the data were built from (AVLips layout, or with --clips_csv), which make suites exact. "
+        "Without them, suites are limited to perturbations of stored windows.",
     )
-    flags.DEFINE_string("clips_csv", None, "The CSV that describes --clips, inside that folder.")
+    flags.DEFINE_string("clips_csv", None, "CSV file that lists the videos of --clips, inside that folder.")
 
 
 def run(

@@ -54,7 +54,7 @@ OFF = AugmentationSettings(enabled=False)
 
 @dataclasses.dataclass(frozen=True)
 class Augment:
-    """Perturbs a sample of `records.decode_parts` as the settings say; a Grain random map."""
+    """Perturbs a sample of `records.decode_parts` by the settings; a Grain random map."""
 
     settings: AugmentationSettings
 

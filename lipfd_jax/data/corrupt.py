@@ -8,7 +8,7 @@ CorruptPolicy = Literal["stop", "skip"]
 
 
 class CorruptRecord(ValueError):
-    """Raised for a record with damaged content; the message names it and says what to do.
+    """Raised for a record with damaged content; the message names it and the remedy.
 
     Failures of the machine (unreadable disk, lack of memory) raise other errors.
     """

@@ -59,11 +59,11 @@ def find_window_convention(source: RecordSource) -> WindowConvention:
 
 
 def read_crop(source: RecordSource) -> str:
-    """Returns the crop of a source's windows: "faces" if a build's report says so, else "none"."""
+    """Returns the crop of a source's windows: "faces" if a build's report has it, else "none"."""
     try:
         report = json.loads((cast(Records, source).folder / BUILD_REPORT).read_text())
         return "faces" if report["settings"]["crop"] == "faces" else "none"
-    except (AttributeError, KeyError, OSError, TypeError, ValueError):  # no build, or one that says nothing
+    except (AttributeError, KeyError, OSError, TypeError, ValueError):  # no build, or one without a crop
         return "none"
 
 
@@ -117,7 +117,7 @@ class Records:
             raise
         except Exception as error:
             name = f"{self.folder}: record {index} of split {self.split!r} can't be read ({error})"
-            if "() failed:" in str(error):  # array_record's form of what the system says
+            if "() failed:" in str(error):  # array_record's form of the system's error
                 raise OSError(name) from error
             raise CorruptRecord(
                 f"{name}. A shard is damaged: `lipfd build --verify` (from a checkout also `python -m "

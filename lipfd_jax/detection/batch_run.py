@@ -72,7 +72,7 @@ def detect_videos(
 ) -> list[VideoRow]:
     """Detects videos, two at a time; writes result.json and report.html of each below `output`.
 
-    A video that can't be read gets a row with its error; the others go on.
+    A video that can't be read gets a row with its error; the others continue.
 
     Args:
       table: also write results.csv.

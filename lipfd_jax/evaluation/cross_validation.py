@@ -102,7 +102,7 @@ def _scores_file(place: _Place) -> Path:
         return folder
     if not (folder / METRICS_JSON).exists():
         raise ValueError(
-            f"{folder}: no finished evaluation, {METRICS_JSON} is missing; the same command goes on"
+            f"{folder}: no finished evaluation, {METRICS_JSON} is missing; the same command resumes it"
         )
     return folder / SCORES_CSV
 

@@ -45,12 +45,12 @@ class Options:
 
     batch_size: int = 8  # global; rounded up to a multiple of the number of devices
     threads: int = 2  # that read
-    against: str | None = None  # scores file of somebody else to compare with
+    against: str | None = None  # scores file of another detector to compare with
     threshold: float | None = None  # called fake from here on; None: the calibration's, or 0.5
     pooling: Pooling | None = None  # of windows to videos; None: the calibration's, or the mean
     calibrated: bool = True  # apply the checkpoint's calibration, where it has one
-    skip_corrupt: bool = False  # name records that can't be read and go on, instead of stopping
-    overwrite: bool = False  # start anew, whatever the output holds
+    skip_corrupt: bool = False  # list records that can't be read and continue, instead of stopping
+    overwrite: bool = False  # start anew, replacing whatever the output holds
     drawing: BootstrapSettings = DEFAULT_BOOTSTRAP  # how intervals are made
     examples: int = 2  # windows shown of each kind: real and fake, rightly and wrongly called
     kernels: str = "auto"  # how operations are computed, a setting of kernels.dispatch
@@ -68,7 +68,7 @@ DEFAULTS = Options()
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What came out."""
+    """Scores of an evaluation and their metrics."""
 
     scores: Scores
     summary: MetricSummary
@@ -104,8 +104,8 @@ def evaluate(
 ) -> Evaluation | None:
     """Scores every record of a source with a detector and writes the scores, the metrics and a report.
 
-    Into `output`: scores.csv row by row (an interrupted evaluation of the same weights and records goes on
-    where it stopped), metrics.json, metrics.csv, videos.csv and report.html. Prints the tables. Several
+    Into `output`: scores.csv row by row (an interrupted evaluation of the same weights and records
+    resumes), metrics.json, metrics.csv, videos.csv and report.html. Prints the tables. Several
     processes (`distributed.join_processes`) share the scoring; the first one writes, and the others return
     None.
 
@@ -164,7 +164,7 @@ def _scoring(detector: Detector, threads: int) -> Run:
 def _refuse_fitted_on(calibration: Calibration | None, held: DataFingerprint) -> None:
     if calibration and calibration.data_fingerprint == held.sum:
         raise ValueError(
-            f"the checkpoint's calibration was fitted on these very records ({held}), so its figures on them "
+            f"the checkpoint's calibration was fitted on these very records ({held}), so its metrics on them "
             "would flatter; evaluate on others, or give --calibration=none"
         )
 

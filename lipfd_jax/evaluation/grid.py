@@ -32,7 +32,7 @@ from lipfd_jax.storage import files
 GRID_MARKDOWN, GRID_CSV, GRID_PAGE = "table.md", "table.csv", "table.html"
 MEANING = (
     "AUC of videos with intervals over sources. The best of a column is marked only where the interval of "
-    "its difference to each other checkpoint, on the same videos and sources, lies above 0; these intervals "
+    "its difference to each other checkpoint, on the same videos and sources, is above 0; these intervals "
     "are not corrected for the number of comparisons."
 )
 _COLUMNS = ("checkpoint", "data", "figure", "value", "low", "high", "videos", "real_sources", "fake_sources")
@@ -90,7 +90,7 @@ def evaluate_grid(
     for named in (checkpoints, datasets):
         names = [one.name for one in named]
         if len(set(names)) < len(names):
-            raise ValueError(f"{', '.join(names)}: two of one name; tell them apart by NAME=PATH")
+            raise ValueError(f"{', '.join(names)}: two of one name; name them with NAME=PATH")
     if options.against:
         raise ValueError(f"{options.against}: scores to compare with are of one checkpoint on one data set")
     for one in checkpoints:

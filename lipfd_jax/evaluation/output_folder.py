@@ -25,12 +25,12 @@ class ScoresIdentity:
 
     weights: str  # fingerprint of the checkpoint's arrays
     records: str  # fingerprint of the records
-    settings: str  # whatever else changes scores: inputs, number format
+    settings: str  # everything else that changes scores: inputs, number format
     checkpoint: str  # in words, with its path
     data: str  # in words
 
     def is_same(self, other: "ScoresIdentity") -> bool:
-        """Whether both are of the same weights, records and settings, whatever their paths."""
+        """Whether both are of the same weights, records and settings; paths are not compared."""
         return self._key() == other._key()
 
     def _key(self) -> tuple[str, str, str]:
@@ -60,7 +60,7 @@ def claim_folder(folder: str | os.PathLike, wanted: ScoresIdentity, *, overwrite
     note = folder / IDENTITY_JSON
     if (folder / SCORES_CSV).exists() and not note.exists():
         raise ValueError(
-            f"{folder}: holds {SCORES_CSV}, but no {IDENTITY_JSON} that says of what; "
+            f"{folder}: holds {SCORES_CSV}, but no {IDENTITY_JSON} that names their checkpoint and data; "
             "give another --output, or --overwrite to start anew"
         )
     found = claim_note(note, asdict(wanted), lambda found: _find_conflict(_parse(note, found), wanted))
@@ -87,7 +87,7 @@ def finish_folder(folder: Path) -> None:
 
 
 def _put_aside(folder: Path) -> None:
-    waiting = (folder / f"{SCORES_CSV}{_OLD}").exists()  # then what stands here is an unfinished successor
+    waiting = (folder / f"{SCORES_CSV}{_OLD}").exists()  # then the file here is an unfinished successor
     for name in _ALL:
         file = folder / name
         if waiting:
@@ -103,7 +103,7 @@ def _find_conflict(found: ScoresIdentity, wanted: ScoresIdentity) -> str:
 def _parse(note: Path, content: Mapping[str, str]) -> ScoresIdentity:
     if missing := set(ScoresIdentity.__dataclass_fields__) - set(content):
         raise ValueError(
-            f"{note}: of another version, it doesn't tell {', '.join(sorted(missing))}; "
+            f"{note}: of another version, it lacks {', '.join(sorted(missing))}; "
             "give another --output, or --overwrite to start anew"
         )
     return ScoresIdentity(**{name: content[name] for name in ScoresIdentity.__dataclass_fields__})

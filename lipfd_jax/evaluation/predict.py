@@ -98,7 +98,7 @@ def collect(predictions: Iterator[ScoredBatch]) -> Scores:
 def _scored_batch(batch: Mapping[str, np.ndarray], results: tuple[jax.Array, jax.Array]) -> ScoredBatch:
     scores, weights = (np.asarray(jax.device_get(r), np.float32) for r in results)
     places = gather_lists([_place(batch, i) for i in range(len(batch["mask"]))])
-    # Results lie process by process; records were dealt out one by one, so they are taken in turn.
+    # Results are grouped by process; records were dealt out one by one, so the groups are interleaved.
     per_process = len(scores) // jax.process_count()
     turns = [process * per_process + k for k in range(per_process) for process in range(jax.process_count())]
     kept = [i for i in turns if places[i]["scored"]]
@@ -110,7 +110,7 @@ def _scored_batch(batch: Mapping[str, np.ndarray], results: tuple[jax.Array, jax
 
 
 def _place(batch: Mapping[str, np.ndarray], i: int) -> dict[str, Any]:
-    """What a score row says besides the score, and whether there is a score."""
+    """Fields of a score row besides the score, and whether there is a score."""
     video, reason = str(batch["video"][i]), str(batch["reason"][i])
     path = records.composite_path({name: batch[name][i] for name in ("video", "window")}) if video else ""
     row = {
@@ -147,7 +147,7 @@ def score_source(run: Run, source: RecordSource, folder: Path, *, skip_corrupt: 
 
     Args:
       run: from a source, `start` and `corrupt` to predictions.
-      skip_corrupt: name records that can't be read in skipped.csv and go on, unless there are too many.
+      skip_corrupt: list records that can't be read in skipped.csv and continue, unless there are too many.
 
     Raises:
       ValueError: a record can't be read, or with `skip_corrupt` too many; the file holds other scores.
@@ -178,7 +178,7 @@ class _Log:
         self.writer = ScoresWriter(folder / SCORES_CSV)
         done = len(self.writer.finished)
         self.start = find_next_record(done, known)
-        # Named before their batch's rows were written; what lies beyond is met again.
+        # Listed before their batch's rows were written; later records are read again.
         self.skipped = tuple(one for one in known if one.index < self.start)
         last = max(set(range(self.start)) - {one.index for one in self.skipped}, default=None)
         if self.start > self.total or (last is not None and not self._is_scored(source, last)):

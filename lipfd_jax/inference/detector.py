@@ -144,7 +144,7 @@ class Detector:
         return self.predict(composites).probabilities
 
     def predict(self, composites: np.ndarray) -> Predictions:
-        """As `score`, with the region weights, which say where the model looked."""
+        """As `score`, with the region weights, which show where the model looked."""
         if self.runner.processes > 1:
             raise ValueError(f"{self.path}: {self.runner.processes} processes share it; use local()")
         composites = _check_composites(composites)

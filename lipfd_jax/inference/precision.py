@@ -28,7 +28,7 @@ _Checkpoint = TypeVar("_Checkpoint", CheckpointRef, LoadedCheckpoint)
 # Xeons without AMX half as fast, with the same flags.
 _MIN_SPEEDUP = 1.2
 SLOW = (
-    "the checkpoint says bfloat16, in which this CPU is slower; --precision=float32 saves time and moves "
+    "the checkpoint is in bfloat16, which is slower on this CPU; --precision=float32 saves time and moves "
     "scores by some thousandths"
 )
 

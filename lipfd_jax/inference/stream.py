@@ -32,7 +32,7 @@ def score_stream(
 
     Args:
       score: composites (B, 1000, 2500, 3) uint8 to probabilities (B,); is called with multiples of
-        `batch_size`, and at the end with what is left.
+        `batch_size`, and at the end with the rest.
       items: anything and its composites (n, 1000, 2500, 3) uint8; n may be 0.
 
     Yields:

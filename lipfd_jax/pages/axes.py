@@ -25,7 +25,7 @@ class Axis:
     high: float
     ticks: tuple[float, ...]
     text: Callable[[float], str] = short  # formats a tick
-    scale: Scale = np.asarray  # maps values to what is drawn linearly
+    scale: Scale = np.asarray  # maps values to positions on the axis
     exact: Callable[[float], str] | None = None  # formats a reading, if more precisely than a tick
 
     def read(self, value: float) -> str:

@@ -15,7 +15,7 @@ from lipfd_jax.preprocessing.mel import BANDS, COLUMNS_PER_SECOND, FFT_SIZE, SAM
 from lipfd_jax.vocabulary import COLOUR_WEIGHTS, FRAMES_PER_WINDOW, colour_table
 
 RANGE = 80.0  # decibels from loudness 0 to 1
-USUAL_RATE = 25.0  # frames per second where a record does not say
+USUAL_RATE = 25.0  # frames per second where a record has no rate
 
 
 def read_loudness(strip: np.ndarray) -> np.ndarray:
@@ -48,7 +48,7 @@ def apply_gain(values: np.ndarray, decibels: float) -> np.ndarray:
 
 
 def add_noise(values: np.ndarray, decibels: float, rng: np.random.Generator) -> np.ndarray:
-    """Adds white noise whose mean power in each band lies `decibels` below the loudest value of the clip.
+    """Adds white noise whose mean power in each band is `decibels` below the loudest value of the clip.
 
     Approximates noise on the whole clip: its power adds to the sound's, fluctuates in each band the more the
     fewer frequencies the band averages, and the scale begins at the quietest noise, which darkens the rest.
@@ -92,7 +92,7 @@ def band_centres() -> np.ndarray:
     return mel_frequencies(BANDS + 2)[1:-1]
 
 
-_DIP = 16.0  # decibels by which the quietest value of the noise in a clip lies below its mean
+_DIP = 16.0  # decibels by which the quietest value of the noise in a clip is below its mean
 
 
 @functools.cache

@@ -22,7 +22,7 @@ class Perturbation:
     kind: str  # "noise"
     severity: str = ""  # "3", "20 dB"; "" where the kind has only one
     on_samples: SamplesFunction | None = None  # before the mel spectrogram
-    on_strip: StripFunction | None = None  # stands in for `on_samples` where only the mel strip is stored
+    on_strip: StripFunction | None = None  # replaces `on_samples` where only the mel strip is stored
     on_frame: FrameFunction | None = None  # at the frame's own size
     crf: int | None = None  # the whole video is encoded again as H.264; stored frames get `on_frame` instead
     on_windows: WindowsFunction | None = None  # after windows were cut

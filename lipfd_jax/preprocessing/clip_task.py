@@ -19,7 +19,7 @@ _SMALL_SHARE, _LARGE_SHARE = 600 << 20, 3 << 30  # bytes of memory for one clip
 
 
 class MachineError(RuntimeError):
-    """Failure of the machine, not of a clip; the message says what to do before the command is run again."""
+    """Failure of the machine, not of a clip; the message names the remedy before the command is run again."""
 
 
 class Task(Protocol):

@@ -122,7 +122,7 @@ def _cut_paper_windows(
         unheard += bool(first >= mel.shape[1] or last <= 0)
         frames = _stack_frames([decoded.frames[number] for number in range(start, end)])
         built.append(Window(index, start, track.fps, mel_strip(mel, first, last), frames))
-    return built, warnings + [f"{unheard} windows lie outside the sound"] * (unheard > 0)
+    return built, warnings + [f"{unheard} windows are outside the sound"] * (unheard > 0)
 
 
 def _cut_released_windows(

@@ -112,9 +112,9 @@ def read_frames(
 ) -> DecodedFrames:
     """Returns the wanted frames of a video, decoding it once from beginning to end.
 
-    Frames are rotated as the file says; those of more than 500x500 pixels are resized to 500x500 immediately,
-    as the composite needs them, unless `whole`. Before that, `perturbation` may replace a frame by another of
-    the same size. `damage` is as for `decode_frames`. Raises ClipError.
+    Frames are rotated by the file's metadata; those of more than 500x500 pixels are resized to 500x500
+    immediately, as the composite needs them, unless `whole`. Before that, `perturbation` may replace a frame
+    by another of the same size. `damage` is as for `decode_frames`. Raises ClipError.
     """
     wanted = frozenset(wanted)
     images: dict[int, np.ndarray] = {}
@@ -133,7 +133,7 @@ def read_frames(
 
 
 def to_rgb(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:
-    """Returns a decoded frame as (height, width, 3) uint8 RGB, rotated as the file says."""
+    """Returns a decoded frame as (height, width, 3) uint8 RGB, rotated by the file's metadata."""
     # To BGR with these flags, as in OpenCV: directly to RGB differs by up to 3 of 255 for 10-bit video.
     bgr = reformatter.reformat(frame, format="bgr24", interpolation="BICUBIC").to_ndarray()
     turned = np.rot90(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), round(frame.rotation / 90))  # both anticlockwise

@@ -19,7 +19,7 @@ class Verdict(BaseModel):
 class Video(BaseModel):
     """One video and its progress."""
 
-    id: str = Field(description="random; whoever knows it may see the result and remove it")
+    id: str = Field(description="random; knowing it is enough to see the result and to remove it")
     name: str = Field(description="of the file as it was given; plain text")
     bytes: int
     state: State
@@ -36,7 +36,7 @@ class Video(BaseModel):
 
 
 class Bounds(BaseModel):
-    """Limits of uploads and of what is kept."""
+    """Limits of uploads and of kept results."""
 
     megabytes: float = Field(description="of one file")
     minutes: float = Field(description="of one video")

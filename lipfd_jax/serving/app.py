@@ -100,7 +100,7 @@ def _add_api(app: FastAPI, worker: Worker, limits: Limits) -> None:
 
     @app.get("/api/limits")
     def limits_of_the_server() -> api_models.Bounds:
-        """Limits of uploads and of what is kept."""
+        """Limits of uploads and of kept results."""
         return api_models.describe_limits(limits)
 
     @app.post("/api/videos", status_code=202, responses=_REFUSALS, openapi_extra={"requestBody": _BODY})

@@ -23,7 +23,7 @@ from lipfd_jax.serving.limits import Limits
 if TYPE_CHECKING:  # not every system has both
     from multiprocessing.context import ForkServerContext, SpawnContext
 
-Progress = Callable[[str, float, float], None]  # called with the current part, what is done and the total
+Progress = Callable[[str, float, float], None]  # called with the current part, the amount done and the total
 _LOG = logging.getLogger(__name__)
 _PRELOADED = ["lipfd_jax.serving.reader"]
 

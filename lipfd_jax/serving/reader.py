@@ -104,7 +104,7 @@ def _detect(detector: RemoteDetector, task: DetectionTask) -> Outcome:
 
     def report(part: str, done: float, total: float = 0.0) -> None:
         if part == "looking":
-            _check_length(task, done)  # headers can lie
+            _check_length(task, done)  # headers can be wrong
         of = total if part == "looking" else 0.0
         protocol.send_message(detector.connection, protocol.Message("progress", text=part, done=done, of=of))
 

@@ -1,4 +1,4 @@
-"""Claims of folders: a JSON note says what a folder's files belong to, so that others are refused."""
+"""Claims of folders: a JSON note names the inputs of a folder's files, so that other inputs are refused."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ def claim_note(
     """Writes `wanted` as a folder's note, or checks the note that is there.
 
     Args:
-      find_conflict: says why a folder with the given note can't be used; "" where it can.
+      find_conflict: returns why a folder with the given note can't be used; "" where it can.
 
     Returns:
       The note that was there; None where it was written now.

@@ -55,7 +55,7 @@ class Recipe:
 def make_recipe(experiment: Experiment, kernels: Kernels | None = None) -> Recipe:
     """Returns the constants of a run; allocates no arrays.
 
-    For the kernels of a CPU a bfloat16 model computes as `precision.program_config` says.
+    For the kernels of a CPU a bfloat16 model computes in the form of `precision.program_config`.
     """
     config = experiment.model if kernels is None else program_config(experiment.model, kernels)
     model = abstract_model(config)

@@ -122,5 +122,5 @@ def _update_average(state: TrainState, trainable: Any, decay: float) -> Any:
         return None
     # Warmed up, so that the first steps do not carry the random start along for 1 / (1 - decay) steps.
     decay = jnp.minimum(decay, (1.0 + state.step) / (10.0 + state.step))
-    # Not optax.ema: it keeps a count and a debiased copy of its own, where `step` and `ema` say it already.
+    # Not optax.ema: it keeps a count and a debiased copy of its own, which `step` and `ema` already hold.
     return optax.incremental_update(trainable, state.ema, 1 - decay)

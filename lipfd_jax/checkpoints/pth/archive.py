@@ -120,7 +120,7 @@ class PthArchive:
                 if method == zipfile.ZIP_STORED and name == _raw_name(info):
                     start = info.header_offset + _LOCAL_HEADER.size + sum(lengths)
                     return Member(info.filename, start, info.file_size, info.CRC)
-        raise refusal(self.path, f"its member {quote(info.filename)} is not where its zip directory says")
+        raise refusal(self.path, f"its member {quote(info.filename)} is not where its directory entry points")
 
     def _find_folder(self, names: list[str]) -> str:
         """Returns the single folder of all members, with its slash."""
@@ -196,7 +196,7 @@ def _describe_non_zip(start: bytes) -> str:
     if start[257:262] == b"ustar":
         return (
             "it is a tar file, as the first versions of PyTorch wrote, which is not read here; with PyTorch, "
-            "and only if you trust where it comes from, since loading can run what is in it: "
+            "and only if you trust its origin, since loading can run what is in it: "
             "torch.save(torch.load(PATH, map_location='cpu', weights_only=False), NEW_PATH)"
         )
     page = start.lstrip().lower().startswith((b"<!doctype", b"<html"))

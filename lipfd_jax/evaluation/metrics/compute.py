@@ -68,7 +68,7 @@ def compute_metrics(
       scores: (n,) probabilities of fake.
       threshold: a score of at least this is called fake.
       sources: (n,) the source that each belongs to, for metrics that need them.
-      granularity: what is scored; metrics of other granularities are None. By default all are computed.
+      granularity: windows or videos; metrics of other granularities are None. By default all are computed.
 
     Raises:
       ValueError: other shapes, other labels, or scores that are not numbers in 0..1.
@@ -97,7 +97,7 @@ def resample_metrics(
       place: (n,) source of each score, 0..m-1.
       draws: (d, m) whole numbers: how often each source was drawn.
       names: of the metrics wanted; by default all that have intervals.
-      granularity: what is scored; metrics of other granularities are left out.
+      granularity: windows or videos; metrics of other granularities are omitted.
     """
     wanted = [
         metric
@@ -131,7 +131,7 @@ def compute_video_metrics(
 def compute_released_metrics(scores: Scores) -> ReleasedMetrics:
     """Metrics of the released code's validation, with its AP and its naming of the error rates.
 
-    They are at threshold 0.5, whatever threshold other metrics are at.
+    They are at threshold 0.5, independent of the threshold of other metrics.
     """
     metrics = compute_window_metrics(scores, _RELEASED_THRESHOLD)
     rounded = (scores.score >= _RELEASED_THRESHOLD).astype(np.float64)

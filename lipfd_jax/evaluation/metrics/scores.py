@@ -266,7 +266,7 @@ class ScoresWriter:
             self._stream.flush()
         except OSError as error:  # it does not name the file
             raise OSError(
-                error.errno, f"{error.strerror}; the same command goes on once there is room", self._name
+                error.errno, f"{error.strerror}; the same command resumes once there is room", self._name
             ) from error
 
     def _sync(self) -> None:

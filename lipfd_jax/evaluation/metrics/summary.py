@@ -81,7 +81,7 @@ def split_by_generator(scores: Scores) -> dict[str, Scores]:
 def split_by_id_range(scores: Scores, limits: tuple[int, ...] = ID_LIMITS) -> dict[str, Scores]:
     """Windows by the number that is their source, as AVLips names them: "0-3028", "from 3029".
 
-    Empty where a source is not a number, or all lie in one range.
+    Empty where a source is not a number, or all are in one range.
     """
     if not len(scores) or not all(name.isascii() and name.isdigit() for name in scores.source):
         return {}

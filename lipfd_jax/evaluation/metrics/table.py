@@ -297,7 +297,7 @@ METRICS: tuple[Metric, ...] = (
         name="ece",
         label=f"ECE, {calibration.BINS} equal bins",
         title="ECE, expected calibration error",
-        description="How far scores lie from the share of fakes among those with such scores, over "
+        description="Mean distance of scores from the share of fakes among those with such scores, over "
         f"{calibration.BINS} bins of equal width.",
         direction="lower",
         compute=_of_columns(calibration.compute_ece),
@@ -308,7 +308,7 @@ METRICS: tuple[Metric, ...] = (
         name="cllr",
         label="Cllr, bits",
         title="Cllr",
-        description="Cost of the scores as evidence, in bits: 0 is perfect, 1 is what knowing nothing costs.",
+        description="Cost of the scores as evidence, in bits: 0 is perfect, 1 is no information.",
         direction="lower",
         compute=_cllr,
         resample=calibration.resample_cllr,
@@ -320,8 +320,8 @@ METRICS: tuple[Metric, ...] = (
         name="min_cllr",
         label="minCllr",
         title="minCllr",
-        description="What of it no recalibration could save: real and fake ones whose scores lie the wrong "
-        "way.",
+        description="The part of Cllr that no recalibration could remove: real and fake ones in the wrong "
+        "order.",
         direction="lower",
         compute=_min_cllr,
         resample=calibration.resample_min_cllr,

@@ -1,4 +1,4 @@
-"""Example windows of a report: which ones to show, and what the page says beside them."""
+"""Example windows of a report: their selection, and the captions of the page."""
 
 from collections.abc import Sequence
 

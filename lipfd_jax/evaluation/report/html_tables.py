@@ -14,7 +14,7 @@ from lipfd_jax.pages.bars import Bar, BarChart, render_bars
 from lipfd_jax.pages.formats import NONE, decimal, interval, percent
 
 _RELEASED = (
-    ("acc", "acc", "At threshold 0.5, whatever stands above."),
+    ("acc", "acc", "At threshold 0.5, whatever the threshold above."),
     ("ap", "ap", "Computed on verdicts of 0 or 1, so lower than the AP above."),
     ("fpr", "fpr", "In truth the misses, FNR: the two are swapped."),
     ("fnr", "fnr", "In truth the false alarms, FPR."),
@@ -26,7 +26,7 @@ _PARTS = {
         "Fakes made by different generators are not equally hard. Found: share of the generator's videos "
         "called fake. AUC: the generator's fakes against all real ones.",
     ),
-    "id_range": ("By range of ids", "ids", "Real and fake videos whose ids lie in a range."),
+    "id_range": ("By range of ids", "ids", "Real and fake videos whose ids are in a range."),
     "source": (
         "By source",
         "source",
@@ -59,7 +59,7 @@ def build_remarks(summary: MetricSummary) -> list[str]:
     drawn = summary.videos.intervals
     if drawn.values:
         found.append(
-            f"Small figures are {drawn.bootstrap.confidence:.0%} intervals: how far a figure would swing had "
+            f"Small numbers are {drawn.bootstrap.confidence:.0%} intervals: how far a metric would vary had "
             f"other people or footage been tested ({drawn.real_sources:,} sources of real and "
             f"{drawn.fake_sources:,} of fake videos, drawn again {drawn.bootstrap.draws:,} times)."
         )
@@ -67,7 +67,7 @@ def build_remarks(summary: MetricSummary) -> list[str]:
         found.append(f"Warning: {drawn.warning}.")
     levels = (summary.videos, summary.windows)
     missing = sorted({level.metrics.missing for level in levels if level.metrics.missing})
-    return [*found, *(f"Figures are missing: {reason}." for reason in missing)]
+    return [*found, *(f"Metrics are missing: {reason}." for reason in missing)]
 
 
 def build_part_tables(summary: MetricSummary) -> list[dict[str, Any]]:

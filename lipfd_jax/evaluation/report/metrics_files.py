@@ -36,7 +36,7 @@ def format_metrics_csv(summary: MetricSummary, suites: Suites = NO_SUITES) -> st
     """metrics.csv: one line a metric.
 
     Columns are part (all, generator, a suite ...), name, level (windows or videos), figure (the metric),
-    value, and low and high end of its interval. Of a suite's metrics the table's view `suites` says which.
+    value, and low and high end of its interval. A suite's metrics are those of the table's view `suites`.
     """
     rows = [["all", "", *row] for row in _summary_rows(summary)]
     for kind, parts in summary.parts.items():

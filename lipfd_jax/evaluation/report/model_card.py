@@ -107,4 +107,4 @@ def _held(held: Mapping[str, Any]) -> str:
 def _line(value: object) -> Markup:
     """One line of a table: what would end a cell or a row is replaced, and nothing becomes markup."""
     line = " ".join(str(value).replace("|", "/").split())
-    return Markup(html.escape(line, quote=False))  # quotes may stand as they are in Markdown
+    return Markup(html.escape(line, quote=False))  # quotes need no escape in Markdown

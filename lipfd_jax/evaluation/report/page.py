@@ -42,7 +42,7 @@ def write_report(
     """Writes the report of `scores` as one HTML file, whole or not at all, and returns its path.
 
     Args:
-      scores: of all windows; one class only, or none, gives a report that says what is missing.
+      scores: of all windows; one class only, or none, gives a report that names the missing metrics.
       output: the HTML file; folders on the way are made.
       title: heading of the page.
       notes: facts about the run, in this order: input convention, window convention, checkpoint, ...

@@ -72,7 +72,7 @@ def write_results(
         compared = compare_scores(scores, others, decision.window_threshold, decision.pooling, bootstrap)
         comparison, text = record_comparison(compared), format_comparison(compared)
         print(f"\nCompared with {others_name}\n{text}")
-        sections = [Section(f"Beside {others_name}", text), *sections]
+        sections = [Section(f"Compared with {others_name}", text), *sections]
     if output is None:
         return summary
     folder = Path(output)

@@ -37,7 +37,7 @@ def compute_baselines(rows: Sequence[dict[str, Any]], bootstrap: BootstrapSettin
     """AUCs of videos by logistic regression on properties, each video scored by a fit to others.
 
     Folds keep sources together. Where a class has fewer than two sources, or files are not at hand, the AUC
-    is None and `lacking` says why.
+    is None and `lacking` gives the reason.
 
     Args:
       rows: of `measure_video`, one a video.

@@ -10,7 +10,7 @@ from lipfd_jax.perturbations.perturbation import Perturbation, without_draws
 _PARTED = ("sound of another video", "sound delayed", "frames shuffled in time")  # kinds: sound against lips
 _ALONE = ("sound only (frames grey)", "picture only (mel blank)")  # kinds that leave one of the two
 _OUT_OF_STEP = "Now real videos disagree too: a detector that compares calls them fake, its AUC falls to 0.5."
-_EXPECTED = "Near 0.5 is expected of a detector that compares; above, the {} alone tells the class."
+_EXPECTED = "Near 0.5 is expected of a detector that compares; above, the {} alone separates the classes."
 _NOTABLE = 0.05  # of AUC: a smaller difference is ignored
 
 
@@ -47,7 +47,7 @@ CONTROLS = (
             on_samples=without_draws(samples.trim_silence),
             on_strip=mel_strips.trim_silence,
         ),
-        "A fall means that silence at the start, which forging tools leave, tells them apart.",
+        "A fall means that silence at the start, which forging tools leave, separates the classes.",
     ),
     Control(
         Perturbation(
@@ -56,7 +56,7 @@ CONTROLS = (
             on_samples=without_draws(samples.resample, rate=16_000),
             on_strip=mel_strips.limit_band,
         ),
-        "A fall means that the band above 8 kHz, a trace of how files were made, tells them apart.",
+        "A fall means that the band above 8 kHz, a trace of how files were made, separates the classes.",
     ),
     Control(
         Perturbation("track of the mp4 for the wav", inner_track=True),
@@ -64,11 +64,11 @@ CONTROLS = (
     ),
     Control(
         Perturbation("mouth masked", on_windows=windows.mask_mouth),
-        "What is left without the lips: should fall towards 0.5.",
+        "The rest of the face without the lips: should fall towards 0.5.",
     ),
     Control(
         Perturbation("only the mouth", on_windows=windows.keep_mouth),
-        "What lips and sound carry: should stay near the untouched.",
+        "Lips and sound alone: should stay near the untouched.",
     ),
 )
 
@@ -77,13 +77,13 @@ def draw_conclusions(result: SuiteResult) -> list[str]:
     """Sentences on whether the detector compares sound and lips; the first one is the answer."""
     clean = result.clean
     if clean.auc is None:
-        return ["Nothing can be said: the videos are of one class."]
+        return ["No conclusion: the videos are of one class."]
     known = [one for one in result.model_free or () if one.auc is not None]
     near = [one for one in known if one.auc is not None and one.auc > clean.auc - _NOTABLE]
     beside = [_compare_baseline(one, clean.auc, one in near) for one in known]
     if clean.auc_interval is None or clean.auc_interval[0] <= 0.5:
         return [
-            "Nothing can be said: even untouched, the detector may not tell these videos apart "
+            "No conclusion: even untouched, the detector may not separate these videos "
             f"(AUC {_format_auc(clean)}).",
             *beside,
         ]
@@ -103,18 +103,18 @@ def draw_conclusions(result: SuiteResult) -> list[str]:
 
 def _answer(parted: int, deaf: int, shortcuts: bool) -> str:
     if not parted:
-        return "Nothing can be said: no control that parts sound and lips could be made."
+        return "No conclusion: no control that separates sound and lips could be made."
     if deaf == parted:
-        return "These figures speak against the claim: scores do not hang on whether sound and lips agree."
+        return "These results contradict the claim: scores do not depend on whether sound and lips agree."
     if deaf or shortcuts:
-        return "These figures support the claim in part only: other things tell the classes apart as well."
-    return "These figures agree with the claim: with sound and lips parted, the classes look alike."
+        return "These results support the claim in part only: other cues separate the classes as well."
+    return "These results agree with the claim: with sound and lips separated, the classes look alike."
 
 
 def _compare_baseline(baseline: Baseline, clean: float, is_near: bool) -> str:
-    """AUC of a baseline beside the detector's, with a warning where it comes near."""
+    """AUC of a baseline and of the detector, with a warning where they are close."""
     ends = f", {interval(*baseline.auc_interval)}" if baseline.auc_interval else ""
-    warning = " On these data a good figure does not show that forgery was seen." if is_near else ""
+    warning = " On these data a good AUC does not show that forgery was detected." if is_near else ""
     return (
         f"Without any model, {baseline.name} alone: {baseline.auc:.3f}{ends}; the detector: {clean:.3f}."
         f"{warning}"

@@ -70,7 +70,7 @@ class Baseline:
     auc: float | None
     auc_interval: Interval | None
     lacking: str = ""  # why there is no AUC, in a few words
-    meaning: str  # the sentence beside it
+    meaning: str  # the sentence next to it
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Baseline":

@@ -95,8 +95,8 @@ def run_suite(
 ) -> SuiteResult | None:
     """Scores all videos under each perturbation, writes NAME.json into `output` and prints a summary.
 
-    Scores lie in `output`/NAME, a file each, so that a stopped suite resumes. Several processes share the
-    videos; the first one writes, and the others return None.
+    Scores are stored in `output`/NAME, one file per perturbation, so that a stopped suite resumes. Several
+    processes share the videos; the first one writes, and the others return None.
 
     Args:
       detector: of this process's devices.

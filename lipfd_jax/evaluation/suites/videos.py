@@ -95,7 +95,7 @@ class ClipVideo:
         if not perturbation.inner_track:
             return ""
         if self.clip.wav is None:
-            return "there is no wav beside the video"
+            return "there is no wav next to the video"
         return "released windows need the wav" if self.convention == "released" else ""
 
     def load_windows(self, perturbation: Perturbation) -> list[Window]:

@@ -1,4 +1,4 @@
-"""TPU chips and slices: published figures of a chip, and names of slices such as v5e:16x16."""
+"""TPU chips and slices: published specifications of a chip, and names of slices such as v5e:16x16."""
 
 import dataclasses
 import math
@@ -7,7 +7,7 @@ import re
 
 @dataclasses.dataclass(frozen=True)
 class Chip:
-    """A TPU chip by its maker's published figures."""
+    """A TPU chip by its maker's published specifications."""
 
     name: str
     flops: float  # bfloat16 operations a second

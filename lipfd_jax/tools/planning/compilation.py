@@ -29,7 +29,7 @@ _ENVIRONMENT = {
 
 
 class PlanError(RuntimeError):
-    """Raised where a plan can't be made; the message says what is missing."""
+    """Raised where a plan can't be made; the message names the missing package or setting."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +62,7 @@ def describe_devices(topology: Topology) -> list[Any]:
         return list(topologies.get_topology_desc(platform="tpu", topology_name=topology.name).devices)
     except jax.errors.JaxRuntimeError as error:
         first = str(error).splitlines()[0]
-        raise PlanError(f"{topology.name}: libtpu {package_version('libtpu')} says {first}") from error
+        raise PlanError(f"{topology.name}: libtpu {package_version('libtpu')}: {first}") from error
 
 
 def compile_step(experiment: Experiment, topology: Topology, batch_per_chip: int) -> CompiledStep:

@@ -43,7 +43,7 @@ class Canvas:
         return _soften(drawn, softness)
 
     def blend(self, coverage: np.ndarray, colour: np.ndarray | tuple[float, float, float]) -> None:
-        """Lays a colour over the canvas, as strongly as the coverage (height, width) says."""
+        """Lays a colour over the canvas, with the coverage (height, width) as its opacity."""
         self.pixels += coverage[..., None] * (np.asarray(colour, np.float32) - self.pixels)
 
     def fill(

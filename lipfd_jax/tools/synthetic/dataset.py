@@ -28,8 +28,8 @@ def write_dataset(
     """Writes real and forged clips of drawn people in the AVLips layout.
 
     NAME is the person's number, and with several clips per person PERSON_CLIP; the real and the forged NAME
-    are the same footage. `clips.csv` beside the folders lists path, label, group (the person) and generator,
-    for tools that split by group: the layout alone does not show that two names are one person.
+    are the same footage. `clips.csv` in `output` lists path, label, group (the person) and generator, for
+    tools that split by group: the layout alone does not show that two names are one person.
 
     Args:
       output: folder to write to; it may hold clips only of an equal earlier run, which are written again.

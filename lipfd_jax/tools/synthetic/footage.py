@@ -22,7 +22,10 @@ class Difficulty:
     mouth_resolution: float = 0.25  # the redrawn mouth's resolution as a fraction of the frame's
     blend_softness: float = 3.0  # sigma of the mask that blends the redrawn mouth into the frame
     camera_noise: tuple[float, float] = (1.0, 3.0)  # range of a clip's sigma, grey levels of 255
-    camera_blur: tuple[float, float] = (0.25, 0.55)  # range of a clip's sigma: sharpness alone tells less
+    camera_blur: tuple[float, float] = (
+        0.25,
+        0.55,
+    )  # of a clip's sigma, so that sharpness shows less
 
     def __post_init__(self) -> None:
         """Refuses values that no frame can be drawn with."""

@@ -24,7 +24,7 @@ def draw_speech(
     """Draws random speech as long as a number of frames.
 
     Two calls with other generators give other words of the same distribution, so that no property of the
-    sound alone tells the forger's from the real one.
+    sound alone separates the forger's from the real one.
 
     Args:
       pitch: of the voice, in Hz.

@@ -82,11 +82,11 @@ ZIP64 = struct.pack("<2H2Q", 1, 16, 2**63, 2**63)
 @pytest.mark.parametrize(
     ("lie", "reason"),
     [
-        ({"shift": -10}, "not where its zip directory says"),
-        ({"shift": 1000}, "not where its zip directory says"),
-        ({"shift": 2**31}, "not where its zip directory says"),
-        ({"shift": -(2**20)}, "not where its zip directory says"),  # the pickle's own header
-        ({"name": b"a/data/1", "local": b"a/data/0"}, "not where its zip directory says"),
+        ({"shift": -10}, "not where its directory entry points"),
+        ({"shift": 1000}, "not where its directory entry points"),
+        ({"shift": 2**31}, "not where its directory entry points"),
+        ({"shift": -(2**20)}, "not where its directory entry points"),  # the pickle's own header
+        ({"name": b"a/data/1", "local": b"a/data/0"}, "not where its directory entry points"),
         ({"size": 25}, "has 25 bytes"),
         ({"size": 2**31}, "beyond the end of the file"),
         ({"size": 2**32 - 1, "extra": ZIP64}, "beyond the end of the file"),
@@ -209,7 +209,7 @@ def test_other_files_are_named_for_what_they_are(tmp_path):
         (b"", "not a file from torch.save"),
         (b"\n<!DOCTYPE html><html>", "web page"),
         (legacy + bytes(1000), "PyTorch before 1.6"),
-        (bytes(257) + b"ustar" + bytes(1000), "only if you trust where it comes from"),
+        (bytes(257) + b"ustar" + bytes(1000), "only if you trust its origin"),
         (bytes(5000), "not a file from torch.save"),
     ):
         path = tmp_path / "other.pth"

@@ -171,7 +171,7 @@ with ScoresWriter({str(tmp_path / "scores.csv")!r}) as writer:
     done = subprocess.run([sys.executable, "-c", code], check=False, env=environment, stderr=subprocess.PIPE)
     assert done.returncode == 1
     last = done.stderr.decode().splitlines()[-1]
-    assert "the same command goes on once there is room" in last
+    assert "the same command resumes once there is room" in last
     assert str(tmp_path / "scores.csv") in last
     with ScoresWriter(tmp_path / "scores.csv") as writer:
         assert 5 < len(writer.finished) < 12

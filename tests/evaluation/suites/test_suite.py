@@ -272,10 +272,10 @@ def _result(clean: float, parted: float, alone: float, plain: float | None) -> S
     ("figures", "answer"),
     [
         ((0.95, 0.5, 0.5, 0.6), "agree with the claim"),
-        ((0.95, 0.94, 0.5, 0.6), "speak against the claim"),
+        ((0.95, 0.94, 0.5, 0.6), "contradict the claim"),
         ((0.95, 0.5, 0.8, 0.6), "in part only"),
         ((0.95, 0.5, 0.5, 0.93), "in part only"),
-        ((0.51, 0.5, 0.5, None), "Nothing can be said"),
+        ((0.51, 0.5, 0.5, None), "No conclusion"),
     ],
 )
 def test_the_conclusion_follows_the_figures(figures, answer):
