@@ -90,12 +90,12 @@ def quantise(folder: pathlib.Path) -> None:
     sys.modules.setdefault("openvino_telemetry", None)  # it would tell its makers of each use
     import openvino
 
-    from lipfd_jax.exporting.int8 import quantise
+    from lipfd_jax.exporting.int8 import quantise_model
     from lipfd_jax.exporting.onnx_file import MODEL
 
     image, crops = batch(folder)
     model = openvino.Core().read_model(folder / ONNX / MODEL)
-    small = quantise(model, [{"picture": image[:1], "crops": crops[:1]}])
+    small = quantise_model(model, [{"picture": image[:1], "crops": crops[:1]}])
     openvino.save_model(small, folder / INT8, compress_to_fp16=False)
 
 

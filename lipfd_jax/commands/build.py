@@ -22,7 +22,7 @@ def main(argv: list[str]) -> None:
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.ERROR)  # TFDS warns about the folders it is going to fill
     try:
-        _run(flags.FLAGS)
+        _run_build(flags.FLAGS)
     except KeyboardInterrupt:
         sys.exit("interrupted; run the same command again to resume, finished videos are kept")
     except (MachineError, MemoryError, OSError) as error:
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> None:
         sys.exit(f"error: {error}")
 
 
-def _run(given: flags.FlagValues) -> None:
+def _run_build(given: flags.FlagValues) -> None:
     settings = build_flags.read_settings()
     if given.verify:
         verify_build(given.data_dir, settings)

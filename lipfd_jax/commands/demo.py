@@ -22,14 +22,14 @@ def main(argv: list[str]) -> None:
     given = flags.FLAGS
     folder = Path(given.output)
     for command in list_commands(folder, given.seed, given.identities, given.steps):
-        if code := _run(command):
+        if code := _run_command(command):
             sys.exit(code)
-    if _run(detect_command(folder)) == 1:  # its other exit codes are outcomes
+    if _run_command(detect_command(folder)) == 1:  # its other exit codes are outcomes
         sys.exit(1)
     print(f"\n{NOTE}\ntraining curves: {folder}/run/curves.png\nreport: {folder}/evaluation/report.html")
 
 
-def _run(command: list[str]) -> int:
+def _run_command(command: list[str]) -> int:
     """Runs a command of lipfd and returns its exit code."""
     print(f"\n$ lipfd {shlex.join(command)}", flush=True)
     try:

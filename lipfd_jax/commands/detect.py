@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
             exit_when_exhausted("try a smaller --batch_size"),
             closing(detector_flags.open_in_background()) as detector,
         ):
-            lines = _detect(detector, videos, settings)
+            lines = _detect_videos(detector, videos, settings)
     except (ValueError, OSError) as error:  # ours name the file and what to do
         sys.exit(f"error: {error}")
     from lipfd_jax.detection.batch_run import choose_exit_code
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> None:
     sys.exit(choose_exit_code(lines))
 
 
-def _detect(
+def _detect_videos(
     detector: BackgroundDetector, videos: Sequence[Path], settings: DetectionSettings
 ) -> "Sequence[VideoRow]":
     """Imports the libraries that decode videos, while the detector is opened, and detects."""

@@ -46,12 +46,12 @@ def main(argv: list[str]) -> None:
             engine=given.engine,
         )
         with exit_when_exhausted("try a smaller --batch_size"):
-            _run(given, options)
+            _run_evaluation(given, options)
     except (ValueError, OSError) as error:  # ours name the file and what to do
         sys.exit(f"error: {error}")
 
 
-def _run(given: flags.FlagValues, options: Options) -> None:
+def _run_evaluation(given: flags.FlagValues, options: Options) -> None:
     """One checkpoint on one data set, with --fit to calibrate it; or each on each."""
     checkpoints, data = [
         [NamedPath.parse(text) for text in texts] for texts in (given.checkpoint, given.data)
@@ -77,21 +77,21 @@ def _run(given: flags.FlagValues, options: Options) -> None:
         source, suites = open_data(data[0].path), []
         detector = open_detector(checkpoints[0].path, step=given.step, options=options)
         if given.suite:
-            suites = suite_flags.run(given, detector.local(), source, options)
+            suites = suite_flags.run_suites(given, detector.local(), source, options)
         evaluate(detector, source, given.output, options=options, suites=suites)
 
 
 def define_flags() -> None:
     """Defines the flags of this command."""
-    _define_what()
+    _define_inputs()
     metric_flags.define_flags()
     suite_flags.define_flags()
     _define_calibration()
-    _define_how()
+    _define_computation()
     flags.mark_flags_as_required(["checkpoint", "data"])
 
 
-def _define_what() -> None:
+def _define_inputs() -> None:
     """Flags of the inputs and of the output."""
     flags.DEFINE_multi_string(
         "checkpoint",
@@ -152,7 +152,7 @@ def _define_calibration() -> None:
     )
 
 
-def _define_how() -> None:
+def _define_computation() -> None:
     """Flags of the computation."""
     flags.DEFINE_enum(
         "corrupt",

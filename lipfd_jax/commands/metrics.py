@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int | None:
         scores, others = read_pooled_scores(given.scores), read_scores(other) if other else None
         if not len(scores):
             raise ValueError(f"{', '.join(given.scores)}: no scores in there")
-        notes, suites = _pool(given.scores, output, decision, bootstrap)
+        notes, suites = _pool_suites(given.scores, output, decision, bootstrap)
         print("".join(f"{name}: {text}\n" for name, text in notes.items()))
         write_results(
             scores,
@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> int | None:
     return None
 
 
-def _pool(
+def _pool_suites(
     places: Sequence[str], output: str | None, decision: Decision, bootstrap: BootstrapSettings
 ) -> tuple[dict[str, str], list[SuiteResult]]:
     """Notes on the scores, and pooled results of the suites that all folders hold."""

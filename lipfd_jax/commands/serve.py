@@ -32,7 +32,7 @@ def main(argv: list[str]) -> None:
     absl_logging.set_verbosity(absl_logging.WARNING)  # the libraries' own chatter
     from lipfd_jax.faces.finders import default_finder
     from lipfd_jax.serving.limits import Limits
-    from lipfd_jax.serving.server import Address, serve
+    from lipfd_jax.serving.server import Address, run_server
 
     try:
         limits = Limits(
@@ -42,10 +42,10 @@ def main(argv: list[str]) -> None:
         address = Address(given.host, given.port, tuple(given.names))
         if settings.crop == "auto":
             default_finder()  # raises at once if a package is missing
-        print(warning(given.host), end="", file=sys.stderr, flush=True)
+        print(make_host_warning(given.host), end="", file=sys.stderr, flush=True)
         detector = detector_flags.open_detector()
-        _warm(detector)
-        serve(detector, settings, limits, address)
+        _compile_program(detector)
+        run_server(detector, settings, limits, address)
     except (ValueError, OSError) as error:  # ours name the file and what to do
         sys.exit(f"error: {error}")
 
@@ -56,14 +56,14 @@ def check_installed() -> None:
         sys.exit("error: lipfd serve needs the extra 'serve': pip install 'lipfd-jax[serve,faces]'")
 
 
-def warning(host: str) -> str:
+def make_host_warning(host: str) -> str:
     """Returns a warning for an address that other machines reach; "" if only this machine does."""
     from lipfd_jax.serving.server import Address
 
     return "" if Address(host).local else _OPEN.format(host)
 
 
-def _warm(detector) -> None:  # noqa: ANN001
+def _compile_program(detector) -> None:  # noqa: ANN001
     """Compiles the program before the first video comes."""
     import numpy as np
 

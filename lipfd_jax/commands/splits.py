@@ -31,12 +31,12 @@ def main(argv: list[str]) -> None:
     if not given.manual_dir:
         raise app.UsageError("--manual_dir is missing: name the folder or archive with the input data")
     try:
-        _run(given)
+        _run_splits(given)
     except (ClipError, OSError, ValueError) as error:
         sys.exit(f"error: {error}")
 
 
-def _run(given: flags.FlagValues) -> None:
+def _run_splits(given: flags.FlagValues) -> None:
     settings = build_flags.read_settings()
     with tempfile.TemporaryDirectory() as temporary:
         place = pathlib.Path(given.manual_dir)

@@ -34,7 +34,7 @@ def define_flags() -> None:
     flags.DEFINE_string("clips_csv", None, "CSV file that lists the videos of --clips, inside that folder.")
 
 
-def run(
+def run_suites(
     given: flags.FlagValues, detector: Predictor, source: RecordSource, options: Options
 ) -> list[SuiteResult]:
     """Runs the suites of --suite on the videos of the data with this process's detector; returns results.
@@ -43,7 +43,7 @@ def run(
     `run_suite` does.
     """
     data = find_suite_data(
-        source, compute_data_fingerprint(source).sum, _clips(given) if given.clips else None
+        source, compute_data_fingerprint(source).sum, _list_clips(given) if given.clips else None
     )
     results = [
         run_suite(
@@ -63,7 +63,7 @@ def run(
     return [result for result in results if result]
 
 
-def _clips(given: flags.FlagValues) -> list[Clip]:
+def _list_clips(given: flags.FlagValues) -> list[Clip]:
     layout: Layout = "folder" if given.clips_csv else "avlips"
     unpacked = os.path.join(given.output, "unpacked")
     listing = list_layout(given.clips, layout, unpack_dir=unpacked, clips_csv=given.clips_csv or "clips.csv")

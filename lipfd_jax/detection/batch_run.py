@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from lipfd_jax.detection.analysis import Progress
 from lipfd_jax.detection.batches import SharedBatches
-from lipfd_jax.detection.detect import detect
+from lipfd_jax.detection.detect import detect_video
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.provenance import compute_fingerprint, hash_inputs
 from lipfd_jax.detection.result import SCHEMA
@@ -164,7 +164,9 @@ def _detect_video(model, path, output, sound, settings, predict, progress) -> Vi
         before = _read_earlier_result(folder, lambda: compute_fingerprint(checksums, model, settings))
         if before is not None:
             return _make_row(path, folder, before, again=True)
-        detection = detect(model, path, sound=sound, settings=settings, predict=predict, progress=progress)
+        detection = detect_video(
+            model, path, sound=sound, settings=settings, predict=predict, progress=progress
+        )
     except ClipError as error:
         return VideoRow(path, None, None, None, None, 0, None, str(error))
     from lipfd_jax.detection.report import write_page  # late, as it imports the libraries that draw pages

@@ -43,7 +43,7 @@ class Detection:
     examples: tuple[WindowImages, ...]  # the most suspicious windows of each face
 
 
-def detect(
+def detect_video(
     model: Predictor,
     video: str | PathLike,
     *,
@@ -64,7 +64,7 @@ def detect(
     """
     settings, video = settings or DetectionSettings(), Path(video)
     sound = None if sound is None else Path(sound)
-    started, timer = _now(), PartTimer()
+    started, timer = _format_now(), PartTimer()
     checksums = hash_inputs(video, sound)
     finder = default_finder() if settings.crop == "auto" else None
     analysis = analyse_video(video, finder=finder, sound=sound, timer=timer, progress=progress)
@@ -95,7 +95,7 @@ def detect(
         versions=list_versions(),
         command=tuple(sys.argv),
         started=started,
-        finished=_now(),
+        finished=_format_now(),
         timing={part: round(seconds, 3) for part, seconds in timer.seconds.items()},
         identity=compute_fingerprint(checksums, model, settings),
     )
@@ -150,5 +150,5 @@ def _find_cautions(
     )
 
 
-def _now() -> str:
+def _format_now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

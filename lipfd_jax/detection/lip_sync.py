@@ -45,11 +45,11 @@ def measure_lip_sync(track: FaceTrack, scan: Scan, sound: SoundTrack | None) -> 
     middles = sound.start + (np.arange(len(sound.loudness)) + 0.5) * STEP_SECONDS
     loudness = np.interp(around, middles, np.log10(sound.loudness + 1e-4))
     near = slice(_REACH - _IN_STEP, _REACH + _IN_STEP + 1)
-    correlation = float(_correlate(mouth[[MOTION]], loudness)[0, near].max())
+    correlation = float(_correlate_signals(mouth[[MOTION]], loudness)[0, near].max())
     if even[-1] - even[0] < _SHORTEST:
         return LipSync(correlation)
     changes = np.abs(np.gradient(mouth[[CONTRAST, DARKNESS]], axis=1))
-    found = _correlate(np.concatenate([mouth, changes]), _onset_strength(sound, around))
+    found = _correlate_signals(np.concatenate([mouth, changes]), _onset_strength(sound, around))
     together = np.arctanh(np.clip(found, -0.99, 0.99)).mean(axis=0)
     best = int(np.argmax(together))
     others = np.delete(together, np.s_[max(best - _PEAK, 0) : best + _PEAK + 1])
@@ -67,11 +67,11 @@ def _onset_strength(sound: SoundTrack, times: np.ndarray) -> np.ndarray:
     starts = range(first, last - 1, _COLUMNS)
     parts = [sound.mel_power(start, min(start + _COLUMNS + 1, last)) for start in starts]
     strongest = max(float(part.max()) for part in parts)
-    swells = np.concatenate([_flux(part, strongest) for part in parts])
+    swells = np.concatenate([_compute_flux(part, strongest) for part in parts])
     return np.interp(columns, np.arange(first + 1, last), swells)
 
 
-def _flux(power: np.ndarray, strongest: float) -> np.ndarray:
+def _compute_flux(power: np.ndarray, strongest: float) -> np.ndarray:
     """(n - 1,) spectral flux of mel power (128, n): mean increase of its logarithm from column to column.
 
     `strongest`: the largest power around; a thousandth of it counts as silence.
@@ -80,15 +80,15 @@ def _flux(power: np.ndarray, strongest: float) -> np.ndarray:
     return np.maximum(increase, 0).mean(axis=0)
 
 
-def _correlate(signals: np.ndarray, sound: np.ndarray) -> np.ndarray:
+def _correlate_signals(signals: np.ndarray, sound: np.ndarray) -> np.ndarray:
     """Correlations (k, 71) of signals (k, n) with the sound (n + 70,) at each shift."""
     length = signals.shape[1]
-    signals = _normalise(np.stack([_remove_trend(signal) for signal in signals]))
+    signals = _normalise_signals(np.stack([_remove_trend(signal) for signal in signals]))
     pieces = np.lib.stride_tricks.sliding_window_view(_remove_trend(sound), length)
-    return np.stack([signals @ _normalise(piece) for piece in pieces], axis=1)
+    return np.stack([signals @ _normalise_signals(piece) for piece in pieces], axis=1)
 
 
-def _normalise(values: np.ndarray) -> np.ndarray:
+def _normalise_signals(values: np.ndarray) -> np.ndarray:
     """Values (..., n) without their mean, scaled to length one; zeros stay."""
     values = values - values.mean(axis=-1, keepdims=True)
     length = np.sqrt((values**2).sum(axis=-1, keepdims=True))

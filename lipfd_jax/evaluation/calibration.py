@@ -62,7 +62,7 @@ def fit_calibration(
     videos = pool_videos(scores, settings.pooling)
     if len(np.unique(videos.label)) < 2:
         raise ValueError(f"{data}: a calibration needs real and fake videos, {len(videos.label)} of one kind")
-    slope, intercept = _line(videos, settings.kind)
+    slope, intercept = _fit_line(videos, settings.kind)
     if slope <= 0:
         raise ValueError(f"{data}: fakes do not score higher than real ones; there is nothing to calibrate")
     line = Calibration(
@@ -87,7 +87,7 @@ def fit_calibration(
     return _with_threshold(line, videos, settings.target_fpr)
 
 
-def _line(videos: VideoScores, kind: Kind) -> tuple[float, float]:
+def _fit_line(videos: VideoScores, kind: Kind) -> tuple[float, float]:
     """Slope and intercept of the smallest log loss."""
     from sklearn.linear_model import LogisticRegression
 
@@ -172,14 +172,14 @@ def calibrate_checkpoint(
             done.scores, settings, weights=held.weights, data=held.data, data_fingerprint=held.records
         )
         write_calibration(held.checkpoint, found)
-        print(f"\n{_describe(found)}\nstored in {held.checkpoint}")
+        print(f"\n{_describe_calibration(found)}\nstored in {held.checkpoint}")
         kept.append(found)
 
     run_on_first(store)
     return kept[0] if kept else None
 
 
-def _describe(found: Calibration) -> str:
+def _describe_calibration(found: Calibration) -> str:
     """A calibration in lines to print."""
     few = min(found.sources_real, found.sources_fake)
     lines = [

@@ -90,7 +90,7 @@ def pool_suites(
     for name in SUITES:
         held = [folder / name for folder in folders]
         if all(scores_file(folder, CLEAN.name).exists() for folder in held):
-            identity = replace(_shared_identity(held), weights=weights)
+            identity = replace(_merge_identities(held), weights=weights)
             pooled.append(compute_suite(name, _pool_scores(name, held), identity, decision, bootstrap))
             write_result(output, pooled[-1])
     return pooled
@@ -118,7 +118,7 @@ def _pool_scores(name: SuiteName, held: Sequence[Path]) -> SuiteScores:
     return SuiteScores(scores, missing, [row for folder in held for row in read_properties(folder)])
 
 
-def _shared_identity(held: Sequence[Path]) -> SuiteIdentity:
+def _merge_identities(held: Sequence[Path]) -> SuiteIdentity:
     """Identity of all parts' suites, with all their records; the weights are the first one's."""
     found = [read_identity(folder) for folder in held]
     for key in ("on", "precision"):

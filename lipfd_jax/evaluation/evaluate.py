@@ -1,4 +1,4 @@
-"""Evaluates a checkpoint on data: scores as they come, then metrics, pictures and the report."""
+"""Evaluates a checkpoint on data: scores row by row, then metrics, example windows and the report."""
 
 import contextlib
 import functools
@@ -41,7 +41,7 @@ from lipfd_jax.storage.locks import lock_folder
 
 @dataclass(frozen=True)
 class Options:
-    """How an evaluation goes about its work, and what it shows."""
+    """Settings of an evaluation and of its report."""
 
     batch_size: int = 8  # global; rounded up to a multiple of the number of devices
     threads: int = 2  # that read
@@ -119,23 +119,25 @@ def evaluate(
     calibration = detector.metadata.calibration if options.calibrated else None
     _refuse_fitted_on(calibration, held)
     decision = make_decision(calibration, threshold=options.threshold, pooling=options.pooling)
-    notes = _notes(detector, source, held)
+    notes = _make_notes(detector, source, held)
     notes |= {"calibration": f"fitted on {calibration.data}"} if calibration else {}
-    with _claimed(output, _evaluated(detector, held), options.overwrite) as folder:
+    with _claim_output(output, _make_identity(detector, held), options.overwrite) as folder:
         if is_first_process():
             print("\n".join(f"{name + ':':14s} {text}" for name, text in notes.items()))
-        score_source(_scoring(detector, options.threads), source, folder, skip_corrupt=options.skip_corrupt)
+        score_source(
+            _make_predict(detector, options.threads), source, folder, skip_corrupt=options.skip_corrupt
+        )
         scores = read_scores(folder / SCORES_CSV) if is_first_process() else None
         known = scores or Scores.from_rows([])
         shown = choose_examples(known, count=options.examples, threshold=decision.window_threshold)
-        pictures = list(_pictures(detector, source, scores, folder, shown))
+        pictures = list(_make_examples(detector, source, scores, folder, shown))
         if scores is None:
             return None
         print()
         summary = write_results(
             scores,
             folder,
-            notes=notes | _skipped_notes(folder, scores),
+            notes=notes | _make_skipped_notes(folder, scores),
             decision=decision,
             bootstrap=options.drawing,
             others=others,
@@ -149,8 +151,8 @@ def evaluate(
     return Evaluation(scores, summary)
 
 
-def _scoring(detector: Detector, threads: int) -> Run:
-    """Returns what scores a source; on a CPU the first pair by itself, so that a score appears early."""
+def _make_predict(detector: Detector, threads: int) -> Run:
+    """Returns the function that scores a source; on a CPU first a pair, so that a score appears early."""
     size, smallest = detector.batch_size, detector.smallest_batch
     return functools.partial(
         predict_records,
@@ -169,7 +171,7 @@ def _refuse_fitted_on(calibration: Calibration | None, held: DataFingerprint) ->
         )
 
 
-def _evaluated(detector: Detector, held: DataFingerprint) -> ScoresIdentity:
+def _make_identity(detector: Detector, held: DataFingerprint) -> ScoresIdentity:
     model, inputs = detector.metadata.model, detector.metadata.model.inputs
     antialias = " antialiased" if inputs.released_antialias else ""
     engine = f", {detector.engine}" if detector.engine else ""
@@ -184,7 +186,7 @@ def _evaluated(detector: Detector, held: DataFingerprint) -> ScoresIdentity:
 
 
 @contextlib.contextmanager
-def _claimed(output: str | os.PathLike, wanted: ScoresIdentity, overwrite: bool) -> Iterator[Path]:
+def _claim_output(output: str | os.PathLike, wanted: ScoresIdentity, overwrite: bool) -> Iterator[Path]:
     """The output folder, locked by the first process and holding the wanted scores or none."""
     with contextlib.ExitStack() as held:
 
@@ -196,11 +198,11 @@ def _claimed(output: str | os.PathLike, wanted: ScoresIdentity, overwrite: bool)
         yield Path(run_on_first(take))
 
 
-def _notes(detector: Detector, source: RecordSource, held: DataFingerprint) -> dict[str, str]:
+def _make_notes(detector: Detector, source: RecordSource, held: DataFingerprint) -> dict[str, str]:
     metadata, convention = detector.metadata, find_window_convention(source)
     model = metadata.model
     notes = {
-        "checkpoint": f"{_named(detector.path)} (step {metadata.step}, {metadata.origin})",
+        "checkpoint": f"{_name_checkpoint(detector.path)} (step {metadata.step}, {metadata.origin})",
         "weights": detector.fingerprint,
         "model": f"{model.encoder} + {model.backbone}, {model.dtype}",
         "inputs": f"{model.inputs.name}{' (antialias)' if model.inputs.released_antialias else ''}",
@@ -213,13 +215,13 @@ def _notes(detector: Detector, source: RecordSource, held: DataFingerprint) -> d
     return {**notes, "warning": warning} if warning else notes
 
 
-def _named(path: str) -> str:
-    """A checkpoint's name, for readers elsewhere: a run's workdir and its step, a folder; no whole path."""
+def _name_checkpoint(path: str) -> str:
+    """A checkpoint's name without its whole path: a run's workdir and step, or a folder."""
     parts = Path(path).parts
     return "/".join(parts[-3:] if parts[-2:-1] == (RUN_FOLDER,) else parts[-1:])
 
 
-def _skipped_notes(folder: Path, scores: Scores) -> dict[str, str]:
+def _make_skipped_notes(folder: Path, scores: Scores) -> dict[str, str]:
     skipped = read_skipped(folder / SKIPPED_CSV)
     if not skipped:
         return {}
@@ -228,14 +230,14 @@ def _skipped_notes(folder: Path, scores: Scores) -> dict[str, str]:
     return {"skipped": f"{len(skipped):,} records could not be read, see {SKIPPED_CSV}{unscored}"}
 
 
-def _pictures(
+def _make_examples(
     detector: Detector,
     source: RecordSource,
     scores: Scores | None,
     folder: Path,
     chosen: np.ndarray,
 ) -> Iterator[ExampleWindow]:
-    """The windows worth showing, scored once more for their region weights, and what their scores hang on.
+    """The example windows, scored once more for their region weights, with their saliency maps.
 
     Every process computes them; the first one, which has the scores, yields them.
     """

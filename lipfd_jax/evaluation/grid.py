@@ -127,21 +127,21 @@ def build_grid(
     best = {}
     for data in datasets:
         column = {name: cells[name, data] for name in checkpoints}
-        leading = max(column, key=lambda name: _auc(column[name]))
+        leading = max(column, key=lambda name: _get_auc(column[name]))
         others = [one for name, one in column.items() if name != leading]
         if others and all(_is_better(column[leading], other, bootstrap) for other in others):
             best[data] = leading
     return Grid(checkpoints, datasets, cells, best)
 
 
-def _auc(one: Evaluation) -> float:
+def _get_auc(one: Evaluation) -> float:
     found = one.summary.videos.metrics.auc
     return -1.0 if found is None else found
 
 
 def _is_better(one: Evaluation, other: Evaluation, bootstrap: BootstrapSettings) -> bool:
     """Whether the interval of the difference in AUC, over the videos that both scored, is above 0."""
-    a, b = (_videos(side) for side in (one, other))
+    a, b = (_pool_videos(side) for side in (one, other))
     _, ours, theirs = np.intersect1d(a.video, b.video, assume_unique=True, return_indices=True)
     labels, sources = a.label[ours], a.source[ours]
     thresholds = (one.summary.decision.threshold, other.summary.decision.threshold)
@@ -151,7 +151,7 @@ def _is_better(one: Evaluation, other: Evaluation, bootstrap: BootstrapSettings)
     return found is not None and found[0] > 0
 
 
-def _videos(one: Evaluation) -> VideoScores:
+def _pool_videos(one: Evaluation) -> VideoScores:
     return pool_videos(one.scores, one.summary.decision.pooling, one.summary.decision.calibration)
 
 
@@ -174,7 +174,7 @@ def format_grid_markdown(grid: Grid) -> str:
         shown = [f"**{cell}**" if best else cell for cell, best in zip(cells, bold, strict=True)]
         lines.append([_cell_text(name), *shown])
     rows = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return "\n\n".join([rows, MEANING, *_remarks(grid)]) + "\n"
+    return "\n\n".join([rows, MEANING, *_make_remarks(grid)]) + "\n"
 
 
 def format_grid_csv(grid: Grid) -> str:
@@ -216,7 +216,7 @@ def render_grid_page(grid: Grid) -> str:
         meaning=MEANING,
         datasets=grid.datasets,
         rows=rows,
-        remarks=_remarks(grid),
+        remarks=_make_remarks(grid),
     )
 
 
@@ -224,7 +224,7 @@ def _auc_cell(level: MetricSet) -> str:
     return f"{format_number(level.metrics.auc, 4)} {format_interval(level.intervals['auc'], 3)}".strip()
 
 
-def _remarks(grid: Grid) -> list[str]:
+def _make_remarks(grid: Grid) -> list[str]:
     """A remark for each data set: number of videos, and warnings about its intervals."""
     found = []
     for data in grid.datasets:

@@ -63,8 +63,10 @@ def claim_folder(folder: str | os.PathLike, wanted: ScoresIdentity, *, overwrite
             f"{folder}: holds {SCORES_CSV}, but no {IDENTITY_JSON} that names their checkpoint and data; "
             "give another --output, or --overwrite to start anew"
         )
-    found = claim_note(note, asdict(wanted), lambda found: _find_conflict(_parse(note, found), wanted))
-    if found and found.get("scores") not in (None, _sum(folder / SCORES_CSV)):
+    found = claim_note(
+        note, asdict(wanted), lambda found: _find_conflict(_parse_identity(note, found), wanted)
+    )
+    if found and found.get("scores") not in (None, _compute_checksum(folder / SCORES_CSV)):
         raise ValueError(
             f"{folder / SCORES_CSV}: changed or damaged since the evaluation was finished; "
             "--overwrite scores anew"
@@ -75,13 +77,13 @@ def claim_folder(folder: str | os.PathLike, wanted: ScoresIdentity, *, overwrite
 def read_scores_identity(folder: str | os.PathLike) -> ScoresIdentity:
     """Reads the identity of a claimed folder's scores. Raises ValueError where it is damaged."""
     note = Path(folder) / IDENTITY_JSON
-    return _parse(note, read_note(note))
+    return _parse_identity(note, read_note(note))
 
 
 def finish_folder(folder: Path) -> None:
     """Stores the checksum of the complete scores, and removes old results that were put aside."""
     content = read_note(folder / IDENTITY_JSON)
-    files.write_json(folder / IDENTITY_JSON, {**content, "scores": _sum(folder / SCORES_CSV)})
+    files.write_json(folder / IDENTITY_JSON, {**content, "scores": _compute_checksum(folder / SCORES_CSV)})
     for name in _ALL:
         (folder / f"{name}{_OLD}").unlink(missing_ok=True)
 
@@ -100,7 +102,7 @@ def _find_conflict(found: ScoresIdentity, wanted: ScoresIdentity) -> str:
     return "" if found.is_same(wanted) else f"holds scores of {found}; asked for are those of {wanted}"
 
 
-def _parse(note: Path, content: Mapping[str, str]) -> ScoresIdentity:
+def _parse_identity(note: Path, content: Mapping[str, str]) -> ScoresIdentity:
     if missing := set(ScoresIdentity.__dataclass_fields__) - set(content):
         raise ValueError(
             f"{note}: of another version, it lacks {', '.join(sorted(missing))}; "
@@ -109,5 +111,5 @@ def _parse(note: Path, content: Mapping[str, str]) -> ScoresIdentity:
     return ScoresIdentity(**{name: content[name] for name in ScoresIdentity.__dataclass_fields__})
 
 
-def _sum(file: Path) -> str:
+def _compute_checksum(file: Path) -> str:
     return hash_file(file) if file.exists() else "missing"

@@ -72,13 +72,13 @@ def predict_records(
     for batch in _split_first(batches, first):
         running = batch, submit(batch["composite"])
         if waiting:
-            yield _scored_batch(*waiting)
+            yield _make_scored_batch(*waiting)
         waiting = running
         if alone and all(getattr(part, "is_ready", lambda: True)() for part in running[1]):
-            yield _scored_batch(*waiting)
+            yield _make_scored_batch(*waiting)
             waiting = None
     if waiting:
-        yield _scored_batch(*waiting)
+        yield _make_scored_batch(*waiting)
 
 
 def _split_first(
@@ -90,14 +90,14 @@ def _split_first(
             yield {name: values[cut] for name, values in batch.items()}
 
 
-def collect(predictions: Iterator[ScoredBatch]) -> Scores:
+def collect_scores(predictions: Iterator[ScoredBatch]) -> Scores:
     """Returns the score columns of all predictions."""
     return Scores.from_rows([row for prediction in predictions for row in prediction.rows])
 
 
-def _scored_batch(batch: Mapping[str, np.ndarray], results: tuple[jax.Array, jax.Array]) -> ScoredBatch:
+def _make_scored_batch(batch: Mapping[str, np.ndarray], results: tuple[jax.Array, jax.Array]) -> ScoredBatch:
     scores, weights = (np.asarray(jax.device_get(r), np.float32) for r in results)
-    places = gather_lists([_place(batch, i) for i in range(len(batch["mask"]))])
+    places = gather_lists([_describe_window(batch, i) for i in range(len(batch["mask"]))])
     # Results are grouped by process; records were dealt out one by one, so the groups are interleaved.
     per_process = len(scores) // jax.process_count()
     turns = [process * per_process + k for k in range(per_process) for process in range(jax.process_count())]
@@ -109,7 +109,7 @@ def _scored_batch(batch: Mapping[str, np.ndarray], results: tuple[jax.Array, jax
     )
 
 
-def _place(batch: Mapping[str, np.ndarray], i: int) -> dict[str, Any]:
+def _describe_window(batch: Mapping[str, np.ndarray], i: int) -> dict[str, Any]:
     """Fields of a score row besides the score, and whether there is a score."""
     video, reason = str(batch["video"][i]), str(batch["reason"][i])
     path = records.composite_path({name: batch[name][i] for name in ("video", "window")}) if video else ""

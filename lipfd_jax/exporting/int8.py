@@ -38,7 +38,7 @@ def write_int8(folder: Path, program: Program, description: str, source: RecordS
     with tempfile.TemporaryDirectory(dir=folder) as float_folder:
         onnx_file.write_onnx(Path(float_folder), program, description)
         model = openvino.Core().read_model(Path(float_folder) / onnx_file.MODEL)
-        small = quantise(model, *select_windows(source))
+        small = quantise_model(model, *select_windows(source))
         small.set_rt_info(description, "lipfd")
         openvino.save_model(small, folder / MODEL, compress_to_fp16=False)
 
@@ -68,7 +68,7 @@ class WindowDataset:
         return [int(self.source[place]["label"]) for place in self.places]
 
 
-def quantise(model: Any, calibrating: Any, validating: "WindowDataset | None" = None) -> Any:
+def quantise_model(model: Any, calibrating: Any, validating: "WindowDataset | None" = None) -> Any:
     """Quantises the large products of an OpenVINO model to 8-bit integers.
 
     Args:

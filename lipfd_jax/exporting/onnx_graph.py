@@ -142,7 +142,7 @@ def trace_jaxpr(
         if inner is not None:
             results = trace_jaxpr(graph, inner.jaxpr, inner.consts, inputs, operations, graph.scope)
         elif _is_known(equation, inputs):
-            results = _evaluate(equation, inputs)
+            results = _evaluate_equation(equation, inputs)
         elif equation.primitive.name in operations:
             results = operations[equation.primitive.name](graph, equation, *inputs)
             results = results if isinstance(results, list) else [results]
@@ -162,7 +162,7 @@ def _is_known(equation: Any, inputs: Sequence[Any]) -> bool:
     return not any(isinstance(value, str) for value in inputs) and all(map(is_fixed, shapes))
 
 
-def _evaluate(equation: Any, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _evaluate_equation(equation: Any, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
     results = equation.primitive.bind(*map(jax.numpy.asarray, inputs), **equation.params)
     results = results if equation.primitive.multiple_results else [results]
     return [np.asarray(result) for result in results]

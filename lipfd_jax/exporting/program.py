@@ -40,14 +40,14 @@ def make_program(model: LipFD, source: ProgramInput = "composites") -> Program:
         filled = jax.tree_util.tree_unflatten(structure, [weights[name] for name in names])
         own = nnx.state(nnx.merge(graph, state))
         nnx.replace_by_pure_dict(own, filled)
-        output = _forward(nnx.merge(graph, own), batch)
+        output = _run_forward(nnx.merge(graph, own), batch)
         return jax.nn.sigmoid(output.logits), output.region_weights
 
     weights = dict(zip(names, (leaf for _, leaf in leaves), strict=True))
     return Program(with_kernels(function, Kernels("plain")), weights, _batch_shapes(model, source))
 
 
-def _forward(model: LipFD, batch: tuple[jax.Array, ...]) -> Output:
+def _run_forward(model: LipFD, batch: tuple[jax.Array, ...]) -> Output:
     return forward(model, *batch) if len(batch) == 1 else forward_prepared(model, PreparedInputs(*batch))
 
 

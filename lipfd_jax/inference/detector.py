@@ -129,9 +129,9 @@ class Detector:
         Raises:
           ClipError: the file can't be analysed as a whole; the message names it and the reason.
         """
-        from lipfd_jax.detection.detect import detect  # and with it the libraries that decode videos
+        from lipfd_jax.detection.detect import detect_video  # and with it the libraries that decode videos
 
-        return detect(self, video, **options).result
+        return detect_video(self, video, **options).result
 
     def score(self, composites: np.ndarray) -> np.ndarray:
         """Returns probabilities of a fake, (B,) float32, for composites (B, 1000, 2500, 3) uint8 RGB.

@@ -85,11 +85,11 @@ def bfloat16_is_faster() -> bool:
     """Whether this processor multiplies bfloat16 faster than float32; measured, in a quarter second."""
     if not cpu_has_bfloat16():
         return False
-    half, full = _seconds((bf16_matmul, jnp.matmul))
+    half, full = _time_products((bf16_matmul, jnp.matmul))
     return half * _MIN_SPEEDUP < full
 
 
-def _seconds(products: Sequence[Callable[[jax.Array, jax.Array], jax.Array]]) -> list[float]:
+def _time_products(products: Sequence[Callable[[jax.Array, jax.Array], jax.Array]]) -> list[float]:
     """Shortest time of each product for 257 tokens of an encoder; in turns, as other load then hits all."""
     sides = jnp.ones((257, 1024)), jnp.ones((1024, 1024))
     compiled = [jax.jit(product) for product in products]

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from lipfd_jax.pages.axes import Axis
 from lipfd_jax.pages.charts import RIGHT, WIDTH
 from lipfd_jax.pages.formats import NONE
-from lipfd_jax.pages.rendering import render
+from lipfd_jax.pages.rendering import render_template
 
 _LEFT, _ROW, _FOOT = 8, 34, 34  # names are drawn above their bars, so that long ones fit on a phone
 
@@ -43,7 +43,7 @@ def render_bars(chart: BarChart) -> Markup:
     """Renders the chart as a <figure> with a table; rows can be read like the points of other charts."""
     rows = [_row_values(chart, bar, place) for place, bar in enumerate(chart.bars)]
     height = _ROW * len(rows) + _FOOT
-    return render(
+    return render_template(
         "lipfd_jax.pages",
         "bars.html",
         chart=chart,

@@ -7,7 +7,7 @@ import numpy as np
 from markupsafe import Markup
 
 from lipfd_jax.pages.axes import Axis
-from lipfd_jax.pages.rendering import render
+from lipfd_jax.pages.rendering import render_template
 
 # Units of the drawing: about a phone's pixels, so that text is readable there.
 WIDTH, HEIGHT = 360, 290
@@ -62,14 +62,14 @@ def render_chart(chart: Chart) -> Markup:
     can be read.
     """
     lines = [_series_values(chart, line, place) for place, line in enumerate(chart.lines)]
-    return render(
+    return render_template(
         "lipfd_jax.pages",
         "chart.html",
         chart=chart,
         size=(WIDTH, chart.height),
         box=(LEFT, TOP, WIDTH - RIGHT, chart.height - BOTTOM),
-        x_ticks=[(*_position(chart, tick, chart.y.low), chart.x.text(tick)) for tick in chart.x.ticks],
-        y_ticks=[(*_position(chart, chart.x.low, tick), chart.y.text(tick)) for tick in chart.y.ticks],
+        x_ticks=[(*_place_point(chart, tick, chart.y.low), chart.x.text(tick)) for tick in chart.x.ticks],
+        y_ticks=[(*_place_point(chart, chart.x.low, tick), chart.y.text(tick)) for tick in chart.y.ticks],
         guides=[_draw_path(chart, guide.x, guide.y) for guide in chart.guides],
         lines=lines,
         rows=[row for line in lines for row in line["rows"]],
@@ -101,8 +101,8 @@ def _series_values(chart: Chart, line: Series, place: int) -> dict:
         "area": area,
         "points": points,
         "dots": line.dots,
-        "marks": [_position(chart, x[index], line.y[index]) for index in line.marks],
-        "whiskers": [_whisker(chart, line, x, index) for index in range(len(line.y))]
+        "marks": [_place_point(chart, x[index], line.y[index]) for index in line.marks],
+        "whiskers": [_place_whisker(chart, line, x, index) for index in range(len(line.y))]
         if line.low is not None
         else [],
         "rows": [point["cells"] for point in points],
@@ -120,15 +120,15 @@ def _point_values(chart: Chart, line: Series, x: np.ndarray, index: int) -> dict
     note = line.notes[index] if line.notes else ""
     text = f"{line.name}: {chart.x.label} {across}, {chart.y.label} {up}"
     noted = f", {chart.note_head} {note}" if note else ""
-    left, top = _position(chart, x[index], line.y[index])
+    left, top = _place_point(chart, x[index], line.y[index])
     return {"x": left, "y": top, "text": text + noted, "cells": [line.name, across, up, note]}
 
 
-def _whisker(chart: Chart, line: Series, x: np.ndarray, index: int) -> tuple[float, float, float]:
+def _place_whisker(chart: Chart, line: Series, x: np.ndarray, index: int) -> tuple[float, float, float]:
     assert line.low is not None
     assert line.high is not None
-    left, low = _position(chart, x[index], line.low[index])
-    return left, low, _position(chart, x[index], line.high[index])[1]
+    left, low = _place_point(chart, x[index], line.low[index])
+    return left, low, _place_point(chart, x[index], line.high[index])[1]
 
 
 def _step_outline(line: Series) -> tuple[np.ndarray, np.ndarray]:
@@ -142,13 +142,13 @@ def _close_outline(outline: tuple[np.ndarray, np.ndarray], floor: float) -> tupl
 
 def _draw_path(chart: Chart, x: np.ndarray | Sequence[float], y: np.ndarray | Sequence[float]) -> str:
     """SVG path through points; at most one per half unit, which keeps long curves small."""
-    places = np.stack(_position(chart, np.asarray(x), np.asarray(y)), axis=1)
+    places = np.stack(_place_point(chart, np.asarray(x), np.asarray(y)), axis=1)
     places = np.round(2 * places) / 2
     moved = np.append(True, (np.diff(places, axis=0) != 0).any(axis=1))
     return "M" + "L".join(f"{left:g} {top:g}" for left, top in places[moved])
 
 
-def _position(chart: Chart, x: np.ndarray | float, y: np.ndarray | float) -> tuple:
+def _place_point(chart: Chart, x: np.ndarray | float, y: np.ndarray | float) -> tuple:
     """Position of a point in the drawing."""
     left = LEFT + chart.x.place(x) * (WIDTH - RIGHT - LEFT)
     top = chart.height - BOTTOM - chart.y.place(y) * (chart.height - BOTTOM - TOP)

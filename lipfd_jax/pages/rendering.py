@@ -22,7 +22,7 @@ class Section:
     body: Markup | str
 
 
-def render(package: str, template: str, **context: object) -> Markup:
+def render_template(package: str, template: str, **context: object) -> Markup:
     """Renders a template of a package, or of this one; values that are not Markup are escaped.
 
     Args:
@@ -47,7 +47,7 @@ def render_page(
       context: values of the template; always `title`.
     """
     return str(
-        render(
+        render_template(
             package,
             template,
             policy=content_policy(package, scripts, allow),

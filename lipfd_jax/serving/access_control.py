@@ -35,7 +35,7 @@ _HEADERS = {  # of every response that does not set its own
 }
 
 
-def allowed_hosts(host: str, port: int, names: Iterable[str] = ()) -> frozenset[str]:
+def list_allowed_hosts(host: str, port: int, names: Iterable[str] = ()) -> frozenset[str]:
     """Returns the accepted values of the Host header.
 
     These are this machine's own names and the address listened at, with the port, and `names`, with or

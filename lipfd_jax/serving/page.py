@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from lipfd_jax.detection.texts import BLIND_SPOTS, UNCALIBRATED
 from lipfd_jax.inference.predictor import Predictor
-from lipfd_jax.pages.rendering import read_template, render
+from lipfd_jax.pages.rendering import read_template, render_template
 from lipfd_jax.serving.limits import Limits
 
 _PACKAGE = "lipfd_jax.serving"
@@ -41,7 +41,9 @@ def describe_detector(predictor: Predictor, *, local: bool) -> DetectorDescripti
 
 def make_files(limits: Limits, description: DetectorDescription) -> dict[str, StaticFile]:
     """Renders the files of the page, by address."""
-    html = render(_PACKAGE, "serving.html", limits=limits, about=description, blind_spots=BLIND_SPOTS)
+    html = render_template(
+        _PACKAGE, "serving.html", limits=limits, about=description, blind_spots=BLIND_SPOTS
+    )
     style = read_template(_PACKAGE, "style.css") + read_template(_PACKAGE, "serving.css")
     return {
         "/": StaticFile(str(html), "text/html"),

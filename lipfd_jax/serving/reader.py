@@ -11,7 +11,7 @@ import numpy as np
 
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.detection.batch_run import PAGE, RESULT
-from lipfd_jax.detection.detect import detect
+from lipfd_jax.detection.detect import detect_video
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.report import write_page
 from lipfd_jax.detection.texts import Outcome
@@ -87,7 +87,9 @@ def run_task(connection: Connection, task: DetectionTask) -> None:
     jax.config.update("jax_platforms", "cpu")  # the server uses the accelerators; nothing is computed here
     detector = RemoteDetector(connection, task.metadata, task.checkpoint, task.batch_size, task.fingerprint)
     try:
-        tried = attempt_task(functools.partial(_detect, detector), task, base=memory_limit.private_bytes())
+        tried = attempt_task(
+            functools.partial(_detect_video, detector), task, base=memory_limit.private_bytes()
+        )
     except (MemoryError, MachineError, OSError) as error:
         protocol.send_message(connection, protocol.Message("machine", text=_public_reason(task, str(error))))
         return
@@ -99,7 +101,7 @@ def run_task(connection: Connection, task: DetectionTask) -> None:
         protocol.send_message(connection, protocol.Message("done", text=tried.result))
 
 
-def _detect(detector: RemoteDetector, task: DetectionTask) -> Outcome:
+def _detect_video(detector: RemoteDetector, task: DetectionTask) -> Outcome:
     _check_length(task, read_promised_seconds(task.video))
 
     def report(part: str, done: float, total: float = 0.0) -> None:
@@ -108,7 +110,7 @@ def _detect(detector: RemoteDetector, task: DetectionTask) -> Outcome:
         of = total if part == "looking" else 0.0
         protocol.send_message(detector.connection, protocol.Message("progress", text=part, done=done, of=of))
 
-    found = detect(detector, task.video, settings=task.settings, progress=report)
+    found = detect_video(detector, task.video, settings=task.settings, progress=report)
     file = replace(found.result.file, name=task.name)
     found = replace(found, result=replace(found.result, file=file, command=("lipfd", "serve")))
     folder = task.video.parent

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.inference.predictor import Predictor
 from lipfd_jax.serving import page
-from lipfd_jax.serving.access_control import AccessControl, allowed_hosts, bracket_ipv6
+from lipfd_jax.serving.access_control import AccessControl, bracket_ipv6, list_allowed_hosts
 from lipfd_jax.serving.app import make_app
 from lipfd_jax.serving.detecting import IsolatedDetector
 from lipfd_jax.serving.folder import working_folder
@@ -75,7 +75,7 @@ def open_socket(address: Address) -> socket.socket:
         ) from error
 
 
-def serve(detector: Predictor, settings: DetectionSettings, limits: Limits, address: Address) -> None:
+def run_server(detector: Predictor, settings: DetectionSettings, limits: Limits, address: Address) -> None:
     """Serves until SIGINT or SIGTERM, then removes all uploads and results.
 
     Raises OSError: the address is taken, or there is no folder for temporary files.
@@ -92,7 +92,7 @@ def serve(detector: Predictor, settings: DetectionSettings, limits: Limits, addr
 
 def make_config(app: ASGIApp, address: Address, port: int) -> uvicorn.Config:
     """Configures uvicorn: access control, no access log, idle connections closed."""
-    allowed = allowed_hosts(address.host, port, address.names)
+    allowed = list_allowed_hosts(address.host, port, address.names)
     return uvicorn.Config(
         AccessControl(app, allowed, any_address=address.host in _ANYWHERE),
         http=IdleTimeoutProtocol,

@@ -34,13 +34,13 @@ async def _copy_chunks(chunks: AsyncIterator[bytes], file: BinaryIO, limits: Lim
     begin = asyncio.get_running_loop().time()
     count = 0
     while True:
-        chunk = await _next_chunk(chunks, _deadline(begin, count, limits))
+        chunk = await _next_chunk(chunks, _compute_deadline(begin, count, limits))
         if chunk is None:
             return count
         count += len(chunk)
         if count > limits.bytes:
             raise too_large_error(limits)
-        await to_thread.run_sync(_write, file, chunk)
+        await to_thread.run_sync(_write_bytes, file, chunk)
 
 
 def too_large_error(limits: Limits) -> RequestError:
@@ -48,7 +48,7 @@ def too_large_error(limits: Limits) -> RequestError:
     return RequestError(413, f"This file is larger than the {limits.megabytes:g} MB taken here.")
 
 
-def _deadline(begin: float, count: int, limits: Limits) -> float:
+def _compute_deadline(begin: float, count: int, limits: Limits) -> float:
     """Time by which the next bytes must arrive: within the grace, and at the minimum rate on the whole."""
     now = asyncio.get_running_loop().time()
     return min(now, begin + count / limits.slowest) + limits.grace
@@ -62,7 +62,7 @@ async def _next_chunk(chunks: AsyncIterator[bytes], deadline: float) -> bytes | 
         raise RequestError(408, "The upload came too slowly and was given up.") from None
 
 
-def _write(file: BinaryIO, data: bytes) -> None:
+def _write_bytes(file: BinaryIO, data: bytes) -> None:
     left = memoryview(data)
     try:
         while left:

@@ -5,7 +5,7 @@ import dataclasses
 from jax.sharding import Mesh
 
 from lipfd_jax.evaluation.metrics.compute import compute_window_metrics
-from lipfd_jax.evaluation.predict import collect, predict_records
+from lipfd_jax.evaluation.predict import collect_scores, predict_records
 from lipfd_jax.inference.runner import ProgramRunner
 from lipfd_jax.training.state import Recipe, TrainState
 from lipfd_jax.training.training_data import VALIDATION, RunData
@@ -35,7 +35,7 @@ def validate(recipe: Recipe, state: TrainState, data: RunData, *, mesh: Mesh, ke
         threads=recipe.experiment.data.threads,
         corrupt=data.corrupt[VALIDATION],
     )
-    found = compute_window_metrics(collect(predictions))
+    found = compute_window_metrics(collect_scores(predictions))
     values = {"auc": found.auc, "ap": found.ap, "eer": found.eer, "threshold": found.eer_threshold}
     known = {name: float(value) for name, value in values.items() if value is not None}
     return Validation(known, found.n, found.missing)

@@ -4,7 +4,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from lipfd_jax.detection.detect import detect
+from lipfd_jax.detection.detect import detect_video
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.result import load_schema
 from lipfd_jax.listing.clips import ClipError
@@ -19,7 +19,7 @@ def video(film, grainy, speech, tmp_path_factory):
 
 
 def test_known_stretches_come_out_within_half_a_second(video, model, one_face):
-    result = detect(model, video).result
+    result = detect_video(model, video).result
     jsonschema.validate(result.to_json(), load_schema())
     (found,) = [s for face in result.faces for s in face.suspicions]
     assert (found.start, found.end) == (pytest.approx(4, abs=0.5), pytest.approx(7, abs=0.5))
@@ -31,14 +31,14 @@ def test_known_stretches_come_out_within_half_a_second(video, model, one_face):
 
 
 def test_what_is_not_judged_is_not_scored(video, model, one_face):
-    result = detect(model, video).result
+    result = detect_video(model, video).result
     for face in result.faces:
         for window in face.windows:
             assert not any(gap.start < window.end and gap.end > window.start for gap in face.not_judged)
 
 
 def test_without_sound_nothing_is_judged(film, grainy, tmp_path, model, one_face):
-    result = detect(model, film(tmp_path / "a.mp4", grainy(60, 50))).result
+    result = detect_video(model, film(tmp_path / "a.mp4", grainy(60, 50))).result
     jsonschema.validate(result.to_json(), load_schema())
     assert result.outcome == "not_judged"
     assert [gap.reason for gap in result.not_judged] == ["no_sound"]
@@ -50,20 +50,20 @@ def test_sound_from_another_file(film, grainy, tmp_path, model, one_face, speech
 
     soundfile.write(tmp_path / "a.wav", speech[: 3 * 22050], 22050)
     silent = film(tmp_path / "a.mp4", grainy(60, 75))
-    result = detect(model, silent, sound=tmp_path / "a.wav").result
+    result = detect_video(model, silent, sound=tmp_path / "a.wav").result
     assert result.outcome == "none"
     assert result.file.sound["file"] == "a.wav"
 
 
 def test_pictures_as_they_are(video, model):
-    result = detect(model, video, settings=DetectionSettings(crop="none")).result
+    result = detect_video(model, video, settings=DetectionSettings(crop="none")).result
     (face,) = result.faces
     assert all(window.square is None for window in face.windows)
     assert "untested_crop" in [caution.key for caution in result.cautions]
 
 
 def test_windows_never_exceed_the_budget(video, model, one_face):
-    detect(model, video, settings=DetectionSettings(max_windows=6, refined=2))
+    detect_video(model, video, settings=DetectionSettings(max_windows=6, refined=2))
     assert model.scored <= 8
 
 
@@ -79,7 +79,7 @@ def test_windows_never_exceed_the_budget(video, model, one_face):
 def test_what_is_no_video_is_named(tmp_path, model, one_face, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ClipError, match=name):
-        detect(model, tmp_path / name)
+        detect_video(model, tmp_path / name)
 
 
 @pytest.mark.parametrize("values", [{"crop": "all"}, {"max_windows": 0}, {"stride": -1.0}, {"refined": -1}])
@@ -92,7 +92,7 @@ def test_damaged_stretches_are_not_judged_and_said(film, grainy, tmp_path, model
     path = film(tmp_path / "a.mp4", grainy(60, 125), sound=speech[:110250], rate=22050)
     spoil(path, "video", 2.4)
     spoil(path, "audio", 4.2)
-    result = detect(model, path).result
+    result = detect_video(model, path).result
     assert {"corrupt", "damaged_sound"} <= {caution.key for caution in result.cautions}
     assert result.outcome == "inconclusive"  # two serious warnings
     missing = [(s.start, s.end) for s in result.faces[0].not_judged if s.reason == "damaged"]

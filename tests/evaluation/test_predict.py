@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lipfd_jax.data.sources import open_source
-from lipfd_jax.evaluation.predict import collect, predict_records
+from lipfd_jax.evaluation.predict import collect_scores, predict_records
 
 
 @pytest.mark.parametrize(("first", "sizes"), [(None, [8, 8]), (8, [8, 8]), (2, [2, 6, 8])])
@@ -21,7 +21,7 @@ def test_scores_come_before_the_next_ones_are_computed(composites, first, sizes)
             yield prediction
 
     source = open_source(str(composites))
-    scores = collect(predictions())
+    scores = collect_scores(predictions())
     assert seen == sizes
     assert told == list(range(1, len(sizes) + 1))
     assert len(set(scores.path)) == len(source) == 12

@@ -60,7 +60,7 @@ def test_auto_is_bfloat16_where_it_is_faster_and_nothing_is_compared(
 )
 def test_a_processor_that_multiplies_bfloat16_is_tried_as_well(monkeypatch, able, half, expected):
     monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: able)
-    monkeypatch.setattr(precision, "_seconds", lambda products: [half, 1.0])
+    monkeypatch.setattr(precision, "_time_products", lambda products: [half, 1.0])
     assert bfloat16_is_faster.__wrapped__() == expected
 
 
@@ -71,7 +71,7 @@ def test_the_trial_runs_each_product():
         called.append(name)
         return x @ kernel
 
-    assert all(seconds > 0 for seconds in precision._seconds([partial(product, name) for name in "ab"]))
+    assert all(seconds > 0 for seconds in precision._time_products([partial(product, name) for name in "ab"]))
     assert called == ["a", "b"]
 
 

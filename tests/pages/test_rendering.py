@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from lipfd_jax.pages.images import encode_data_uri, overlay_heat
-from lipfd_jax.pages.rendering import render, render_page
+from lipfd_jax.pages.rendering import render_page, render_template
 
 PACKAGE = "lipfd_jax.pages"
 
 
 def test_a_value_left_out_is_an_error_and_not_a_hole():
     with pytest.raises(jinja2.UndefinedError, match="policy"):
-        render(PACKAGE, "base.html")
+        render_template(PACKAGE, "base.html")
 
 
 def test_title_is_escaped_and_more_can_be_allowed():

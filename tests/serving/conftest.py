@@ -65,7 +65,7 @@ def serving(tmp_path):
     pytest.importorskip("httpx2", reason="starlette's test client needs httpx2")
     from starlette.testclient import TestClient
 
-    from lipfd_jax.serving.access_control import AccessControl, allowed_hosts
+    from lipfd_jax.serving.access_control import AccessControl, list_allowed_hosts
     from lipfd_jax.serving.app import make_app
     from lipfd_jax.serving.jobs import Jobs
     from lipfd_jax.serving.limits import Limits
@@ -81,7 +81,7 @@ def serving(tmp_path):
         app = make_app(
             Worker(Jobs(folder, made), detector), made, DetectorDescription("a detector", ("A note.",), True)
         )
-        client = TestClient(AccessControl(app, allowed_hosts("127.0.0.1", 8000)), base_url=HOME)
+        client = TestClient(AccessControl(app, list_allowed_hosts("127.0.0.1", 8000)), base_url=HOME)
         opened.append(client)
         client.__enter__()
         return Served(client, detector, folder)

@@ -10,7 +10,7 @@ pytest.importorskip("starlette", reason="the extra 'serve' is not installed")
 
 from lipfd_jax.detection.report import SCRIPTS
 from lipfd_jax.pages.rendering import read_template
-from lipfd_jax.serving.access_control import allowed_hosts
+from lipfd_jax.serving.access_control import list_allowed_hosts
 
 RAW = {"Content-Type": "application/octet-stream"}
 OWN = "http://127.0.0.1:8000"
@@ -36,11 +36,11 @@ def test_other_names_are_refused_on_every_address(serving, host):
 def test_more_names_and_bare_addresses_can_be_allowed():
     from lipfd_jax.serving.access_control import _is_address
 
-    assert {"box.example", "box.example:9"} <= allowed_hosts("10.0.0.2", 9, ["Box.example"])
-    assert "10.0.0.2:9" in allowed_hosts("10.0.0.2", 9)
-    assert "[fe80::1]:9" in allowed_hosts("fe80::1", 9)
-    assert "localhost" in allowed_hosts("127.0.0.1", 80)
-    assert "localhost" not in allowed_hosts("127.0.0.1", 81)
+    assert {"box.example", "box.example:9"} <= list_allowed_hosts("10.0.0.2", 9, ["Box.example"])
+    assert "10.0.0.2:9" in list_allowed_hosts("10.0.0.2", 9)
+    assert "[fe80::1]:9" in list_allowed_hosts("fe80::1", 9)
+    assert "localhost" in list_allowed_hosts("127.0.0.1", 80)
+    assert "localhost" not in list_allowed_hosts("127.0.0.1", 81)
     assert all(map(_is_address, ["10.0.0.2:9", "10.0.0.2", "[fe80::1]:9", "[::1]"]))
     assert not any(map(_is_address, ["evil.example:9", "10.0.0.2.evil.example", "", "[", "1.2.3.4]"]))
 

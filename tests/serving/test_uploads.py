@@ -58,7 +58,7 @@ def test_a_full_disk_is_said(tmp_path, monkeypatch):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(RequestError, match="full") as refused:
-        uploads._write(Full(), b"x")
+        uploads._write_bytes(Full(), b"x")
     assert refused.value.status == 507
 
 

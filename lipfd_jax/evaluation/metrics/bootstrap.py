@@ -77,7 +77,7 @@ def compute_intervals(
     sample = Sample.build(labels, scores, threshold)
     draws, place, counts = draw_sources(labels, sources, bootstrap)
     metrics = resample_metrics(sample, place, draws, granularity=granularity)
-    return Intervals(_percentiles(metrics, bootstrap.confidence), *counts, bootstrap)
+    return Intervals(_compute_each_interval(metrics, bootstrap.confidence), *counts, bootstrap)
 
 
 def compute_difference_intervals(
@@ -100,7 +100,7 @@ def compute_difference_intervals(
     ]
     a, b = (resample_metrics(sample, place, draws, granularity=granularity) for sample in samples)
     differences = {name: a[name] - b[name] for name in a}
-    return Intervals(_percentiles(differences, bootstrap.confidence), *counts, bootstrap)
+    return Intervals(_compute_each_interval(differences, bootstrap.confidence), *counts, bootstrap)
 
 
 def draw_sources(
@@ -132,7 +132,7 @@ def compute_percentiles(values: np.ndarray, confidence: float) -> tuple[float, f
     return float(low), float(high)
 
 
-def _percentiles(
+def _compute_each_interval(
     metrics: Mapping[str, np.ndarray], confidence: float
 ) -> dict[str, tuple[float, float] | None]:
     return {name: compute_percentiles(values, confidence) for name, values in metrics.items()}

@@ -94,7 +94,7 @@ def resample_brier(draws: Resamples) -> np.ndarray:
 
 def resample_log_loss(draws: Resamples) -> np.ndarray:
     """Log loss of each draw; a score's cost in nats is its cost in bits times log 2."""
-    return np.log(2) * (draws.weights @ _costs(draws)) / (draws.fakes + draws.real)
+    return np.log(2) * (draws.weights @ _compute_costs(draws)) / (draws.fakes + draws.real)
 
 
 def resample_ece(draws: Resamples) -> np.ndarray:
@@ -106,7 +106,7 @@ def resample_ece(draws: Resamples) -> np.ndarray:
 
 def resample_cllr(draws: Resamples) -> np.ndarray:
     """Cllr of each draw."""
-    costs, fake = _costs(draws), draws.sample.labels == 1
+    costs, fake = _compute_costs(draws), draws.sample.labels == 1
     cost_of_fakes = draws.weights[:, fake] @ costs[fake] / draws.fakes
     return (cost_of_fakes + draws.weights[:, ~fake] @ costs[~fake] / draws.real) / 2
 
@@ -119,5 +119,5 @@ def resample_min_cllr(draws: Resamples) -> np.ndarray:
     return np.array([compute_min_cllr_from_counts(f, r) if f.any() and r.any() else np.nan for f, r in rows])
 
 
-def _costs(draws: Resamples) -> np.ndarray:
+def _compute_costs(draws: Resamples) -> np.ndarray:
     return compute_cllr_costs(draws.sample.labels, draws.sample.scores)

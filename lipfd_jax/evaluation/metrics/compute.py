@@ -78,7 +78,7 @@ def compute_metrics(
         n=len(sample),
         positives=int(sample.fakes),
         threshold=sample.threshold,
-        values={metric.name: _compute(metric, sample, granularity) for metric in table.METRICS},
+        values={metric.name: _compute_metric(metric, sample, granularity) for metric in table.METRICS},
         missing="" if sample.has_both_classes else _explain_missing(sample),
     )
 
@@ -107,7 +107,7 @@ def resample_metrics(
     ]
     with np.errstate(divide="ignore", invalid="ignore"):
         parts = [
-            {metric.name: _resample(metric, part) for metric in wanted}
+            {metric.name: _resample_metric(metric, part) for metric in wanted}
             for part in split_draws(sample, place, draws, _CELLS)
         ]
     return {metric.name: np.concatenate([part[metric.name] for part in parts]) for metric in wanted}
@@ -139,7 +139,7 @@ def compute_released_metrics(scores: Scores) -> ReleasedMetrics:
     return ReleasedMetrics(acc=metrics["acc"], ap=rounded_ap, fpr=metrics["fnr"], fnr=metrics["fpr"])
 
 
-def _compute(metric: Metric, sample: Sample, granularity: Granularity | None) -> float | int | None:
+def _compute_metric(metric: Metric, sample: Sample, granularity: Granularity | None) -> float | int | None:
     if metric.integer and not len(sample):
         return 0
     if not _is_defined(metric, sample, granularity):
@@ -160,10 +160,10 @@ def _is_defined(metric: Metric, sample: Sample, granularity: Granularity | None)
     )
 
 
-def _resample(metric: Metric, draws: Resamples) -> np.ndarray:
+def _resample_metric(metric: Metric, draws: Resamples) -> np.ndarray:
     """Values (d,) of a metric: by its own function of all draws, or one draw at a time."""
     if metric.resample is None:
-        values = [_compute(metric, copy, None) for copy in draws.copies()]
+        values = [_compute_metric(metric, copy, None) for copy in draws.copies()]
         return np.array([np.nan if value is None else value for value in values], np.float64)
     values = np.broadcast_to(draws.cached(metric.resample), len(draws.draws)).astype(np.float64)
     one_class = (draws.fakes == 0) | (draws.real == 0)

@@ -134,7 +134,7 @@ def pool_videos(
     lowest, highest = np.full(len(video), np.inf), np.full(len(video), -np.inf)
     np.minimum.at(lowest, index, scores.score)
     np.maximum.at(highest, index, scores.score)
-    pooled = np.clip(_pool(scores.score, index, windows, pooling), lowest, highest)
+    pooled = np.clip(_pool_scores(scores.score, index, windows, pooling), lowest, highest)
     return VideoScores(
         video=video,
         label=scores.label[first],
@@ -151,11 +151,11 @@ def pool_videos(
 def pool_windows(scores: Sequence[float] | np.ndarray, pooling: Pooling = MEAN_POOLING) -> float:
     """Pooled score of one video from those of its windows (n,), n > 0: equal to that of `pool_videos`."""
     scores = np.asarray(scores, np.float64)
-    pooled = _pool(scores, np.zeros(len(scores), np.int64), np.array([len(scores)]), pooling)
+    pooled = _pool_scores(scores, np.zeros(len(scores), np.int64), np.array([len(scores)]), pooling)
     return float(np.clip(pooled[0], scores.min(), scores.max()))
 
 
-def _pool(scores: np.ndarray, index: np.ndarray, windows: np.ndarray, pooling: Pooling) -> np.ndarray:
+def _pool_scores(scores: np.ndarray, index: np.ndarray, windows: np.ndarray, pooling: Pooling) -> np.ndarray:
     """Pooled scores (videos,) of windows' scores (n,), given each window's video and each video's windows.
 
     Callers clip them to the video's lowest and highest score: rounding must not carry the mean of equal

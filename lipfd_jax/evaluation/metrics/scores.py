@@ -99,14 +99,14 @@ def _read_rows(stream: Iterable[str], name: str) -> list[ScoreRow]:
     rows, check = [], _Checker()
     reader = csv.reader(stream, strict=True)
     try:
-        header = _header(next(reader, []), name)
+        header = _parse_header(next(reader, []), name)
         for cells in reader:
             if not cells:
                 continue
             place = f"{name}, line {reader.line_num}"
             if len(cells) != len(header):
                 raise ScoresError(f"{place}: {len(cells)} cells where the header has {len(header)} columns")
-            rows.append(_parse(dict(zip(header, cells, strict=True)), place))
+            rows.append(_parse_row(dict(zip(header, cells, strict=True)), place))
             check(rows[-1], place)
     except csv.Error as error:
         raise ScoresError(f"{name}, line {reader.line_num}: not readable as CSV ({error})") from error
@@ -115,7 +115,7 @@ def _read_rows(stream: Iterable[str], name: str) -> list[ScoreRow]:
     return rows
 
 
-def _header(cells: list[str], name: str) -> list[str]:
+def _parse_header(cells: list[str], name: str) -> list[str]:
     header = [cell.strip() for cell in cells]
     missing = [column for column in _REQUIRED if column not in header]
     if missing:
@@ -130,7 +130,7 @@ def _header(cells: list[str], name: str) -> list[str]:
     return header
 
 
-def _parse(cells: Mapping[str, str], place: str) -> ScoreRow:
+def _parse_row(cells: Mapping[str, str], place: str) -> ScoreRow:
     cells = {column: cell.strip() for column, cell in cells.items()}
     label = _LABELS.get(cells["label"])
     if label is None:
@@ -222,7 +222,7 @@ class ScoresWriter:
         """Opens `file`. Raises ScoresError where it holds anything but scores in these columns."""
         self._name, self._check = str(file), _Checker()
         Path(file).parent.mkdir(parents=True, exist_ok=True)
-        rows = _repair(Path(file))
+        rows = _repair_file(Path(file))
         for row in rows:
             self._check(row, "an earlier run")
         self.finished = frozenset(row.path for row in rows)
@@ -274,7 +274,7 @@ class ScoresWriter:
         self._synced = time.monotonic()
 
 
-def _repair(file: Path) -> list[ScoreRow]:
+def _repair_file(file: Path) -> list[ScoreRow]:
     """Returns the rows of complete lines; cuts off what follows the last line end."""
     header = (",".join(COLUMNS) + "\n").encode()
     content = file.read_bytes() if file.exists() else b""

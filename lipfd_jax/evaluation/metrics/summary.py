@@ -55,14 +55,14 @@ def summarise_scores(
         "id_range": split_by_id_range(scores),
     }
     parts = {
-        kind: {name: _summarise(part, decision, bootstrap) for name, part in found.items()}
+        kind: {name: _summarise_part(part, decision, bootstrap) for name, part in found.items()}
         for kind, found in kinds.items()
         if found
     }
     if 2 <= len(np.unique(scores.source)) <= _MAX_SOURCES:
         by_source = split_by_source(scores)
-        parts["source"] = {name: _summarise(part, decision, None) for name, part in by_source.items()}
-    whole = _summarise(scores, decision, bootstrap)
+        parts["source"] = {name: _summarise_part(part, decision, None) for name, part in by_source.items()}
+    whole = _summarise_part(scores, decision, bootstrap)
     return MetricSummary(whole.windows, whole.videos, decision, parts)
 
 
@@ -101,7 +101,7 @@ def split_by_source(scores: Scores) -> dict[str, Scores]:
     return {str(name): scores.select(np.sort(part)) for name, part in zip(names, parts, strict=False)}
 
 
-def _summarise(scores: Scores, decision: Decision, bootstrap: BootstrapSettings | None) -> MetricSummary:
+def _summarise_part(scores: Scores, decision: Decision, bootstrap: BootstrapSettings | None) -> MetricSummary:
     videos = pool_videos(scores, decision.pooling, decision.calibration)
     return MetricSummary(
         _compute_set(scores, "windows", decision.window_threshold, bootstrap),

@@ -61,16 +61,16 @@ def _of_columns(function: Callable[[np.ndarray, np.ndarray], float]) -> Callable
     return lambda sample: function(sample.labels, sample.scores)
 
 
-def _part(function: Callable[[Any], tuple], index: int) -> Callable[[Any], Any]:
+def _select_value(function: Callable[[Any], tuple], index: int) -> Callable[[Any], Any]:
     """One of the values that a function returns, which is called once for all."""
     return lambda sample: sample.cached(function)[index]
 
 
-def _difference(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _subtract_values(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda sample: sample.cached(first) - sample.cached(second)
 
 
-def _at(value: float | None) -> str:
+def _format_place(value: float | None) -> str:
     return "" if value is None else f"at {value:.3f}"
 
 
@@ -230,11 +230,11 @@ METRICS: tuple[Metric, ...] = (
         description="Errors at the threshold where false alarms and misses are equally frequent. Lower is "
         "better, 50 % is guessing.",
         direction="lower",
-        compute=_part(detection.find_eer, 0),
-        resample=_part(detection.resample_eer, 0),
+        compute=_select_value(detection.find_eer, 0),
+        resample=_select_value(detection.resample_eer, 0),
         both_classes=True,
         percent=True,
-        detail=lambda m: _at(m.eer_threshold),
+        detail=lambda m: _format_place(m.eer_threshold),
         views={"text": 70, "page": 50, "grid": 30, "comparison": 30},
     ),
     Metric(
@@ -242,8 +242,8 @@ METRICS: tuple[Metric, ...] = (
         label="  threshold there",
         description="Threshold of the EER.",
         direction="none",
-        compute=_part(detection.find_eer, 1),
-        resample=_part(detection.resample_eer, 1),
+        compute=_select_value(detection.find_eer, 1),
+        resample=_select_value(detection.resample_eer, 1),
         both_classes=True,
         digits=4,
         views={"text": 80},
@@ -335,8 +335,8 @@ METRICS: tuple[Metric, ...] = (
         title="Cllr \u2212 minCllr",
         description="What a better calibration would save.",
         direction="lower",
-        compute=_difference(_cllr, _min_cllr),
-        resample=_difference(calibration.resample_cllr, calibration.resample_min_cllr),
+        compute=_subtract_values(_cllr, _min_cllr),
+        resample=_subtract_values(calibration.resample_cllr, calibration.resample_min_cllr),
         both_classes=True,
         minimum=None,
         maximum=None,
@@ -349,10 +349,10 @@ METRICS: tuple[Metric, ...] = (
         description="Accuracy had the threshold been chosen knowing the answers: what another threshold "
         "could bring at most.",
         direction="higher",
-        compute=_part(detection.find_best_accuracy, 0),
+        compute=_select_value(detection.find_best_accuracy, 0),
         resample=detection.resample_best_accuracy,
         percent=True,
-        detail=lambda m: _at(m.best_threshold),
+        detail=lambda m: _format_place(m.best_threshold),
         views={"text": 190, "further": 110},
     ),
     Metric(
@@ -360,7 +360,7 @@ METRICS: tuple[Metric, ...] = (
         label="  threshold there",
         description="Lowest score called fake there; none where calling nothing fake is best.",
         direction="none",
-        compute=_part(detection.find_best_accuracy, 1),
+        compute=_select_value(detection.find_best_accuracy, 1),
         has_interval=False,
         digits=4,
         views={"text": 200},

@@ -29,7 +29,7 @@ def build_roc_chart(columns: ScoreColumns) -> Chart:
     lines = []
     for place, (name, (labels, scores, threshold)) in enumerate(columns.items()):
         fpr, tpr, thresholds = roc_curve(labels, scores, drop_intermediate=False)
-        lines.append(_line(place, name, fpr, tpr, thresholds, threshold))
+        lines.append(_build_series(place, name, fpr, tpr, thresholds, threshold))
     return Chart(
         "ROC",
         percent_axis("false alarms"),
@@ -51,7 +51,7 @@ def build_det_chart(columns: ScoreColumns) -> Chart:
     for place, (name, (labels, scores, threshold)) in enumerate(columns.items()):
         fpr, fnr, thresholds = det_curve(labels, scores)
         smallest = min([smallest, *fpr[fpr > 0], *fnr[fnr > 0]])
-        lines.append(_line(place, name, fpr, fnr, thresholds, threshold))
+        lines.append(_build_series(place, name, fpr, fnr, thresholds, threshold))
     across, up = (det_axis(label, lowest=smallest) for label in ("false alarms", "fakes missed"))
     return Chart(
         "DET",
@@ -73,7 +73,7 @@ def build_precision_recall_chart(columns: ScoreColumns) -> Chart:
     for place, (name, (labels, scores, threshold)) in enumerate(columns.items()):
         precision, recall, thresholds = precision_recall_curve(labels, scores)
         falling = np.append(thresholds, np.inf)[::-1]
-        lines.append(_line(place, name, recall[::-1], precision[::-1], falling, threshold))
+        lines.append(_build_series(place, name, recall[::-1], precision[::-1], falling, threshold))
         guides.append(Guide((0, 1), (float(np.mean(labels)),) * 2))
     return Chart(
         "Precision and recall",
@@ -178,7 +178,7 @@ def compute_wilson_interval(
     return np.maximum(middle - half, 0), np.minimum(middle + half, 1)
 
 
-def _line(
+def _build_series(
     place: int, name: str, x: np.ndarray, y: np.ndarray, thresholds: np.ndarray, threshold: float
 ) -> Series:
     """A curve over thresholds that fall or rise, the one in force marked: the lowest at or above it."""

@@ -62,7 +62,7 @@ def compare_scores(
 
     Raises ScoresError where one side holds a window twice or the two disagree about a label.
     """
-    our_keys, their_keys = _keys(ours), _keys(theirs)
+    our_keys, their_keys = _index_windows(ours), _index_windows(theirs)
     shared = [key for key in our_keys if key in their_keys]
     ours_shared = ours.select(np.array([our_keys[key] for key in shared], np.int64))
     theirs_shared = theirs.select(np.array([their_keys[key] for key in shared], np.int64))
@@ -100,8 +100,8 @@ def format_comparison(comparison: Comparison, *, ours: str = "these", theirs: st
     """The comparison to print; `ours` and `theirs` name the two sides."""
     lines = [
         f"{comparison.shared:,} shared windows",
-        _only(comparison.only_ours, ours),
-        _only(comparison.only_theirs, theirs),
+        _describe_unshared(comparison.only_ours, ours),
+        _describe_unshared(comparison.only_theirs, theirs),
     ]
     if not comparison.shared:
         return "\n".join(
@@ -157,7 +157,7 @@ def _compute_differences(
 
 
 def _record_differences(comparison: Comparison, granularity: Granularity) -> dict[str, DifferenceRecord]:
-    ours, theirs, intervals = _sides(comparison, granularity)
+    ours, theirs, intervals = _select_metrics(comparison, granularity)
     return {
         name: DifferenceRecord(compute_difference(ours, theirs, name), list(ends) if ends else None)
         for name, ends in intervals.values.items()
@@ -166,7 +166,7 @@ def _record_differences(comparison: Comparison, granularity: Granularity) -> dic
 
 def _format_differences(comparison: Comparison) -> str:
     """Differences in a table; the file has those of all metrics."""
-    sides = [_sides(comparison, "windows"), _sides(comparison, "videos")]
+    sides = [_select_metrics(comparison, "windows"), _select_metrics(comparison, "videos")]
     lines = [["difference", "windows", "interval", "videos", "interval"]]
     for metric in metrics_in("comparison"):
         line = [metric.name]
@@ -183,13 +183,13 @@ def _format_differences(comparison: Comparison) -> str:
     return "\n".join([title, align_columns(lines), *warnings])
 
 
-def _sides(comparison: Comparison, granularity: Granularity) -> tuple[Metrics, Metrics, Intervals]:
+def _select_metrics(comparison: Comparison, granularity: Granularity) -> tuple[Metrics, Metrics, Intervals]:
     if granularity == "windows":
         return comparison.ours, comparison.theirs, comparison.window_differences
     return comparison.our_videos, comparison.their_videos, comparison.video_differences
 
 
-def _keys(scores: Scores) -> dict[str, int]:
+def _index_windows(scores: Scores) -> dict[str, int]:
     keys: dict[str, int] = {}
     for place, path in enumerate(scores.path):
         named = parse_composite_name(path)
@@ -199,6 +199,6 @@ def _keys(scores: Scores) -> dict[str, int]:
     return keys
 
 
-def _only(windows: tuple[str, ...], name: str) -> str:
+def _describe_unshared(windows: tuple[str, ...], name: str) -> str:
     shown = ", ".join(map(escape_controls, windows[:_SHOWN])) + (", ..." if len(windows) > _SHOWN else "")
     return f"{len(windows):,} only in {name}" + (f": {shown}" if windows else "")

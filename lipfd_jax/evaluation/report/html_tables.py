@@ -47,7 +47,7 @@ def build_metric_rows(summary: MetricSummary, *, further: bool = False) -> list[
     return [
         [
             with_note(metric.title, metric.description.format(at=at)),
-            *(_number(one, metric) for one in sets),
+            *(_format_metric(one, metric) for one in sets),
         ]
         for metric in metrics_in("further" if further else "page")
     ]
@@ -79,7 +79,7 @@ def build_part_tables(summary: MetricSummary) -> list[dict[str, Any]]:
         title, noun, text = _PARTS[kind]
         named = {name or UNKNOWN_GENERATOR: part for name, part in parts.items()}
         head = [noun, "real videos", "fake videos", "found", "AUC, videos", "AUC, windows"]
-        rows = [_part(name, part) for name, part in named.items()]
+        rows = [_build_part_row(name, part) for name, part in named.items()]
         bars = [
             build_bar(name, part.videos)
             for name, part in named.items()
@@ -104,26 +104,26 @@ def build_released_rows(released: ReleasedMetrics) -> list[list[Markup | str]]:
     ]
 
 
-def _part(name: str, part: MetricSummary) -> list[Markup | str]:
+def _build_part_row(name: str, part: MetricSummary) -> list[Markup | str]:
     videos, auc = part.videos.metrics, get_metric("auc")
     found = with_note(
-        percent(compute_recall(videos)), _ends(part.videos.intervals, get_metric("fnr"), flip=True)
+        percent(compute_recall(videos)), _format_ends(part.videos.intervals, get_metric("fnr"), flip=True)
     )
     real, fake = f"{videos.n - videos.positives:,}", f"{videos.positives:,}"
-    return [name, real, fake, found, *(_number(one, auc) for one in (part.videos, part.windows))]
+    return [name, real, fake, found, *(_format_metric(one, auc) for one in (part.videos, part.windows))]
 
 
-def _number(one: MetricSet, metric: Metric) -> str | Markup:
+def _format_metric(one: MetricSet, metric: Metric) -> str | Markup:
     """A metric with its interval, and the counts or the threshold that it comes from."""
     value = one.metrics[metric.name]
     if value is None:
         return NONE
-    details = (_ends(one.intervals, metric), metric.detail(one.metrics) if metric.detail else "")
+    details = (_format_ends(one.intervals, metric), metric.detail(one.metrics) if metric.detail else "")
     text = percent(value) if metric.percent else decimal(value)
     return with_note(text, Markup("<br>").join(part for part in details if part))
 
 
-def _ends(intervals: Intervals, metric: Metric, *, flip: bool = False) -> str:
+def _format_ends(intervals: Intervals, metric: Metric, *, flip: bool = False) -> str:
     """The interval in the metric's own unit; `flip` for its complement to one."""
     ends = intervals[metric.name]
     if ends is None:

@@ -77,18 +77,18 @@ def _suite_rows(result: SuiteResult) -> Iterator[list[Any]]:
     for one in (*result.cells, *result.means):
         for name in names:
             ends = getattr(one, f"{name}_interval", None) or ("", "")
-            yield [one.name, "videos", name, _blank(getattr(one, name)), *ends]
+            yield [one.name, "videos", name, _blank_none(getattr(one, name)), *ends]
     for baseline in result.model_free or ():
         ends = baseline.auc_interval or ("", "")
-        yield [f"no model: {baseline.name}", "videos", "auc", _blank(baseline.auc), *ends]
+        yield [f"no model: {baseline.name}", "videos", "auc", _blank_none(baseline.auc), *ends]
 
 
 def _summary_rows(summary: MetricSummary) -> Iterator[list[Any]]:
     for granularity, one in (("windows", summary.windows), ("videos", summary.videos)):
         facts = {"n": one.metrics.n, "positives": one.metrics.positives, "threshold": one.metrics.threshold}
         for name, value in {**facts, **one.metrics.values}.items():
-            yield [granularity, name, _blank(value), *(one.intervals[name] or ("", ""))]
+            yield [granularity, name, _blank_none(value), *(one.intervals[name] or ("", ""))]
 
 
-def _blank(value: float | int | None) -> float | int | str:
+def _blank_none(value: float | int | None) -> float | int | str:
     return "" if value is None else value

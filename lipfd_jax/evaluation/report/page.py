@@ -73,11 +73,11 @@ def write_report(
             "further": build_metric_rows(summary, further=True),
             "remarks": build_remarks(summary),
         },
-        charts=[render_chart(chart) for chart in _charts(scores, videos, decision)],
+        charts=[render_chart(chart) for chart in _build_charts(scores, videos, decision)],
         parts=build_part_tables(summary),
         sections=sections,
         findings=findings,
-        videos=_videos(videos, decision),
+        videos=_list_videos(videos, decision),
         examples=examples,
         weighted=any(window.weights for _, group in examples for window in group),
         mapped=any(window.overlay for _, group in examples for window in group),
@@ -90,7 +90,7 @@ def write_report(
     return output
 
 
-def _charts(scores: Scores, videos: VideoScores, decision: Decision) -> list[charts.Chart]:
+def _build_charts(scores: Scores, videos: VideoScores, decision: Decision) -> list[charts.Chart]:
     if not len(scores):
         return []
     levels = {
@@ -107,14 +107,14 @@ def _charts(scores: Scores, videos: VideoScores, decision: Decision) -> list[cha
     return shown
 
 
-def _videos(videos: VideoScores, decision: Decision) -> dict[str, Any]:
+def _list_videos(videos: VideoScores, decision: Decision) -> dict[str, Any]:
     error = np.abs(videos.score - videos.label)
     order = np.argsort(-error, kind="stable")[:_LISTED]
-    rows = [_video(videos, place, decision) for place in order]
+    rows = [_build_video_row(videos, place, decision) for place in order]
     return {"rows": rows, "open": _LISTED_OPEN, "total": len(videos.video)}
 
 
-def _video(videos: VideoScores, place: int, decision: Decision) -> dict[str, Any]:
+def _build_video_row(videos: VideoScores, place: int, decision: Decision) -> dict[str, Any]:
     """A row of the table; windows' scores go through the calibration too, as the video's does."""
     ends = np.array([videos.lowest[place], videos.highest[place]])
     low, high = 100 * (decision.calibration.probability(ends) if decision.calibration else ends)

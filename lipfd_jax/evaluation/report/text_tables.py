@@ -35,9 +35,9 @@ def format_summary(summary: MetricSummary, released: ReleasedMetrics) -> str:
 
 def format_granularities(sets: Mapping[str, MetricSet]) -> str:
     """Metrics in columns under their names, each with its intervals; reasons for missing ones below."""
-    columns: list[list[str]] = [_titles([one.metrics for one in sets.values()])]
+    columns: list[list[str]] = [_make_titles([one.metrics for one in sets.values()])]
     for name, one in sets.items():
-        columns.append([name, *_column(one.metrics)])
+        columns.append([name, *_make_column(one.metrics)])
         ends = [format_interval(one.intervals[metric.name], metric.digits) for metric in metrics_in("text")]
         columns.append([f"{one.intervals.bootstrap.confidence:.0%} interval", "", "", *ends])
     return _with_reasons(columns, {name: one.metrics for name, one in sets.items()})
@@ -45,8 +45,8 @@ def format_granularities(sets: Mapping[str, MetricSet]) -> str:
 
 def format_columns(columns: Mapping[str, Metrics]) -> str:
     """Metrics in columns under their names, one row a metric; reasons for missing ones below."""
-    cells = [_titles(list(columns.values()))]
-    cells += [[name, *_column(metrics)] for name, metrics in columns.items()]
+    cells = [_make_titles(list(columns.values()))]
+    cells += [[name, *_make_column(metrics)] for name, metrics in columns.items()]
     return _with_reasons(cells, columns)
 
 
@@ -73,12 +73,12 @@ def align_columns(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join("  ".join(cells).rstrip() for cells in aligned)
 
 
-def _titles(columns: Sequence[Metrics]) -> list[str]:
+def _make_titles(columns: Sequence[Metrics]) -> list[str]:
     at = "/".join(sorted({f"{metrics.threshold:.4g}" for metrics in columns}))
     return ["", "number", "  real / fake", *(metric.label.format(at=at) for metric in metrics_in("text"))]
 
 
-def _column(metrics: Metrics) -> list[str]:
+def _make_column(metrics: Metrics) -> list[str]:
     counts = [format_number(metrics.n, 0), f"{metrics.n - metrics.positives:,} / {metrics.positives:,}"]
     return [*counts, *(format_number(metrics[one.name], one.digits) for one in metrics_in("text"))]
 

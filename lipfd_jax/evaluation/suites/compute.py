@@ -25,9 +25,11 @@ def compute_results(
     bootstrap: BootstrapSettings,
 ) -> list[PerturbationResult]:
     """Results of each scored perturbation, clean first, with intervals from the same draws of sources."""
-    clean = _pool(scores[CLEAN.name], decision)
+    clean = _pool_scores(scores[CLEAN.name], decision)
     return [
-        _compare(one.kind, one.severity, [_pool(scores[one.name], decision)], clean, decision, bootstrap)
+        _compare_columns(
+            one.kind, one.severity, [_pool_scores(scores[one.name], decision)], clean, decision, bootstrap
+        )
         for one in (CLEAN, *perturbations)
         if one.name in scores
     ]
@@ -40,11 +42,11 @@ def compute_means(
     bootstrap: BootstrapSettings,
 ) -> list[PerturbationResult]:
     """Means over the severities of each kind, with intervals of the mean."""
-    clean = _pool(scores[CLEAN.name], decision)
+    clean = _pool_scores(scores[CLEAN.name], decision)
     found = []
     for kind in dict.fromkeys(one.kind for one in results if not one.is_clean):
-        pooled = [_pool(scores[one.name], decision) for one in results if one.kind == kind]
-        found.append(_compare(kind, "mean", pooled, clean, decision, bootstrap))
+        pooled = [_pool_scores(scores[one.name], decision) for one in results if one.kind == kind]
+        found.append(_compare_columns(kind, "mean", pooled, clean, decision, bootstrap))
     return found
 
 
@@ -55,11 +57,11 @@ def warn_few_sources(scores: Mapping[str, Scores], bootstrap: BootstrapSettings)
     return Intervals({}, *counts, bootstrap).warning
 
 
-def _pool(scores: Scores, decision: Decision) -> VideoScores:
+def _pool_scores(scores: Scores, decision: Decision) -> VideoScores:
     return pool_videos(scores, decision.pooling, decision.calibration)
 
 
-def _compare(
+def _compare_columns(
     kind: str,
     severity: str,
     columns: Sequence[VideoScores],
@@ -68,23 +70,23 @@ def _compare(
     bootstrap: BootstrapSettings,
 ) -> PerturbationResult:
     """Mean metrics of columns on the videos that all of them and the clean scores hold."""
-    shared, labels, sources, scores = _align(columns, clean)
+    shared, labels, sources, scores = _align_columns(columns, clean)
     threshold = decision.threshold
     metrics = [compute_metrics(labels, values, threshold) for values in scores]
     draws, place, _ = draw_sources(labels, sources, bootstrap)
     samples = [Sample.build(labels, values, threshold) for values in scores]
     drawn = [resample_metrics(sample, place, draws, names=_DIFFERENCES) for sample in samples]
-    means = {name: _mean([getattr(one, name) for one in metrics[1:]]) for name in _METRICS}
+    means = {name: _compute_mean([getattr(one, name) for one in metrics[1:]]) for name in _METRICS}
     found: dict[str, Any] = dict(means)
     for name in _DIFFERENCES:
         base, values = getattr(metrics[0], name), np.mean([one[name] for one in drawn[1:]], axis=0)
-        found[f"{name}_interval"] = _ends(values, bootstrap)
+        found[f"{name}_interval"] = _compute_ends(values, bootstrap)
         found[f"{name}_difference"] = None if means[name] is None or base is None else means[name] - base
-        found[f"{name}_difference_interval"] = _ends(values - drawn[0][name], bootstrap)
+        found[f"{name}_difference_interval"] = _compute_ends(values - drawn[0][name], bootstrap)
     return PerturbationResult(kind, severity, shared, **found)
 
 
-def _align(
+def _align_columns(
     columns: Sequence[VideoScores], clean: VideoScores
 ) -> tuple[int, np.ndarray, np.ndarray, list[np.ndarray]]:
     """Number of shared videos, their labels and sources, and their scores: clean first, then each column."""
@@ -95,12 +97,12 @@ def _align(
     return len(shared), clean.label[rows[0]], clean.source[rows[0]], scores
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def _compute_mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if len(known) == len(values) else None
 
 
-def _ends(values: np.ndarray, bootstrap: BootstrapSettings) -> Interval | None:
+def _compute_ends(values: np.ndarray, bootstrap: BootstrapSettings) -> Interval | None:
     if not np.isfinite(values).all():
         return None
     low, high = np.quantile(values, [(1 - bootstrap.confidence) / 2, (1 + bootstrap.confidence) / 2])

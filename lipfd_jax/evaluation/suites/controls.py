@@ -91,7 +91,7 @@ def draw_conclusions(result: SuiteResult) -> list[str]:
     deaf = [one for one in parted if not _auc_fell(one)]
     alone = [one for one in result.cells if one.kind in _ALONE and _is_above_chance(one)]
     return [
-        _answer(len(parted), len(deaf), bool(alone or near)),
+        _choose_answer(len(parted), len(deaf), bool(alone or near)),
         *(
             f"The AUC holds under {one.name}, where real videos disagree too: {_format_auc(one)}."
             for one in deaf
@@ -101,7 +101,7 @@ def draw_conclusions(result: SuiteResult) -> list[str]:
     ]
 
 
-def _answer(parted: int, deaf: int, shortcuts: bool) -> str:
+def _choose_answer(parted: int, deaf: int, shortcuts: bool) -> str:
     if not parted:
         return "No conclusion: no control that separates sound and lips could be made."
     if deaf == parted:

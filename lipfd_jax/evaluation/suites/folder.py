@@ -56,7 +56,7 @@ class SuiteFolder:
         self._folder, self._videos, self._properties = Path(folder), videos, properties
         self._folder.mkdir(parents=True, exist_ok=True)
         if overwrite:
-            _clear(self._folder)
+            _clear_folder(self._folder)
         wanted = asdict(identity)
         claim_note(self._folder / IDENTITY, wanted, lambda found: _find_conflict(found, wanted))
         self._open = [name for name in names if not scores_file(self._folder, name).exists()]
@@ -166,6 +166,6 @@ def _find_conflict(found: Mapping[str, Any], wanted: Mapping[str, str]) -> str:
     return f"holds a suite of something else ({named})"
 
 
-def _clear(folder: Path) -> None:
+def _clear_folder(folder: Path) -> None:
     for file in (folder / IDENTITY, *folder.glob("*.csv"), *folder.glob("*.jsonl"), *folder.glob(".*.jsonl")):
         file.unlink(missing_ok=True)

@@ -77,7 +77,7 @@ def score_suite(
     for _ in tqdm(range(turns), **shown):
         for outcome in gather_lists(list(itertools.islice(outcomes, 1))):
             for folder in folders:
-                _store(folder, *outcome)
+                _store_outcome(folder, *outcome)
     if not is_first_process():
         return None
     empty = folders[0].finish()
@@ -131,23 +131,25 @@ def _prepare_outcomes(
     for work in share:
         video = videos[work.place].with_cache()
         if work.properties and measure:
-            yield _try(video, "its properties", "properties", functools.partial(_measure, video, measure))
+            yield _catch_failure(
+                video, "its properties", "properties", functools.partial(_measure_clean, video, measure)
+            )
         for name in work.names:
             if reason := video.find_obstacle(perturbations[name]):
                 yield video.video, name, "impossible", reason
                 continue
             make = functools.partial(_prepare_windows, perturbations[name], video, videos, work.place)
-            yield _try(video, name, "windows", make)
+            yield _catch_failure(video, name, "windows", make)
 
 
-def _try(video: SuiteVideo, name: str, kind: _Kind, make: Callable[[], Any]) -> _Outcome:
+def _catch_failure(video: SuiteVideo, name: str, kind: _Kind, make: Callable[[], Any]) -> _Outcome:
     try:
         return video.video, name, kind, make()
     except ValueError as error:
         return video.video, name, "failed", str(error)
 
 
-def _measure(video: SuiteVideo, measure: Measure) -> dict[str, Any]:
+def _measure_clean(video: SuiteVideo, measure: Measure) -> dict[str, Any]:
     return measure(video, video.load_windows(CLEAN))
 
 
@@ -180,7 +182,7 @@ def _make_row(video: SuiteVideo, window: Window, value: float) -> dict[str, Any]
     }
 
 
-def _store(folder: SuiteFolder, video: str, name: str, kind: _Kind, content: Any) -> None:
+def _store_outcome(folder: SuiteFolder, video: str, name: str, kind: _Kind, content: Any) -> None:
     if kind == "scores":
         folder.add_scores(video, name, content)
     elif kind == "properties":

@@ -11,7 +11,7 @@ from lipfd_jax.pages.axes import Axis, unit_axis
 from lipfd_jax.pages.bars import Bar, BarChart, render_bars
 from lipfd_jax.pages.charts import Chart, Guide, Series, render_chart
 from lipfd_jax.pages.formats import decimal, interval, percent, signed
-from lipfd_jax.pages.rendering import Section, render
+from lipfd_jax.pages.rendering import Section, render_template
 
 ROBUSTNESS_TITLE = "Robustness"
 CONTROLS_TITLE = "Does it hear that sound and lips disagree?"
@@ -23,7 +23,7 @@ def robustness_section(result: SuiteResult) -> Section:
     """Means over severities as bars, each kind as a chart, and all numbers in tables."""
     clean, kinds = result.clean, dict.fromkeys(one.kind for one in result.cells[1:])
     charts = [_kind_chart(kind, [one for one in result.cells if one.kind == kind], clean) for kind in kinds]
-    body = render(
+    body = render_template(
         "lipfd_jax.evaluation",
         "robustness.html",
         on=result.on,
@@ -46,7 +46,7 @@ def controls_section(result: SuiteResult) -> Section:
     meanings = {control.perturbation.name: control.meaning for control in CONTROLS}
     rows = [_control_row(one, result.clean, meanings.get(one.name, "As it is.")) for one in result.cells]
     rows += [_baseline_row(baseline) for baseline in result.model_free or ()]
-    body = render(
+    body = render_template(
         "lipfd_jax.evaluation",
         "controls.html",
         on=result.on,
@@ -75,20 +75,20 @@ def summarise_robustness(result: SuiteResult) -> str:
 
 def _robustness_cells(result: PerturbationResult) -> list[str | Markup]:
     return [
-        _auc(result.auc, result.auc_interval),
-        _auc_difference(result),
-        _fnr(result),
-        _fnr_difference(result),
+        _format_auc(result.auc, result.auc_interval),
+        _format_auc_difference(result),
+        _format_fnr(result),
+        _format_fnr_difference(result),
         percent(result.fpr, 1),
     ]
 
 
 def _control_row(result: PerturbationResult, clean: PerturbationResult, meaning: str) -> list[str | Markup]:
-    fewer = _fewer_videos(result, clean)
+    fewer = _format_fewer_videos(result, clean)
     return [
         _with_note(result.name, f"{meaning} Only {fewer}." if fewer else meaning),
-        _auc(result.auc, result.auc_interval),
-        _auc_difference(result),
+        _format_auc(result.auc, result.auc_interval),
+        _format_auc_difference(result),
         percent(result.fpr, 1),
         percent(result.fnr, 1),
     ]
@@ -96,11 +96,11 @@ def _control_row(result: PerturbationResult, clean: PerturbationResult, meaning:
 
 def _baseline_row(baseline: Baseline) -> list[str | Markup]:
     name = _with_note(f"no model: {baseline.name}", baseline.meaning)
-    return [name, _auc(baseline.auc, baseline.auc_interval), "", "", ""]
+    return [name, _format_auc(baseline.auc, baseline.auc_interval), "", "", ""]
 
 
 def _kind_cell(result: PerturbationResult, clean: PerturbationResult) -> str | Markup:
-    fewer = _fewer_videos(result, clean)
+    fewer = _format_fewer_videos(result, clean)
     return _with_note(result.kind, fewer) if fewer else result.kind
 
 
@@ -109,31 +109,31 @@ def _with_note(text: str, note: str) -> Markup:
     return Markup("{}<small>{}</small>").format(text, note)
 
 
-def _fewer_videos(result: PerturbationResult, clean: PerturbationResult) -> str:
+def _format_fewer_videos(result: PerturbationResult, clean: PerturbationResult) -> str:
     """The number of videos where it is not that of the clean ones, else ""."""
     return "" if result.videos == clean.videos else f"{result.videos:,} of {clean.videos:,} videos"
 
 
-def _auc(value: float | None, ends: Interval | None) -> Markup:
+def _format_auc(value: float | None, ends: Interval | None) -> Markup:
     return _with_note(decimal(value, 3), interval(*(ends or (None, None))))
 
 
-def _fnr(result: PerturbationResult) -> Markup:
+def _format_fnr(result: PerturbationResult) -> Markup:
     ends = result.fnr_interval
     note = f"{100 * ends[0]:.1f} to {percent(ends[1], 1)}" if ends else ""
     return _with_note(percent(result.fnr, 1), note)
 
 
-def _auc_difference(result: PerturbationResult) -> str | Markup:
-    return _difference(result, result.auc_difference, result.auc_difference_interval, 1, 3)
+def _format_auc_difference(result: PerturbationResult) -> str | Markup:
+    return _format_difference(result, result.auc_difference, result.auc_difference_interval, 1, 3)
 
 
-def _fnr_difference(result: PerturbationResult) -> str | Markup:
+def _format_fnr_difference(result: PerturbationResult) -> str | Markup:
     """In percentage points."""
-    return _difference(result, result.fnr_difference, result.fnr_difference_interval, 100, 1)
+    return _format_difference(result, result.fnr_difference, result.fnr_difference_interval, 100, 1)
 
 
-def _difference(
+def _format_difference(
     result: PerturbationResult, value: float | None, ends: Interval | None, scale: float, digits: int
 ) -> str | Markup:
     """A difference from clean with its interval; "" for the clean videos themselves."""
@@ -178,7 +178,7 @@ def _controls_chart(result: SuiteResult) -> Markup:
     clean = result.clean
     bars = [
         Bar(
-            ", ".join(filter(None, (one.name, _fewer_videos(one, clean)))),
+            ", ".join(filter(None, (one.name, _format_fewer_videos(one, clean)))),
             one.auc,
             *(one.auc_interval or (None, None)),
         )
