@@ -24,7 +24,7 @@ def main(argv: list[str]) -> None:
     for command in list_commands(folder, given.seed, given.identities, given.steps):
         if code := _run_command(command):
             sys.exit(code)
-    if _run_command(detect_command(folder)) == 1:  # its other exit codes are outcomes
+    if _run_command(make_detect_command(folder)) == 1:  # its other exit codes are outcomes
         sys.exit(1)
     print(f"\n{NOTE}\ntraining curves: {folder}/run/curves.png\nreport: {folder}/evaluation/report.html")
 
@@ -39,7 +39,7 @@ def _run_command(command: list[str]) -> int:
 
 
 def list_commands(folder: Path, seed: int, identities: int, steps: int) -> list[list[str]]:
-    """Returns the commands before `detect_command`, without the leading `lipfd`.
+    """Returns the commands before `make_detect_command`, without the leading `lipfd`.
 
     Leaves drawing out where it has finished; the other commands resume by themselves.
     """
@@ -55,7 +55,7 @@ def list_commands(folder: Path, seed: int, identities: int, steps: int) -> list[
     ]
 
 
-def detect_command(folder: Path) -> list[str]:
+def make_detect_command(folder: Path) -> list[str]:
     """Returns the command that runs detection on one of the forgeries, whose frames are cropped already."""
     fake = min((folder / "AVLips" / "1_fake").glob("*.mp4"))
     sound = folder / "AVLips" / "wav" / "1_fake" / f"{fake.stem}.wav"

@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
         settings = detector_flags.build_settings()
         videos = list_videos([Path(name) for name in argv[1:]])
         if given.sound and len(videos) > 1:
-            raise ValueError("--sound goes with one video")
+            raise ValueError(f"--sound needs exactly one video, {len(videos)} were found")
         with (
             exit_when_exhausted("try a smaller --batch_size"),
             closing(detector_flags.open_in_background()) as detector,

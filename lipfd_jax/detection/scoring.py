@@ -13,7 +13,7 @@ from lipfd_jax.detection.result import WindowScore
 from lipfd_jax.evaluation.metrics.pooling import Decision
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.window_reader import WindowRequest, read_windows
-from lipfd_jax.inference.program import part_size
+from lipfd_jax.inference.program import choose_part_size
 from lipfd_jax.preprocessing.composite import assemble_composite
 from lipfd_jax.preprocessing.mel import mel_columns
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW
@@ -97,7 +97,7 @@ class WindowScorer:
             if entry is not None:
                 batch.append(self._make_images(*entry, refined))
             # The first batch is a pair, as CPUs compute them: the first score comes sooner.
-            full = self._batch_size if self._done else part_size(self._batch_size)
+            full = self._batch_size if self._done else choose_part_size(self._batch_size)
             if batch and (entry is None or len(batch) >= full):
                 self._score_batch(batch)
                 batch = []

@@ -13,7 +13,7 @@ from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, Decision, poo
 from lipfd_jax.evaluation.metrics.scores import Scores, ScoresError, read_scores
 from lipfd_jax.evaluation.output_folder import SCORES_CSV, read_scores_identity
 from lipfd_jax.evaluation.report.metrics_files import METRICS_JSON
-from lipfd_jax.evaluation.suites.folder import read_identity, read_properties, scores_file
+from lipfd_jax.evaluation.suites.folder import locate_scores, read_identity, read_properties
 from lipfd_jax.evaluation.suites.results import SUITES, SuiteIdentity, SuiteName, SuiteResult, write_result
 from lipfd_jax.evaluation.suites.runner import SuiteScores
 from lipfd_jax.evaluation.suites.suite import SUITE_DEFINITIONS, compute_suite
@@ -89,7 +89,7 @@ def pool_suites(
     pooled = []
     for name in SUITES:
         held = [folder / name for folder in folders]
-        if all(scores_file(folder, CLEAN.name).exists() for folder in held):
+        if all(locate_scores(folder, CLEAN.name).exists() for folder in held):
             identity = replace(_merge_identities(held), weights=weights)
             pooled.append(compute_suite(name, _pool_scores(name, held), identity, decision, bootstrap))
             write_result(output, pooled[-1])
@@ -110,7 +110,7 @@ def _scores_file(place: _Place) -> Path:
 def _pool_scores(name: SuiteName, held: Sequence[Path]) -> SuiteScores:
     scores, missing = {}, {}
     for one in (CLEAN, *SUITE_DEFINITIONS[name].perturbations):
-        found = [scores_file(folder, one.name) for folder in held]
+        found = [locate_scores(folder, one.name) for folder in held]
         if all(file.exists() for file in found):
             scores[one.name] = join_scores([read_scores(file) for file in found])
         else:

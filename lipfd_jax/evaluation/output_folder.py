@@ -48,7 +48,7 @@ def claim_folder(folder: str | os.PathLike, wanted: ScoresIdentity, *, overwrite
         goes when the new one is finished (`finish_folder`).
 
     Raises:
-      ValueError: scores of something else, or changed since they were finished; both sides are named.
+      ValueError: scores of another identity, or changed since they were finished; both are named.
       OSError: the folder can't be made or written to.
     """
     if "://" in str(folder):
@@ -99,7 +99,7 @@ def _put_aside(folder: Path) -> None:
 
 
 def _find_conflict(found: ScoresIdentity, wanted: ScoresIdentity) -> str:
-    return "" if found.is_same(wanted) else f"holds scores of {found}; asked for are those of {wanted}"
+    return "" if found.is_same(wanted) else f"holds scores of {found}, expected {wanted}"
 
 
 def _parse_identity(note: Path, content: Mapping[str, str]) -> ScoresIdentity:

@@ -44,14 +44,14 @@ def make_program(model: LipFD, source: ProgramInput = "composites") -> Program:
         return jax.nn.sigmoid(output.logits), output.region_weights
 
     weights = dict(zip(names, (leaf for _, leaf in leaves), strict=True))
-    return Program(with_kernels(function, Kernels("plain")), weights, _batch_shapes(model, source))
+    return Program(with_kernels(function, Kernels("plain")), weights, _make_batch_shapes(model, source))
 
 
 def _run_forward(model: LipFD, batch: tuple[jax.Array, ...]) -> Output:
     return forward(model, *batch) if len(batch) == 1 else forward_prepared(model, PreparedInputs(*batch))
 
 
-def _batch_shapes(model: LipFD, source: ProgramInput) -> dict[str, jax.ShapeDtypeStruct]:
+def _make_batch_shapes(model: LipFD, source: ProgramInput) -> dict[str, jax.ShapeDtypeStruct]:
     (size,) = jax.export.symbolic_shape("b")
     if source == "composites":
         return {"composites": jax.ShapeDtypeStruct((size, *COMPOSITE_SHAPE), jnp.uint8)}

@@ -113,7 +113,7 @@ def cpu_has_bfloat16(file: str = "/proc/cpuinfo") -> bool:
     return any(_FLAGS & set(words) for words in listed)
 
 
-def program_config(config: ModelConfig, kernels: Kernels) -> ModelConfig:
+def make_program_config(config: ModelConfig, kernels: Kernels) -> ModelConfig:
     """Returns the configuration for a program: on a CPU a bfloat16 model keeps float32 between products.
 
     XLA's other operations are no faster in bfloat16 there, and its bfloat16 products slower than float32 ones

@@ -82,13 +82,13 @@ def takes_pairs(mesh: Mesh) -> bool:
     return mesh.size == 1 and mesh.devices.flat[0].platform == "cpu"
 
 
-def part_size(count: int) -> int:
+def choose_part_size(count: int) -> int:
     """Returns how many of a batch are computed together then: two of an even number, else all."""
     return _PAIR if count > _PAIR and count % _PAIR == 0 else count
 
 
 class PairedProgram:
-    """A program that computes a batch in pairs, two at once in a thread each; `part_size` cuts the batch.
+    """A program that computes a batch in pairs, two at once; `choose_part_size` cuts it.
 
     XLA keeps one and a half of two cores busy with one program, as many of its operations are too small to
     share; two programs fill them. Both threads run the same program, so results don't depend on the number of
@@ -103,7 +103,7 @@ class PairedProgram:
     def __call__(self, state: Any, batch: Any) -> Any:
         """Returns the program's results for the whole batch, computed."""
         count = len(jax.tree.leaves(batch)[0])
-        part = part_size(count)
+        part = choose_part_size(count)
         each = self._threads.map if part in self._made else map
         self._made.add(part)
         if part == count:
@@ -117,7 +117,7 @@ class PairedProgram:
     def prepare(self, state: Any, batch: Any) -> None:
         """Compiles the program, a `LoggedProgram`, for a state and a batch of these shapes."""
         assert isinstance(self._program, LoggedProgram)  # others compile at their first call
-        part = part_size(jax.tree.leaves(batch)[0].shape[0])
+        part = choose_part_size(jax.tree.leaves(batch)[0].shape[0])
         self._program.prepare(state, jax.tree.map(lambda a: a.update(shape=(part, *a.shape[1:])), batch))
         self._made.add(part)
 

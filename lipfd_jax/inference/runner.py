@@ -7,7 +7,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from lipfd_jax.inference.engines import LoadedExport
-from lipfd_jax.inference.program import make_forward, make_saliency, part_size, takes_pairs
+from lipfd_jax.inference.program import choose_part_size, make_forward, make_saliency, takes_pairs
 from lipfd_jax.runtime.mesh import make_mesh, put_on_devices, replicated_sharding
 
 
@@ -60,7 +60,7 @@ class ProgramRunner:
 
     def smallest_batch(self, batch_size: int) -> int:
         """Returns two for an even batch on one CPU, which computes in pairs, else `batch_size`."""
-        return part_size(batch_size) if takes_pairs(self._mesh) else batch_size
+        return choose_part_size(batch_size) if takes_pairs(self._mesh) else batch_size
 
     def submit(self, composites: np.ndarray) -> tuple[jax.Array, jax.Array]:
         """As in `Runner`: on one CPU computed on return, elsewhere under computation."""

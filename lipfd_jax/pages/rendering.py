@@ -50,7 +50,7 @@ def render_page(
         render_template(
             package,
             template,
-            policy=content_policy(package, scripts, allow),
+            policy=make_content_policy(package, scripts, allow),
             style=Markup(read_template(package, "style.css")),
             scripts=[Markup(text) for text in _read_scripts(package, scripts)],
             **context,
@@ -80,7 +80,7 @@ def read_template(package: str, name: str) -> str:
     return made.loader.get_source(made, name)[0]
 
 
-def content_policy(package: str, scripts: Sequence[str] = (), allow: Sequence[str] = ()) -> str:
+def make_content_policy(package: str, scripts: Sequence[str] = (), allow: Sequence[str] = ()) -> str:
     """Content security policy of a page: inline styles, embedded images and scripts of exactly this text.
 
     If a name ever got through unescaped, it still could not run or load anything.

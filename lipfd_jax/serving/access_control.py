@@ -88,7 +88,7 @@ class AccessControl:
     def _refusal(self, method: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
         host = headers.get("host", "").lower()
         if host not in self._allowed and not (self._any_address and _is_address(host)):
-            return 421, "This server does not go by that name; --names lets it."
+            return 421, "This server has another host name; --names adds this one."
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "same-origin")
         own = (None, f"http://{host}", f"https://{host}")
         if method not in _READING and (origin not in own or site != "same-origin"):

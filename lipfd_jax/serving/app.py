@@ -12,17 +12,17 @@ from starlette.requests import ClientDisconnect
 
 from lipfd_jax.detection.batch_run import PAGE, RESULT
 from lipfd_jax.detection.report import SCRIPTS
-from lipfd_jax.pages.rendering import content_policy
+from lipfd_jax.pages.rendering import make_content_policy
 from lipfd_jax.serving import api_models, page
 from lipfd_jax.serving.jobs import Job
 from lipfd_jax.serving.limits import Limits, RequestError
-from lipfd_jax.serving.uploads import display_name, receive_upload, too_large_error
+from lipfd_jax.serving.uploads import make_display_name, make_too_large_error, receive_upload
 from lipfd_jax.serving.worker import Worker
 from lipfd_jax.version import __version__
 
 _EXPIRY_INTERVAL = 20.0  # seconds between removals of expired videos
 _REPORT_POLICY = (
-    content_policy(  # only its own scripts, by checksum; a sandboxed origin that can't reach the API
+    make_content_policy(  # only its own scripts, by checksum; a sandboxed origin that can't reach the API
         "lipfd_jax.detection",
         SCRIPTS,
         (
@@ -110,8 +110,8 @@ def _add_api(app: FastAPI, worker: Worker, limits: Limits) -> None:
         """Takes a video as the body of the request (application/octet-stream, or its own type)."""
         _check_type(request.headers.get("content-type", ""))
         if int(request.headers.get("content-length", 0)) > limits.bytes:
-            raise too_large_error(limits)  # before the body is sent; `receive_upload` counts it anyway
-        job = jobs.admit(display_name(name))
+            raise make_too_large_error(limits)  # before the body is sent; `receive_upload` counts it anyway
+        job = jobs.admit(make_display_name(name))
         try:
             jobs.enqueue(job.id, await receive_upload(request.stream(), job.video, limits))
             return api_models.describe_job(*jobs.find(job.id))
@@ -158,7 +158,7 @@ def _add_results(app: FastAPI, worker: Worker) -> None:
     def video(key: Key) -> FileResponse:
         """The video itself, which the report plays."""
         job = _find_finished(worker, key)
-        return FileResponse(job.video, media_type=page.video_media_type(job.name), headers=_VIDEO_HEADERS)
+        return FileResponse(job.video, media_type=page.guess_media_type(job.name), headers=_VIDEO_HEADERS)
 
 
 def _check_type(given: str) -> None:

@@ -52,7 +52,7 @@ def make_files(limits: Limits, description: DetectorDescription) -> dict[str, St
     }
 
 
-def video_media_type(name: str) -> str:
+def guess_media_type(name: str) -> str:
     """Returns the media type of a video by its file name; never one that a browser would run or render."""
     guess = mimetypes.types_map.get(Path(name).suffix.lower(), "")
     return guess if guess.startswith("video/") else "video/mp4"

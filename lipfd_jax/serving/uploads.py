@@ -39,11 +39,11 @@ async def _copy_chunks(chunks: AsyncIterator[bytes], file: BinaryIO, limits: Lim
             return count
         count += len(chunk)
         if count > limits.bytes:
-            raise too_large_error(limits)
+            raise make_too_large_error(limits)
         await to_thread.run_sync(_write_bytes, file, chunk)
 
 
-def too_large_error(limits: Limits) -> RequestError:
+def make_too_large_error(limits: Limits) -> RequestError:
     """Returns the error for a file that is too large."""
     return RequestError(413, f"This file is larger than the {limits.megabytes:g} MB taken here.")
 
@@ -73,7 +73,7 @@ def _write_bytes(file: BinaryIO, data: bytes) -> None:
         raise
 
 
-def display_name(name: str) -> str:
+def make_display_name(name: str) -> str:
     """Returns a file name for display: without folders, on one line, control and direction marks escaped."""
     last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
     return escape_controls(last.strip())[:_MAX_NAME] or "video"

@@ -11,7 +11,7 @@ import optax
 from flax import nnx
 from jax.sharding import Mesh
 
-from lipfd_jax.inference.precision import program_config
+from lipfd_jax.inference.precision import make_program_config
 from lipfd_jax.kernels.dispatch import Kernels
 from lipfd_jax.models.encoders import ENCODERS
 from lipfd_jax.models.lipfd import LipFD, ModelConfig, abstract_model
@@ -55,9 +55,9 @@ class Recipe:
 def make_recipe(experiment: Experiment, kernels: Kernels | None = None) -> Recipe:
     """Returns the constants of a run; allocates no arrays.
 
-    For the kernels of a CPU a bfloat16 model computes in the form of `precision.program_config`.
+    For the kernels of a CPU a bfloat16 model computes in the form of `precision.make_program_config`.
     """
-    config = experiment.model if kernels is None else program_config(experiment.model, kernels)
+    config = experiment.model if kernels is None else make_program_config(experiment.model, kernels)
     model = abstract_model(config)
     graph, *_ = _split_model(model, experiment, config)
     optimizer = make_optimizer(experiment.optimizer, experiment.steps)

@@ -19,7 +19,7 @@ from lipfd_jax.inference.precision import (
     apply_precision,
     bfloat16_is_faster,
     cpu_has_bfloat16,
-    program_config,
+    make_program_config,
     resolve_precision,
     with_precision,
 )
@@ -135,9 +135,9 @@ def test_a_cpu_that_is_slow_in_a_checkpoints_precision_is_named(
 
 def test_a_cpu_keeps_float32_between_products():
     half = ModelConfig("vit_tiny", "resnet_tiny", dtype="bfloat16")
-    assert program_config(half, Kernels("cpu", precision="bfloat16")).dtype == "float32"
+    assert make_program_config(half, Kernels("cpu", precision="bfloat16")).dtype == "float32"
     for kernels in (Kernels("plain"), Kernels("tpu")):
-        assert program_config(half, kernels) is half
+        assert make_program_config(half, kernels) is half
 
 
 @pytest.mark.parametrize("setting", ["float32", "bfloat16"])

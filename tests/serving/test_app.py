@@ -173,4 +173,4 @@ def test_the_api_describes_itself(serving):
     ],
 )
 def test_videos_are_served_as_videos_only(name, expected):
-    assert page.video_media_type(name) == expected
+    assert page.guess_media_type(name) == expected

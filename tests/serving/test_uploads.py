@@ -76,4 +76,4 @@ def test_a_full_disk_is_said(tmp_path, monkeypatch):
     ],
 )
 def test_names_as_they_are_shown(name, shown):
-    assert uploads.display_name(name) == shown
+    assert uploads.make_display_name(name) == shown

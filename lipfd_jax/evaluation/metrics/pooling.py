@@ -97,7 +97,7 @@ class VideoScores:
 def make_decision(
     calibration: Calibration | None = None, *, threshold: float | None = None, pooling: Pooling | None = None
 ) -> Decision:
-    """The decision rule of a run: the checkpoint's calibration, unless the run asks for something else.
+    """The decision rule of a run: the checkpoint's calibration, unless the run has its own settings.
 
     Raises ValueError for another pooling than the calibration was fitted for, or a threshold outside 0..1.
     """

@@ -59,7 +59,7 @@ class SuiteFolder:
             _clear_folder(self._folder)
         wanted = asdict(identity)
         claim_note(self._folder / IDENTITY, wanted, lambda found: _find_conflict(found, wanted))
-        self._open = [name for name in names if not scores_file(self._folder, name).exists()]
+        self._open = [name for name in names if not locate_scores(self._folder, name).exists()]
         for journal in [*map(self._journal, self._open), self._folder / PROPERTIES]:
             cut_partial_line(journal)
         self._done = {
@@ -113,7 +113,7 @@ class SuiteFolder:
         with ScoresWriter(fresh) as writer:
             for line in read_json_lines(self._journal(name)):
                 writer.append([ScoreRow(**row) for row in line["rows"]])
-        os.replace(fresh, scores_file(self._folder, name))
+        os.replace(fresh, locate_scores(self._folder, name))
 
     def _journal(self, name: str) -> Path:
         return self._folder / f".{name}.jsonl"
@@ -128,7 +128,7 @@ class StoredScores(Mapping[str, Scores]):
     def __getitem__(self, name: str) -> Scores:
         if name not in self._names:
             raise KeyError(name)
-        return read_scores(scores_file(self._folder, name))
+        return read_scores(locate_scores(self._folder, name))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -137,7 +137,7 @@ class StoredScores(Mapping[str, Scores]):
         return len(self._names)
 
 
-def scores_file(folder: Path, name: str) -> Path:
+def locate_scores(folder: Path, name: str) -> Path:
     """The file of a perturbation's scores, which exists when they are complete."""
     return folder / f"{name}.csv"
 
@@ -163,7 +163,7 @@ def _find_conflict(found: Mapping[str, Any], wanted: Mapping[str, str]) -> str:
     if not differing and found == wanted:
         return ""
     named = f"{differing[0]}: {found.get(differing[0])}, not {wanted[differing[0]]}" if differing else ""
-    return f"holds a suite of something else ({named})"
+    return f"holds a suite with other inputs ({named})"
 
 
 def _clear_folder(folder: Path) -> None:

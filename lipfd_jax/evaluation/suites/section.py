@@ -19,10 +19,12 @@ _ROBUSTNESS_HEAD = ("AUC", "against clean", "FNR", "against clean, points", "FPR
 _CONTROLS_HEAD = ["", "AUC", "against clean", "FPR", "FNR"]
 
 
-def robustness_section(result: SuiteResult) -> Section:
+def make_robustness_section(result: SuiteResult) -> Section:
     """Means over severities as bars, each kind as a chart, and all numbers in tables."""
     clean, kinds = result.clean, dict.fromkeys(one.kind for one in result.cells[1:])
-    charts = [_kind_chart(kind, [one for one in result.cells if one.kind == kind], clean) for kind in kinds]
+    charts = [
+        _make_kind_chart(kind, [one for one in result.cells if one.kind == kind], clean) for kind in kinds
+    ]
     body = render_template(
         "lipfd_jax.evaluation",
         "robustness.html",
@@ -41,7 +43,7 @@ def robustness_section(result: SuiteResult) -> Section:
     return Section(ROBUSTNESS_TITLE, body)
 
 
-def controls_section(result: SuiteResult) -> Section:
+def make_controls_section(result: SuiteResult) -> Section:
     """The conclusions in words, then the AUC under each control and of each baseline."""
     meanings = {control.perturbation.name: control.meaning for control in CONTROLS}
     rows = [_control_row(one, result.clean, meanings.get(one.name, "As it is.")) for one in result.cells]
@@ -143,7 +145,9 @@ def _format_difference(
     return _with_note(signed(scale * value, digits), f"{low} to {high}" if ends else "")
 
 
-def _kind_chart(kind: str, results: Sequence[PerturbationResult], clean: PerturbationResult) -> Chart | None:
+def _make_kind_chart(
+    kind: str, results: Sequence[PerturbationResult], clean: PerturbationResult
+) -> Chart | None:
     """AUC over the severities of a kind; None where it is unknown."""
     known = [one for one in results if one.auc is not None]
     if not known or clean.auc is None:

@@ -26,8 +26,8 @@ from lipfd_jax.evaluation.suites.results import (
 from lipfd_jax.evaluation.suites.runner import Measure, SuiteScores, score_suite
 from lipfd_jax.evaluation.suites.section import (
     CONTROLS_TITLE,
-    controls_section,
-    robustness_section,
+    make_controls_section,
+    make_robustness_section,
     summarise_robustness,
 )
 from lipfd_jax.evaluation.suites.videos import SuiteVideo, list_clip_videos, list_record_videos
@@ -178,11 +178,11 @@ def _find_controls(result: SuiteResult) -> str:
 SUITE_DEFINITIONS: Mapping[SuiteName, Suite] = MappingProxyType(
     {
         "robustness": Suite(
-            tuple(list_robustness()), robustness_section, summarise_robustness, summarise_robustness
+            tuple(list_robustness()), make_robustness_section, summarise_robustness, summarise_robustness
         ),
         "controls": Suite(
             tuple(control.perturbation for control in CONTROLS),
-            controls_section,
+            make_controls_section,
             lambda result: " ".join(draw_conclusions(result)),
             _find_controls,
             measure_video,

@@ -22,7 +22,11 @@ from lipfd_jax.evaluation.suites.compute import compute_means, compute_results
 from lipfd_jax.evaluation.suites.controls import CONTROLS, draw_conclusions
 from lipfd_jax.evaluation.suites.results import Baseline, PerturbationResult, SuiteIdentity, SuiteResult
 from lipfd_jax.evaluation.suites.runner import score_suite
-from lipfd_jax.evaluation.suites.section import controls_section, robustness_section, summarise_robustness
+from lipfd_jax.evaluation.suites.section import (
+    make_controls_section,
+    make_robustness_section,
+    summarise_robustness,
+)
 from lipfd_jax.evaluation.suites.suite import compute_suite, find_suite_data
 from lipfd_jax.evaluation.suites.videos import RecordVideo, find_partner, list_clip_videos, list_record_videos
 from lipfd_jax.listing.clips import Clip, ClipError
@@ -207,7 +211,7 @@ def test_levels_become_figures(videos, tmp_path):
     assert mean.fnr_difference == pytest.approx(np.mean([cell.fnr for cell in made[1:]]) - made[0].fnr)
     result = compute_suite("robustness", ran, _IDENTITY, DEFAULT_DECISION, _BOOTSTRAP)
     assert SuiteResult.from_json(json.loads(json.dumps(result.to_json()))) == result
-    section = robustness_section(result)
+    section = make_robustness_section(result)
     assert section.body.count("<figure") == 2
     assert "sound): pitch -3 semitones, pitch +3 semitones." in section.body
     assert "contrast" in summarise_robustness(result)
@@ -281,7 +285,7 @@ def _result(clean: float, parted: float, alone: float, plain: float | None) -> S
 def test_the_conclusion_follows_the_figures(figures, answer):
     result = _result(*figures)
     assert answer in draw_conclusions(result)[0]
-    assert answer in controls_section(result).body
+    assert answer in make_controls_section(result).body
 
 
 def test_sharpness_of_a_constant_and_of_an_edge():
