@@ -15,7 +15,7 @@ flags.disclaim_key_flags()  # they are the command's own, also in its --help
 
 _NO_CHECKPOINT = """no checkpoint given. The authors publish their weights (ckpt.pth, about 1.8 GB) through
 their repository, https://github.com/AaronComo/LipFD, in the section Validation of its README. Convert them
-once (about 4 GB of memory, a few minutes):
+once (about 1.7 GB of memory, about a minute):
 
     lipfd convert ckpt.pth released
 

@@ -114,7 +114,9 @@ def _define_inputs() -> None:
         "Folder for scores.csv, metrics.json and report.html. An interrupted evaluation resumes.",
     )
     flags.DEFINE_string(
-        "compare", None, "Scores file of another detector: prints differences and both sets of metrics."
+        "compare",
+        None,
+        "Scores file of another detector to compare with: prints differences and both sets of metrics.",
     )
     shared_flags.define_overwrite("the scores in the output folder")
     flags.DEFINE_integer(

@@ -120,8 +120,8 @@ class Records:
             if "() failed:" in str(error):  # array_record's form of the system's error
                 raise OSError(name) from error
             raise CorruptRecord(
-                f"{name}. A shard is damaged: `lipfd build --verify` (from a checkout also `python -m "
-                "lipfd build --verify`) names it, with --overwrite the command builds again"
+                f"{name}. A shard is damaged: `lipfd build --verify` names it; with --overwrite the command "
+                "builds again"
             ) from error
 
     def __repr__(self) -> str:  # Grain puts it into the iterator's identity

@@ -43,7 +43,7 @@ def write_page(path: Path, detection: Detection, model: Predictor, video: Path) 
         "detection.html",
         scripts=SCRIPTS,
         allow=(_MEDIA_POLICY,),
-        title="Was this mouth drawn again?",
+        title="Was this video lip-synced?",
         result=result,
         words=OUTCOMES[result.outcome],
         strength=describe_evidence(result),
@@ -84,7 +84,7 @@ def describe_evidence(result: Result) -> list[str]:
     return [
         f"Such scores are {likelier} from a forgery of the known kinds than from a real video (as far as "
         f"{rates.videos} videos can tell).",
-        f"Were {100 * rates.prior:.0f} % of such videos forged, this one would be with a probability of "
+        f"If {100 * rates.prior:.0f} % of such videos were forged, the probability that this one is would be "
         f"{100 * probability:.0f} %; where forgeries are rarer, the probability is lower.",
         f"At its threshold the detector called {100 * rates.false_positive_rate:.1f} % of real videos forged "
         f"and missed {100 * rates.false_negative_rate:.1f} % of forgeries; on other material it errs more. "

@@ -48,11 +48,11 @@ REASONS = {
     "small": "the face is smaller than 60 pixels",
     "cut": "the face is cut by the edge of the picture",
     "profile": "the face is turned away",
-    "damaged": "picture or sound are damaged there, or lean on what is",
+    "damaged": "picture or sound are damaged, or decoded from damaged data",
     "no_sound": "there is no sound",
     "silent": "the sound is silent",
     "no_speech": "no speech was heard",
-    "no_picture": "the picture has ended, the sound goes on",
+    "no_picture": "the picture has ended, the sound continues",
     "unread": "the frames could not be read again",
 }
 
@@ -76,7 +76,7 @@ class WarningText(NamedTuple):
 WARNINGS = {
     "small_face": WarningText(
         "The face is small: {} pixels, enlarged to 224.",
-        "Details of the lips are missing; scores scatter.",
+        "Details of the lips are missing; scores are noisier.",
         True,
     ),
     "low_frame_rate": WarningText(
@@ -96,12 +96,12 @@ WARNINGS = {
     ),
     "short": WarningText(
         "Only {} s could be judged.",
-        "Few windows carry the result; another stretch might give another.",
+        "The result rests on few windows; another stretch might give another.",
         True,
     ),
     "narrow_sound": WarningText(
         "The sound has nothing above {} kHz.",
-        "In the training data this goes with one class more than with the other; scores may lean on it.",
+        "In the training data this is more common in one class, and may bias the score.",
         False,
     ),
     "corrupt": WarningText(

@@ -167,7 +167,7 @@ def _refuse_fitted_on(calibration: Calibration | None, held: DataFingerprint) ->
     if calibration and calibration.data_fingerprint == held.sum:
         raise ValueError(
             f"the checkpoint's calibration was fitted on these very records ({held}), so its metrics on them "
-            "would flatter; evaluate on others, or give --calibration=none"
+            "would be optimistic; evaluate on others, or give --calibration=none"
         )
 
 

@@ -26,7 +26,7 @@ def write_int8(folder: Path, program: Program, description: str, source: RecordS
     """Writes the quantised program for composites.
 
     NNCF's post-training quantisation with smoothing, as for transformers, calibrated on up to 100 windows
-    spread over the source. If these cover both classes, as many other windows control the AUC.
+    spread over the source. If these cover both classes, an equal number of other windows checks the AUC.
 
     Raises:
       ValueError: a record can't be read.

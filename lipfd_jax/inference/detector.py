@@ -23,7 +23,7 @@ from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 if TYPE_CHECKING:
     from lipfd_jax.detection.result import Result
 
-_PER_DEVICE = {"cpu": 4}  # default batch: a CPU takes two pairs, and gains nothing from more
+_PER_DEVICE = {"cpu": 4}  # default batch: a CPU computes two pairs at once, and gains nothing from more
 _PER_ACCELERATOR = 8
 _OF_EXPORT = 2
 
@@ -63,7 +63,7 @@ class Detector:
             CPU, eight for each accelerator, two for an export.
           engine: what runs an export, one of inference.engines.ENGINES; by default the first installed.
           precision: of the computation, a setting of inference.precision; by default the checkpoint's. The
-            detector's metadata then name it. "auto" changes nothing where scores are held against others.
+            detector's metadata then name it. "auto" changes nothing when scores are compared with others.
           kernels: how operations are computed, a setting of kernels.dispatch; exports have no choice.
           calibrated: the checkpoint's calibration, if there is one, is going to be applied to the scores.
           compared: the scores are going to be compared with others.

@@ -25,7 +25,7 @@ FRAME_KINDS = (
     FrameKind("compression", frames.compress, "codec", 0.15, CRFS),
 )
 
-# Training draws in this order: an entry put before others changes what seeds give.
+# Training draws in this order: inserting an entry changes the draws for a given seed.
 SOUND_KINDS = (
     SoundKind(
         "gain",  # of a window against its clip; a gain on the whole clip leaves no trace

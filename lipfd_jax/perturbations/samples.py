@@ -16,7 +16,7 @@ from lipfd_jax.preprocessing.audio import SAMPLE_RATE
 
 Codec = Literal["mp3", "opus"]
 _ENCODERS = {"mp3": ("libmp3lame", "mp3", SAMPLE_RATE), "opus": ("libopus", "ogg", 48_000)}
-_QUIET = 60.0  # decibels below the loudest value, down from which a beginning counts as silence
+_QUIET = 60.0  # leading samples this many decibels below the peak count as silence
 _STRETCH = 0.25  # seconds of each silenced stretch
 
 

@@ -61,7 +61,7 @@ def make_app(worker: Worker, limits: Limits, about: page.DetectorDescription) ->
     app = FastAPI(
         title="lipfd serve",
         version=__version__,
-        summary="Judges whether the mouth in a video was drawn again to fit other words.",
+        summary="Detects whether the mouth in a video was regenerated to match other speech.",
         docs_url=None,  # FastAPI's pages load scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,

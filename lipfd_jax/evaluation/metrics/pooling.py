@@ -44,7 +44,8 @@ class Decision:
     """How windows' scores become a video's verdict."""
 
     pooling: Pooling = MEAN_POOLING
-    threshold: float = THRESHOLD  # a video whose score (calibrated, if so) is at least this is called fake
+    # A video whose score (calibrated, if there is a calibration) is at least this is called fake.
+    threshold: float = THRESHOLD
     chosen: str = "default"  # where the threshold comes from, in words
     calibration: Calibration | None = None
 

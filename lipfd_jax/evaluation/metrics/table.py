@@ -185,8 +185,8 @@ METRICS: tuple[Metric, ...] = (
         name="ap",
         label="AP",
         title="AP, average precision",
-        description="Going down the list from the highest score: how large a share of what has been met is "
-        "fake, on average. 1 is perfect; guessing gives the share of fakes in the data.",
+        description="Precision averaged over the ranking from the highest score down. 1 is perfect; guessing "
+        "gives the share of fakes in the data.",
         direction="higher",
         compute=detection.compute_average_precision,
         resample=detection.resample_average_precision,
@@ -320,8 +320,7 @@ METRICS: tuple[Metric, ...] = (
         name="min_cllr",
         label="minCllr",
         title="minCllr",
-        description="The part of Cllr that no recalibration could remove: real and fake ones in the wrong "
-        "order.",
+        description="The part of Cllr that no recalibration can remove.",
         direction="lower",
         compute=_min_cllr,
         resample=calibration.resample_min_cllr,

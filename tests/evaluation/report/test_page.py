@@ -172,7 +172,7 @@ def test_saliency_lies_over_the_picture(tmp_path):
     picture = _picture("1_fake/sure_0.png", 1, 0.99, saliency=heat)
     _, page = _write(tmp_path, _random(20, 4), pictures=[picture])
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 2
-    assert "On the sound lies 75\u00a0%" in page.text
+    assert "75\u00a0% of the saliency is on the sound" in page.text
     assert "gradient" in page.text
 
 
