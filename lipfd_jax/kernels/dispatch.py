@@ -1,8 +1,8 @@
 """Kernel dispatch: the table of each operation's variants, and the setting that selects its column.
 
 A program is compiled for one kind of device (its implementation); `auto` follows the devices of its mesh.
-The selection is made while a function is traced: wrap what is jitted in `with_kernels`, or a program traced
-earlier keeps its own variants.
+The selection is made while a function is traced: wrap the jitted function in `with_kernels`, or a program
+traced earlier keeps its own variants.
 """
 
 import contextlib

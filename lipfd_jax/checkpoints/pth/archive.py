@@ -196,7 +196,7 @@ def _describe_non_zip(start: bytes) -> str:
     if start[257:262] == b"ustar":
         return (
             "it is a tar file, as the first versions of PyTorch wrote, which is not read here; with PyTorch, "
-            "and only if you trust its origin, since loading can run what is in it: "
+            "and only if you trust its origin, since loading can run code in it: "
             "torch.save(torch.load(PATH, map_location='cpu', weights_only=False), NEW_PATH)"
         )
     page = start.lstrip().lower().startswith((b"<!doctype", b"<html"))

@@ -48,9 +48,9 @@ def draw_take(seed: int, number: int, clip: int = 0, difficulty: Difficulty | No
     frames = int(filming.integers(FRAMES[0], FRAMES[1] + 1))
     footage = draw_footage(person, look, filming, frames, difficulty)
     voice = {"pitch": person.pitch, "loudness": person.loudness, "hiss": person.hiss}
-    said, claimed = (draw_speech(rng, frames=frames, fps=FPS, **voice) for rng in (spoken, other))
-    real, fake = _film(footage, said, claimed, noise, difficulty)
-    return Take(real, fake, said.sound, claimed.sound)
+    own, claimed = (draw_speech(rng, frames=frames, fps=FPS, **voice) for rng in (spoken, other))
+    real, fake = _film(footage, own, claimed, noise, difficulty)
+    return Take(real, fake, own.sound, claimed.sound)
 
 
 def write_take(take: Take, output: Path, name: str) -> None:
@@ -85,14 +85,14 @@ def write_video(path: Path, frames: np.ndarray, sound: np.ndarray) -> None:
 
 
 def _film(
-    footage: Footage, said: Speech, claimed: Speech, noise: np.random.Generator, difficulty: Difficulty
+    footage: Footage, own: Speech, claimed: Speech, noise: np.random.Generator, difficulty: Difficulty
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draws the same footage twice: with its own mouth, and with the forger's mouth for the other speech."""
     region = forged_region(footage, difficulty)
     pairs = []
-    for frame in range(said.opening.size):
+    for frame in range(own.opening.size):
         real, redrawn = (
-            draw_frame(footage, frame, (s.opening[frame], s.spread[frame])) for s in (said, claimed)
+            draw_frame(footage, frame, (s.opening[frame], s.spread[frame])) for s in (own, claimed)
         )
         real = real + draw_noise(footage, noise)
         pairs.append((real, forge(real, redrawn, project(footage, frame, region), difficulty)))
