@@ -1,6 +1,7 @@
 """Documents: links resolve, and the commands, flags, settings, modules and files that they name exist."""
 
 import functools
+import importlib
 import itertools
 import pathlib
 import re
@@ -148,6 +149,28 @@ def find_missing_modules(text: str) -> list[str]:
     return missing + [path for path in folders if not (ROOT / path).exists()]
 
 
+def find_failing_imports(text: str) -> list[str]:
+    """Returns 'MODULE.NAME' for each name that a block of code imports from this project and can't."""
+    lines = re.findall(
+        rf"^ *from ((?:{_PACKAGES})[\w.]*) import ([\w, ]+|\([^)]+\))",
+        "\n".join(_code(text)[0]),
+        re.MULTILINE,
+    )
+    named = [(module, name) for module, names in lines for name in re.findall(r"(\w+)(?: as \w+)?", names)]
+    return [f"{module}.{name}" for module, name in named if not _can_import(module, name)]
+
+
+def _can_import(module: str, name: str) -> bool:
+    for path in (module, f"{module}.{name}"):  # a name may be a module of its own
+        try:
+            found = importlib.import_module(path)
+        except ImportError:
+            continue
+        if path != module or hasattr(found, name):
+            return True
+    return False
+
+
 @functools.cache
 def _python_files() -> tuple[str, ...]:
     folders = ("lipfd_jax", "datasets_tfds", "tests", "benchmarks", "configs", "docs")
@@ -176,6 +199,7 @@ def test_all_that_a_document_names_exists(document):
     assert find_unknown_flags(text) == []
     assert find_unknown_targets(text) == []
     assert find_missing_modules(text) == []
+    assert find_failing_imports(text) == []
 
 
 def test_broken_links_are_found(tmp_path):
@@ -233,3 +257,15 @@ def test_unknown_targets_are_found():
 )
 def test_missing_modules_are_found(right, wrong):
     assert find_missing_modules(f"{right} {wrong}") == [wrong]
+
+
+def test_failing_imports_are_found():
+    right = (
+        "from lipfd_jax.preprocessing import audio, mel\nfrom lipfd_jax.preprocessing.mel import BANDS as b\n"
+    )
+    wrong = (
+        "from lipfd_jax.gone import a\n    from lipfd_jax.preprocessing.mel import BANDS, gone\n"
+        "from lipfd_jax.preprocessing.mel import (\n    BANDS,\n    gone_too,\n)\n"
+    )
+    names = ["lipfd_jax.gone.a", "lipfd_jax.preprocessing.mel.gone", "lipfd_jax.preprocessing.mel.gone_too"]
+    assert find_failing_imports(f"```python\n{right}{wrong}```\n") == names

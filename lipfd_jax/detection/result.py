@@ -1,4 +1,14 @@
-"""Result of a detection, and its JSON form, result.json."""
+"""Result of a detection, and its JSON form, result.json.
+
+A new field is added to a dataclass here, with a comment that becomes its description in the schema, and
+filled where that class is made: `Result` and `FaceResult` in detect.py, `FileFacts` in provenance.py,
+`Evidence` in verdict.py, `WindowScore` in scoring.py. The committed schema is then generated again:
+
+    python -m lipfd_jax.tools.schemas
+
+An earlier result of the same file, checkpoint, settings, version of the package and `SCHEMA` is reused as it
+is, so it lacks a field that was added since. Raising `SCHEMA` or the version of the package makes it again.
+"""
 
 import dataclasses
 import json
@@ -9,7 +19,9 @@ from typing import Any
 
 from lipfd_jax.detection.texts import OUTCOMES, REASONS, Outcome
 
-SCHEMA = 1  # raised with every change that could break a reader of result.json
+# Raised with every change after which a file may no longer be valid by the schema of before: a field added,
+# removed or renamed, or one that changes its type or meaning. Not for a change of a description alone.
+SCHEMA = 1
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 Text tables, report page, grid, comparison, CSV, JSON and its schema read it. A new metric is an entry here,
 a function of a `Sample`, and a line in docs/evaluation.md. Its interval comes from a bootstrap: from
-`resample`, if given, else from `compute` on every draw.
+`resample`, if given, else from `compute` on every draw. The committed schema is generated from the table:
+
+    python -m lipfd_jax.tools.schemas
 """
 
 from collections.abc import Callable, Mapping

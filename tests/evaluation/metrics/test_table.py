@@ -47,10 +47,10 @@ def _rank_within_sources(sample):
     return np.mean(won) if won else np.nan
 
 
-MCC = Metric(
-    name="mcc",
-    label="MCC at {at}",
-    title="MCC, Matthews correlation",
+EXAMPLE = Metric(
+    name="example_metric",
+    label="example at {at}",
+    title="Example, Matthews correlation",
     description="Correlation of verdict and truth at {at}.",
     direction="higher",
     compute=_correlate,
@@ -72,7 +72,7 @@ MATCHED = Metric(
 
 @pytest.fixture
 def extended(monkeypatch):
-    monkeypatch.setattr(table, "METRICS", (*METRICS, MCC, MATCHED))
+    monkeypatch.setattr(table, "METRICS", (*METRICS, EXAMPLE, MATCHED))
 
 
 @pytest.fixture
@@ -97,22 +97,22 @@ def scores() -> Scores:
 
 def test_a_new_metric_is_in_every_output(extended, scores, tmp_path):
     summary, released = summarise_scores(scores, bootstrap=BOOTSTRAP), compute_released_metrics(scores)
-    value, ends = summary.videos.metrics.mcc, summary.videos.intervals["mcc"]
+    value, ends = summary.videos.metrics.example_metric, summary.videos.intervals["example_metric"]
     assert ends[0] < value < ends[1]
     text = format_summary(summary, released)
-    assert re.search(rf"MCC at 0\.5 .*{value:.5f} +\[{ends[0]:.5f}, {ends[1]:.5f}\]", text)
+    assert re.search(rf"example at 0\.5 .*{value:.5f} +\[{ends[0]:.5f}, {ends[1]:.5f}\]", text)
     page = write_report(scores, tmp_path / "report.html", title="t", notes={}, summary=summary).read_text()
-    assert "MCC, Matthews correlation<small>Correlation of verdict and truth at 0.5.</small>" in page
+    assert "Example, Matthews correlation<small>Correlation of verdict and truth at 0.5.</small>" in page
     rows = list(csv.DictReader(io.StringIO(format_metrics_csv(summary))))
-    assert any(row["figure"] == "mcc" and float(row["value"]) == value for row in rows)
+    assert any(row["figure"] == "example_metric" and float(row["value"]) == value for row in rows)
     grid = build_grid({("a", "d"): Evaluation(scores, summary)}, BOOTSTRAP)
-    assert "a,d,mcc," in format_grid_csv(grid)
+    assert "a,d,example_metric," in format_grid_csv(grid)
     compared = compare_scores(scores, scores, bootstrap=BOOTSTRAP)
-    assert "\nmcc  " in format_comparison(compared)
+    assert "\nexample_metric  " in format_comparison(compared)
     content = build_metrics_file(summary, released, {}, {}, record_comparison(compared)).to_json()
-    assert content["videos"]["mcc"] == value
-    assert content["videos"]["intervals"]["mcc"] == list(ends)
-    assert content["comparison"]["video_differences"]["mcc"] == {"value": 0, "interval": [0, 0]}
+    assert content["videos"]["example_metric"] == value
+    assert content["videos"]["intervals"]["example_metric"] == list(ends)
+    assert content["comparison"]["video_differences"]["example_metric"] == {"value": 0, "interval": [0, 0]}
     jsonschema.validate(json.loads(json.dumps(content)), generate_schemas()["metrics"])
 
 
@@ -121,18 +121,18 @@ def test_the_schema_of_the_table_alone_refuses_a_new_metric(scores):
     content["as_released"] = {"acc": None, "ap": None, "fpr": None, "fnr": None}
     schema = generate_schemas()["metrics"]
     jsonschema.validate(content, schema)
-    content["videos"]["mcc"] = 0.5
-    with pytest.raises(jsonschema.ValidationError, match="mcc"):
+    content["videos"]["example_metric"] = 0.5
+    with pytest.raises(jsonschema.ValidationError, match="example_metric"):
         jsonschema.validate(content, schema)
 
 
 def test_intervals_are_alike_by_draws_and_by_copies(extended, monkeypatch, scores):
     """Of the same function, given as the fast form over all draws or not."""
     columns = (scores.label, scores.score, scores.source, 0.45, BOOTSTRAP)
-    by_copies = compute_intervals(*columns)["mcc"]
-    fast = Metric(**{**MCC.__dict__, "resample": _correlate})
+    by_copies = compute_intervals(*columns)["example_metric"]
+    fast = Metric(**{**EXAMPLE.__dict__, "resample": _correlate})
     monkeypatch.setattr(table, "METRICS", (*METRICS, fast))
-    assert compute_intervals(*columns)["mcc"] == pytest.approx(by_copies, abs=1e-12)
+    assert compute_intervals(*columns)["example_metric"] == pytest.approx(by_copies, abs=1e-12)
 
 
 def test_a_metric_may_need_sources_and_be_of_videos_alone(extended, scores):
