@@ -1,8 +1,8 @@
 """Training augmentation: frames mirrored and perturbed, sound perturbed on its mel strip, at random."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, get_args
 
 import cv2
 import numpy as np
@@ -10,10 +10,13 @@ import numpy as np
 from lipfd_jax.perturbations import mel_strips
 from lipfd_jax.perturbations.catalogue import FRAME_KINDS, SOUND_KINDS
 from lipfd_jax.perturbations.frames import SEVERITIES
-from lipfd_jax.perturbations.kinds import SoundStage, in_training_order
+from lipfd_jax.perturbations.kinds import FrameKind, SoundStage, StripAugmentation, in_training_order
 from lipfd_jax.settings import check_ranges
 
-# Draws of a seed, and with them what a resumed run sees, depend on the order of these.
+_Entry = TypeVar("_Entry", FrameKind, StripAugmentation)
+
+# Draws of a seed, and with them what a resumed run sees, depend on the order of these. Entries of
+# probability 0 in the catalogue draw only in runs that set it: a new one leaves other runs as they are.
 _FRAME_KINDS = in_training_order(FRAME_KINDS)  # drawn and applied
 _STRIPS = [kind.training for kind in SOUND_KINDS if kind.training]  # drawn
 _APPLIED = sorted(_STRIPS, key=lambda strip: get_args(SoundStage).index(strip.stage))  # of these, as applied
@@ -73,7 +76,7 @@ def augment_frames(
     """Mirrors and perturbs the frames (5, height, width, 3) uint8 RGB of a window, all in the same way."""
     if rng.random() < settings.flip:
         frames = np.stack([cv2.flip(frame, 1) for frame in frames])
-    for kind in _FRAME_KINDS:
+    for kind in _select_drawn(_FRAME_KINDS, settings):
         chosen = rng.random() < getattr(settings, kind.setting)
         severity = int(rng.integers(1, settings.highest_level, endpoint=True))
         if chosen:
@@ -94,7 +97,7 @@ def augment_sound(
         return strip
     values = mel_strips.read_loudness(mel_strips.shrink_strip(strip, fps))
     for one in _APPLIED:
-        if chosen[one.setting]:
+        if chosen.get(one.setting):
             values = one.function(values, amounts.get(one.setting, 0.0), rng)
     return mel_strips.draw_strip(values)
 
@@ -103,8 +106,14 @@ def _draw_sound(
     settings: AugmentationSettings, rng: np.random.Generator
 ) -> tuple[dict[str, bool], dict[str, float]]:
     """Whether each perturbation of the sound applies, and the amounts of those that have one."""
-    names = [strip.setting for strip in _STRIPS]
+    strips = _select_drawn(_STRIPS, settings)
+    names = [strip.setting for strip in strips]
     chosen = rng.random(len(names)) < [getattr(settings, name) for name in names]
-    spans = {strip.setting: strip.span for strip in _STRIPS if strip.span}
+    spans = {strip.setting: strip.span for strip in strips if strip.span}
     amounts = rng.uniform(*zip(*spans.values(), strict=True))
     return dict(zip(names, chosen, strict=True)), dict(zip(spans, amounts, strict=True))
+
+
+def _select_drawn(entries: Sequence[_Entry], settings: AugmentationSettings) -> list[_Entry]:
+    """Entries that draw random numbers: all but those that the catalogue and the settings leave at 0."""
+    return [entry for entry in entries if entry.probability or getattr(settings, entry.setting)]

@@ -1,8 +1,32 @@
 """Catalogue of perturbations: kinds, severities in the robustness suite, and use in training's augmentation.
 
-A new perturbation is its function (frames.py, samples.py or mel_strips.py) and an entry here. The robustness
-suite applies every entry that has severities. Training applies what records allow: every kind of frames, and
-kinds of sound that work on a mel strip.
+The robustness suite applies every entry that has severities. Training applies what records allow: every kind
+of frames, and kinds of sound that work on a mel strip.
+
+A new perturbation is three things: its function (frames.py, samples.py or mel_strips.py), an entry here, and
+its row and the number of perturbations in docs/suites.md, which tests compare with this catalogue.
+
+    FrameKind("sharpening", frames.sharpen, "lens"),
+
+of frames takes a function of frames (n, height, width, 3) uint8 RGB, a severity and a generator. Severities
+are 1 to 5, and the strength has to rise with them. The stage is the kind's place among the others when
+training applies several: light, lens, resolution, sensor, overlay or codec. Training's setting, its
+probability, is data.augmentation.NAME: the name without hyphens, with _ for blanks ("block-wise" is
+`blockwise`).
+
+    SoundKind("echo", {f"{ms} ms": without_draws(samples.add_echo, seconds=ms / 1000) for ms in (50, 200)}),
+
+of sound takes a function of samples for each severity, which is free text; `with_draws` is for functions
+that take a generator as `rng`. A codec is `samples.recode` with a row of `samples.ENCODERS`. Optional are
+functions of stored mel strips by severity, and `training=StripAugmentation(setting, probability, stage,
+function, range)` with a setting named sound_..., the stage level, cut, band or noise, and a function of
+loudness (128, columns) float32 0..1, an amount drawn from the range, and a generator.
+
+What a new entry does to random draws: nothing in suites, which seed each kind by its name and the video's.
+Training draws from one generator per sample, for kinds of frames by stage and then in this order, after them
+for the sound. An entry of probability 0 draws only in runs that set it, so it may be put anywhere. An entry
+of another probability, or another order, changes what seeds give: a run that resumes gets other
+augmentations.
 """
 
 from functools import partial
@@ -13,6 +37,7 @@ from lipfd_jax.perturbations.perturbation import Perturbation, with_draws, witho
 
 CRFS = (30, 32, 35, 38, 40)  # of H.264 at the five severities of compression, as published
 
+# What a new entry does to draws: see the docstring.
 # A model trained without augmentation falls to chance under blur, noise and pixelation (the released weights:
 # AUC 0.52 to 0.57 at severity 3), so these come more often in training than the others.
 FRAME_KINDS = (
@@ -25,7 +50,7 @@ FRAME_KINDS = (
     FrameKind("compression", frames.compress, "codec", 0.15, CRFS),
 )
 
-# Training draws in this order: inserting an entry changes the draws for a given seed.
+# What a new entry does to draws: see the docstring.
 SOUND_KINDS = (
     SoundKind(
         "gain",  # of a window against its clip; a gain on the whole clip leaves no trace

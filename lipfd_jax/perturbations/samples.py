@@ -5,7 +5,6 @@ generator given, so equal seeds give equal sound.
 """
 
 import io
-from typing import Literal
 
 import av
 import librosa
@@ -14,8 +13,8 @@ import soxr
 
 from lipfd_jax.preprocessing.audio import SAMPLE_RATE
 
-Codec = Literal["mp3", "opus"]
-_ENCODERS = {"mp3": ("libmp3lame", "mp3", SAMPLE_RATE), "opus": ("libopus", "ogg", 48_000)}
+# By codec: encoder and container of FFmpeg, and a rate in Hz that it takes. A new codec is a row.
+ENCODERS = {"mp3": ("libmp3lame", "mp3", SAMPLE_RATE), "opus": ("libopus", "ogg", 48_000)}
 _QUIET = 60.0  # leading samples this many decibels below the peak count as silence
 _STRETCH = 0.25  # seconds of each silenced stretch
 
@@ -47,9 +46,13 @@ def limit_band(samples: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.fft.irfft(spectrum, len(samples)).astype(np.float32)
 
 
-def recode(samples: np.ndarray, codec: Codec, kilobits: int) -> np.ndarray:
-    """Encodes at a low bit rate and decodes again, without the coder's delay."""
-    name, container, rate = _ENCODERS[codec]
+def recode(samples: np.ndarray, codec: str, kilobits: int) -> np.ndarray:
+    """Encodes at a low bit rate and decodes again, without the coder's delay.
+
+    Args:
+      codec: a name in `ENCODERS`.
+    """
+    name, container, rate = ENCODERS[codec]
     data = io.BytesIO()
     with av.open(data, "w", format=container) as output:
         stream = output.add_stream(name, rate=rate, layout="mono")

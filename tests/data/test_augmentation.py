@@ -8,6 +8,7 @@ import pytest
 from lipfd_jax.data import augmentation, records
 from lipfd_jax.data.augmentation import OFF, Augment, AugmentationSettings
 from lipfd_jax.perturbations.catalogue import FRAME_KINDS, SOUND_KINDS
+from lipfd_jax.perturbations.kinds import FrameKind, StripAugmentation
 from lipfd_jax.settings import build_settings
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
@@ -104,12 +105,36 @@ def test_a_probability_out_of_range_is_named(value):
 
 
 def test_the_catalogue_gives_the_order_of_the_draws():
-    """Another order would give a resumed run other samples."""
-    frames = [kind.setting for kind in augmentation._FRAME_KINDS]
+    """Another order would give a resumed run other samples.
+
+    A new entry of probability 0 passes: it draws nothing in runs that don't set it (the next test).
+    """
+    frames = [kind.setting for kind in augmentation._FRAME_KINDS if kind.probability]
     assert frames == ["saturation", "contrast", "blur", "pixelation", "noise", "blockwise", "compression"]
-    drawn, applied = ([s.setting for s in strips] for strips in (augmentation._STRIPS, augmentation._APPLIED))
+    drawn, applied = (
+        [strip.setting for strip in strips if strip.probability]
+        for strips in (augmentation._STRIPS, augmentation._APPLIED)
+    )
     assert drawn == ["sound_gain", "sound_trim", "sound_noise", "sound_band_limit"]
     assert applied == ["sound_gain", "sound_trim", "sound_band_limit", "sound_noise"]
+
+
+def test_an_entry_of_probability_0_leaves_all_draws_as_they_were(sample, monkeypatch):
+    before = [_augmented(sample, AugmentationSettings(), seed) for seed in range(40)]
+    grey = FrameKind("grey", lambda frames, severity, rng: frames // 2, "light")
+    hush = StripAugmentation("sound_hush", 0.0, "level", lambda values, by, rng: values / 2, (0, 1))
+    monkeypatch.setattr(augmentation, "_FRAME_KINDS", [grey, *augmentation._FRAME_KINDS])
+    monkeypatch.setattr(augmentation, "_STRIPS", [hush, *augmentation._STRIPS])
+    monkeypatch.setattr(augmentation, "_APPLIED", [hush, *augmentation._APPLIED])
+    fields = [("grey", float, 0.0), ("sound_hush", float, 0.0)]
+    extended = dataclasses.make_dataclass("Extended", fields, bases=(AugmentationSettings,), frozen=True)
+    after = [_augmented(sample, extended(), seed) for seed in range(40)]
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one["frames"], other["frames"])
+        np.testing.assert_array_equal(one["mel"], other["mel"])
+    for part, name in (("frames", "grey"), ("mel", "sound_hush")):
+        changed = _augmented(sample, extended(**{**dataclasses.asdict(NONE), name: 1.0}))
+        assert not np.array_equal(changed[part], sample[part])
 
 
 def test_every_kind_of_the_catalogue_is_a_setting_or_says_why_not():

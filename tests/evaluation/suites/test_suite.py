@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,12 +31,13 @@ from lipfd_jax.evaluation.suites.section import (
 from lipfd_jax.evaluation.suites.suite import compute_suite, find_suite_data
 from lipfd_jax.evaluation.suites.videos import RecordVideo, find_partner, list_clip_videos, list_record_videos
 from lipfd_jax.listing.clips import Clip, ClipError
-from lipfd_jax.perturbations.catalogue import list_robustness
+from lipfd_jax.perturbations.catalogue import FRAME_KINDS, list_robustness
 from lipfd_jax.perturbations.perturbation import CLEAN, Perturbation
 from lipfd_jax.perturbations.windows import shuffle_frames
 from lipfd_jax.preprocessing import encoding
 from lipfd_jax.preprocessing.composite import Window, resize_to_tile
 
+SUITES_DOCUMENT = Path(__file__).parents[3] / "docs" / "suites.md"
 _BOOTSTRAP = BootstrapSettings(draws=50)
 _IDENTITY = SuiteIdentity("w", "r", "on drawn ones", "float32")
 
@@ -82,7 +84,7 @@ def test_records_become_videos(videos):
 def test_perturbations_have_names_of_their_own_and_leave_windows_whole(videos):
     perturbations = [*list_robustness(), *(control.perturbation for control in CONTROLS)]
     names = [perturbation.name for perturbation in perturbations]
-    assert len(set(names)) == len(names) == 58 + 12
+    assert len(set(names)) == len(names) == _read_documented_count() + 12
     base = videos[0].load_windows(CLEAN)
     for perturbation in perturbations:
         if videos[0].find_obstacle(perturbation) or perturbation.foreign_sound:
@@ -93,6 +95,20 @@ def test_perturbations_have_names_of_their_own_and_leave_windows_whole(videos):
         assert made[0].mel.dtype == made[0].frames.dtype == np.uint8
 
 
+def _read_documented_count() -> int:
+    """The number of perturbations of the robustness suite, each kind at each severity, in docs/suites.md.
+
+    It is raised there, by hand, with each new perturbation.
+    """
+    return int(re.search(r"^(\d+) perturbations in all", SUITES_DOCUMENT.read_text(), re.MULTILINE)[1])
+
+
+def test_the_document_lists_every_kind():
+    listed = re.findall(r"^\| ([^|]+?) \|", SUITES_DOCUMENT.read_text(), re.MULTILINE)
+    documented = {kind for row in listed for kind in row.split(", ")}
+    assert {perturbation.kind for perturbation in list_robustness()} <= documented
+
+
 def test_visual_levels_are_monotone_in_error(videos):
     base = videos[0].load_windows(CLEAN)[0].frames.astype(int)
     errors: dict[str, list[float]] = {}
@@ -100,7 +116,7 @@ def test_visual_levels_are_monotone_in_error(videos):
         if perturbation.on_frame is not None:
             changed = videos[0].load_windows(perturbation)[0].frames
             errors.setdefault(perturbation.kind, []).append(float(((changed - base) ** 2).mean()))
-    assert len(errors) == 7
+    assert list(errors) == [kind.kind for kind in FRAME_KINDS]
     for kind, values in errors.items():
         assert values == sorted(values), kind
         assert values[0] < values[-1]
