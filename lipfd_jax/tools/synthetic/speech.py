@@ -44,7 +44,8 @@ def draw_speech(
     sound = sound + np.interp(at, ticks, noise) * np.diff(
         rng.standard_normal(at.size + 1)
     )  # high frequencies
-    sound = sound * (10 ** (loudness / 20) / np.sqrt(np.mean(sound**2)))
+    level = np.sqrt(np.mean(sound**2))
+    sound = sound * (10 ** (loudness / 20) / level if level else 1)  # a short clip may be one pause
     sound = sound + 10 ** (hiss / 20) * rng.standard_normal(at.size)
     middles = (np.arange(frames) + 0.5) / fps * _TICKS  # the mouth halfway through each frame
     shown = (np.interp(middles, ticks, track) for track in (opening, spread))
