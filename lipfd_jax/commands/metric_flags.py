@@ -3,7 +3,7 @@
 from absl import flags
 
 from lipfd_jax.evaluation.metrics.bootstrap import DEFAULT_BOOTSTRAP, BootstrapSettings
-from lipfd_jax.evaluation.metrics.pooling import Pooling
+from lipfd_jax.evaluation.metrics.pooling import Pooling, describe_poolings
 
 flags.disclaim_key_flags()  # they are the command's own, also in its --help
 
@@ -20,7 +20,7 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "pooling",
         None,
-        "How a video's windows become its score: mean, max, or topK (top3: mean of the three highest). "
+        f"How a video's windows become its score: {describe_poolings()}. "
         "Default: the pooling of the checkpoint's calibration, or mean.",
     )
     flags.DEFINE_integer(

@@ -101,7 +101,7 @@ def test_a_foreign_file_is_refused_by_name(tmp_path):
         ("slope", 0.0),
         ("slope", math.nan),
         ("intercept", math.inf),
-        ("pooling", "median"),
+        ("pooling", "not a pooling"),
         ("top", None),
         ("threshold", 1.5),
         ("prior", 0.0),

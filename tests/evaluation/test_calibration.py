@@ -1,5 +1,7 @@
 """Calibration fitted on scores: known lines found again, thresholds by hand, published scores in halves."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -100,6 +102,9 @@ def test_a_decision_follows_the_calibration():
         make_decision(found, pooling=Pooling("mean"))
     with pytest.raises(ValueError, match="threshold 2"):
         make_decision(threshold=2)
+    unknown = dataclasses.replace(found, pooling="no_pooling")
+    with pytest.raises(ValueError, match=r"'no_pooling': expected one of .*remove calibration\.json"):
+        make_decision(unknown)
 
 
 def test_published_scores_by_halves_of_the_sources(golden):

@@ -1,39 +1,94 @@
 """Decision rule: window pooling, calibration and threshold."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from lipfd_jax.checkpoints.calibration import Calibration, PoolingKind, logit
+from lipfd_jax.checkpoints.calibration import REMEDY, Calibration, logit
 from lipfd_jax.evaluation.metrics.scores import Scores, ScoresError
 from lipfd_jax.vocabulary import THRESHOLD
+
+Pool = Callable[[np.ndarray, np.ndarray, np.ndarray, int | None], np.ndarray]
+
+
+@dataclass(frozen=True)
+class PoolingKind:
+    """A way to pool windows' scores to videos' scores."""
+
+    flag: str  # as --pooling gives it; a K at its end stands for the number `top`
+    description: str  # of a pooled score; {top} becomes the number
+    # Returns pooled scores (videos,) of windows' scores (n,), each window's video (n,), as an index, each
+    # video's number of windows (videos,), and `top`. Callers clip them to the video's lowest and highest
+    # score: rounding must not carry the mean of equal scores past them, as 0.5 has to stay at the threshold.
+    pool: Pool
+
+
+def _pool_mean(scores: np.ndarray, index: np.ndarray, windows: np.ndarray, top: int | None) -> np.ndarray:
+    del top
+    return np.bincount(index, scores, len(windows)) / windows
+
+
+def _pool_max(scores: np.ndarray, index: np.ndarray, windows: np.ndarray, top: int | None) -> np.ndarray:
+    del top
+    return _pool_top(scores, index, windows, 1)
+
+
+def _pool_top(scores: np.ndarray, index: np.ndarray, windows: np.ndarray, top: int | None) -> np.ndarray:
+    """The mean of the highest; a video of fewer windows gives all."""
+    assert top is not None  # see Pooling
+    order = np.lexsort((-scores, index))  # video by video, the highest first
+    rank = np.arange(len(scores)) - np.repeat(np.cumsum(windows) - windows, windows)
+    taken = order[rank < top]
+    return np.bincount(index[taken], scores[taken], len(windows)) / np.minimum(windows, top)
+
+
+# By name, as calibration.json and metrics.json store it. A new pooling is an entry here and its function, and
+# its name in docs/evaluation.md. `python -m lipfd_jax.tools.schemas` generates the schema.
+POOLINGS = {
+    "mean": PoolingKind("mean", "mean of a video's windows", _pool_mean),
+    "topk": PoolingKind("topK", "mean of a video's {top} highest windows", _pool_top),
+    "max": PoolingKind("max", "highest of a video's windows", _pool_max),
+}
 
 
 @dataclass(frozen=True)
 class Pooling:
-    """Which of a video's window scores are averaged: all, the highest `top`, or the highest alone."""
+    """How window scores are pooled to a video score.
 
-    kind: PoolingKind
-    top: int | None = None  # for topk: how many of the highest are averaged; a shorter video gives all
+    Raises:
+      ValueError: an unknown kind, or a number of windows that the kind does not have or lacks.
+    """
+
+    kind: str  # a name in POOLINGS
+    top: int | None = None  # number of windows, for a kind whose flag ends in K
+
+    def __post_init__(self) -> None:
+        if self.kind not in POOLINGS:
+            raise ValueError(f"pooling {self.kind!r}: expected one of {', '.join(POOLINGS)}")
+        if (self.top is not None) != POOLINGS[self.kind].flag.endswith("K"):
+            raise ValueError(
+                f"pooling {self.kind!r} with top={self.top!r}: expected {POOLINGS[self.kind].flag}"
+            )
 
     @classmethod
     def parse(cls, text: str) -> "Pooling":
         """Parses a flag: mean, max, or top3 and the like. Raises ValueError for anything else."""
-        if text == "mean":
-            return cls("mean")
-        if text == "max":
-            return cls("max")
-        match = re.fullmatch(r"top([1-9][0-9]{0,3})", text)
-        if not match:
-            raise ValueError(f"pooling {text!r}: expected mean, max, or topK such as top3")
-        return cls("topk", int(match[1]))
+        for name, kind in POOLINGS.items():
+            match = re.fullmatch(re.sub("K$", "([1-9][0-9]{0,3})", kind.flag), text)
+            if match:
+                return cls(name, *map(int, match.groups()))
+        known = ", ".join(kind.flag for kind in POOLINGS.values())
+        raise ValueError(f"pooling {text!r}: expected one of {known}; K is a number of windows, as in top3")
 
     def __str__(self) -> str:
-        if self.kind == "topk":
-            return f"mean of a video's {self.top} highest windows"
-        return {"mean": "mean of a video's windows", "max": "highest of a video's windows"}[self.kind]
+        return POOLINGS[self.kind].description.format(top=self.top)
+
+
+def describe_poolings() -> str:
+    """All poolings as flags give them, each with its description."""
+    return "; ".join(f"{kind.flag}, the {kind.description.format(top='K')}" for kind in POOLINGS.values())
 
 
 MEAN_POOLING = Pooling("mean")
@@ -100,14 +155,15 @@ def make_decision(
 ) -> Decision:
     """The decision rule of a run: the checkpoint's calibration, unless the run has its own settings.
 
-    Raises ValueError for another pooling than the calibration was fitted for, or a threshold outside 0..1.
+    Raises ValueError for another pooling than the calibration was fitted for, one that is unknown, or a
+    threshold outside 0..1.
     """
     if threshold is not None and not 0 <= threshold <= 1:
         raise ValueError(f"threshold {threshold}: expected a probability, 0..1")
     if calibration is None:
         chosen = "default" if threshold is None else "chosen for this run"
         return Decision(pooling or MEAN_POOLING, THRESHOLD if threshold is None else threshold, chosen)
-    fitted = Pooling(calibration.pooling, calibration.top)
+    fitted = _read_pooling(calibration)
     if pooling not in (None, fitted):
         raise ValueError(
             f"the checkpoint's calibration is of the {fitted}, not of the {pooling}; "
@@ -116,6 +172,13 @@ def make_decision(
     if threshold is None:
         return Decision(fitted, calibration.threshold, calibration.threshold_choice, calibration)
     return Decision(fitted, threshold, "chosen for this run", calibration)
+
+
+def _read_pooling(calibration: Calibration) -> Pooling:
+    try:
+        return Pooling(calibration.pooling, calibration.top)
+    except ValueError as error:
+        raise ValueError(f"the checkpoint's calibration can't be applied: {error}; {REMEDY}") from error
 
 
 def pool_videos(
@@ -135,7 +198,8 @@ def pool_videos(
     lowest, highest = np.full(len(video), np.inf), np.full(len(video), -np.inf)
     np.minimum.at(lowest, index, scores.score)
     np.maximum.at(highest, index, scores.score)
-    pooled = np.clip(_pool_scores(scores.score, index, windows, pooling), lowest, highest)
+    pooled = POOLINGS[pooling.kind].pool(scores.score, index, windows, pooling.top)
+    pooled = np.clip(pooled, lowest, highest)
     return VideoScores(
         video=video,
         label=scores.label[first],
@@ -152,20 +216,6 @@ def pool_videos(
 def pool_windows(scores: Sequence[float] | np.ndarray, pooling: Pooling = MEAN_POOLING) -> float:
     """Pooled score of one video from those of its windows (n,), n > 0: equal to that of `pool_videos`."""
     scores = np.asarray(scores, np.float64)
-    pooled = _pool_scores(scores, np.zeros(len(scores), np.int64), np.array([len(scores)]), pooling)
+    index, windows = np.zeros(len(scores), np.int64), np.array([len(scores)])
+    pooled = POOLINGS[pooling.kind].pool(scores, index, windows, pooling.top)
     return float(np.clip(pooled[0], scores.min(), scores.max()))
-
-
-def _pool_scores(scores: np.ndarray, index: np.ndarray, windows: np.ndarray, pooling: Pooling) -> np.ndarray:
-    """Pooled scores (videos,) of windows' scores (n,), given each window's video and each video's windows.
-
-    Callers clip them to the video's lowest and highest score: rounding must not carry the mean of equal
-    scores past them, as 0.5 has to stay at the threshold.
-    """
-    top = {"mean": None, "topk": pooling.top, "max": 1}[pooling.kind]
-    if top is None:
-        return np.bincount(index, scores, len(windows)) / windows
-    order = np.lexsort((-scores, index))  # video by video, the highest first
-    rank = np.arange(len(scores)) - np.repeat(np.cumsum(windows) - windows, windows)
-    taken = order[rank < top]
-    return np.bincount(index[taken], scores[taken], len(windows)) / np.minimum(windows, top)

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
-from lipfd_jax.checkpoints.calibration import PoolingKind
 from lipfd_jax.evaluation.metrics import table
 from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings
 from lipfd_jax.evaluation.metrics.compute import Metrics, ReleasedMetrics
-from lipfd_jax.evaluation.metrics.pooling import Decision
+from lipfd_jax.evaluation.metrics.pooling import POOLINGS, Decision
 from lipfd_jax.evaluation.metrics.summary import MetricSet, MetricSummary, PartKind
 from lipfd_jax.evaluation.suites.results import SuiteName, SuiteResult, Suites
 from lipfd_jax.storage.json_types import Count, Keywords, Share, limit
@@ -34,7 +33,7 @@ _BY_METRIC = Keywords(_name_metrics)
 class DecisionRecord:
     """How windows become a video's verdict."""
 
-    pooling: PoolingKind
+    pooling: Annotated[str, Keywords(lambda: {"enum": list(POOLINGS)})]
     top: Annotated[int, limit(minimum=1)] | None  # for topk: how many of the highest windows are averaged
     threshold: Share  # a video whose score (calibrated, if so) is at least this is called fake
     threshold_choice: str  # where the threshold comes from, in words

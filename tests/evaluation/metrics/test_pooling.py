@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lipfd_jax.evaluation.metrics.pooling import Pooling, pool_videos
+from lipfd_jax.evaluation.metrics.pooling import POOLINGS, Pooling, pool_videos
 from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores
 
 
@@ -45,10 +45,18 @@ def test_means_of_the_highest_stay_within_them():
     assert pool_videos(Scores.from_rows(rows), Pooling("topk", 3)).score.tolist() == [value]
 
 
-@pytest.mark.parametrize("text", ["median", "top", "top0", "top-1", "", "Max"])
+@pytest.mark.parametrize("text", ["not a pooling", "top", "top0", "top-1", "", "Max"])
 def test_other_poolings_are_refused(text):
-    with pytest.raises(ValueError, match="expected mean, max, or topK"):
+    known = ", ".join(kind.flag for kind in POOLINGS.values())
+    assert {"mean", "topK", "max"} <= set(known.split(", "))
+    with pytest.raises(ValueError, match=f"expected one of {known}; K is a number"):
         Pooling.parse(text)
+
+
+@pytest.mark.parametrize(("kind", "top"), [("no_pooling", None), ("topk", None), ("mean", 3)])
+def test_a_pooling_has_a_known_kind_and_its_number(kind, top):
+    with pytest.raises(ValueError, match=f"pooling '{kind}'.*expected"):
+        Pooling(kind, top)
 
 
 def test_a_pooling_says_what_it_is():
