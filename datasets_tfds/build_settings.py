@@ -1,10 +1,11 @@
 """Build settings: input layout, encoding, window convention and split, which decide a data set's content."""
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
 from lipfd_jax.listing.folder import LINKS, Links
-from lipfd_jax.listing.layouts import Layout
+from lipfd_jax.listing.layouts import LAYOUTS
 from lipfd_jax.preprocessing.containers import DAMAGE_POLICIES, DamagePolicy
 from lipfd_jax.preprocessing.encoding import Encoding
 from lipfd_jax.storage.checksums import hash_file
@@ -16,7 +17,7 @@ CROPS = get_args(Crop)
 # Setting: its key in build_report.json, where it differs: reports of earlier versions stay comparable.
 _REPORT_KEYS = {"window_convention": "windows"}
 _CHOICES = {
-    "layout": get_args(Layout),
+    "layout": tuple(LAYOUTS),
     "encoding": get_args(Encoding),
     "window_convention": WINDOW_CONVENTIONS,
     "links": LINKS,
@@ -33,7 +34,7 @@ class BuildError(RuntimeError):
 class BuildSettings:
     """The same settings and input give the same records, on any machine and with any number of workers."""
 
-    layout: Layout = "avlips"
+    layout: str = "avlips"  # a name in LAYOUTS
     encoding: Encoding = "compact"
     window_convention: WindowConvention = "paper"
     effort: int = 0  # 0 (fast) to 6 (small): lossless compression of the compact encoding
@@ -57,7 +58,7 @@ class BuildSettings:
             raise ValueError(f"fractions {shares}: expected three shares of {SPLITS} that add up to 1")
         if not 0 <= self.effort <= 6:
             raise ValueError(f"effort {self.effort}: expected 0 to 6")
-        if self.crop == "faces" and (self.layout == "official_val" or self.window_convention != "paper"):
+        if self.crop == "faces" and (LAYOUTS[self.layout].composites or self.window_convention != "paper"):
             raise ValueError(f"crop faces: needs videos and paper windows, not {self.name}")
         if self.videos_per_shard < 1:
             raise ValueError(f"videos_per_shard {self.videos_per_shard}: expected 1 or more")
@@ -65,7 +66,7 @@ class BuildSettings:
     @property
     def name(self) -> str:
         """The config name, LAYOUT[-ENCODING][-CONVENTION], with defaults left out."""
-        if self.layout == "official_val":
+        if LAYOUTS[self.layout].composites:
             return self.layout  # exists in one encoding and one window convention only
         parts = (
             (self.encoding, BuildSettings.encoding),
@@ -88,23 +89,18 @@ class BuildSettings:
 
 
 def named_settings() -> tuple[BuildSettings, ...]:
-    """Returns the settings of every config name, the default one first.
+    """Returns the settings of every config name, the default one first."""
+    return tuple(settings for layout in LAYOUTS for settings in _settings_of(layout))
 
-    The official validation set exists only as finished composites, which no other encoding can hold.
-    """
-    video_layouts: tuple[Layout, ...] = ("avlips", "folder")
-    built = [
-        BuildSettings(
-            layout=layout, encoding=encoding, window_convention=convention, held_out=layout == "avlips"
-        )
-        for layout in video_layouts
-        for convention in WINDOW_CONVENTIONS
-        for encoding in get_args(Encoding)
-    ]
-    official = BuildSettings(
-        layout="official_val", encoding="composite", window_convention="released", fractions=(0.0, 0.0, 1.0)
-    )
-    return (*built, official)
+
+def _settings_of(layout: str) -> Iterator[BuildSettings]:
+    """Yields the settings of a layout's config names; no other encoding can hold finished composites."""
+    if LAYOUTS[layout].composites:
+        yield BuildSettings(layout, "composite", "released", fractions=(0.0, 0.0, 1.0))
+        return
+    for convention in WINDOW_CONVENTIONS:
+        for encoding in get_args(Encoding):
+            yield BuildSettings(layout, encoding, convention, held_out=LAYOUTS[layout].held_out)
 
 
 def select_settings(config: str, **changes: Any) -> BuildSettings:

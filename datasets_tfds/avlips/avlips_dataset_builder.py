@@ -13,14 +13,12 @@ from datasets_tfds import input_fingerprint, report, resume, shards, splits
 from datasets_tfds.build_settings import BuildError, BuildSettings, named_settings
 from datasets_tfds.records import record_features
 from lipfd_jax.listing.clips import Listing
+from lipfd_jax.listing.layouts import LAYOUTS
 from lipfd_jax.storage.locks import lock_folder
 
-MANUAL = """
-The contents of manual_dir depend on the config's layout:
-avlips: 0_real/NAME.mp4, 1_fake/NAME.mp4, wav/0_real/NAME.wav, wav/1_fake/NAME.wav, or a zip or tar of that.
-folder: videos and clips.csv, with the columns path,label,group,generator (the last two may be missing).
-official_val: 0_real/NAME_J.png, 1_fake/NAME_J.png, or an archive of them.
-"""
+MANUAL = "\nThe contents of manual_dir depend on the config's layout:\n" + "".join(
+    f"{name}: {layout.instructions}\n" for name, layout in LAYOUTS.items()
+)
 
 
 @dataclasses.dataclass(eq=False)

@@ -11,7 +11,7 @@ from lipfd_jax.evaluation.suites.results import SUITES, SuiteResult
 from lipfd_jax.evaluation.suites.suite import find_suite_data, run_suite
 from lipfd_jax.inference.predictor import Predictor
 from lipfd_jax.listing.clips import Clip
-from lipfd_jax.listing.layouts import Layout, list_layout
+from lipfd_jax.listing.layouts import list_layout
 
 flags.disclaim_key_flags()  # they are the command's own, also in its --help
 
@@ -64,7 +64,7 @@ def run_suites(
 
 
 def _list_clips(given: flags.FlagValues) -> list[Clip]:
-    layout: Layout = "folder" if given.clips_csv else "avlips"
+    layout = "folder" if given.clips_csv else "avlips"
     unpacked = os.path.join(given.output, "unpacked")
     listing = list_layout(given.clips, layout, unpack_dir=unpacked, clips_csv=given.clips_csv or "clips.csv")
     return [clip for clip in listing.clips if isinstance(clip, Clip)]

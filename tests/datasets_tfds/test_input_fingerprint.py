@@ -17,14 +17,17 @@ from datasets_tfds.avlips.make_dummy_data import (
 )
 from datasets_tfds.build_settings import BuildSettings, named_settings, select_settings
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.listing.layouts import list_layout
+from lipfd_jax.listing.layouts import LAYOUTS, list_layout
 
 
 def test_config_names_leave_defaults_out():
     names = [settings.name for settings in named_settings()]
     assert names[0] == "avlips"
-    assert len(names) == len(set(names)) == 13
-    assert {"avlips-composite-released", "folder-released", "folder-composite", "official_val"} <= set(names)
+    endings = ["", "-composite", "-lossy", "-released", "-composite-released", "-lossy-released"]
+    made = {f"{layout}{ending}" for layout in ("avlips", "folder") for ending in endings} | {"official_val"}
+    assert made <= set(names)  # folders of records have these names
+    numbers = [1 if layout.composites else len(endings) for layout in LAYOUTS.values()]
+    assert len(names) == len(set(names)) == sum(numbers)
     assert select_settings("avlips").held_out
     assert not select_settings("folder").held_out
 
