@@ -23,7 +23,7 @@ import numpy as np
 from absl import app, flags
 from flax import nnx
 
-from lipfd_jax.data.sources import RecordSource, open_source
+from lipfd_jax.data.sources import RecordReader, open_source
 from lipfd_jax.evaluation.metrics.bootstrap import compute_intervals
 from lipfd_jax.evaluation.metrics.scores import read_scores
 from lipfd_jax.evaluation.metrics.summary import summarise_scores
@@ -55,7 +55,7 @@ def model() -> LipFD:
     return LipFD(config, rngs=nnx.Rngs(0))
 
 
-def windows(folder: pathlib.Path) -> RecordSource:
+def windows(folder: pathlib.Path) -> RecordReader:
     """As many records as a turn takes, over and over where there are fewer."""
     if _DATA.value:
         source = open_source(_DATA.value, split=_SPLIT.value)
@@ -74,7 +74,7 @@ class _Renamed(RecordSubset):
         return {**record, "video": f"{video}-{i}"}
 
 
-def end_to_end(run: functools.partial, source: RecordSource, folder: pathlib.Path) -> dict[str, float]:
+def end_to_end(run: functools.partial, source: RecordReader, folder: pathlib.Path) -> dict[str, float]:
     """Seconds of scoring and of all that follows, into an empty folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()

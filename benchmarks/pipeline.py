@@ -20,7 +20,7 @@ from datasets_tfds.build import build
 from datasets_tfds.build_settings import select_settings
 from lipfd_jax.data import pipeline
 from lipfd_jax.data.augmentation import OFF, AugmentationSettings
-from lipfd_jax.data.sources import RecordSource, open_source
+from lipfd_jax.data.sources import RecordReader, open_source
 
 _AVLIPS = flags.DEFINE_string("avlips", None, "Clips in the AVLips layout.", required=True)
 _CONFIGS = flags.DEFINE_list("configs", ["avlips", "avlips-composite"], "Encodings, as config names.")
@@ -37,7 +37,7 @@ SIDES = {
 }
 
 
-def records(avlips: str, config: str, folder: str) -> RecordSource:
+def records(avlips: str, config: str, folder: str) -> RecordReader:
     """Builds records of the clips and opens them, all in one split."""
     settings = select_settings(config, held_out=False, fractions=(1.0, 0.0, 0.0))
     build(manual_dir=avlips, data_dir=folder, settings=settings, workers=2)
@@ -54,7 +54,7 @@ def turn(batches: grain.DatasetIterator) -> tuple[float, float]:
     return times
 
 
-def measure(source: RecordSource) -> dict[str, dict[str, float]]:
+def measure(source: RecordReader) -> dict[str, dict[str, float]]:
     """Rates of each side: the fastest turn's samples/s, the least CPU ms per sample."""
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in SIDES}
     for name in list(SIDES) * _TURNS.value:

@@ -5,7 +5,7 @@ import os
 from absl import flags
 
 from lipfd_jax.data.data_fingerprint import compute_data_fingerprint
-from lipfd_jax.data.sources import RecordSource
+from lipfd_jax.data.sources import RecordReader
 from lipfd_jax.evaluation.evaluate import Options
 from lipfd_jax.evaluation.suites.results import SUITES, SuiteResult
 from lipfd_jax.evaluation.suites.suite import find_suite_data, run_suite
@@ -35,7 +35,7 @@ def define_flags() -> None:
 
 
 def run_suites(
-    given: flags.FlagValues, detector: Predictor, source: RecordSource, options: Options
+    given: flags.FlagValues, detector: Predictor, source: RecordReader, options: Options
 ) -> list[SuiteResult]:
     """Runs the suites of --suite on the videos of the data with this process's detector; returns results.
 
@@ -43,7 +43,7 @@ def run_suites(
     `run_suite` does.
     """
     data = find_suite_data(
-        source, compute_data_fingerprint(source).sum, _list_clips(given) if given.clips else None
+        source, compute_data_fingerprint(source).digest, _list_clips(given) if given.clips else None
     )
     results = [
         run_suite(
@@ -55,7 +55,7 @@ def run_suites(
             calibration=detector.metadata.calibration if options.calibrated else None,
             pooling=options.pooling,
             threshold=options.threshold,
-            bootstrap=options.drawing,
+            bootstrap=options.bootstrap,
             overwrite=options.overwrite,
         )
         for name in dict.fromkeys(given.suite)

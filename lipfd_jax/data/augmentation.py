@@ -49,7 +49,7 @@ class AugmentationSettings(_Probabilities):
     def explain_unknown(cls, name: str) -> str:
         """Why a perturbation of the catalogue is no setting; "" for any other name."""
         wanted = name.removeprefix("sound_").replace("_", " ")
-        return next((kind.obstacle_in_training for kind in SOUND_KINDS if kind.kind == wanted), "")
+        return next((kind.why_not_in_training for kind in SOUND_KINDS if kind.name == wanted), "")
 
 
 OFF = AugmentationSettings(enabled=False)
@@ -109,9 +109,9 @@ def _draw_sound(
     strips = _select_drawn(_STRIPS, settings)
     names = [strip.setting for strip in strips]
     chosen = rng.random(len(names)) < [getattr(settings, name) for name in names]
-    spans = {strip.setting: strip.span for strip in strips if strip.span}
-    amounts = rng.uniform(*zip(*spans.values(), strict=True))
-    return dict(zip(names, chosen, strict=True)), dict(zip(spans, amounts, strict=True))
+    ranges = {strip.setting: strip.amount_range for strip in strips if strip.amount_range}
+    amounts = rng.uniform(*zip(*ranges.values(), strict=True))
+    return dict(zip(names, chosen, strict=True)), dict(zip(ranges, amounts, strict=True))
 
 
 def _select_drawn(entries: Sequence[_Entry], settings: AugmentationSettings) -> list[_Entry]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from etils import epath
 
-from lipfd_jax.data.sources import CompositeFolder, Records, RecordSource
+from lipfd_jax.data.sources import CompositeFolder, RecordReader, Records
 from lipfd_jax.storage.checksums import hash_json
 from lipfd_jax.vocabulary import BUILD_REPORT
 
@@ -19,16 +19,20 @@ _THREADS = 32  # a bucket answers slowly
 
 @dataclasses.dataclass(frozen=True)
 class DataFingerprint:
-    """Fingerprint of a source, for results and checkpoints: `sum` is compared, `words` is shown."""
+    """Fingerprint of a source, for results and checkpoints: `digest` is compared, `description` shown."""
 
-    sum: str  # 16 hexadecimal digits; depends on the records, not on their place
-    words: str  # what was hashed, and the name of its folder; no path, as results are shared
+    digest: str  # 16 hexadecimal digits; depends on the records, not on their place
+    description: str  # what was hashed, and the name of its folder; no path, as results are shared
 
     def __str__(self) -> str:
-        return f"{self.words} (sum {self.sum})"
+        return f"{self.description} (sum {self.digest})"
+
+    def to_json(self) -> dict[str, str]:
+        """Returns the keys that checkpoints store."""
+        return {"sum": self.digest, "words": self.description}
 
 
-def compute_data_fingerprint(source: RecordSource) -> DataFingerprint:
+def compute_data_fingerprint(source: RecordReader) -> DataFingerprint:
     """Fingerprints the records of a source without reading them.
 
     The report of a TFDS build holds the SHA-256 of its shards; a split or a part of one has those of its own
@@ -41,10 +45,10 @@ def compute_data_fingerprint(source: RecordSource) -> DataFingerprint:
     """
     if isinstance(source, CompositeFolder):
         # Part of the name only: the folder may have been moved.
-        files = zip((f"{p.parent.name}/{p.name}" for p in source.pictures), source.pictures, strict=True)
+        files = zip((f"{p.parent.name}/{p.name}" for p in source.composites), source.composites, strict=True)
         return DataFingerprint(
             hash_json({"windows": source.window_convention, "files": _stat_files(files)}, _DIGITS),
-            f"{len(source)} pictures in {source.folder.name}, by name, size and time",
+            f"{len(source)} composites in {source.folder.name}, by name, size and time",
         )
     if isinstance(source, Records):
         return _fingerprint_build(source)

@@ -10,14 +10,14 @@ from etils import epath
 
 from lipfd_jax.data.corrupt import CorruptRecord, CorruptRecords
 from lipfd_jax.data.data_fingerprint import compute_data_fingerprint
-from lipfd_jax.data.sources import CompositeFolder, Records, RecordSource
+from lipfd_jax.data.sources import CompositeFolder, RecordReader, Records
 from lipfd_jax.storage.files import write_text
 from lipfd_jax.vocabulary import CLASSES
 
 _THREADS = 8
 
 
-def read_labels(source: RecordSource, corrupt: CorruptRecords | None = None) -> np.ndarray:
+def read_labels(source: RecordReader, corrupt: CorruptRecords | None = None) -> np.ndarray:
     """Returns the label (n,) int8 of every record, 0 real and 1 fake, in the order of the source.
 
     The file names of a folder of composites contain them. The records of a build are read once (images are
@@ -31,16 +31,16 @@ def read_labels(source: RecordSource, corrupt: CorruptRecords | None = None) -> 
     """
     corrupt = corrupt or CorruptRecords()
     if isinstance(source, CompositeFolder):
-        found = [CLASSES.index(path.parent.name) for path in source.pictures]
+        found = [CLASSES.index(path.parent.name) for path in source.composites]
         return np.array(found, np.int8)
     if isinstance(source, Records):
-        return _read_kept_labels(source, corrupt)
+        return _read_cached_labels(source, corrupt)
     return _read_from_records(source, corrupt)
 
 
-def _read_kept_labels(source: Records, corrupt: CorruptRecords) -> np.ndarray:
+def _read_cached_labels(source: Records, corrupt: CorruptRecords) -> np.ndarray:
     path = source.folder / f"labels-{re.sub(r'[^0-9a-z]+', '_', source.split.lower())}.json"
-    records = compute_data_fingerprint(source).sum
+    records = compute_data_fingerprint(source).digest
     try:
         known = json.loads(path.read_text())
         if known["records"] == records and len(known["labels"]) == len(source):
@@ -58,7 +58,7 @@ def _write_labels(path: epath.Path, content: dict[str, str]) -> None:
         write_text(path, json.dumps(content) + "\n")
 
 
-def _read_from_records(source: RecordSource, corrupt: CorruptRecords) -> np.ndarray:
+def _read_from_records(source: RecordReader, corrupt: CorruptRecords) -> np.ndarray:
     def label(index: int) -> int:
         try:
             return int(source[index]["label"])

@@ -11,13 +11,13 @@ from lipfd_jax.data import order, records
 from lipfd_jax.data.augmentation import OFF, Augment, AugmentationSettings
 from lipfd_jax.data.corrupt import CorruptRecord, CorruptRecords
 from lipfd_jax.data.labels import read_labels
-from lipfd_jax.data.sources import RecordSource
+from lipfd_jax.data.sources import RecordReader
 
 _ATTEMPTS = 100  # replacements tried for a corrupt record
 
 
 def make_training_batches(
-    source: RecordSource,
+    source: RecordReader,
     *,
     batch_size: int,
     seed: int,
@@ -67,7 +67,7 @@ def make_training_batches(
 
 
 def make_evaluation_batches(
-    source: RecordSource,
+    source: RecordReader,
     *,
     batch_size: int,
     start: int = 0,
@@ -86,7 +86,7 @@ def make_evaluation_batches(
     cv2.setNumThreads(0)
     batches = -(-(len(source) - start) // batch_size)
     data = grain.MapDataset.range(start, start + batches * batch_size).map(
-        _OrBlank(source, corrupt or CorruptRecords())
+        _ReadOrPad(source, corrupt or CorruptRecords())
     )
     data = data[process_index::process_count].batch(compute_local_batch(batch_size, process_count))
     return data.to_iter_dataset(_read_options(threads))
@@ -96,7 +96,7 @@ def make_evaluation_batches(
 class _Read:
     """Reads record i for a position of the order, decoded into parts; a corrupt one is replaced."""
 
-    source: RecordSource
+    source: RecordReader
     classes: np.ndarray  # (n,); a replacement is of the same class
     seed: int
     corrupt: CorruptRecords
@@ -117,24 +117,24 @@ class _Read:
 
 
 @dataclasses.dataclass(frozen=True)
-class _OrBlank:
+class _ReadOrPad:
     """Reads and decodes record i; blank samples pad the last batch and replace skipped records."""
 
-    source: RecordSource
+    source: RecordReader
     corrupt: CorruptRecords
 
     def __call__(self, index: int) -> dict[str, Any]:
-        beside = {"index": np.int64(index), "mask": np.bool_(False), "reason": ""}
+        extra_fields = {"index": np.int64(index), "mask": np.bool_(False), "reason": ""}
         if index >= len(self.source):
-            return records.make_blank() | beside
+            return records.make_blank() | extra_fields
         known: dict[str, Any] = {}
         try:
             record = self.source[int(index)]
             known = records.decode_metadata(record)
-            return records.decode_record(record) | beside | {"mask": np.bool_(True)}
+            return records.decode_record(record) | extra_fields | {"mask": np.bool_(True)}
         except CorruptRecord as error:
             self.corrupt.note(int(index), error)
-            return records.make_blank() | known | beside | {"reason": " ".join(str(error).split())}
+            return records.make_blank() | known | extra_fields | {"reason": " ".join(str(error).split())}
 
 
 def compute_local_batch(batch_size: int, process_count: int) -> int:

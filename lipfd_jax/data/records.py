@@ -16,17 +16,17 @@ NUMBER_FIELDS = {"window": np.int32, "start_frame": np.int32, "fps": np.float32}
 
 
 def decode_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Decodes a record of any encoding, pictures still coded, into a sample.
+    """Decodes a record of any encoding, images still encoded, into a sample.
 
     Args:
-      record: the fields of `datasets_tfds/avlips`, read with pictures left as bytes.
+      record: the fields of `datasets_tfds/avlips`, read with images left as bytes.
 
     Returns:
       composite (1000, 2500, 3) uint8 RGB, label int32 (0 real, 1 fake), video, source, generator and
       windows as str, window and start_frame int32, fps float32.
 
     Raises:
-      CorruptRecord: the pictures can't be decoded; the message names the video and the window.
+      CorruptRecord: its images can't be decoded; the message names the video and the window.
     """
     return {**decode_metadata(record), "composite": _decode_with_name(encoding.rebuild_composite, record)}
 

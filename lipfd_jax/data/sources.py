@@ -17,15 +17,15 @@ from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES, WindowConvention, parse_
 logger = logging.getLogger(__name__)
 
 
-class RecordSource(Protocol):
-    """Records by index, pictures still coded; see `records.decode_record`."""
+class RecordReader(Protocol):
+    """Records by index, images still encoded; see `records.decode_record`."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> dict[str, Any]: ...
 
 
-def open_source(path: str, *, split: str = "test", builder_config: str | None = None) -> RecordSource:
+def open_source(path: str, *, split: str = "test", builder_config: str | None = None) -> RecordReader:
     """Opens the data at a path, a build or a folder of composites.
 
     Args:
@@ -44,7 +44,7 @@ def open_source(path: str, *, split: str = "test", builder_config: str | None = 
     return Records.open(find_build(folder, builder_config), split)
 
 
-def find_window_convention(source: RecordSource) -> WindowConvention:
+def find_window_convention(source: RecordReader) -> WindowConvention:
     """Returns the convention of a source's windows, "released" or "paper"; one source holds one kind.
 
     Raises CorruptRecord where no record can be read.
@@ -58,7 +58,7 @@ def find_window_convention(source: RecordSource) -> WindowConvention:
     raise last
 
 
-def read_crop(source: RecordSource) -> str:
+def read_crop(source: RecordReader) -> str:
     """Returns the crop of a source's windows: "faces" if a build's report has it, else "none"."""
     try:
         report = json.loads((cast(Records, source).folder / BUILD_REPORT).read_text())
@@ -103,8 +103,8 @@ class Records:
         parts = tuple((p.filename, p.skip, p.take) for p in builder.info.splits[split].file_instructions)
         if not parts or builder.info.splits[split].num_examples < 1:
             raise ValueError(f"{folder}: split {split!r} is empty")
-        pictures = [n for n, f in builder.info.features.items() if isinstance(f, tfds.features.Image)]
-        records = builder.as_data_source(split, decoders={n: tfds.decode.SkipDecoding() for n in pictures})
+        images = [n for n, f in builder.info.features.items() if isinstance(f, tfds.features.Image)]
+        records = builder.as_data_source(split, decoders={n: tfds.decode.SkipDecoding() for n in images})
         return cls(folder, split, records, parts)
 
     def __len__(self) -> int:
@@ -141,16 +141,16 @@ class CompositeFolder:
             count, (name, reason) = len(listing.problems), listing.problems[0]
             logger.warning("%s: %d files are left out, the first is %s: %s", folder, count, name, reason)
         found = (path for video in listing.clips for path in video.files)
-        self.pictures = sorted(found, key=natsort_keygen(lambda p: (p.parent.name, p.name)))
-        if not self.pictures:
+        self.composites = sorted(found, key=natsort_keygen(lambda p: (p.parent.name, p.name)))
+        if not self.composites:
             raise FileNotFoundError(f"{folder}: no composites named NAME_J.png in 0_real or 1_fake")
         self.window_convention = read_window_convention(self.folder)
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.composites)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        path = self.pictures[index]
+        path = self.composites[index]
         named = parse_composite_name(str(path))
         assert named is not None  # the listing holds no other names
         return {

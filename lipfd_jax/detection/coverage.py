@@ -36,7 +36,7 @@ def with_sound_reasons(tracks: Sequence[FaceTrack], scan: Scan, sound: SoundTrac
 def with_damage_reasons(tracks: Sequence[FaceTrack], scan: Scan) -> list[FaceTrack]:
     """The tracks with damaged frames marked: decoder error concealment is excluded from scoring."""
     return [
-        replace(track, unfit=np.where(scan.spoilt[track.frames], "damaged", track.unfit)) for track in tracks
+        replace(track, unfit=np.where(scan.damaged[track.frames], "damaged", track.unfit)) for track in tracks
     ]
 
 

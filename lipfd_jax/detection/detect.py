@@ -126,7 +126,7 @@ def _build_face(
         outcome=verdict.choose_outcome(evidence, decision),
         evidence=evidence,
         windows=tuple(windows),
-        curve=verdict.curve_points(middles, smooth),
+        curve=verdict.make_curve_points(middles, smooth),
         suspicions=verdict.find_suspicions(middles, smooth, decision),
         not_judged=coverage.find_track_gaps(track, scan),
         sound_correlation=None if np.isnan(correlation) else round(correlation, 3),

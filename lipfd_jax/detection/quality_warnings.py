@@ -46,7 +46,9 @@ def find_picture_cautions(scan: Scan, squares: Sequence[Square | None]) -> list[
     if scan.corrupt:
         found.append(make_caution("corrupt", str(scan.corrupt)))
     seconds = scan.end - float(scan.times[0])
-    if scan.promised and seconds < scan.promised - max(CUT_OFF_SECONDS, CUT_OFF_SHARE * scan.promised):
+    if scan.header_seconds and seconds < scan.header_seconds - max(
+        CUT_OFF_SECONDS, CUT_OFF_SHARE * scan.header_seconds
+    ):
         found.append(make_caution("cut_off", format_time(seconds)))
     outside = [_share_outside(square, scan) for square in squares if square is not None]
     if outside and np.median(outside) > PADDED:

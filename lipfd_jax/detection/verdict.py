@@ -87,7 +87,7 @@ def smooth_scores(middles: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.array([np.median(scores[a:b]) for a, b in zip(first, last, strict=True)])
 
 
-def curve_points(middles: np.ndarray, smooth: np.ndarray) -> tuple[CurvePoint, ...]:
+def make_curve_points(middles: np.ndarray, smooth: np.ndarray) -> tuple[CurvePoint, ...]:
     """Points of a smoothed curve (n,), times rounded to milliseconds."""
     return tuple(CurvePoint(round(float(t), 3), float(s)) for t, s in zip(middles, smooth, strict=True))
 

@@ -9,8 +9,8 @@ from lipfd_jax.faces.tracks import FaceTrack, find_fit_starts
 from lipfd_jax.vocabulary import WINDOWS_PER_CLIP
 
 CLIP_SECONDS = 8.0  # a training clip; that much of a face gets ten windows while the budget lasts
-FEWEST = 3  # windows that a face gets at least; where the budget is spent, short-lived faces get none
-CLOSEST = 0.4  # seconds between windows; closer ones are not refined
+MIN_WINDOWS_PER_FACE = 3  # where the budget is spent, short-lived faces get none
+MIN_SPACING_SECONDS = 0.4  # seconds between windows; closer ones are not refined
 
 
 def select_windows(
@@ -48,7 +48,7 @@ def _count_windows(available: list[int], seconds: np.ndarray, windows: int) -> l
     ]
     counts, left = [0] * len(available), windows
     for index in sorted(range(len(available)), key=lambda i: -seconds[i]):
-        few = min(FEWEST, wanted[index])
+        few = min(MIN_WINDOWS_PER_FACE, wanted[index])
         if few <= left:
             counts[index], left = few, left - few
     missing = np.array([w - c if c else 0 for w, c in zip(wanted, counts, strict=True)])
@@ -90,7 +90,7 @@ def refine_windows(
       (m,) int64 new start frames, ascending.
     """
     gaps = times[starts[1:]] - times[starts[:-1]] if len(starts) > 1 else np.zeros(0)
-    worth = np.flatnonzero((suspicious[1:] | suspicious[:-1]) & (gaps > CLOSEST))
+    worth = np.flatnonzero((suspicious[1:] | suspicious[:-1]) & (gaps > MIN_SPACING_SECONDS))
     changing = suspicious[1:] != suspicious[:-1]
     order = sorted(worth, key=lambda i: (not changing[i], -gaps[i], i))
     fit = find_fit_starts(track)

@@ -11,7 +11,7 @@ import os
 import numpy as np
 
 from lipfd_jax.checkpoints.calibration import Calibration, Kind, logit, write_calibration
-from lipfd_jax.data.sources import RecordSource
+from lipfd_jax.data.sources import RecordReader
 from lipfd_jax.evaluation.evaluate import DEFAULTS, Options, evaluate, open_detector
 from lipfd_jax.evaluation.metrics.bootstrap import FEW_SOURCES
 from lipfd_jax.evaluation.metrics.compute import compute_metrics
@@ -131,7 +131,7 @@ def _with_threshold(line: Calibration, videos: VideoScores, target_fpr: float | 
 
 def calibrate_checkpoint(
     checkpoint: str,
-    source: RecordSource,
+    source: RecordReader,
     output: str | os.PathLike,
     *,
     step: int | None = None,

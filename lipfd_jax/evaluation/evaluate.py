@@ -14,7 +14,7 @@ from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.store import FOLDER as RUN_FOLDER
 from lipfd_jax.data import records
 from lipfd_jax.data.data_fingerprint import DataFingerprint, compute_data_fingerprint
-from lipfd_jax.data.sources import RecordSource, find_window_convention
+from lipfd_jax.data.sources import RecordReader, find_window_convention
 from lipfd_jax.evaluation.metrics.bootstrap import DEFAULT_BOOTSTRAP, BootstrapSettings
 from lipfd_jax.evaluation.metrics.pooling import Pooling, make_decision
 from lipfd_jax.evaluation.metrics.scores import Scores, read_scores
@@ -45,13 +45,13 @@ class Options:
 
     batch_size: int = 8  # global; rounded up to a multiple of the number of devices
     threads: int = 2  # that read
-    against: str | None = None  # scores file of another detector to compare with
+    compare_scores: str | None = None  # scores file of another detector to compare with
     threshold: float | None = None  # called fake from here on; None: the calibration's, or 0.5
     pooling: Pooling | None = None  # of windows to videos; None: the calibration's, or the mean
     calibrated: bool = True  # apply the checkpoint's calibration, where it has one
     skip_corrupt: bool = False  # list records that can't be read and continue, instead of stopping
     overwrite: bool = False  # start anew, replacing whatever the output holds
-    drawing: BootstrapSettings = DEFAULT_BOOTSTRAP  # how intervals are made
+    bootstrap: BootstrapSettings = DEFAULT_BOOTSTRAP  # how intervals are made
     examples: int = 2  # windows shown of each kind: real and fake, rightly and wrongly called
     kernels: str = "auto"  # how operations are computed, a setting of kernels.dispatch
     precision: str | None = None  # of the computation: one of precision.SETTINGS, None for the checkpoint's
@@ -89,14 +89,14 @@ def open_detector(checkpoint: str, *, step: int | None = None, options: Options 
         precision=options.precision,
         kernels=options.kernels,
         calibrated=options.calibrated,
-        compared=options.against is not None,
+        compared=options.compare_scores is not None,
         mesh=mesh,
     )
 
 
 def evaluate(
     detector: Detector,
-    source: RecordSource,
+    source: RecordReader,
     output: str | os.PathLike,
     *,
     options: Options = DEFAULTS,
@@ -112,16 +112,18 @@ def evaluate(
     Raises:
       ValueError: `output` holds the scores of another checkpoint or other data or is in use; the
         checkpoint's calibration was fitted on these very records; a record can't be read.
-      OSError: `output` or `against` can't be written or read; the machine has other trouble.
+      OSError: `output` or `compare_scores` can't be written or read; the machine has other trouble.
     """
-    others = read_scores(options.against) if options.against else None
-    held = compute_data_fingerprint(source)
+    others = read_scores(options.compare_scores) if options.compare_scores else None
+    data_fingerprint = compute_data_fingerprint(source)
     calibration = detector.metadata.calibration if options.calibrated else None
-    _refuse_fitted_on(calibration, held)
+    _refuse_fitted_on(calibration, data_fingerprint)
     decision = make_decision(calibration, threshold=options.threshold, pooling=options.pooling)
-    notes = _make_notes(detector, source, held)
+    notes = _make_notes(detector, source, data_fingerprint)
     notes |= {"calibration": f"fitted on {calibration.data}"} if calibration else {}
-    with _claim_output(output, _make_identity(detector, held), options.overwrite) as folder:
+    with _claim_output(
+        output, _make_scores_identity(detector, data_fingerprint), options.overwrite
+    ) as folder:
         if is_first_process():
             print("\n".join(f"{name + ':':14s} {text}" for name, text in notes.items()))
         score_source(
@@ -130,7 +132,7 @@ def evaluate(
         scores = read_scores(folder / SCORES_CSV) if is_first_process() else None
         known = scores or Scores.from_rows([])
         shown = choose_examples(known, count=options.examples, threshold=decision.window_threshold)
-        pictures = list(_make_examples(detector, source, scores, folder, shown))
+        example_windows = list(_make_examples(detector, source, scores, folder, shown))
         if scores is None:
             return None
         print()
@@ -139,10 +141,10 @@ def evaluate(
             folder,
             notes=notes | _make_skipped_notes(folder, scores),
             decision=decision,
-            bootstrap=options.drawing,
+            bootstrap=options.bootstrap,
             others=others,
-            others_name=Path(options.against).name if options.against else "",
-            pictures=pictures,
+            others_name=Path(options.compare_scores).name if options.compare_scores else "",
+            example_windows=example_windows,
             metadata=detector.metadata,
             suites=suites,
         )
@@ -163,51 +165,53 @@ def _make_predict(detector: Detector, threads: int) -> Run:
     )
 
 
-def _refuse_fitted_on(calibration: Calibration | None, held: DataFingerprint) -> None:
-    if calibration and calibration.data_fingerprint == held.sum:
+def _refuse_fitted_on(calibration: Calibration | None, data_fingerprint: DataFingerprint) -> None:
+    if calibration and calibration.data_fingerprint == data_fingerprint.digest:
         raise ValueError(
-            f"the checkpoint's calibration was fitted on these very records ({held}), so its metrics on them "
-            "would be optimistic; evaluate on others, or give --calibration=none"
+            f"the checkpoint's calibration was fitted on these very records ({data_fingerprint}), so "
+            "its metrics on them would be optimistic; evaluate on others, or give --calibration=none"
         )
 
 
-def _make_identity(detector: Detector, held: DataFingerprint) -> ScoresIdentity:
+def _make_scores_identity(detector: Detector, data_fingerprint: DataFingerprint) -> ScoresIdentity:
     model, inputs = detector.metadata.model, detector.metadata.model.inputs
     antialias = " antialiased" if inputs.released_antialias else ""
     engine = f", {detector.engine}" if detector.engine else ""
     sizes = f"{inputs.picture_size}/{inputs.crop_size} px"
     return ScoresIdentity(
         weights=detector.fingerprint,
-        records=held.sum,
+        records=data_fingerprint.digest,
         settings=f"{inputs.name} inputs{antialias} {sizes}, {model.dtype}{engine}",
         checkpoint=detector.path,
-        data=str(held),
+        data=str(data_fingerprint),
     )
 
 
 @contextlib.contextmanager
 def _claim_output(output: str | os.PathLike, wanted: ScoresIdentity, overwrite: bool) -> Iterator[Path]:
     """The output folder, locked by the first process and holding the wanted scores or none."""
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as stack:
 
         def take() -> str:
             if "://" not in str(output):  # else claim refuses it
-                held.enter_context(lock_folder(output, "an evaluation"))
+                stack.enter_context(lock_folder(output, "an evaluation"))
             return str(claim_folder(output, wanted, overwrite=overwrite))
 
         yield Path(run_on_first(take))
 
 
-def _make_notes(detector: Detector, source: RecordSource, held: DataFingerprint) -> dict[str, str]:
+def _make_notes(
+    detector: Detector, source: RecordReader, data_fingerprint: DataFingerprint
+) -> dict[str, str]:
     metadata, convention = detector.metadata, find_window_convention(source)
     model = metadata.model
     notes = {
-        "checkpoint": f"{_name_checkpoint(detector.path)} (step {metadata.step}, {metadata.origin})",
+        "checkpoint": f"{_checkpoint_label(detector.path)} (step {metadata.step}, {metadata.origin})",
         "weights": detector.fingerprint,
         "model": f"{model.encoder} + {model.backbone}, {model.dtype}",
         "inputs": f"{model.inputs.name}{' (antialias)' if model.inputs.released_antialias else ''}",
         "windows": f"{convention} (trained on {metadata.window_convention})",
-        "data": str(held),
+        "data": str(data_fingerprint),
         "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
         **({"engine": detector.engine} if detector.engine else {}),
     }
@@ -215,7 +219,7 @@ def _make_notes(detector: Detector, source: RecordSource, held: DataFingerprint)
     return {**notes, "warning": warning} if warning else notes
 
 
-def _name_checkpoint(path: str) -> str:
+def _checkpoint_label(path: str) -> str:
     """A checkpoint's name without its whole path: a run's workdir and step, or a folder."""
     parts = Path(path).parts
     return "/".join(parts[-3:] if parts[-2:-1] == (RUN_FOLDER,) else parts[-1:])
@@ -232,7 +236,7 @@ def _make_skipped_notes(folder: Path, scores: Scores) -> dict[str, str]:
 
 def _make_examples(
     detector: Detector,
-    source: RecordSource,
+    source: RecordReader,
     scores: Scores | None,
     folder: Path,
     chosen: np.ndarray,

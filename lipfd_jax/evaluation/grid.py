@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lipfd_jax.data.sources import RecordSource
+from lipfd_jax.data.sources import RecordReader
 from lipfd_jax.evaluation.evaluate import DEFAULTS, Evaluation, Options, evaluate, open_detector
 from lipfd_jax.evaluation.metrics.bootstrap import (
     DEFAULT_BOOTSTRAP,
@@ -22,7 +22,7 @@ from lipfd_jax.evaluation.metrics.bootstrap import (
 )
 from lipfd_jax.evaluation.metrics.pooling import VideoScores, pool_videos
 from lipfd_jax.evaluation.metrics.summary import MetricSet
-from lipfd_jax.evaluation.metrics.table import metrics_in
+from lipfd_jax.evaluation.metrics.table import list_metrics
 from lipfd_jax.evaluation.report.text_tables import format_interval, format_number
 from lipfd_jax.inference.detector import check_openable
 from lipfd_jax.listing.names import escape_controls
@@ -72,7 +72,7 @@ def evaluate_grid(
     datasets: Sequence[NamedPath],
     output: str | os.PathLike,
     *,
-    open_data: Callable[[str], RecordSource],
+    open_data: Callable[[str], RecordReader],
     step: int | None = None,
     options: Options = DEFAULTS,
 ) -> Grid | None:
@@ -91,8 +91,10 @@ def evaluate_grid(
         names = [one.name for one in named]
         if len(set(names)) < len(names):
             raise ValueError(f"{', '.join(names)}: two of one name; name them with NAME=PATH")
-    if options.against:
-        raise ValueError(f"{options.against}: scores to compare with are of one checkpoint on one data set")
+    if options.compare_scores:
+        raise ValueError(
+            f"{options.compare_scores}: scores to compare with are of one checkpoint on one data set"
+        )
     for one in checkpoints:
         check_openable(one.path, step)
     sources = {one.name: open_data(one.path) for one in datasets}
@@ -101,11 +103,11 @@ def evaluate_grid(
         folder = Path(output) / checkpoint.name
         found = _evaluate_on_each(checkpoint.path, sources, folder, step, options)
         cells |= {(checkpoint.name, data): evaluation for data, evaluation in found.items()}
-    return build_grid(cells, options.drawing) if cells else None
+    return build_grid(cells, options.bootstrap) if cells else None
 
 
 def _evaluate_on_each(
-    checkpoint: str, sources: Mapping[str, RecordSource], folder: Path, step: int | None, options: Options
+    checkpoint: str, sources: Mapping[str, RecordReader], folder: Path, step: int | None, options: Options
 ) -> dict[str, Evaluation]:
     """Evaluates one checkpoint, opened once, on each data set; none on processes other than the first.
 
@@ -185,7 +187,7 @@ def format_grid_csv(grid: Grid) -> str:
     for (name, data), cell in grid.cells.items():
         level = cell.summary.videos
         counts = [level.metrics.n, level.intervals.real_sources, level.intervals.fake_sources]
-        for metric in metrics_in("grid"):
+        for metric in list_metrics("grid"):
             value, ends = level.metrics[metric.name], level.intervals[metric.name] or ("", "")
             best = int(grid.best.get(data) == name) if metric.name == "auc" else ""
             writer.writerow([name, data, metric.name, "" if value is None else value, *ends, *counts, best])

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from lipfd_jax.data import pipeline, records
 from lipfd_jax.data.corrupt import CorruptRecords
-from lipfd_jax.data.sources import RecordSource
+from lipfd_jax.data.sources import RecordReader
 from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores, ScoresWriter
 from lipfd_jax.evaluation.metrics.skipped import (
     SkippedRecord,
@@ -38,7 +38,7 @@ class ScoredBatch:
 
 def predict_records(
     submit: Submit,
-    source: RecordSource,
+    source: RecordReader,
     *,
     batch_size: int,
     start: int = 0,
@@ -129,7 +129,7 @@ def _describe_window(batch: Mapping[str, np.ndarray], i: int) -> dict[str, Any]:
 class RecordSubset:
     """Some records of a source, by their numbers."""
 
-    def __init__(self, source: RecordSource, index: Sequence[int]):
+    def __init__(self, source: RecordReader, index: Sequence[int]):
         self.source, self.index = source, index
 
     def __len__(self) -> int:
@@ -142,7 +142,7 @@ class RecordSubset:
 Run = Callable[..., Iterator[ScoredBatch]]  # `predict_records` of a detector
 
 
-def score_source(run: Run, source: RecordSource, folder: Path, *, skip_corrupt: bool = False) -> None:
+def score_source(run: Run, source: RecordReader, folder: Path, *, skip_corrupt: bool = False) -> None:
     """Completes scores.csv (and skipped.csv) in a claimed folder; the first process alone writes.
 
     Args:
@@ -172,7 +172,7 @@ def score_source(run: Run, source: RecordSource, folder: Path, *, skip_corrupt: 
 class _Log:
     """What was scored and what was skipped so far, on the disk, and a bar with the time left."""
 
-    def __init__(self, folder: Path, source: RecordSource):
+    def __init__(self, folder: Path, source: RecordReader):
         self.file, self.total = folder / SKIPPED_CSV, len(source)
         known = read_skipped(self.file)
         self.writer = ScoresWriter(folder / SCORES_CSV)
@@ -186,7 +186,7 @@ class _Log:
             raise ValueError(f"{folder / SCORES_CSV}: holds scores of other data; --overwrite starts anew")
         self.bar = tqdm(total=self.total, initial=self.start, unit="window", desc="scoring")
 
-    def _is_scored(self, source: RecordSource, index: int) -> bool:
+    def _is_scored(self, source: RecordReader, index: int) -> bool:
         return records.composite_path(records.decode_metadata(source[index])) in self.writer.finished
 
     def add(self, prediction: ScoredBatch) -> None:

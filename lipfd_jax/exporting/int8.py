@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from lipfd_jax.data import records
-from lipfd_jax.data.sources import RecordSource
+from lipfd_jax.data.sources import RecordReader
 from lipfd_jax.exporting import onnx_file
 from lipfd_jax.exporting.program import Program
 
@@ -22,7 +22,7 @@ _MAX_AUC_DROP = 0.005  # products return to float32 until the AUC drops by no mo
 _FLOAT_SCOPES = ("prepare", "input_convolution", "stem", "fuse")
 
 
-def write_int8(folder: Path, program: Program, description: str, source: RecordSource) -> None:
+def write_int8(folder: Path, program: Program, description: str, source: RecordReader) -> None:
     """Writes the quantised program for composites.
 
     NNCF's post-training quantisation with smoothing, as for transformers, calibrated on up to 100 windows
@@ -43,7 +43,7 @@ def write_int8(folder: Path, program: Program, description: str, source: RecordS
         openvino.save_model(small, folder / MODEL, compress_to_fp16=False)
 
 
-def select_windows(source: RecordSource) -> tuple["WindowDataset", "WindowDataset"]:
+def select_windows(source: RecordReader) -> tuple["WindowDataset", "WindowDataset"]:
     """Selects windows for calibration and others to measure the AUC; a single window serves both."""
     count = len(source)
     places = np.unique(np.linspace(0, count - 1, min(count, 2 * _MAX_WINDOWS)).astype(int)).tolist()
@@ -53,7 +53,7 @@ def select_windows(source: RecordSource) -> tuple["WindowDataset", "WindowDatase
 class WindowDataset:
     """Composites (1, 1000, 2500, 3) of a source, by index, decoded one at a time."""
 
-    def __init__(self, source: RecordSource, places: list[int]):
+    def __init__(self, source: RecordReader, places: list[int]):
         self.source, self.places = source, places
 
     def __iter__(self) -> Iterable[np.ndarray]:

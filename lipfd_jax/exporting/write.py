@@ -11,7 +11,7 @@ from typing import cast
 from lipfd_jax.checkpoints.errors import refusal
 from lipfd_jax.checkpoints.store import open_model
 from lipfd_jax.data.data_fingerprint import compute_data_fingerprint
-from lipfd_jax.data.sources import RecordSource
+from lipfd_jax.data.sources import RecordReader
 from lipfd_jax.exporting import package
 from lipfd_jax.exporting.package import ExportDescription
 from lipfd_jax.exporting.program import Program, ProgramInput, make_program
@@ -28,7 +28,7 @@ def export_checkpoint(
     format: str,
     source: ProgramInput = "composites",
     step: int | None = None,
-    calibrate: RecordSource | None = None,
+    calibrate: RecordReader | None = None,
     overwrite: bool = False,
 ) -> ExportDescription:
     """Writes a checkpoint's evaluation pass as a program for other engines, for any batch size.
@@ -70,11 +70,11 @@ def export_checkpoint(
     return description
 
 
-def _find_writer(format: str, calibrate: RecordSource | None) -> Callable[[Path, Program, str], None]:
+def _find_writer(format: str, calibrate: RecordReader | None) -> Callable[[Path, Program, str], None]:
     if format == "int8":
         from lipfd_jax.exporting.int8 import write_int8
 
-        return functools.partial(write_int8, source=cast(RecordSource, calibrate))
+        return functools.partial(write_int8, source=cast(RecordReader, calibrate))
     if format == "onnx":
         from lipfd_jax.exporting.onnx_file import write_onnx  # imports onnx, an extra
 

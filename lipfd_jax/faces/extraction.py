@@ -84,7 +84,9 @@ def _read_frames(
         yield from read(clip.path, seen, wanted, perturbation.frame)
     else:
         with recode_video(clip.path, perturbation.crf) as video:
-            yield from read_windows(video, replace(seen, stamped=False, kept=()), wanted, perturbation.frame)
+            yield from read_windows(
+                video, replace(seen, has_timestamps=False, cached_frames=()), wanted, perturbation.frame
+            )
 
 
 def _find_longest_track(clip: Clip, seen: Scan) -> FaceTrack:

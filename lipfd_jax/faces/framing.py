@@ -25,7 +25,7 @@ class Square:
     side: float
 
 
-def square_around(box: np.ndarray, finder: str) -> Square:
+def make_square(box: np.ndarray, finder: str) -> Square:
     """Returns the square framed like AVLips around a face's box (left, top, right, bottom)."""
     framing = FRAMINGS[finder]
     side = framing.side * max(box[2] - box[0], box[3] - box[1])

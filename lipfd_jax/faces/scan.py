@@ -29,9 +29,9 @@ MAX_HOURS = 12.0
 MAX_FRAMES = 3_000_000  # 12 hours at 60 a second are 2.6 million; their data take up to a gigabyte
 _THREADED_PIXELS = 600 * 400
 _FALLBACK_RATE = 25  # frames per second of files with neither timestamps nor a rate
-_KEPT_BYTES = 64 << 20  # of decoded frames; beyond it none are kept: 8 s of AVLips take 15 MB
+_CACHE_BYTES = 64 << 20  # of decoded frames; beyond it none are cached: 8 s of AVLips take 15 MB
 _WAITING_PIXELS = 4_000_000  # of frames that are processed together
-_SPOILT_BEFORE = 0.25  # seconds before a damaged place that may depend on it, as frames do on later ones
+_DAMAGED_BEFORE = 0.25  # seconds before a damaged place that may depend on it, as frames do on later ones
 
 Progress = Callable[[float, float], None]  # called with the seconds done and those the header states, or 0
 
@@ -46,12 +46,12 @@ class Scan:
     end: float  # display end of the last frame
     samples: tuple[Sample, ...]
     corrupt: int  # number of places that the decoder reports as damaged
-    spoilt: np.ndarray  # (frames,) bool: damaged, or dependent on damage, until the next key frame
-    stamped: bool  # frames have timestamps; without them frames can't be sought, only counted
+    damaged: np.ndarray  # (frames,) bool: damaged, or dependent on damage, until the next key frame
+    has_timestamps: bool  # frames have timestamps; without them frames can't be sought, only counted
     bytes: int  # of the video stream
     thumbnails: tuple[Thumbnail, ...]  # spread evenly over the video, up to 96
-    promised: float | None = None  # seconds of video by the file's header, if given
-    kept: tuple[av.VideoFrame, ...] = ()  # all decoded frames of a small video; else none
+    header_seconds: float | None = None  # seconds of video by the file's header, if given
+    cached_frames: tuple[av.VideoFrame, ...] = ()  # all decoded frames of a small video; else none
     container: str = ""  # ffmpeg's name of the format
     streams: dict[str, dict[str, Any]] = field(default_factory=dict)  # see `containers.describe_streams`
 
@@ -92,17 +92,17 @@ def scan_video(
             for frame in decode_packet(path, packet, damage):
                 check_frame_size(path, frame)
                 scanner.add_frame(frame)
-            if damage.places > places and not scanner.stamped:
+            if damage.places > places and not scanner.has_timestamps:
                 scanner.note_damage()
             _check_length(path, scanner.seconds, len(scanner.times))
             if progress and scanner.seconds >= reported + 1:
                 reported = scanner.seconds
                 progress(reported, seconds)
-        promised = _header_seconds(stream)  # newer PyAV gives no data of a stream after its file is closed
+        header_seconds = _read_header_seconds(stream)  # newer PyAV has none once the file is closed
     if not scanner.times:
         why = "none could be decoded; damaged" if damage.places else "truncated or empty"
         raise ClipError(f"{path}: no video frames; {why}")
-    return replace(scanner.finish(damage, promised), **header)
+    return replace(scanner.finish(damage, header_seconds), **header)
 
 
 def set_threading(stream: av.VideoStream) -> None:
@@ -118,7 +118,7 @@ def _check_length(path: Path, seconds: float, frames: int) -> None:
         raise ClipError(f"{path}: over {MAX_FRAMES} frames; cut it into shorter videos")
 
 
-def _header_seconds(stream: av.VideoStream) -> float | None:
+def _read_header_seconds(stream: av.VideoStream) -> float | None:
     return None if stream.duration is None else float(stream.duration * stream.time_base)
 
 
@@ -129,15 +129,15 @@ class _Scanner:
         self.find, self.step = find, step
         self.times: list[float] = []
         self.samples: list[Sample] = []
-        self.stamped, self.bytes = True, 0
+        self.has_timestamps, self.bytes = True, 0
         self._keys: list[int] = []  # numbers of key frames, which depend on no other
         self._corrupt: list[int] = []
         self.size = (0, 0)
         self._due = -np.inf  # time of the next sample
         self._reformatter = av.video.reformatter.VideoReformatter()
         self._strip, self._cuts = ThumbnailStrip(), CutDetector()
-        self._kept: list[av.VideoFrame] = []
-        self._room = _KEPT_BYTES  # bytes left for more of them
+        self._cached: list[av.VideoFrame] = []
+        self._free_bytes = _CACHE_BYTES  # bytes left for more of them
         self._waiting: list[tuple[int, av.VideoFrame, bool]] = []  # number, frame, whether a sample is due
         self._open: Sample | None = None  # the latest sample ...
         self._mouths = MouthMeter(())  # ... whose mouths are being measured
@@ -156,11 +156,11 @@ class _Scanner:
             self._keys.append(number)
         time = frame.time
         if time is None:
-            self.stamped = False
-        if not self.stamped:
+            self.has_timestamps = False
+        if not self.has_timestamps:
             time = number * self.step
         self.times.append(max(time, self.times[-1]) if self.times else time)
-        self._keep_frame(frame)
+        self._cache_frame(frame)
         due = self.times[-1] >= self._due
         if due:
             self._due = self.times[-1] + 1 / SAMPLES_PER_SECOND - self.step / 2
@@ -193,13 +193,13 @@ class _Scanner:
         """Records damage between frames that has no timestamp."""
         self._corrupt.append(max(len(self.times) - 1, 0))
 
-    def finish(self, damage: Damage, promised: float | None = None) -> Scan:
-        """Returns the scan, with damaged places; `promised`: seconds by the header."""
+    def finish(self, damage: Damage, header_seconds: float | None = None) -> Scan:
+        """Returns the scan, with damaged places; `header_seconds`: duration by the header."""
         self._process_waiting()
         self._close_sample()
-        times, stamped = np.asarray(self.times), self.stamped
+        times, has_timestamps = np.asarray(self.times), self.has_timestamps
         if len(times) > 1 and times[-1] <= times[0]:  # all with the same timestamp
-            times, stamped = times[0] + np.arange(len(times)) * self.step, False
+            times, has_timestamps = times[0] + np.arange(len(times)) * self.step, False
         width, height = self.size
         steps = np.diff(times)
         end = float(times[-1] + (np.median(steps[steps > 0]) if len(steps) else self.step))
@@ -210,32 +210,32 @@ class _Scanner:
             end,
             tuple(self.samples),
             damage.places,
-            self._find_spoilt(times, damage.times if stamped else []),
-            stamped,
+            self._find_damaged(times, damage.times if has_timestamps else []),
+            has_timestamps,
             self.bytes,
             tuple(self._strip.thumbnails),
-            promised,
-            tuple(self._kept),
+            header_seconds,
+            tuple(self._cached),
         )
 
-    def _keep_frame(self, frame: av.VideoFrame) -> None:
-        if self._room < 0:
+    def _cache_frame(self, frame: av.VideoFrame) -> None:
+        if self._free_bytes < 0:
             return
-        self._kept.append(frame)
-        self._room -= sum(plane.buffer_size for plane in frame.planes)
-        if self._room < 0:
-            self._kept.clear()
+        self._cached.append(frame)
+        self._free_bytes -= sum(plane.buffer_size for plane in frame.planes)
+        if self._free_bytes < 0:
+            self._cached.clear()
 
-    def _find_spoilt(self, times: np.ndarray, moments: list[float]) -> np.ndarray:
+    def _find_damaged(self, times: np.ndarray, moments: list[float]) -> np.ndarray:
         """Returns (frames,) bool: frames that damage in some frames and at some times may affect."""
-        spoilt = np.zeros(len(times), bool)
+        damaged = np.zeros(len(times), bool)
         last = len(times) - 1
         starts = {*self._corrupt, *np.minimum(np.searchsorted(times, moments), last).tolist()}
         for number in starts:
-            first = int(np.searchsorted(times, times[number] - _SPOILT_BEFORE))
+            first = int(np.searchsorted(times, times[number] - _DAMAGED_BEFORE))
             key = bisect.bisect_right(self._keys, number)
-            spoilt[first : self._keys[key] if key < len(self._keys) else None] = True
-        return spoilt
+            damaged[first : self._keys[key] if key < len(self._keys) else None] = True
+        return damaged
 
     def _is_new_scene(self, number: int, image: np.ndarray) -> bool:
         """Whether the scene has changed since the previous sample."""

@@ -11,8 +11,8 @@ from lipfd_jax.faces.framing import (
     Square,
     is_already_framed,
     is_cut_by_edge,
+    make_square,
     move_inside,
-    square_around,
 )
 from lipfd_jax.faces.mouths import MEASURES
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
@@ -51,7 +51,7 @@ class FaceTrack:
         if self.whole:
             return None
         box = self.boxes[frame - self.frames[0]]
-        return move_inside(square_around(box, self.finder), width, height)
+        return move_inside(make_square(box, self.finder), width, height)
 
 
 def follow_faces(samples: Sequence[Sample], times: np.ndarray, width: int, height: int) -> list[FaceTrack]:
@@ -125,7 +125,7 @@ def _make_track(chain: Chain, times: np.ndarray, width: int, height: int, last: 
     raw = np.stack([np.interp(times[frames], seen, column) for column in sighted.T], axis=1)
     boxes = median_filter(raw, size=(_MEDIAN, 1), mode="nearest")
     finder = _get_face(chain[0]).finder
-    whole = is_already_framed(square_around(np.median(boxes, axis=0), finder), width, height)
+    whole = is_already_framed(make_square(np.median(boxes, axis=0), finder), width, height)
     frontal = _find_frontal(
         seen, np.array([_get_face(sighting).frontal for sighting in chain]), times[frames]
     )
@@ -154,7 +154,7 @@ def _find_frontal(seen: np.ndarray, frontal: np.ndarray, times: np.ndarray) -> n
 
 
 def _find_unfit_reason(box: np.ndarray, finder: str, frontal: bool, width: int, height: int) -> str:
-    if square_around(box, finder).side < SMALLEST_SIDE:
+    if make_square(box, finder).side < SMALLEST_SIDE:
         return "small"
     if is_cut_by_edge(box, width, height):
         return "cut"

@@ -92,8 +92,8 @@ def cut_for_window(frame: np.ndarray, window: WindowRequest) -> np.ndarray:
 
 @contextmanager
 def _open_reader(path: Path, scan: Scan) -> Iterator["_MemoryReader | _SeekingReader"]:
-    if scan.kept:
-        yield _MemoryReader(scan.kept)
+    if scan.cached_frames:
+        yield _MemoryReader(scan.cached_frames)
         return
     with open_container(path) as container:
         yield _SeekingReader(path, container, scan)
@@ -124,7 +124,7 @@ class _SeekingReader:
         self.reformatter = av.video.reformatter.VideoReformatter()
         self._frames = self._decode_on()
         self._sought = False
-        self._seekable = scan.stamped and bool((np.diff(scan.times) > 2 * _MARGIN).all())
+        self._seekable = scan.has_timestamps and bool((np.diff(scan.times) > 2 * _MARGIN).all())
 
     def read_from(self, number: int) -> av.VideoFrame | None:
         """Returns the next frame from `number` on; None at the end."""

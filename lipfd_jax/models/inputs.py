@@ -131,12 +131,13 @@ def prepare_inputs(
         raise ValueError(f"composites must be (B, 1000, 2500, 3), got {composites.shape}")
     frames = _cut_frames(composites, inputs)
     crops = [
-        _convert_colours(resize(frames, side, side, dtype=dtype), inputs) for side in region_taps(inputs)
+        _convert_colours(resize(frames, side, side, dtype=dtype), inputs)
+        for side in compute_region_taps(inputs)
     ]
     return PreparedInputs(_resize_composite(composites, inputs, dtype), jnp.stack(crops, axis=2))
 
 
-def region_taps(inputs: Inputs) -> tuple[Taps, ...]:
+def compute_region_taps(inputs: Inputs) -> tuple[Taps, ...]:
     """Returns the taps from a frame's 500 rows (or columns) to head, face and lip crops."""
     size, antialias = inputs.crop_size, inputs.antialias
     if inputs.crops == "frame":

@@ -120,9 +120,9 @@ def list_robustness() -> list[Perturbation]:
     return [one for kind in (*FRAME_KINDS, *SOUND_KINDS) for one in kind.perturbations]
 
 
-def frame_kind(kind: str) -> FrameKind:
+def find_frame_kind(name: str) -> FrameKind:
     """The entry of a perturbation of frames. Raises ValueError for an unknown name."""
-    known = {entry.kind: entry for entry in FRAME_KINDS}
-    if kind not in known:
-        raise ValueError(f"perturbation {kind!r}: expected one of {', '.join(known)}")
-    return known[kind]
+    known = {entry.name: entry for entry in FRAME_KINDS}
+    if name not in known:
+        raise ValueError(f"perturbation {name!r}: expected one of {', '.join(known)}")
+    return known[name]

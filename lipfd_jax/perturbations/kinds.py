@@ -10,7 +10,7 @@ import numpy as np
 from lipfd_jax.perturbations.frames import SEVERITIES
 from lipfd_jax.perturbations.perturbation import Perturbation, Random, SamplesFunction, StripFunction
 
-# Orders in which training applies several perturbations to one sample. A picture meets light, lens,
+# Orders in which training applies several perturbations to one sample. A frame meets light, lens,
 # resolution, sensor, overlay, codec; a sound is levelled, cut and resampled before noise is added.
 FrameStage = Literal["light", "lens", "resolution", "sensor", "overlay", "codec"]
 SoundStage = Literal["level", "cut", "band", "noise"]
@@ -20,7 +20,7 @@ SoundStage = Literal["level", "cut", "band", "noise"]
 class FrameKind:
     """A perturbation of frames at severities 1 (weak) to 5 (strong)."""
 
-    kind: str  # its name in suites
+    name: str  # in suites
     function: Callable[[np.ndarray, int, Random], np.ndarray]  # of frames (n, height, width, 3) uint8 RGB
     stage: FrameStage  # where training applies it
     probability: float = 0.0  # in training, by default
@@ -29,14 +29,14 @@ class FrameKind:
     @property
     def setting(self) -> str:
         """The setting under data.augmentation that holds its probability."""
-        return self.kind.replace("-", "").replace(" ", "_")
+        return self.name.replace("-", "").replace(" ", "_")
 
     @property
     def perturbations(self) -> list[Perturbation]:
         """One for each severity of the robustness suite."""
         return [
             Perturbation(
-                self.kind,
+                self.name,
                 str(severity),
                 on_frame=partial(self._apply_to_frame, severity=severity),
                 crf=self.crfs[severity - 1] if self.crfs else None,
@@ -44,14 +44,14 @@ class FrameKind:
             for severity in SEVERITIES
         ]
 
-    def apply(self, pictures: np.ndarray, severity: int, rng: Random) -> np.ndarray:
+    def apply(self, frames: np.ndarray, severity: int, rng: Random) -> np.ndarray:
         """Perturbs frames (n, height, width, 3) uint8 RGB. Raises ValueError for an unknown severity."""
         if severity not in SEVERITIES:
-            raise ValueError(f"{self.kind} at severity {severity!r}: expected 1 to {len(SEVERITIES)}")
-        return self.function(pictures, severity, rng)
+            raise ValueError(f"{self.name} at severity {severity!r}: expected 1 to {len(SEVERITIES)}")
+        return self.function(frames, severity, rng)
 
-    def _apply_to_frame(self, picture: np.ndarray, rng: Random, *, severity: int) -> np.ndarray:
-        return self.apply(picture[None], severity, rng)[0]
+    def _apply_to_frame(self, frame: np.ndarray, rng: Random, *, severity: int) -> np.ndarray:
+        return self.apply(frame[None], severity, rng)[0]
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,14 @@ class StripAugmentation:
     probability: float  # by default
     stage: SoundStage  # where it is applied
     function: Callable[[np.ndarray, float, Random], np.ndarray]  # of loudness and an amount
-    span: tuple[float, float] | None = None  # the amount is drawn evenly from this; None: nothing is drawn
+    amount_range: tuple[float, float] | None = None  # the amount is drawn evenly from it; None: no draw
 
 
 @dataclass(frozen=True)
 class SoundKind:
     """A perturbation of the sound: of samples, and of mel strips where samples are not stored."""
 
-    kind: str  # its name in suites
+    name: str  # in suites
     on_samples: Mapping[str, SamplesFunction] = field(
         default_factory=dict
     )  # by severity; none: training only
@@ -77,17 +77,17 @@ class SoundKind:
     training: StripAugmentation | None = None  # None: it needs samples, which records do not hold
 
     @property
-    def obstacle_in_training(self) -> str:
+    def why_not_in_training(self) -> str:
         """Why training cannot apply it; "" where it can."""
         return (
-            "" if self.training else f"{self.kind} needs the clip's samples, and records hold mel strips only"
+            "" if self.training else f"{self.name} needs the clip's samples, and records hold mel strips only"
         )
 
     @property
     def perturbations(self) -> list[Perturbation]:
         """One for each severity of the robustness suite."""
         return [
-            Perturbation(self.kind, severity, on_samples=function, on_strip=self.on_strip.get(severity))
+            Perturbation(self.name, severity, on_samples=function, on_strip=self.on_strip.get(severity))
             for severity, function in self.on_samples.items()
         ]
 

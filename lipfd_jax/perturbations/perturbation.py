@@ -35,7 +35,7 @@ class Perturbation:
         return f"{self.kind} {self.severity}".strip().replace("/", "-")
 
     @property
-    def obstacle_on_records(self) -> str:
+    def why_not_on_records(self) -> str:
         """Why stored windows do not allow it; "" where they do."""
         if self.on_samples is not None and self.on_strip is None:
             return "needs the clip's sound"

@@ -1,7 +1,6 @@
 """Checkpoints of a run: model, optimizer, averaged parameters and metadata."""
 
 import contextlib
-import dataclasses
 import errno
 import logging
 import os
@@ -61,7 +60,7 @@ class RunCheckpointer:
         """
         self.recipe = recipe
         self.window_convention = window_convention
-        self.records = {name: dataclasses.asdict(found) for name, found in records.items()}
+        self.records = {name: found.to_json() for name, found in records.items()}
         self.folder = epath.Path(workdir) / FOLDER
         self.start = Position()  # where this process began with its batch size
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -21,11 +21,11 @@ def describe_changed_records(metadata: Metadata, records: Mapping[str, Mapping[s
     """Describes the uses ("training", "validation") whose records differ from the checkpoint's; "" for none.
 
     Args:
-      records: `sum` and `words` of each identity, by use. A use that one side lacks is not compared.
+      records: `sum` and `words` of each fingerprint, by use. A use that one side lacks is not compared.
     """
     return "; ".join(
-        f"{use} records were {_describe_identity(metadata.records[use])}, "
-        f"now they are {_describe_identity(now)}"
+        f"{use} records were {_describe_records(metadata.records[use])}, "
+        f"now they are {_describe_records(now)}"
         for use, now in records.items()
         if use in metadata.records and metadata.records[use]["sum"] != now["sum"]
     )
@@ -46,5 +46,5 @@ def list_changed_settings(before: Mapping[str, Any], now: Mapping[str, Any], pre
     return found
 
 
-def _describe_identity(identity: Mapping[str, str]) -> str:
-    return f"{identity['words']} (sum {identity['sum']})"
+def _describe_records(fingerprint: Mapping[str, str]) -> str:
+    return f"{fingerprint['words']} (sum {fingerprint['sum']})"

@@ -89,7 +89,7 @@ def train(
         run_on_first(lambda: held.enter_context(lock_folder(workdir, "a training run")))
         data.read_corrupt_list(workdir)
         saved = RunCheckpointer(
-            workdir, recipe, window_convention=data.window_convention, records=data.identities
+            workdir, recipe, window_convention=data.window_convention, records=data.fingerprints
         )
         checkpointer = held.enter_context(saved)
         state, position = checkpointer.restore(mesh) or (make_initial_state(recipe, mesh), Position())
@@ -131,7 +131,7 @@ class _Run:
         config, convention = self.recipe.config, self.data.window_convention
         logger.info(
             "%s: %d training records (%s windows), %s inputs, %d device(s), step %d of %d, in %s",
-            self.experiment.name, len(self.data.sources[TRAINING]), convention, config.inputs.name,
+            self.experiment.name, len(self.data.datasets[TRAINING]), convention, config.inputs.name,
             self.mesh.size, self.step, self.experiment.steps, self.workdir,
         )  # fmt: skip
         if warning := convention_warning(config.inputs, convention):
@@ -251,7 +251,7 @@ class _Run:
 
     def _is_validation_due(self) -> bool:
         wanted = self._is_due(self.experiment.evaluate_every) or self.step >= self.experiment.steps
-        return wanted and VALIDATION in self.data.sources
+        return wanted and VALIDATION in self.data.datasets
 
     def _check_pending(self) -> None:
         """Waits for the steps since the last call; raises Diverged if one is not finite."""

@@ -13,7 +13,7 @@ from etils import epath
 from lipfd_jax.data import pipeline
 from lipfd_jax.data.corrupt import CorruptRecords
 from lipfd_jax.data.data_fingerprint import DataFingerprint, compute_data_fingerprint
-from lipfd_jax.data.sources import CompositeFolder, Records, RecordSource, find_window_convention, open_source
+from lipfd_jax.data.sources import CompositeFolder, RecordReader, Records, find_window_convention, open_source
 from lipfd_jax.evaluation.predict import RecordSubset
 from lipfd_jax.storage.files import write_json
 from lipfd_jax.training.config import DataSettings, Experiment
@@ -29,15 +29,15 @@ _LISTED = "corrupt_records"  # .json in the workdir
 class RunData:
     """Sources of a run under "training" and, if there is one, "validation"."""
 
-    sources: dict[str, RecordSource]
-    identities: dict[str, DataFingerprint]
+    datasets: dict[str, RecordReader]
+    fingerprints: dict[str, DataFingerprint]
     corrupt: dict[str, CorruptRecords]  # those found so far, and the policy for them
     window_convention: WindowConvention  # of the training records
 
     def make_batches(self, experiment: Experiment) -> Any:
         """Returns this process's endless training batches (`pipeline.make_training_batches`)."""
         return pipeline.make_training_batches(
-            self.sources[TRAINING],
+            self.datasets[TRAINING],
             batch_size=experiment.batch_size,
             seed=experiment.seed,
             balance=experiment.data.balance,
@@ -55,7 +55,7 @@ class RunData:
         """
         path = _list_path(workdir)
         known = {
-            name: {"records": self.identities[name].sum, "corrupt": corrupt.messages()}
+            name: {"records": self.fingerprints[name].digest, "corrupt": corrupt.messages()}
             for name, corrupt in self.corrupt.items()
             if corrupt.messages()
         }
@@ -68,7 +68,7 @@ class RunData:
         path = _list_path(workdir)
         try:
             for name, listed in (json.loads(path.read_text()) if path.exists() else {}).items():
-                if name in self.identities and listed["records"] == self.identities[name].sum:
+                if name in self.fingerprints and listed["records"] == self.fingerprints[name].digest:
                     self.corrupt[name].found.update({int(n): text for n, text in listed["corrupt"].items()})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             logger.warning("%s: can't be read (%s); corrupt records are listed anew", path, error)
@@ -87,18 +87,18 @@ def open_data(settings: DataSettings) -> RunData:
         if not settings.validation_path and isinstance(sources[TRAINING], CompositeFolder):
             raise ValueError(_explain_no_splits(settings))
         sources[VALIDATION] = _open_source(settings, "validation_split", path)
-    identities = {name: compute_data_fingerprint(source) for name, source in sources.items()}
+    fingerprints = {name: compute_data_fingerprint(source) for name, source in sources.items()}
     if VALIDATION in sources:
-        _refuse_shared(sources, identities)
+        _refuse_shared(sources, fingerprints)
         sources[VALIDATION] = _subsample(sources[VALIDATION], settings.validation_samples)
     corrupt = {
         name: CorruptRecords(settings.corrupt_records, settings.corrupt_share * len(source))
         for name, source in sources.items()
     }
-    return RunData(sources, identities, corrupt, find_window_convention(sources[TRAINING]))
+    return RunData(sources, fingerprints, corrupt, find_window_convention(sources[TRAINING]))
 
 
-def _open_source(settings: DataSettings, setting: str, path: str) -> RecordSource:
+def _open_source(settings: DataSettings, setting: str, path: str) -> RecordReader:
     split = getattr(settings, setting)
     try:
         return open_source(path, split=split, builder_config=settings.builder_config or None)
@@ -118,16 +118,16 @@ def _explain_no_splits(settings: DataSettings) -> str:
     )
 
 
-def _refuse_shared(sources: dict[str, RecordSource], identities: dict[str, DataFingerprint]) -> None:
+def _refuse_shared(sources: dict[str, RecordReader], fingerprints: dict[str, DataFingerprint]) -> None:
     train, validation = sources[TRAINING], sources[VALIDATION]
-    shared = identities[TRAINING].sum == identities[VALIDATION].sum
+    shared = fingerprints[TRAINING].digest == fingerprints[VALIDATION].digest
     if isinstance(train, Records) and isinstance(validation, Records):
         shared |= any(_share_records(one, other) for one in train.parts for other in validation.parts)
     if shared:
         raise ValueError(
             "data.validation_split and data.validation_path: records of "
-            f"{identities[VALIDATION].words} are also trained on ({identities[TRAINING].words}); the best "
-            "checkpoint would be chosen by them"
+            f"{fingerprints[VALIDATION].description} are also trained on "
+            f"({fingerprints[TRAINING].description}); the best checkpoint would be chosen by them"
         )
 
 
@@ -137,7 +137,7 @@ def _share_records(one: tuple[str, int, int], other: tuple[str, int, int]) -> bo
     return path == other_path and first < other_first + other_count and other_first < first + count
 
 
-def _subsample(source: RecordSource, count: int) -> RecordSource:
+def _subsample(source: RecordReader, count: int) -> RecordReader:
     """Returns `count` evenly spaced records of a source; all for 0."""
     if not 0 < count < len(source):
         return source

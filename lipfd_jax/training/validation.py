@@ -30,7 +30,7 @@ def validate(recipe: Recipe, state: TrainState, data: RunData, *, mesh: Mesh, ke
     states = (trainable, state.frozen, state.statistics)
     predictions = predict_records(
         ProgramRunner(recipe.graph, states, mesh, kernels, recipe.config.dtype).submit,
-        data.sources[VALIDATION],
+        data.datasets[VALIDATION],
         batch_size=recipe.experiment.batch_size,
         threads=recipe.experiment.data.threads,
         corrupt=data.corrupt[VALIDATION],

@@ -47,7 +47,7 @@ def test_a_suite_and_the_evaluation_open_the_checkpoint_once(checkpoint, validat
         clips=None,
         clips_csv=None,
     )
-    options = evaluate.Options(batch_size=4, examples=1, drawing=BootstrapSettings(10))
+    options = evaluate.Options(batch_size=4, examples=1, bootstrap=BootstrapSettings(10))
     evaluate._run_evaluation(given, options)
     assert (len(read), len(traced)) == (1, 1)
     plain, clean = (read_scores(tmp_path / "out" / name) for name in ("scores.csv", "controls/clean.csv"))

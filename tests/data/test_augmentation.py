@@ -141,7 +141,7 @@ def test_every_kind_of_the_catalogue_is_a_setting_or_says_why_not():
     known = {field.name for field in dataclasses.fields(AugmentationSettings)}
     assert {kind.setting for kind in FRAME_KINDS} < known
     for kind in SOUND_KINDS:
-        assert (kind.training is None) == bool(kind.obstacle_in_training)
+        assert (kind.training is None) == bool(kind.why_not_in_training)
         assert kind.training is None or kind.training.setting in known
     with pytest.raises(ValueError, match=r"augmentation\.mp3\. Mp3 needs the clip's samples"):
         build_settings(AugmentationSettings(), {"mp3": 0.1}, "data.augmentation.")

@@ -14,7 +14,7 @@ VERSION = "avlips/avlips/1.0.0"
 
 
 def _sum(folder, split="train"):
-    return compute_data_fingerprint(open_source(str(folder), split=split)).sum
+    return compute_data_fingerprint(open_source(str(folder), split=split)).digest
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def test_a_build_is_the_same_wherever_it_lies(built, build):
     found = compute_data_fingerprint(open_source(str(build), split="train"))
     assert f"{build.name}/avlips/avlips/1.0.0, by" in str(found)
     assert str(build) not in str(found)  # reports and checkpoints that others get hold it
-    assert "sums in its report" in found.words
-    assert len(found.sum) == 16
+    assert "sums in its report" in found.description
+    assert len(found.digest) == 16
 
 
 def test_splits_and_parts_of_them_differ(built):
@@ -60,10 +60,10 @@ def test_a_build_without_a_report_goes_by_its_files(build, report):
     path = build / VERSION / BUILD_REPORT
     path.unlink() if report is None else path.write_text(report)
     before = compute_data_fingerprint(open_source(str(build), split="train"))
-    assert "size and time" in before.words
+    assert "size and time" in before.description
     for shard in (build / VERSION).glob("*train*array_record*"):
         os.utime(shard, (0, 0))
-    assert _sum(build) != before.sum
+    assert _sum(build) != before.digest
 
 
 def test_pictures_are_the_same_in_a_copy_that_keeps_times(composites, pictures):

@@ -28,7 +28,7 @@ from tests.drawn import drawn
 from tests.tiny_networks import MEAN, TINY
 
 # One size of batches for nearly all: each other one is compiled anew.
-Options = functools.partial(evaluation_run.Options, drawing=BootstrapSettings(10), examples=0, batch_size=4)
+Options = functools.partial(evaluation_run.Options, bootstrap=BootstrapSettings(10), examples=0, batch_size=4)
 SMALL = {"picture_size": 80, "crop_size": 32}
 
 
@@ -243,7 +243,10 @@ def test_comparison_with_published_scores(checkpoint, composites, tmp_path, caps
         "\n".join(["path,label,score", *(",".join(r.split(",")[:3]) for r in lines[1:6])]) + "\n"
     )
     evaluate(
-        checkpoint, CompositeFolder(composites), tmp_path / "again", options=Options(against=str(theirs))
+        checkpoint,
+        CompositeFolder(composites),
+        tmp_path / "again",
+        options=Options(compare_scores=str(theirs)),
     )
     figures = json.loads((tmp_path / "again" / "metrics.json").read_text())
     assert figures["comparison"]["shared"] == 5
@@ -266,7 +269,7 @@ def test_a_mistyped_comparison_is_found_before_scoring(checkpoint, composites, t
             checkpoint,
             CompositeFolder(composites),
             tmp_path / "out",
-            options=Options(against=str(tmp_path / "none.csv")),
+            options=Options(compare_scores=str(tmp_path / "none.csv")),
         )
     assert not (tmp_path / "out").exists()
 
@@ -325,7 +328,7 @@ def test_a_calibration_is_fitted_stored_applied_and_not_tested_on_itself(composi
     )
     assert "stored in" in capsys.readouterr().out
     assert open_model(checkpoint).calibration == found
-    assert "pictures in validation" in found.data  # pages show it: the name, and no path of this machine
+    assert "composites in validation" in found.data  # pages show it: the name, and no path of this machine
     assert str(tmp_path) not in found.data
     with pytest.raises(ValueError, match="fitted on these very records"):
         evaluate(checkpoint, CompositeFolder(validation), tmp_path / "self")

@@ -102,4 +102,4 @@ def test_wrong_requests_are_found_before_scoring(tmp_path):
     with pytest.raises(ValueError, match="no such folder"):
         evaluate_grid([a], [b], tmp_path, open_data=str)
     with pytest.raises(ValueError, match="one checkpoint on one data set"):
-        evaluate_grid([a], [b], tmp_path, open_data=str, options=Options(against="scores.csv"))
+        evaluate_grid([a], [b], tmp_path, open_data=str, options=Options(compare_scores="scores.csv"))

@@ -99,7 +99,7 @@ def test_int8_is_smaller_and_near(checkpoint, exports, int8, composites, some):
     small, whole = (file.stat().st_size for file in files)
     assert small < 0.6 * whole  # resizing and heads stay float32
     on = json.loads((int8 / "export.json").read_text())["quantised_on"]
-    assert on.startswith(f"{len(CompositeFolder(composites))} pictures in {composites.name}")
+    assert on.startswith(f"{len(CompositeFolder(composites))} composites in {composites.name}")
 
 
 @pytest.mark.slow
@@ -187,7 +187,7 @@ def test_engines_and_folders_that_do_not_fit_are_refused(checkpoint, exports, tm
 def test_an_export_is_evaluated_like_its_checkpoint(checkpoint, exports, composites, tmp_path):
     needs("onnxruntime")
     sides = [NamedPath("ours", str(checkpoint)), NamedPath("export", str(exports / "onnx"))]
-    options = Options(examples=0, drawing=BootstrapSettings(draws=20))
+    options = Options(examples=0, bootstrap=BootstrapSettings(draws=20))
     data = [NamedPath("drawn", str(composites))]
     cells = evaluate_grid(sides, data, tmp_path, open_data=CompositeFolder, options=options).cells
     ours, export_s = (cells[side.name, "drawn"].scores for side in sides)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lipfd_jax.faces import finders
-from lipfd_jax.faces.framing import square_around
+from lipfd_jax.faces.framing import make_square
 
 pytest.importorskip("dlib", reason="the extra 'faces' is not installed")
 
@@ -31,7 +31,7 @@ def _finder(name):
 def test_the_square_of_avlips_clips_is_practically_the_whole_frame(media, name, tolerance):
     for clip in ("0_real/1", "0_real/2", "1_fake/1", "1_fake/2"):
         (face,) = _finder(name)(_frame(media / f"AVLips/{clip}.mp4"))
-        square = square_around(face.box, face.finder)
+        square = make_square(face.box, face.finder)
         assert face.frontal
         assert np.abs(np.array([square.left, square.top, square.side - 224])).max() <= tolerance
 

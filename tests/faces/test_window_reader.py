@@ -26,7 +26,7 @@ def test_windows_hold_the_frames_they_name(video, jump, monkeypatch):
         monkeypatch.setattr(window_reader, "_SEEK_SECONDS", jump)
         monkeypatch.setattr(scanning, "_KEPT_BYTES", 0)
     seen = scan_video(video, None)
-    assert len(seen.kept) == (300 if jump is None else 0)
+    assert len(seen.cached_frames) == (300 if jump is None else 0)
     starts = [0, 3, 130, 132, 295]
     wanted = [WindowRequest(0, s, None, reduce=False) for s in starts[::-1]]
     found = {window.start: frames for window, frames in read_windows(video, seen, wanted)}

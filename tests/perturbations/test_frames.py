@@ -1,11 +1,11 @@
-"""The seven perturbations: each against its definition, its strength rising with the level."""
+"""The seven perturbations: each against its definition, its strength rising with the severity."""
 
 import cv2
 import numpy as np
 import pytest
 
 from lipfd_jax.perturbations import frames as perturbations
-from lipfd_jax.perturbations.catalogue import FRAME_KINDS, frame_kind
+from lipfd_jax.perturbations.catalogue import FRAME_KINDS, find_frame_kind
 from lipfd_jax.perturbations.frames import SEVERITIES
 
 
@@ -14,23 +14,25 @@ def _frames(height=64, width=80):
     return np.stack([cv2.resize(f, (width, height), interpolation=cv2.INTER_CUBIC) for f in drawn])
 
 
-def _apply(name, level, frames=None, seed=0):
-    return frame_kind(name).apply(_frames() if frames is None else frames, level, np.random.default_rng(seed))
+def _apply(name, severity, frames=None, seed=0):
+    return find_frame_kind(name).apply(
+        _frames() if frames is None else frames, severity, np.random.default_rng(seed)
+    )
 
 
-def _change(name, level):
-    return np.abs(_apply(name, level).astype(int) - _frames()).mean()
+def _change(name, severity):
+    return np.abs(_apply(name, severity).astype(int) - _frames()).mean()
 
 
-@pytest.mark.parametrize("name", [kind.kind for kind in FRAME_KINDS])
+@pytest.mark.parametrize("name", [kind.name for kind in FRAME_KINDS])
 def test_strength_rises_with_the_level(name):
-    changes = [_change(name, level) for level in SEVERITIES]
+    changes = [_change(name, severity) for severity in SEVERITIES]
     assert changes[0] > 0
     assert changes == sorted(changes)
     assert changes[-1] > 1.3 * changes[0]
 
 
-@pytest.mark.parametrize("name", [kind.kind for kind in FRAME_KINDS])
+@pytest.mark.parametrize("name", [kind.name for kind in FRAME_KINDS])
 def test_shape_type_and_the_given_frames_are_kept(name):
     frames = _frames(47, 33)
     before = frames.copy()
@@ -53,24 +55,24 @@ def test_what_is_random_differs_from_frame_to_frame_and_by_seed(name):
     assert not np.array_equal(result, _apply(name, 4, np.repeat(_frames()[:1], 5, axis=0), seed=1))
 
 
-@pytest.mark.parametrize(("level", "factor"), [*enumerate((0.4, 0.3, 0.2, 0.1, 0.0), start=1)])
-def test_saturation_scales_chroma_and_keeps_luma(level, factor):
+@pytest.mark.parametrize(("severity", "factor"), [*enumerate((0.4, 0.3, 0.2, 0.1, 0.0), start=1)])
+def test_saturation_scales_chroma_and_keeps_luma(severity, factor):
     before, after = (
         cv2.cvtColor(f[0].astype(np.float32) / 255, cv2.COLOR_RGB2YCrCb)
-        for f in (_frames(), _apply("saturation", level))
+        for f in (_frames(), _apply("saturation", severity))
     )
     np.testing.assert_allclose(after[..., 0], before[..., 0], atol=0.006)
     np.testing.assert_allclose(after[..., 1:] - 0.5, factor * (before[..., 1:] - 0.5), atol=0.006)
 
 
-@pytest.mark.parametrize(("level", "factor"), [*enumerate((0.85, 0.725, 0.6, 0.475, 0.35), start=1)])
-def test_contrast_multiplies(level, factor):
-    np.testing.assert_array_equal(_apply("contrast", level), np.floor(_frames() * factor).astype(np.uint8))
+@pytest.mark.parametrize(("severity", "factor"), [*enumerate((0.85, 0.725, 0.6, 0.475, 0.35), start=1)])
+def test_contrast_multiplies(severity, factor):
+    np.testing.assert_array_equal(_apply("contrast", severity), np.floor(_frames() * factor).astype(np.uint8))
 
 
 @pytest.mark.parametrize(("side", "most"), [(224, 42), (256, 48), (512, 96), (6, 1)])
 def test_block_wise_covers_small_frames_too(side, most):
-    """Published is 48 x (side // 256) at level 3, and so nothing at 224; ours is 48 x side / 256."""
+    """Published is 48 x (side // 256) at severity 3, and so nothing at 224; ours is 48 x side / 256."""
     frames = np.zeros((5, side, side, 3), np.uint8)
     for frame in _apply("block-wise", 3, frames):
         assert set(np.unique(frame)) <= {0, 128}
@@ -78,12 +80,12 @@ def test_block_wise_covers_small_frames_too(side, most):
         assert frame.any()
 
 
-@pytest.mark.parametrize(("level", "variance"), [*enumerate((0.001, 0.002, 0.005, 0.01, 0.05), start=1)])
-def test_noise_has_the_variance_in_luma_and_chroma(level, variance):
+@pytest.mark.parametrize(("severity", "variance"), [*enumerate((0.001, 0.002, 0.005, 0.01, 0.05), start=1)])
+def test_noise_has_the_variance_in_luma_and_chroma(severity, variance):
     grey = np.full((5, 128, 128, 3), 128, np.uint8)
-    noisy = _apply("noise", level, grey).astype(np.float32) / 255
+    noisy = _apply("noise", severity, grey).astype(np.float32) / 255
     values = np.stack([cv2.cvtColor(f, cv2.COLOR_RGB2YCrCb) for f in noisy])
-    if level < 5:  # there much is cut off at black and white
+    if severity < 5:  # there much is cut off at black and white
         np.testing.assert_allclose(values.var(axis=(0, 1, 2)), variance, rtol=0.03)
     assert abs(values[..., 0].mean() - 128 / 255) < 0.003
 
@@ -117,9 +119,9 @@ def test_compression_keeps_colours_and_most_detail():
 def test_unknown_names_and_levels_are_refused():
     with pytest.raises(ValueError, match="'sharpen': expected one of saturation, contrast"):
         _apply("sharpen", 1)
-    for level in (0, 6):
-        with pytest.raises(ValueError, match=f"blur at severity {level}: expected 1 to 5"):
-            _apply("blur", level)
+    for severity in (0, 6):
+        with pytest.raises(ValueError, match=f"blur at severity {severity}: expected 1 to 5"):
+            _apply("blur", severity)
 
 
 def test_there_are_five_levels_of_each():
@@ -127,11 +129,11 @@ def test_there_are_five_levels_of_each():
     assert sum(isinstance(table, tuple) and len(table) == 5 for table in tables) == 7
 
 
-@pytest.mark.parametrize("level", SEVERITIES)
+@pytest.mark.parametrize("severity", SEVERITIES)
 @pytest.mark.parametrize("name", ["saturation", "blur", "pixelation", "compression"])
-def test_a_constant_grey_picture_stays_as_it_is(name, level):
+def test_a_constant_grey_picture_stays_as_it_is(name, severity):
     grey = np.full((2, 48, 56, 3), 128, np.uint8)
-    assert np.array_equal(_apply(name, level, grey), grey)
+    assert np.array_equal(_apply(name, severity, grey), grey)
 
 
 def _edge(width: int, place: int) -> np.ndarray:

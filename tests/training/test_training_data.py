@@ -19,7 +19,7 @@ def _settings(path, **values):
 def test_a_folder_of_pictures_has_no_validation_split(composites):
     with pytest.raises(ValueError, match=r"has no splits.*data\.validation_path.*data\.validation_split"):
         open_data(_settings(composites))
-    assert list(open_data(_settings(composites, validation_split="")).sources) == [TRAINING]
+    assert list(open_data(_settings(composites, validation_split="")).datasets) == [TRAINING]
 
 
 def test_a_folder_does_not_validate_itself_or_its_copy(composites, tmp_path):
@@ -31,8 +31,8 @@ def test_a_folder_does_not_validate_itself_or_its_copy(composites, tmp_path):
 
 def test_another_folder_validates(composites, validation):
     data = open_data(_settings(composites, validation_path=str(validation), validation_samples=4))
-    assert (len(data.sources[TRAINING]), len(data.sources[VALIDATION])) == (12, 4)
-    assert data.identities[TRAINING].sum != data.identities[VALIDATION].sum
+    assert (len(data.datasets[TRAINING]), len(data.datasets[VALIDATION])) == (12, 4)
+    assert data.fingerprints[TRAINING].digest != data.fingerprints[VALIDATION].digest
 
 
 def test_a_missing_split_is_said_before_anything_is_read(changed, built, tmp_path):
@@ -51,7 +51,7 @@ def test_parts_of_a_split_must_not_overlap(built):
     with pytest.raises(ValueError, match="are also trained on"):
         open_data(_settings(built, validation_split="train"))
     parts = open_data(_settings(built, train_split="train[:50%]", validation_split="train[50%:]"))
-    assert len(parts.sources[TRAINING]) == len(parts.sources[VALIDATION]) == 16
+    assert len(parts.datasets[TRAINING]) == len(parts.datasets[VALIDATION]) == 16
 
 
 def test_a_folder_that_is_not_there_is_named_with_its_setting(composites, tmp_path):

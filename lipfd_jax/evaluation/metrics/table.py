@@ -48,7 +48,7 @@ class Metric:
     views: Mapping[View, int] = field(default_factory=dict)  # where it is shown -> position among the rows
 
 
-def metrics_in(view: View) -> tuple[Metric, ...]:
+def list_metrics(view: View) -> tuple[Metric, ...]:
     """The metrics that a view shows, in its order."""
     return tuple(sorted((m for m in METRICS if view in m.views), key=lambda metric: metric.views[view]))
 

@@ -14,7 +14,7 @@ from lipfd_jax.evaluation.metrics.bootstrap import (
 from lipfd_jax.evaluation.metrics.compute import Metrics, compute_video_metrics, compute_window_metrics
 from lipfd_jax.evaluation.metrics.pooling import MEAN_POOLING, Pooling, VideoScores, pool_videos
 from lipfd_jax.evaluation.metrics.scores import Scores, ScoresError
-from lipfd_jax.evaluation.metrics.table import Granularity, metrics_in
+from lipfd_jax.evaluation.metrics.table import Granularity, list_metrics
 from lipfd_jax.evaluation.report.metrics_json import ComparisonRecord, DifferenceRecord
 from lipfd_jax.evaluation.report.text_tables import (
     align_columns,
@@ -168,7 +168,7 @@ def _format_differences(comparison: Comparison) -> str:
     """Differences in a table; the file has those of all metrics."""
     sides = [_select_metrics(comparison, "windows"), _select_metrics(comparison, "videos")]
     lines = [["difference", "windows", "interval", "videos", "interval"]]
-    for metric in metrics_in("comparison"):
+    for metric in list_metrics("comparison"):
         line = [metric.name]
         for ours, theirs, intervals in sides:
             difference = compute_difference(ours, theirs, metric.name)

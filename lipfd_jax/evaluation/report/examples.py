@@ -33,16 +33,16 @@ def choose_examples(scores: Scores, *, count: int = 2, threshold: float = 0.5) -
 
 
 def group_examples(
-    pictures: Sequence[ExampleWindow], *, threshold: float = 0.5
+    examples: Sequence[ExampleWindow], *, threshold: float = 0.5
 ) -> list[tuple[str, list[ExampleView]]]:
-    """The pictures in four groups (real or fake, right or wrong) with their headings, most confident first.
+    """The examples in four groups (real or fake, right or wrong) with their headings, most confident first.
 
-    Raises ValueError, naming the picture, for images, weights or maps of a wrong form.
+    Raises ValueError, naming the example, for images, weights or maps of a wrong form.
     """
     groups = []
     for (label, right), title in _GROUPS.items():
-        group = [p for p in pictures if p.label == label and ((p.score >= threshold) == label) == right]
+        group = [p for p in examples if p.label == label and ((p.score >= threshold) == label) == right]
         if group:
-            group.sort(key=lambda picture: -abs(picture.score - threshold))
-            groups.append((title, [build_example_view(picture, threshold=threshold) for picture in group]))
+            group.sort(key=lambda example: -abs(example.score - threshold))
+            groups.append((title, [build_example_view(example, threshold=threshold) for example in group]))
     return groups

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from lipfd_jax.evaluation.metrics.bootstrap import Intervals
 from lipfd_jax.evaluation.metrics.compute import ReleasedMetrics
 from lipfd_jax.evaluation.metrics.summary import UNKNOWN_GENERATOR, MetricSet, MetricSummary
-from lipfd_jax.evaluation.metrics.table import Metric, get_metric, metrics_in
+from lipfd_jax.evaluation.metrics.table import Metric, get_metric, list_metrics
 from lipfd_jax.evaluation.report.text_tables import compute_recall
 from lipfd_jax.pages.axes import unit_axis
 from lipfd_jax.pages.bars import Bar, BarChart, render_bars
@@ -49,7 +49,7 @@ def build_metric_rows(summary: MetricSummary, *, further: bool = False) -> list[
             with_note(metric.title, metric.description.format(at=at)),
             *(_format_metric(one, metric) for one in sets),
         ]
-        for metric in metrics_in("further" if further else "page")
+        for metric in list_metrics("further" if further else "page")
     ]
 
 

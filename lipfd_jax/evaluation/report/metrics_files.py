@@ -8,7 +8,7 @@ from typing import Any
 from lipfd_jax.evaluation.metrics.pooling import Decision, pool_videos
 from lipfd_jax.evaluation.metrics.scores import Scores
 from lipfd_jax.evaluation.metrics.summary import MetricSummary
-from lipfd_jax.evaluation.metrics.table import metrics_in
+from lipfd_jax.evaluation.metrics.table import list_metrics
 from lipfd_jax.evaluation.suites.results import NO_SUITES, SuiteResult, Suites
 from lipfd_jax.vocabulary import LABELS
 
@@ -72,8 +72,8 @@ def _format_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def _suite_rows(result: SuiteResult) -> Iterator[list[Any]]:
-    names = [metric.name for metric in metrics_in("suites")]
-    names += [f"{metric.name}_difference" for metric in metrics_in("suite_differences")]
+    names = [metric.name for metric in list_metrics("suites")]
+    names += [f"{metric.name}_difference" for metric in list_metrics("suite_differences")]
     for one in (*result.cells, *result.means):
         for name in names:
             ends = getattr(one, f"{name}_interval", None) or ("", "")

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.evaluation.metrics.summary import MetricSet, MetricSummary
-from lipfd_jax.evaluation.metrics.table import Metric, metrics_in
+from lipfd_jax.evaluation.metrics.table import Metric, list_metrics
 from lipfd_jax.evaluation.report.text_tables import format_interval, format_number
 from lipfd_jax.pages.rendering import render_template
 from lipfd_jax.storage import files
@@ -87,7 +87,7 @@ def _list_metrics(summary: MetricSummary) -> list[tuple[str, str, str]]:
     """Rows of title, videos and windows; an indented label is preceded by that of the row above."""
     rows: list[tuple[str, str, str]] = []
     above = ""
-    for metric in metrics_in("text"):
+    for metric in list_metrics("text"):
         name = metric.label.format(at=summary.decision.at)
         above, name = (above, f"{above}, {name.strip()}") if name.startswith(" ") else (name, name)
         rows.append((name, _format_metric(summary.videos, metric), _format_metric(summary.windows, metric)))

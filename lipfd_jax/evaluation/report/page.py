@@ -1,4 +1,4 @@
-"""Report of an evaluation: one HTML file, pictures included, that explains metrics in plain words."""
+"""Report of an evaluation: one HTML file, images included, that explains metrics in plain words."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ def write_report(
     *,
     title: str,
     notes: Mapping[str, str],
-    pictures: Sequence[ExampleWindow] = (),
+    example_windows: Sequence[ExampleWindow] = (),
     sections: Sequence[Section] = (),
     findings: Sequence[str] = (),
     summary: MetricSummary | None = None,
@@ -46,19 +46,19 @@ def write_report(
       output: the HTML file; folders on the way are made.
       title: heading of the page.
       notes: facts about the run, in this order: input convention, window convention, checkpoint, ...
-      pictures: examples, grouped by truth and verdict (`choose_examples` picks them).
+      example_windows: examples, grouped by truth and verdict (`choose_examples` picks them).
       sections: further ones, placed before the list of videos.
       findings: sentences for the head of the page that sum up the sections.
       summary: the metrics, if known already, and the decision they rest on.
 
     Raises:
-      ValueError: a picture is not of the form it should have; it is named.
+      ValueError: an example is not of the form it should have; it is named.
       OSError: the file can't be written.
     """
     summary = summary or summarise_scores(scores)
     decision = summary.decision
     videos = pool_videos(scores, decision.pooling, decision.calibration)
-    examples = group_examples(pictures, threshold=decision.window_threshold)
+    examples = group_examples(example_windows, threshold=decision.window_threshold)
     text = render_page(
         "lipfd_jax.evaluation",
         "report.html",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from lipfd_jax.evaluation.metrics.compute import Metrics, ReleasedMetrics
 from lipfd_jax.evaluation.metrics.summary import UNKNOWN_GENERATOR, MetricSet, MetricSummary, PartKind
-from lipfd_jax.evaluation.metrics.table import metrics_in
+from lipfd_jax.evaluation.metrics.table import list_metrics
 from lipfd_jax.listing.names import escape_controls
 
 _PARTS: dict[PartKind, str] = {
@@ -38,7 +38,7 @@ def format_granularities(sets: Mapping[str, MetricSet]) -> str:
     columns: list[list[str]] = [_make_titles([one.metrics for one in sets.values()])]
     for name, one in sets.items():
         columns.append([name, *_make_column(one.metrics)])
-        ends = [format_interval(one.intervals[metric.name], metric.digits) for metric in metrics_in("text")]
+        ends = [format_interval(one.intervals[metric.name], metric.digits) for metric in list_metrics("text")]
         columns.append([f"{one.intervals.bootstrap.confidence:.0%} interval", "", "", *ends])
     return _with_reasons(columns, {name: one.metrics for name, one in sets.items()})
 
@@ -75,12 +75,12 @@ def align_columns(lines: Sequence[Sequence[str]]) -> str:
 
 def _make_titles(columns: Sequence[Metrics]) -> list[str]:
     at = "/".join(sorted({f"{metrics.threshold:.4g}" for metrics in columns}))
-    return ["", "number", "  real / fake", *(metric.label.format(at=at) for metric in metrics_in("text"))]
+    return ["", "number", "  real / fake", *(metric.label.format(at=at) for metric in list_metrics("text"))]
 
 
 def _make_column(metrics: Metrics) -> list[str]:
     counts = [format_number(metrics.n, 0), f"{metrics.n - metrics.positives:,} / {metrics.positives:,}"]
-    return [*counts, *(format_number(metrics[one.name], one.digits) for one in metrics_in("text"))]
+    return [*counts, *(format_number(metrics[one.name], one.digits) for one in list_metrics("text"))]
 
 
 def _with_reasons(columns: Sequence[Sequence[str]], metrics: Mapping[str, Metrics]) -> str:

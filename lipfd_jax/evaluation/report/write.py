@@ -39,7 +39,7 @@ def write_results(
     bootstrap: BootstrapSettings = DEFAULT_BOOTSTRAP,
     others: Scores | None = None,
     others_name: str = "the other scores",
-    pictures: Sequence[ExampleWindow] = (),
+    example_windows: Sequence[ExampleWindow] = (),
     metadata: Metadata | None = None,
     suites: Sequence[SuiteResult] = (),
 ) -> MetricSummary:
@@ -53,7 +53,7 @@ def write_results(
       bootstrap: how intervals are computed.
       others: other scores for windows of the same names, to compare with.
       others_name: what to call them.
-      pictures: examples for the report.
+      example_windows: examples for the report.
       metadata: of the checkpoint, for its model card; without it there is none.
       suites: results of suites on the same weights; those that earlier runs left in `output` are added.
 
@@ -86,7 +86,7 @@ def write_results(
         folder / REPORT_HTML,
         title="Lip-sync forgery detection",
         notes=notes,
-        pictures=pictures,
+        example_windows=example_windows,
         sections=sections,
         findings=list_findings(held),
         summary=summary,

@@ -10,12 +10,12 @@ from lipfd_jax.evaluation.metrics.compute import compute_metrics, resample_metri
 from lipfd_jax.evaluation.metrics.pooling import Decision, VideoScores, pool_videos
 from lipfd_jax.evaluation.metrics.samples import Sample
 from lipfd_jax.evaluation.metrics.scores import Scores
-from lipfd_jax.evaluation.metrics.table import metrics_in
+from lipfd_jax.evaluation.metrics.table import list_metrics
 from lipfd_jax.evaluation.suites.results import Interval, PerturbationResult
 from lipfd_jax.perturbations.perturbation import CLEAN, Perturbation
 
-_METRICS = tuple(metric.name for metric in metrics_in("suites"))
-_DIFFERENCES = tuple(metric.name for metric in metrics_in("suite_differences"))  # with intervals
+_METRICS = tuple(metric.name for metric in list_metrics("suites"))
+_DIFFERENCES = tuple(metric.name for metric in list_metrics("suite_differences"))  # with intervals
 
 
 def compute_results(

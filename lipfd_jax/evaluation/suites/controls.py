@@ -1,4 +1,4 @@
-"""Shortcut controls: perturbations that part sound and lips or leave one of them out, and what follows."""
+"""Shortcut controls: perturbations that desynchronise sound and lips or drop one, and conclusions."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,12 @@ from lipfd_jax.pages.formats import interval
 from lipfd_jax.perturbations import mel_strips, samples, windows
 from lipfd_jax.perturbations.perturbation import Perturbation, without_draws
 
-_PARTED = ("sound of another video", "sound delayed", "frames shuffled in time")  # kinds: sound against lips
-_ALONE = ("sound only (frames grey)", "picture only (mel blank)")  # kinds that leave one of the two
+_DESYNCED = (
+    "sound of another video",
+    "sound delayed",
+    "frames shuffled in time",
+)  # sound against lips
+_SINGLE_MODALITY = ("sound only (frames grey)", "picture only (mel blank)")
 _OUT_OF_STEP = "Now real videos disagree too: a detector that compares calls them fake, its AUC falls to 0.5."
 _EXPECTED = "Near 0.5 is expected of a detector that compares; above, the {} alone separates the classes."
 _NOTABLE = 0.05  # of AUC: a smaller difference is ignored
@@ -87,26 +91,26 @@ def draw_conclusions(result: SuiteResult) -> list[str]:
             f"(AUC {_format_auc(clean)}).",
             *beside,
         ]
-    parted = [one for one in result.cells if one.kind in _PARTED]
-    deaf = [one for one in parted if not _auc_fell(one)]
-    alone = [one for one in result.cells if one.kind in _ALONE and _is_above_chance(one)]
+    desynced = [one for one in result.cells if one.kind in _DESYNCED]
+    unaffected = [one for one in desynced if not _auc_fell(one)]
+    alone = [one for one in result.cells if one.kind in _SINGLE_MODALITY and _is_above_chance(one)]
     return [
-        _choose_answer(len(parted), len(deaf), bool(alone or near)),
+        _choose_answer(len(desynced), len(unaffected), bool(alone or near)),
         *(
             f"The AUC holds under {one.name}, where real videos disagree too: {_format_auc(one)}."
-            for one in deaf
+            for one in unaffected
         ),
         *(f"The {one.name} gives {_format_auc(one)}: no comparison is needed for that." for one in alone),
         *beside,
     ]
 
 
-def _choose_answer(parted: int, deaf: int, shortcuts: bool) -> str:
-    if not parted:
+def _choose_answer(desynced: int, unaffected: int, shortcuts: bool) -> str:
+    if not desynced:
         return "No conclusion: no control that separates sound and lips could be made."
-    if deaf == parted:
+    if unaffected == desynced:
         return "These results contradict the claim: scores do not depend on whether sound and lips agree."
-    if deaf or shortcuts:
+    if unaffected or shortcuts:
         return "These results support the claim in part only: other cues separate the classes as well."
     return "These results agree with the claim: with sound and lips separated, the classes look alike."
 

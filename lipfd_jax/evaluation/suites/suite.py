@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from lipfd_jax.checkpoints.calibration import Calibration
-from lipfd_jax.data.sources import RecordSource, find_window_convention, read_crop
+from lipfd_jax.data.sources import RecordReader, find_window_convention, read_crop
 from lipfd_jax.evaluation.metrics.bootstrap import DEFAULT_BOOTSTRAP, BootstrapSettings
 from lipfd_jax.evaluation.metrics.pooling import Decision, Pooling, make_decision
 from lipfd_jax.evaluation.suites.baselines import compute_baselines, measure_video
@@ -60,7 +60,7 @@ class SuiteData:
     fingerprint: str  # of the records
 
 
-def find_suite_data(source: RecordSource, fingerprint: str, clips: Sequence[Clip] | None = None) -> SuiteData:
+def find_suite_data(source: RecordReader, fingerprint: str, clips: Sequence[Clip] | None = None) -> SuiteData:
     """The videos of a source of records: as raw clips where these are given, so that all perturbations apply.
 
     Raises ClipError where a video of the source is not among the clips; ValueError where a clip gives other

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from lipfd_jax.data import records
-from lipfd_jax.data.sources import RecordSource
+from lipfd_jax.data.sources import RecordReader
 from lipfd_jax.listing.clips import Clip
 from lipfd_jax.perturbations.mel_strips import draw_strip, read_loudness, shrink_strip
 from lipfd_jax.perturbations.perturbation import Perturbation
@@ -125,7 +125,7 @@ class ClipVideo:
 class RecordVideo:
     """Stored windows of a video; stored frames and mel strips are perturbed."""
 
-    records: RecordSource
+    records: RecordReader
     index: tuple[int, ...]  # positions of its windows in the records, by window
     video: str
     label: int
@@ -134,7 +134,7 @@ class RecordVideo:
 
     def find_obstacle(self, perturbation: Perturbation) -> str:
         """Records hold neither samples nor files."""
-        return perturbation.obstacle_on_records
+        return perturbation.why_not_on_records
 
     def with_cache(self) -> "RecordVideo":
         """Itself: records are small."""
@@ -163,7 +163,7 @@ def list_clip_videos(
     return [ClipVideo(clip, convention, crop) for clip in clips]
 
 
-def list_record_videos(source: RecordSource) -> list[RecordVideo]:
+def list_record_videos(source: RecordReader) -> list[RecordVideo]:
     """Videos of a source of records, sorted by name; reads all records once."""
     found: dict[str, list[tuple[int, int]]] = {}
     known = {}

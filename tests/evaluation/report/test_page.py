@@ -92,7 +92,7 @@ def test_published_scores(tmp_path, golden):
 
 
 def test_loads_nothing_from_anywhere(tmp_path):
-    text, page = _write(tmp_path, _random(60, 12), pictures=[_picture("1_fake/v1_0.png", 1, 0.9)])
+    text, page = _write(tmp_path, _random(60, 12), example_windows=[_picture("1_fake/v1_0.png", 1, 0.9)])
     assert "//" not in re.sub(r"base64,[A-Za-z0-9+/=]*", "", text)
     assert not {"link", "iframe", "object", "base", "form"} & {tag for tag, _ in page.tags}
     for tag, attributes in page.tags:
@@ -119,7 +119,7 @@ def test_names_from_data_are_escaped(tmp_path):
     evil = "<script>alert(1)</script>\"'&$title"
     scores = _random(8, 4, name=evil, generator=evil)
     pictures = [_picture(scores.path[0], 0, 0.9)]
-    text, page = _write(tmp_path, scores, title=evil, notes={evil: evil}, pictures=pictures)
+    text, page = _write(tmp_path, scores, title=evil, notes={evil: evil}, example_windows=pictures)
     assert [tag for tag, _ in page.tags].count("script") == text.count("<script") == 1
     assert page.text.count(evil) >= 7
 
@@ -157,7 +157,7 @@ def test_examples_are_grouped_and_sorted(tmp_path):
         _picture("0_real/right_0.png", 0, 0.2),
         _picture("0_real/alarm_0.png", 0, 0.8, region_weights=np.full((5, 3), [0.25, 0.15, 0.6])),
     ]
-    _, page = _write(tmp_path, _random(20, 4), pictures=pictures)
+    _, page = _write(tmp_path, _random(20, 4), example_windows=pictures)
     order = ["sure", "border", "right", "miss", "alarm"]
     assert sorted(order, key=lambda name: page.text.index(f"/{name}_0.png: ")) == order
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 5
@@ -170,7 +170,7 @@ def test_saliency_lies_over_the_picture(tmp_path):
     heat[:25] = 3.0  # three quarters of it on the sound
     heat[25:] = 1.0
     picture = _picture("1_fake/sure_0.png", 1, 0.99, saliency=heat)
-    _, page = _write(tmp_path, _random(20, 4), pictures=[picture])
+    _, page = _write(tmp_path, _random(20, 4), example_windows=[picture])
     assert len([tag for tag, _ in page.tags if tag == "img"]) == 2
     assert "75\u00a0% of the saliency is on the sound" in page.text
     assert "gradient" in page.text
@@ -201,7 +201,7 @@ def test_the_threshold_shows_everywhere(tmp_path):
 def test_wrong_pictures_are_named_and_nothing_is_written(tmp_path, options):
     picture = dataclasses.replace(_picture("1_fake/odd_0.png", 1, 0.9), **options)
     with pytest.raises(ValueError, match=r"1_fake/odd_0\.png"):
-        _write(tmp_path, _random(20, 4), pictures=[picture])
+        _write(tmp_path, _random(20, 4), example_windows=[picture])
     assert not (tmp_path / "new" / "report.html").exists()
 
 
