@@ -2,7 +2,7 @@
 
     python -m benchmarks.device_upscale [--batch=8]
 
-OpenCV's bilinear resize of 8-bit pictures is integer arithmetic: weights of 11 bits, the horizontal pass in
+OpenCV's bilinear resize of 8-bit images is integer arithmetic: weights of 11 bits, the horizontal pass in
 32 bits, the vertical one on its upper 28. The same sums in int32 under jax.jit give the same bytes.
 """
 
@@ -29,14 +29,14 @@ def taps(size: int, new_size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.partial(jax.jit, static_argnames=("height", "width"))
-def enlarge(pictures: jax.Array, height: int, width: int) -> jax.Array:
-    """(..., h, w, 3) uint8 -> (..., height, width, 3) uint8, as cv2.resize(picture, (width, height)) does."""
-    rows, columns = pictures.shape[-3:-1]
+def enlarge(images: jax.Array, height: int, width: int) -> jax.Array:
+    """(..., h, w, 3) uint8 -> (..., height, width, 3) uint8, as cv2.resize(image, (width, height)) does."""
+    rows, columns = images.shape[-3:-1]
     first, weight = taps(columns, width)
     weight = np.where((first < 0) | (first >= columns - 1), 0, weight)  # OpenCV's border rule, this pass only
     first = np.clip(first, 0, columns - 1)
     low, high = (np.rint(w * np.float32(_ONE)).astype(np.int32)[:, None] for w in (1 - weight, weight))
-    wide = pictures.astype(jnp.int32)
+    wide = images.astype(jnp.int32)
     wide = wide[..., first, :] * low + wide[..., np.minimum(first + 1, columns - 1), :] * high
     first, weight = taps(rows, height)
     low, high = (np.rint(w * np.float32(_ONE)).astype(np.int32)[:, None, None] for w in (1 - weight, weight))
@@ -49,8 +49,8 @@ def mismatches() -> int:
     """Bytes that differ from OpenCV's, over frames and mel strips of many sizes."""
     random, differing = np.random.default_rng(0), 0
     for size, new in [(size, (500, 500)) for size in _FRAMES] + [(size, (500, 2500)) for size in _MELS]:
-        picture = random.integers(0, 256, (*size, 3), np.uint8)
-        differing += int((np.asarray(enlarge(picture, *new)) != cv2.resize(picture, new[::-1])).sum())
+        image = random.integers(0, 256, (*size, 3), np.uint8)
+        differing += int((np.asarray(enlarge(image, *new)) != cv2.resize(image, new[::-1])).sum())
     return differing
 
 

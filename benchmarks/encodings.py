@@ -27,7 +27,7 @@ _AVLIPS = flags.DEFINE_string("avlips", None, "Clips in the AVLips layout.", req
 _WINDOWS = flags.DEFINE_integer("windows_per_clip", 3, "Windows taken of each clip.")
 _OUTPUT = flags.DEFINE_string("output", None, "Where to write the figures as JSON.")
 
-Coder = Callable[[np.ndarray], bytes]  # (height, width, 3) uint8 RGB -> a coded picture
+Coder = Callable[[np.ndarray], bytes]  # (height, width, 3) uint8 RGB -> an encoded image
 
 
 class Candidate(NamedTuple):
@@ -41,8 +41,8 @@ class Candidate(NamedTuple):
 def opencv(suffix: str, *options: int) -> Coder:
     """An encoder of OpenCV."""
 
-    def code(picture: np.ndarray) -> bytes:
-        return cv2.imencode(suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)[1].tobytes()
+    def code(image: np.ndarray) -> bytes:
+        return cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)[1].tobytes()
 
     return code
 
@@ -50,9 +50,9 @@ def opencv(suffix: str, *options: int) -> Coder:
 def pillow_webp(method: int, quality: int, *, lossless: bool = True) -> Coder:
     """Pillow's WebP encoder."""
 
-    def code(picture: np.ndarray) -> bytes:
+    def code(image: np.ndarray) -> bytes:
         file = io.BytesIO()
-        Image.fromarray(picture).save(file, "WEBP", lossless=lossless, method=method, quality=quality)
+        Image.fromarray(image).save(file, "WEBP", lossless=lossless, method=method, quality=quality)
         return file.getvalue()
 
     return code
@@ -90,7 +90,7 @@ CANDIDATES = {
 
 
 def store(candidate: Candidate, frames: np.ndarray) -> bytes:
-    """Five frames (5, height, width, 3) as one coded picture."""
+    """Five frames (5, height, width, 3) as one encoded image."""
     if candidate.delta:
         frames = np.concatenate([frames[:1], frames[1:] - frames[:-1]])
     return candidate.coder(np.concatenate(list(frames), axis=candidate.axis))
@@ -98,8 +98,8 @@ def store(candidate: Candidate, frames: np.ndarray) -> bytes:
 
 def load(candidate: Candidate, data: bytes) -> np.ndarray:
     """The frames of `store`."""
-    picture = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    frames = np.stack(np.split(picture, 5, axis=candidate.axis))
+    image = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    frames = np.stack(np.split(image, 5, axis=candidate.axis))
     return np.cumsum(frames, axis=0, dtype=np.uint8) if candidate.delta else frames
 
 

@@ -3,7 +3,7 @@
     python -m benchmarks.forward [--engines=all] [--networks=vit_l14+resnet50,...] [--output=forward.json]
 
 Needs PyTorch beside the project; ONNX Runtime, OpenVINO and NNCF where their engines are wanted. All sides
-get the same random weights and the same prepared pictures, each in a process of its own; their probabilities
+get the same random weights and the same prepared inputs, each in a process of its own; their probabilities
 are compared. Sides take turns, so that a busy moment of the machine hits all of them; the fastest counts.
 On a machine with other work pin it to one core (`taskset -c 0`) and read the CPU seconds.
 """

@@ -56,14 +56,14 @@ def torch_engine(folder: pathlib.Path, form: str) -> Run:
     network = TorchLipFD(**json.loads((folder / CLASSES).read_text())).eval()
     network.load_state_dict(torch.load(folder / TORCH, mmap=True))
     image, crops = batch(folder)
-    pictures = torch.from_numpy(image).permute(0, 3, 1, 2).contiguous()
+    images = torch.from_numpy(image).permute(0, 3, 1, 2).contiguous()
     pieces = torch.from_numpy(crops).permute(0, 1, 2, 5, 3, 4).contiguous()
     if form == "bfloat16":  # entered once, so that matrices are cast once
         network = network.to(memory_format=torch.channels_last)
         torch.autocast("cpu", torch.bfloat16).__enter__()
 
     def run() -> np.ndarray:
-        logits, _ = network(pictures, pieces, separate=form == "released")
+        logits, _ = network(images, pieces, separate=form == "released")
         return torch.sigmoid(logits.float()).numpy()
 
     return run
@@ -100,7 +100,7 @@ def quantise(folder: pathlib.Path) -> None:
 
 
 def batch(folder: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
-    """Prepared pictures and crops."""
+    """Prepared composites and crops."""
     with np.load(folder / BATCH) as arrays:
         return arrays["image"], arrays["crops"]
 

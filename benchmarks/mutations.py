@@ -34,7 +34,7 @@ _COUNT = flags.DEFINE_integer("count", 100, "mutations of each kind")
 _KINDS = flags.DEFINE_list("kinds", None, "which kinds; default all")
 _SEED = flags.DEFINE_integer("seed", 0, "of the mutations")
 
-VIDEOS = {  # container: codecs of picture and sound
+VIDEOS = {  # container: codecs of video and sound
     "mp4": ("libx264", "aac"),
     "mov": ("libx264", "pcm_s16le"),
     "mkv": ("libx264", "aac"),
@@ -75,9 +75,9 @@ def mutated(whole: bytes, draw: random.Random) -> bytes:
 def video(suffix: str, folder: pathlib.Path) -> bytes:
     """A clip of two seconds with sound."""
     path = folder / f"whole.{suffix}"
-    picture, sound = VIDEOS[suffix]
+    video_codec, sound = VIDEOS[suffix]
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(picture, rate=25)
+        stream = container.add_stream(video_codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = 96, 96, "yuv420p"
         track = container.add_stream(sound, rate=48000 if sound == "libopus" else 44100, layout="stereo")
         if sound not in ("pcm_s16le", "libopus"):

@@ -3,7 +3,7 @@
     python -m benchmarks.records --avlips=DIR [--copies=10] [--workers=2] [--long_video] [--output=FILE]
 
 The other side is a re-creation of what the released script does, with the libraries it uses: one process, the
-mel picture through a temporary file, one PNG of 2500x1000 per window by matplotlib, read back by OpenCV.
+mel image through a temporary file, one PNG of 2500x1000 per window by matplotlib, read back by OpenCV.
 Both sides run in one go on the same clips; the ratios are what counts. `--long_video` builds a video of ten
 minutes in 1080p instead and tells how much memory that took.
 """
@@ -50,7 +50,7 @@ _OUTPUT = flags.DEFINE_string("output", None, "Where to write the figures as JSO
 
 
 def released_preparation(clip: Clip, output: pathlib.Path) -> list[pathlib.Path]:
-    """The pictures of one clip, made the way the released script makes them."""
+    """The composites of one clip, made the way the released script makes them."""
     capture = cv2.VideoCapture(str(clip.path))
     starts = released_starts(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
     wanted, kept, number = set(released_frames(starts)), [], 0

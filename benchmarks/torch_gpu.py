@@ -19,7 +19,7 @@ def forward_side(
     _share_memory(device)
     network = TorchLipFD(config.encoder, config.backbone, config.inputs.crop_size).eval().to(device)
     composites = torch.from_numpy(batch_of(batch)["composite"]).to(device)
-    whole = _compiled(lambda pictures: network(*prepared(pictures))[0], compiled)
+    whole = _compiled(lambda images: network(*prepared(images))[0], compiled)
 
     @torch.inference_mode()
     def run() -> np.ndarray:

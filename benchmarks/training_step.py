@@ -88,10 +88,10 @@ class TorchStep:
 
 
 def prepared(composites: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Composites (B, 1000, 2500, 3) uint8 to pictures (B, 3, 1120, 1120) and crops (B, 5, 3, 3, 224, 224)."""
-    pictures = composites.permute(0, 3, 1, 2).float()
-    image = _resized(pictures, 1120)
-    frames = [pictures[:, :, 500:, 500 * i : 500 * (i + 1)] for i in range(5)]
+    """Composites (B, 1000, 2500, 3) uint8 to images (B, 3, 1120, 1120) and crops (B, 5, 3, 3, 224, 224)."""
+    images = composites.permute(0, 3, 1, 2).float()
+    image = _resized(images, 1120)
+    frames = [images[:, :, 500:, 500 * i : 500 * (i + 1)] for i in range(5)]
     crops = torch.stack(
         [
             torch.stack([_resized(f[:, :, m : 500 - m, m : 500 - m], 224) for m in _MARGINS], 1)
@@ -103,8 +103,8 @@ def prepared(composites: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return (image - mean) / std, (crops - mean) / std
 
 
-def _resized(pictures: torch.Tensor, side: int) -> torch.Tensor:
-    return functional.interpolate(pictures, (side, side), mode="bilinear", antialias=True)
+def _resized(images: torch.Tensor, side: int) -> torch.Tensor:
+    return functional.interpolate(images, (side, side), mode="bilinear", antialias=True)
 
 
 SIDES = {  # name: which, its precision, whether the memory that a step frees is kept

@@ -25,7 +25,7 @@ from absl import app, flags
 from benchmarks.processes import memory_of_tree
 
 _CHECKPOINT = flags.DEFINE_string("checkpoint", None, "that the server opens", required=True)
-_VIDEO = flags.DEFINE_string("video", None, "a good clip, judged at the end", required=True)
+_VIDEO = flags.DEFINE_string("video", None, "a good clip, scored at the end", required=True)
 _COUNT = flags.DEFINE_integer("count", 200, "bad uploads at a time")
 _QUEUE = flags.DEFINE_integer("queue", 8, "of the server")
 _SECONDS = flags.DEFINE_float("seconds", 30, "that the slow ones last, unless the server ends them")
@@ -112,7 +112,7 @@ async def bad(kind: str, port: int, clip: bytes, seconds: float) -> str:
 
 
 class Watched:
-    """How long the server takes to answer while all this goes on, and how much it holds."""
+    """How long the server takes to answer meanwhile, and how much it holds."""
 
     def __init__(self, process: int, folder: pathlib.Path, address: str):
         self._process, self._folder, self._address = process, folder, address
@@ -193,7 +193,7 @@ def report(watched: Watched, before: int, spent: float) -> None:
 
 
 def main(_: list[str]) -> None:
-    """Starts a server, attacks it, asks it for one good judgement and ends it."""
+    """Starts a server, attacks it, asks it for one good result and ends it."""
     command = [sys.executable, "-m", "lipfd_jax", "serve", f"--checkpoint={_CHECKPOINT.value}"]
     command += ["--port=0", f"--megabytes={LIMIT / 1e6}", "--max_windows=5", "--refined=0"]
     command.append(f"--queue={_QUEUE.value}")
@@ -209,7 +209,7 @@ def main(_: list[str]) -> None:
 
 
 def exercise(process: int, address: str, folder: pathlib.Path) -> None:
-    """Attacks a running server and asks it for one good judgement."""
+    """Attacks a running server and asks it for one good result."""
     before, begin = memory_of_tree(process), time.perf_counter()
     watched = Watched(process, folder, address)
     found = asyncio.run(attack(int(address.rpartition(":")[2]), watched))

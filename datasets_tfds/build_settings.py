@@ -38,8 +38,8 @@ class BuildSettings:
     encoding: Encoding = "compact"
     window_convention: WindowConvention = "paper"
     effort: int = 0  # 0 (fast) to 6 (small): lossless compression of the compact encoding
-    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)  # of the source ids, in the order of SPLITS
-    salt: str = "lipfd"  # of the hash that draws the split; another salt draws another split
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)  # shares of source ids, in SPLITS' order
+    salt: str = "lipfd"  # enters the hash that draws the split; another salt draws another split
     held_out: bool = False  # puts the sources of the official validation windows into the test split
     splits_csv: str = ""  # a split to follow instead of the hash, as `splits.write_splits` writes it
     clips_csv: str = "clips.csv"  # layout folder: the CSV that describes it, relative to manual_dir

@@ -37,8 +37,8 @@ class VideoOutcome:
     """Result of building one video."""
 
     video: str
-    keys: tuple[str, ...]  # of its records, in order
-    bytes: int  # of its records
+    keys: tuple[str, ...]  # record keys, in order
+    bytes: int  # size of the records
     warnings: tuple[str, ...] = ()
     problem: str = ""  # why it has no records
 

@@ -42,7 +42,7 @@ class Shard:
 
     split: str
     index: int  # within its split
-    path: str  # of the file
+    path: str  # file path
     items: tuple[Item, ...]
 
 
@@ -53,7 +53,7 @@ class WrittenShard:
     split: str
     index: int
     records: int
-    bytes: int  # of the records; the file is a little larger
+    bytes: int  # size of the records; the file is a little larger
     outcomes: tuple[VideoOutcome, ...]
 
 

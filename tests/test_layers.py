@@ -1,4 +1,4 @@
-"""Layers: every room imports only from the rooms before it, and no modules import each other in a circle."""
+"""Layers: a module imports only from layers before its own, and no modules import each other in a circle."""
 
 import ast
 import pathlib
@@ -8,8 +8,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 
-# Rooms from the bottom up: a room may import from itself and from those before it.
-ROOMS = (
+# Layers from the bottom up: one may import from itself and from those before it.
+LAYERS = (
     "lipfd_jax.vocabulary",
     "lipfd_jax.settings",
     "lipfd_jax.version",
@@ -72,25 +72,25 @@ def _targets(node: ast.AST, modules: dict[str, pathlib.Path]) -> Iterator[str]:
         named = [f"{node.module}.{alias.name}" for alias in node.names]
         yield from dict.fromkeys(name if name in modules else node.module for name in named)
     elif isinstance(node, ast.ImportFrom):
-        assert not node.level, "relative imports hide their room"
+        assert not node.level, "relative imports hide their layer"
 
 
-def find_upward_imports(modules: dict[str, pathlib.Path], rooms: Sequence[str]) -> list[str]:
-    """Returns a line for each import from a later room; ValueError for a module in no room."""
+def find_upward_imports(modules: dict[str, pathlib.Path], layers: Sequence[str]) -> list[str]:
+    """Returns a line for each import from a later layer; ValueError for a module in no layer."""
     lines = []
     for module, target, line in find_imports(modules):
-        above = _floor(target, rooms) > _floor(module, rooms)
+        above = _find_layer(target, layers) > _find_layer(module, layers)
         if above and (module, target) not in EXCEPTIONS:
             lines.append(f"{module}:{line} imports {target}")
     return lines
 
 
-def _floor(module: str, rooms: Sequence[str]) -> int:
-    """Returns the number of the most particular room that holds a module."""
-    room = max((r for r in rooms if f"{module}.".startswith(f"{r}.")), key=len, default=None)
-    if room is None or (room == "lipfd_jax" and module != room):
-        raise ValueError(f"{module} is in no room: add it to ROOMS")
-    return rooms.index(room)
+def _find_layer(module: str, layers: Sequence[str]) -> int:
+    """Returns the number of the most specific layer that holds a module."""
+    layer = max((r for r in layers if f"{module}.".startswith(f"{r}.")), key=len, default=None)
+    if layer is None or (layer == "lipfd_jax" and module != layer):
+        raise ValueError(f"{module} is in no layer: add it to LAYERS")
+    return layers.index(layer)
 
 
 def find_circle(modules: dict[str, pathlib.Path]) -> list[str]:
@@ -117,8 +117,8 @@ def _walk(module: str, targets: dict[str, list[str]], finished: set[str], path: 
     return []
 
 
-def test_every_room_imports_only_from_rooms_before_it():
-    assert find_upward_imports(find_modules(ROOT, ["lipfd_jax", "datasets_tfds"]), ROOMS) == []
+def test_every_module_imports_only_from_layers_before_it():
+    assert find_upward_imports(find_modules(ROOT, ["lipfd_jax", "datasets_tfds"]), LAYERS) == []
 
 
 def test_no_modules_import_each_other_in_a_circle():
@@ -132,10 +132,10 @@ def test_every_exception_is_still_needed():
 
 @pytest.fixture
 def house(tmp_path):
-    """A package of two rooms, whose modules the test writes."""
-    for room in ("lower", "upper"):
-        (tmp_path / "house" / room).mkdir(parents=True)
-        (tmp_path / "house" / room / "__init__.py").touch()
+    """A package of two layers, whose modules the test writes."""
+    for layer in ("lower", "upper"):
+        (tmp_path / "house" / layer).mkdir(parents=True)
+        (tmp_path / "house" / layer / "__init__.py").touch()
 
     def write(**texts):
         for name, text in texts.items():
@@ -155,7 +155,7 @@ def house(tmp_path):
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from house.upper.b import Thing",
     ],
 )
-def test_an_import_from_a_later_room_is_found(house, line):
+def test_an_import_from_a_later_layer_is_found(house, line):
     modules = house(lower_a=line, upper_b="")
     (found,) = find_upward_imports(modules, ("house.lower", "house.upper"))
     assert found.startswith("house.lower.a:")
@@ -163,9 +163,9 @@ def test_an_import_from_a_later_room_is_found(house, line):
     assert find_upward_imports(house(lower_a="", upper_b=line), ("house.lower", "house.upper")) == []
 
 
-def test_a_module_in_no_room_is_found(house):
+def test_a_module_in_no_layer_is_found(house):
     modules = house(lower_a="", upper_b="import house.lower.a")
-    with pytest.raises(ValueError, match=r"house\.upper\.b is in no room"):
+    with pytest.raises(ValueError, match=r"house\.upper\.b is in no layer"):
         find_upward_imports(modules, ("house.lower",))
 
 

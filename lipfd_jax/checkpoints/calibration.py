@@ -40,7 +40,7 @@ class Calibration:
     threshold_choice: str  # description: "equal error rate", "false positive rate 0.01"
     prior: float  # share of fakes that the calibrated probability assumes
     data: str  # description of the videos it was fitted on
-    data_fingerprint: str  # of the records of these videos
+    data_fingerprint: str  # fingerprint of these videos' records
     videos: int
     sources_real: int  # number of sources among these videos, by class
     sources_fake: int

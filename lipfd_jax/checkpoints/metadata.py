@@ -20,7 +20,7 @@ class Metadata:
     """All that is needed to use a checkpoint's weights; stored inside it as JSON."""
 
     model: ModelConfig  # architecture and input convention
-    window_convention: WindowConvention  # of the training records; stored under the key "windows"
+    window_convention: WindowConvention  # how training windows were cut; stored under the key "windows"
     step: int = 0  # optimizer steps taken
     samples: int = 0  # training samples consumed by all processes: the position in the data
     processes: int = (
@@ -36,7 +36,7 @@ class Metadata:
         default_factory=dict, repr=False
     )  # checksums, by part and array
     records: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)  # fingerprints, by use
-    calibration: Calibration | None = None  # in a file of its own
+    calibration: Calibration | None = None  # stored in a file of its own
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain dicts, strings and numbers with a checksum; without the calibration."""

@@ -52,7 +52,7 @@ class LoadedCheckpoint:
     model: LipFD
     metadata: Metadata
     path: epath.Path
-    fingerprint: str  # of the weights: the same for the same weights, whenever written
+    fingerprint: str  # identifies the weights: the same for the same weights, whenever written
 
     @property
     def calibration(self) -> Calibration | None:
@@ -119,7 +119,7 @@ def _read(
 
     wanted = {"model": _in_memory(model)}
     try:
-        if metadata.ema:  # of the trained parameters, a part of the model
+        if metadata.ema:  # averages of the trained parameters, a subset of the model's
             wanted["ema"] = _in_memory(ocp.metadata(path, checkpointable_name="ema").metadata)
         with report_one_error():
             loaded = ocp.load_checkpointables(path, wanted)

@@ -24,4 +24,4 @@ def define_old_flag(old: str, new: str) -> None:
         )
         parse(argument)
 
-    alias.parse = warn_and_parse  # type: ignore[method-assign]  # of this flag alone
+    alias.parse = warn_and_parse  # type: ignore[method-assign]  # this flag's parser alone

@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int | None:
         return None
     if given.config is None or not given.topology:
         raise app.UsageError("--config and --topology are needed (or --list)")
-    logging.set_verbosity(logging.WARNING)  # of the libraries
+    logging.set_verbosity(logging.WARNING)  # silences the libraries
     jax.config.update("jax_platforms", "cpu")  # leaves the accelerator to other processes
     try:
         experiment = Experiment.from_dict(given.config.to_dict())

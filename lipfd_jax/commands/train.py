@@ -32,7 +32,7 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
     given = flags.FLAGS
-    absl_logging.set_verbosity(absl_logging.WARNING)  # of the libraries
+    absl_logging.set_verbosity(absl_logging.WARNING)  # silences the libraries
     logger.setLevel(logging.INFO)
     if given.distributed:
         join_processes()

@@ -19,7 +19,7 @@ _Entry = TypeVar("_Entry", FrameKind, StripAugmentation)
 # probability 0 in the catalogue draw only in runs that set it: a new one leaves other runs as they are.
 _FRAME_KINDS = in_training_order(FRAME_KINDS)  # drawn and applied
 _STRIPS = [kind.training for kind in SOUND_KINDS if kind.training]  # drawn
-_APPLIED = sorted(_STRIPS, key=lambda strip: get_args(SoundStage).index(strip.stage))  # of these, as applied
+_APPLIED = sorted(_STRIPS, key=lambda strip: get_args(SoundStage).index(strip.stage))  # as applied
 _PROBABILITIES = {kind.setting: kind.probability for kind in _FRAME_KINDS} | {
     strip.setting: strip.probability for strip in _STRIPS
 }

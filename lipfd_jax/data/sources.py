@@ -69,8 +69,8 @@ def read_crop(source: RecordReader) -> str:
 
 def find_build(folder: epath.Path, builder_config: str | None = None) -> epath.Path:
     """Returns the folder of the one TFDS version at or below `folder` (newest version of one config)."""
-    levels = ("", "*/", "*/*/", "*/*/*/")  # data_dir/builder/config/version; buckets have no recursive search
-    files = [file for level in levels for file in folder.glob(f"{level}features.json")]
+    depths = ("", "*/", "*/*/", "*/*/*/")  # data_dir/builder/config/version; buckets have no recursive search
+    files = [file for depth in depths for file in folder.glob(f"{depth}features.json")]
     found = sorted(file.parent for file in files if "incomplete" not in file.parent.name)
     if builder_config:
         found = [p for p in found if p.parent.name == builder_config]
@@ -93,7 +93,7 @@ class Records:
     folder: epath.Path
     split: str
     records: Any
-    parts: tuple[tuple[str, int, int], ...]  # of each shard with records of the split: path, skipped, taken
+    parts: tuple[tuple[str, int, int], ...]  # (path, skipped, taken) for each shard with records of the split
 
     @classmethod
     def open(cls, folder: epath.Path, split: str) -> "Records":

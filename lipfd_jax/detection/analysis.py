@@ -32,7 +32,7 @@ def ignore_progress(part: str, done: float, total: float) -> None:
 class PartTimer:
     """Adds up the time that each part of the work takes."""
 
-    seconds: dict[str, float] = field(default_factory=dict)  # by part, in order of their beginning
+    seconds: dict[str, float] = field(default_factory=dict)  # time taken by each stage, in order of start
 
     @contextmanager
     def time(self, part: str) -> Iterator[None]:
@@ -51,8 +51,8 @@ class VideoAnalysis:
     video: Path
     scan: Scan
     sound: SoundTrack | None  # None: the video has no sound track
-    tracks: tuple[FaceTrack, ...]  # of at least one window, the likeliest speaker first
-    lip_syncs: tuple[LipSync, ...]  # of each track
+    tracks: tuple[FaceTrack, ...]  # tracks long enough for a window, the likeliest speaker first
+    lip_syncs: tuple[LipSync, ...]  # one for each track
 
 
 def analyse_video(

@@ -28,7 +28,7 @@ from lipfd_jax.storage.locks import lock_folder
 RESULT, PAGE, TABLE = "result.json", "report.html", "results.csv"
 EXIT_NONE, EXIT_ERROR, EXIT_EVIDENCE, EXIT_OPEN = 0, 1, 10, 11
 _VIDEOS_AT_ONCE = 2  # one is decoded while another is scored
-_PARTS = {"looking": ("looking for faces", "s"), "scoring": ("scoring", "window")}  # of a bar: title, unit
+_PARTS = {"looking": ("looking for faces", "s"), "scoring": ("scoring", "window")}  # title, unit
 _COLUMNS = ("file", "outcome", "score", "log10_likelihood_ratio", "probability", "faces", "error", "result")
 
 
@@ -42,7 +42,7 @@ class VideoRow:
     log10_likelihood_ratio: float | None
     probability: float | None
     faces: int
-    folder: Path | None  # of result.json and report.html
+    folder: Path | None  # holds result.json and report.html
     error: str = ""
     again: bool = False  # an earlier result was found
 

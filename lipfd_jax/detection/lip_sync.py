@@ -28,9 +28,9 @@ _FLOOR = 1e-3  # of the strongest mel power; weaker sounds have no onsets
 class LipSync:
     """How a mouth follows the sound."""
 
-    correlation: float  # of motion with loudness, the best within 0.12 s of no shift; NaN: not measurable
+    correlation: float  # between motion and loudness, the best within 0.12 s of no shift; NaN: not measurable
     offset: float = 0.0  # seconds by which the sound would have to be delayed to fit best
-    prominence: float = 0.0  # of that shift, in standard deviations over all others
+    prominence: float = 0.0  # height of that shift's peak, in standard deviations over all others
 
 
 def measure_lip_sync(track: FaceTrack, scan: Scan, sound: SoundTrack | None) -> LipSync:

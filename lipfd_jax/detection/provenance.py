@@ -91,7 +91,7 @@ def describe_checkpoint(model: Predictor) -> dict[str, Any]:
         "backbone": metadata.model.backbone,
         "inputs": metadata.model.inputs.name,
         "windows": metadata.window_convention,
-        "precision": metadata.model.dtype,  # of the computation
+        "precision": metadata.model.dtype,  # number format of the computation
         "calibration": metadata.calibration and dataclasses.asdict(metadata.calibration),
     }
 

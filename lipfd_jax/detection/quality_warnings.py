@@ -21,7 +21,7 @@ OFFSET_SECONDS, OFFSET_PROMINENCE = 0.2, 3.0
 CUT_OFF_SECONDS, CUT_OFF_SHARE = 1.0, 0.02  # missing at the end; both must be exceeded
 EMPTY_BAND = 1e-7  # of the strongest mel band's mean power
 EMPTY_FROM = 0.93  # share of used bands below which the sound is narrow
-PADDED = 0.1  # share of a square outside of the picture
+PADDED = 0.1  # share of a square outside the frame
 _HIGHEST = 11025.0  # Hz, top of the mel bands
 
 
@@ -31,7 +31,7 @@ def make_caution(key: str, value: str = "") -> Caution:
     return Caution(key, words.text.format(value), words.effect, words.serious)
 
 
-def find_picture_cautions(scan: Scan, squares: Sequence[Square | None]) -> list[Caution]:
+def find_frame_cautions(scan: Scan, squares: Sequence[Square | None]) -> list[Caution]:
     """Finds warnings about the frames, given the squares of all windows."""
     found = []
     short_side = min(scan.width, scan.height)

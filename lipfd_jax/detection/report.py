@@ -30,7 +30,7 @@ from lipfd_jax.vocabulary import REGIONS
 _MAX_FACES = 6  # that are shown; all of them are in result.json
 _THUMBNAILS = 24  # frames of the video in a row
 _MAX_MEL_COLUMNS = 1000
-SCRIPTS = ("detection.js",)  # of the page
+SCRIPTS = ("detection.js",)  # scripts that the page includes
 _MEDIA_POLICY = "media-src 'self' file: blob:"
 
 
@@ -198,9 +198,9 @@ def _draw_thumbnails(scan: Scan) -> str:
     wanted = np.linspace(float(scan.times[0]), scan.end, _THUMBNAILS, endpoint=False)
     times = np.array([thumbnail.time for thumbnail in scan.thumbnails])
     chosen = [int(np.argmin(np.abs(times - time))) for time in wanted]
-    height, width = scan.thumbnails[0].picture.shape[:2]
-    pictures = [cv2.resize(scan.thumbnails[i].picture, (width, height)) for i in chosen]
-    return encode_data_uri(np.concatenate(pictures, axis=1), width=1600)
+    height, width = scan.thumbnails[0].image.shape[:2]
+    images = [cv2.resize(scan.thumbnails[i].image, (width, height)) for i in chosen]
+    return encode_data_uri(np.concatenate(images, axis=1), width=1600)
 
 
 def _draw_mel(sound: SoundTrack | None, scan: Scan) -> str:

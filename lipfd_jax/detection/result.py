@@ -33,7 +33,7 @@ class WindowScore:
     start_frame: int
     score: float  # the model's probability of a fake, before any calibration
     region_weights: tuple[float, float, float]  # shares of head, face and lip, mean of its five frames
-    square: tuple[float, float, float] | None  # left, top, side in pixels; None: the whole picture
+    square: tuple[float, float, float] | None  # left, top, side in pixels; None: the whole frame
     refined: bool  # added around a suspicion; not part of the face's score
 
 
@@ -69,7 +69,7 @@ class Evidence:
     """Evidence of pooled scores. All None if nothing was scored; the last two also without a calibration."""
 
     score: float | None  # pooled over windows, before any calibration
-    log10_likelihood_ratio: float | None  # of a forgery against a real video, capped
+    log10_likelihood_ratio: float | None  # forgery over real video, capped
     probability: float | None  # calibrated, for the calibration's prior
 
 
@@ -88,14 +88,14 @@ class FaceResult:
     curve: tuple[CurvePoint, ...]
     suspicions: tuple[Suspicion, ...]
     not_judged: tuple[Gap, ...]
-    sound_correlation: float | None  # of the mouth's motion with loudness; None where not measurable
+    sound_correlation: float | None  # between the mouth's motion and loudness; None where not measurable
 
 
 @dataclass(frozen=True)
 class Caution:
     """A warning that applies."""
 
-    key: str  # of texts.WARNINGS
+    key: str  # a key of texts.WARNINGS
     text: str
     effect: str
     serious: bool
@@ -140,7 +140,7 @@ class Result:
     faces: tuple[FaceResult, ...]
     not_judged: tuple[Gap, ...]  # stretches in which no face was scored
     cautions: tuple[Caution, ...]
-    notes: tuple[str, ...]  # in words, limits of the outcome
+    notes: tuple[str, ...]  # limits of the outcome, in words
     file: FileFacts
     checkpoint: dict[str, Any]  # path, fingerprint, origin, inputs, windows, step, calibration
     settings: dict[str, Any]

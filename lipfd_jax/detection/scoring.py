@@ -46,8 +46,8 @@ class WindowScorer:
         progress: Progress = ignore_progress,
     ):
         """`predict` takes composites (B, 1000, 2500, 3) uint8 and gives scores (B,) and weights (B, 5, 3)."""
-        self.scored: list[list[WindowScore]] = [[] for _ in analysis.tracks]  # by face, ascending in time
-        self.squares: list[Square | None] = []  # of all windows
+        self.scored: list[list[WindowScore]] = [[] for _ in analysis.tracks]  # face by face, in order of time
+        self.squares: list[Square | None] = []  # crop of each window
         self._analysis, self._settings = analysis, settings
         self._predict, self._batch_size = predict, batch_size
         self._timer, self._progress = timer, progress

@@ -44,17 +44,17 @@ class Options:
     """Settings of an evaluation and of its report."""
 
     batch_size: int = 8  # global; rounded up to a multiple of the number of devices
-    threads: int = 2  # that read
+    threads: int = 2  # reader threads
     compare_scores: str | None = None  # scores file of another detector to compare with
     threshold: float | None = None  # called fake from here on; None: the calibration's, or 0.5
-    pooling: Pooling | None = None  # of windows to videos; None: the calibration's, or the mean
+    pooling: Pooling | None = None  # how windows become a video score; None: the calibration's, or the mean
     calibrated: bool = True  # apply the checkpoint's calibration, where it has one
     skip_corrupt: bool = False  # list records that can't be read and continue, instead of stopping
     overwrite: bool = False  # start anew, replacing whatever the output holds
     bootstrap: BootstrapSettings = DEFAULT_BOOTSTRAP  # how intervals are made
     examples: int = 2  # windows shown of each kind: real and fake, rightly and wrongly called
     kernels: str = "auto"  # how operations are computed, a setting of kernels.dispatch
-    precision: str | None = None  # of the computation: one of precision.SETTINGS, None for the checkpoint's
+    precision: str | None = None  # number format, one of precision.SETTINGS; None for the checkpoint's
     engine: str = "auto"  # what runs an export, one of inference.engines.ENGINES
 
     def __post_init__(self):

@@ -185,10 +185,10 @@ def format_grid_csv(grid: Grid) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*_COLUMNS, "best"])
     for (name, data), cell in grid.cells.items():
-        level = cell.summary.videos
-        counts = [level.metrics.n, level.intervals.real_sources, level.intervals.fake_sources]
+        videos = cell.summary.videos
+        counts = [videos.metrics.n, videos.intervals.real_sources, videos.intervals.fake_sources]
         for metric in list_metrics("grid"):
-            value, ends = level.metrics[metric.name], level.intervals[metric.name] or ("", "")
+            value, ends = videos.metrics[metric.name], videos.intervals[metric.name] or ("", "")
             best = int(grid.best.get(data) == name) if metric.name == "auc" else ""
             writer.writerow([name, data, metric.name, "" if value is None else value, *ends, *counts, best])
     return text.getvalue()
@@ -222,19 +222,18 @@ def render_grid_page(grid: Grid) -> str:
     )
 
 
-def _auc_cell(level: MetricSet) -> str:
-    return f"{format_number(level.metrics.auc, 4)} {format_interval(level.intervals['auc'], 3)}".strip()
+def _auc_cell(videos: MetricSet) -> str:
+    return f"{format_number(videos.metrics.auc, 4)} {format_interval(videos.intervals['auc'], 3)}".strip()
 
 
 def _make_remarks(grid: Grid) -> list[str]:
     """A remark for each data set: number of videos, and warnings about its intervals."""
     found = []
     for data in grid.datasets:
-        level = grid.cells[grid.checkpoints[0], data].summary.videos
-        counts = (
-            f"{level.metrics.n - level.metrics.positives:,} real and {level.metrics.positives:,} fake videos"
-        )
-        reasons = [text for text in (level.metrics.missing, level.intervals.warning) if text]
+        videos = grid.cells[grid.checkpoints[0], data].summary.videos
+        positives = videos.metrics.positives
+        counts = f"{videos.metrics.n - positives:,} real and {positives:,} fake videos"
+        reasons = [text for text in (videos.metrics.missing, videos.intervals.warning) if text]
         found.append(f"{_cell_text(data)}: {'; '.join([counts, *reasons])}.")
     return found
 

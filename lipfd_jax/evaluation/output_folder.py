@@ -26,8 +26,8 @@ class ScoresIdentity:
     weights: str  # fingerprint of the checkpoint's arrays
     records: str  # fingerprint of the records
     settings: str  # everything else that changes scores: inputs, number format
-    checkpoint: str  # in words, with its path
-    data: str  # in words
+    checkpoint: str  # description, with its path
+    data: str  # description
 
     def is_same(self, other: "ScoresIdentity") -> bool:
         """Whether both are of the same weights, records and settings; paths are not compared."""

@@ -152,7 +152,7 @@ def score_source(run: Run, source: RecordReader, folder: Path, *, skip_corrupt: 
     Raises:
       ValueError: a record can't be read, or with `skip_corrupt` too many; the file holds other scores.
     """
-    logs: list[_Log] = []  # of the first process
+    logs: list[_Log] = []  # written by the first process
 
     def begin() -> int:
         logs.append(_Log(folder, source))

@@ -32,10 +32,10 @@ class ExportDescription:
 
     format: str  # a name in FORMATS
     source: str  # "composites" or "prepared"
-    metadata: Metadata  # of the checkpoint, with its calibration
-    fingerprint: str  # of its weights
+    metadata: Metadata  # the checkpoint's, with its calibration
+    fingerprint: str  # identifies its weights
     made: str  # YYYY-MM-DD
-    versions: Mapping[str, str]  # of the libraries that made it
+    versions: Mapping[str, str]  # library -> version at export
     quantised_on: str | None = None  # records on which the ranges of int8 values were calibrated
 
     @property

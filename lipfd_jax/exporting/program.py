@@ -21,7 +21,7 @@ class Program(NamedTuple):
     """A function and its arguments."""
 
     function: Callable[..., tuple[jax.Array, jax.Array]]  # (weights by name, *batch) to OUTPUTS
-    weights: dict[str, jax.Array]  # by path, "encoder/ln_pre/scale"
+    weights: dict[str, jax.Array]  # path such as "encoder/ln_pre/scale" -> array
     batch: dict[str, jax.ShapeDtypeStruct]  # name to dtype and shape; the first dimension is symbolic
 
 
@@ -56,9 +56,9 @@ def _make_batch_shapes(model: LipFD, source: ProgramInput) -> dict[str, jax.Shap
     if source == "composites":
         return {"composites": jax.ShapeDtypeStruct((size, *COMPOSITE_SHAPE), jnp.uint8)}
     inputs = model.config.inputs
-    picture, crop = inputs.picture_size, inputs.crop_size
+    side, crop = inputs.picture_size, inputs.crop_size
     crops = (size, FRAMES_PER_WINDOW, len(REGIONS), crop, crop, 3)
     return {
-        "picture": jax.ShapeDtypeStruct((size, picture, picture, 3), jnp.float32),
+        "picture": jax.ShapeDtypeStruct((size, side, side, 3), jnp.float32),
         "crops": jax.ShapeDtypeStruct(crops, jnp.float32),
     }

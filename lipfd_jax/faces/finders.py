@@ -28,8 +28,8 @@ _PATCH_FACES = 1.6  # side of that patch in heights of the face
 class Framing:
     """Position of a finder's box in the square that the training clips show."""
 
-    side: float  # of the square, in units of the box's larger side
-    x: float  # of the box's centre, in units of the square's side
+    side: float  # side of the square, in units of the box's larger side
+    x: float  # the box's centre from the square's left, in units of its side
     y: float
 
 

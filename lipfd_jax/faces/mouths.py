@@ -20,7 +20,7 @@ class MouthMeter:
     def __init__(self, faces: Sequence[Face]):
         self._faces = faces
         self._latest: list[np.ndarray | None] = [None] * len(faces)
-        self._places: list[tuple[slice, slice]] = []  # of the mouths, ...
+        self._places: list[tuple[slice, slice]] = []  # rows and columns of the mouths, ...
         self._shape: tuple[int, int] | None = None  # ... in frames of this height and width
         self._measured: list[list[tuple[float, float, float]]] = [[] for _ in faces]
 
@@ -44,8 +44,8 @@ class MouthMeter:
             mouth = cv2.resize(piece, _MOUTH_SIZE, interpolation=cv2.INTER_AREA)
             before = self._latest[index]
             motion = np.nan if before is None else cv2.norm(mouth, before, cv2.NORM_L1) / mouth.size
-            (level,), (contrast,) = cv2.meanStdDev(mouth[_LIPS])
-            darkness = cv2.mean(mouth)[0] - level[0]
+            (brightness,), (contrast,) = cv2.meanStdDev(mouth[_LIPS])
+            darkness = cv2.mean(mouth)[0] - brightness[0]
             self._measured[index].append((motion, contrast[0], darkness))
             self._latest[index] = mouth
 

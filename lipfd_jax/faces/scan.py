@@ -40,7 +40,7 @@ Progress = Callable[[float, float], None]  # called with the seconds done and th
 class Scan:
     """Result of one pass over a video."""
 
-    width: int  # of the frames as displayed, pixels
+    width: int  # frame width as displayed, pixels
     height: int
     times: np.ndarray  # (frames,) float64, seconds on the file's clock, non-decreasing
     end: float  # display end of the last frame
@@ -48,7 +48,7 @@ class Scan:
     corrupt: int  # number of places that the decoder reports as damaged
     damaged: np.ndarray  # (frames,) bool: damaged, or dependent on damage, until the next key frame
     has_timestamps: bool  # frames have timestamps; without them frames can't be sought, only counted
-    bytes: int  # of the video stream
+    bytes: int  # size of the video stream
     thumbnails: tuple[Thumbnail, ...]  # spread evenly over the video, up to 96
     header_seconds: float | None = None  # seconds of video by the file's header, if given
     cached_frames: tuple[av.VideoFrame, ...] = ()  # all decoded frames of a small video; else none

@@ -15,7 +15,7 @@ class Thumbnail:
     """A thumbnail of a frame."""
 
     time: float  # seconds on the file's clock
-    picture: np.ndarray  # (72, width, 3) uint8 RGB
+    image: np.ndarray  # (72, width, 3) uint8 RGB
 
 
 class ThumbnailStrip:

@@ -33,7 +33,7 @@ class Detector:
     """A checkpoint or export ready to score composites. Make one with `Detector.open`."""
 
     metadata: Metadata  # architecture, input convention, window convention and origin of the weights
-    path: str  # of the checkpoint or export
+    path: str  # path of the checkpoint or export
     batch_size: int  # composites that go through the network together, over all devices
     fingerprint: str  # checksum of the weights
     runner: Runner = field(repr=False)
@@ -105,7 +105,7 @@ class Detector:
     ) -> "Detector":
         loaded = open_export(path, engine, precision)
         if loaded.source != "composites":
-            raise CheckpointError(f"{path}: takes {loaded.source} pictures; export with --inputs=composites")
+            raise CheckpointError(f"{path}: takes {loaded.source} inputs; export with --inputs=composites")
         return cls(loaded.metadata, str(loaded.path), batch_size, loaded.fingerprint, ExportRunner(loaded))
 
     @property

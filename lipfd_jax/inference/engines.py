@@ -26,11 +26,11 @@ class LoadedExport:
 
     run: Run
     engine: str
-    source: str  # input of `run`: "composites", or "prepared" pictures and crops
+    source: str  # input of `run`: "composites", or "prepared" resized composites and crops
     metadata: Metadata
     path: Path
-    fingerprint: str  # of the weights it was made of, with their precision: 'abc in int8'
-    precision: str = "float32"  # of its products: one of PRECISIONS, or "int8"
+    fingerprint: str  # identifies the exported weights, with their precision: 'abc in int8'
+    precision: str = "float32"  # number format of matrix products: one of PRECISIONS, or "int8"
 
     @property
     def calibration(self) -> Calibration | None:

@@ -14,7 +14,7 @@ from lipfd_jax.runtime.mesh import make_mesh, put_on_devices, replicated_shardin
 class Runner(Protocol):
     """The network of a detector, ready to compute."""
 
-    engine: str  # of an export, with its precision if that isn't float32; "" for a checkpoint
+    engine: str  # an export's engine, with its precision if that isn't float32; "" for a checkpoint
     processes: int  # that have to call `submit` together
 
     def smallest_batch(self, batch_size: int) -> int:

@@ -24,7 +24,7 @@ _UNROLLED_TAPS = 4
 class Taps:
     """Input positions and weights of each output position of one axis: int32 and float32, (size, k) each."""
 
-    length: int  # of the input axis
+    length: int  # length of the input axis
     indices: np.ndarray
     weights: np.ndarray
 

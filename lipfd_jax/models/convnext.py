@@ -38,7 +38,7 @@ class ConvNeXtConfig:
     depths: tuple[int, int, int, int]  # blocks per stage
     widths: tuple[int, int, int, int]  # channels per stage
 
-    weights: ClassVar = {r"features\.1\.0\.layer_scale": TORCHVISION}  # by a key found only in such files
+    weights: ClassVar = {r"features\.1\.0\.layer_scale": TORCHVISION}  # by a key that only such files have
 
     @property
     def features(self) -> int:

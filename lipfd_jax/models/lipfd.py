@@ -25,8 +25,8 @@ class ModelConfig:
     encoder: str = "vit_l14"  # a name in encoders.ENCODERS
     backbone: str = "resnet50"  # a name in backbones.BACKBONES
     inputs: Inputs = PAPER
-    activation: str = "quick_gelu"  # of the encoder; most open_clip weights need "gelu"
-    dtype: Dtype = "float32"  # of computations; parameters are float32
+    activation: str = "quick_gelu"  # the encoder's; most open_clip weights need "gelu"
+    dtype: Dtype = "float32"  # number format of computations; parameters are float32
     remat: bool = False  # recompute encoder blocks in the backward pass instead of storing them
 
     def __post_init__(self):

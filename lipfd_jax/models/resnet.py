@@ -41,7 +41,7 @@ class ResNetConfig:
     width: int = 64  # channels of the stem and of the first stage's 3x3 convolutions
     bottleneck: bool = False
 
-    weights: ClassVar = {r"layer1\.0\.": TORCHVISION}  # by a key found only in such files
+    weights: ClassVar = {r"layer1\.0\.": TORCHVISION}  # by a key that only such files have
 
     @property
     def features(self) -> int:
@@ -107,7 +107,7 @@ class Block(nnx.Module):
 
     conv1: Conv
     conv2: Conv
-    conv3: Conv  # of the bottleneck
+    conv3: Conv  # 1x1, widens the bottleneck's output
     bn1: BatchNorm
     bn2: BatchNorm
     bn3: BatchNorm

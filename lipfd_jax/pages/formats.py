@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-NONE = "\u2013"  # for a missing value
+NONE = "\u2013"  # shown for a missing value
 
 
 def percent(value: float | None, digits: int = 2) -> str:

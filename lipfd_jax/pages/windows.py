@@ -44,7 +44,7 @@ def build_example_view(example: ExampleWindow, *, threshold: float = 0.5) -> Exa
     try:
         image = encode_data_uri(example.image)
     except ValueError as error:
-        raise ValueError(f"picture of {example.path!r} {error}") from None
+        raise ValueError(f"image of {example.path!r} {error}") from None
     overlay, mel_share = _draw_overlay(example)
     return ExampleView(
         path=str(example.path),

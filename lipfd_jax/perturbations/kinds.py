@@ -21,10 +21,10 @@ class FrameKind:
     """A perturbation of frames at severities 1 (weak) to 5 (strong)."""
 
     name: str  # in suites
-    function: Callable[[np.ndarray, int, Random], np.ndarray]  # of frames (n, height, width, 3) uint8 RGB
+    function: Callable[[np.ndarray, int, Random], np.ndarray]  # takes frames (n, height, width, 3) uint8 RGB
     stage: FrameStage  # where training applies it
-    probability: float = 0.0  # in training, by default
-    crfs: tuple[int, ...] = ()  # by severity: clips are encoded again at these rate factors instead
+    probability: float = 0.0  # default probability in training
+    crfs: tuple[int, ...] = ()  # rate factors by severity, at which clips are encoded again instead
 
     @property
     def setting(self) -> str:
@@ -59,9 +59,9 @@ class StripAugmentation:
     """How training applies a kind of sound perturbation to mel strips."""
 
     setting: str  # under data.augmentation: its probability
-    probability: float  # by default
+    probability: float  # default
     stage: SoundStage  # where it is applied
-    function: Callable[[np.ndarray, float, Random], np.ndarray]  # of loudness and an amount
+    function: Callable[[np.ndarray, float, Random], np.ndarray]  # takes loudness and an amount
     amount_range: tuple[float, float] | None = None  # the amount is drawn evenly from it; None: no draw
 
 

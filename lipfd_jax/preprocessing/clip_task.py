@@ -66,7 +66,7 @@ def attempt_task(
     except (MemoryError, MachineError):
         raise
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:  # of an output, whose name derives from the clip
+        if error.errno != errno.ENAMETOOLONG:  # an output's name derives from the clip's
             raise
         return ClipOutcome(clip, None, f"{clip.path}: {error}")
     except Exception as error:  # a bug, but of one clip; hours of work on others are kept

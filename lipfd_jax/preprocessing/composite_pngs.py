@@ -28,7 +28,7 @@ class PngSummary:
 
     built: int  # clips
     skipped: int  # clips finished in an earlier run
-    composites: int  # of built and skipped clips
+    composites: int  # count of built and skipped clips
     warnings: tuple[tuple[str, str], ...]  # (video, warning)
     problems: tuple[tuple[str, str], ...]  # (name, reason why nothing was built)
     missing: tuple[str, ...]  # composites that should exist and do not

@@ -12,7 +12,7 @@ import av
 
 from lipfd_jax.listing.clips import ClipError
 
-MAX_PIXELS = 4096 * 4096  # of a frame
+MAX_PIXELS = 4096 * 4096  # largest frame
 SMALL_FILE = 1 << 20  # bytes; files up to this size get little memory, whatever their headers declare
 MAX_SECONDS = 1800.0  # of a clip; half an hour of sound is 160 MB, and its mel image takes as much again
 # Not playlists, scripts and still images: to ffmpeg they are containers too, and can name other files.
@@ -36,7 +36,7 @@ class Damage:
 
     policy: DamagePolicy = "refuse"
     places: int = 0
-    times: list[float] = field(default_factory=list)  # of places, if known; seconds on the file's clock
+    times: list[float] = field(default_factory=list)  # when, if known; seconds on the file's clock
 
     def record(self, path: Path, report: str, time: float | None = None) -> None:
         """Counts one report, or raises ClipError if damaged clips are refused."""

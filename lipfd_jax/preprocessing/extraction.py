@@ -40,8 +40,8 @@ class Extraction:
 class ClipPerturbation:
     """Perturbation of a clip before its windows are cut, for robustness suites."""
 
-    sound: Callable[[np.ndarray], np.ndarray] | None = None  # of samples (n,) float32 at 22050 Hz
-    frame: FramePerturbation | None = None  # of every frame shown, before it is resized
+    sound: Callable[[np.ndarray], np.ndarray] | None = None  # takes samples (n,) float32 at 22050 Hz
+    frame: FramePerturbation | None = None  # takes every frame shown, before it is resized
     crf: int | None = None  # rate factor at which frames are recoded as H.264
 
 

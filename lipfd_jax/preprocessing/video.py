@@ -98,8 +98,8 @@ def read_track(path: Path) -> VideoTrack:
 class DecodedFrames:
     """Selected frames of a video, and the times of all frames."""
 
-    frames: dict[int, np.ndarray]  # by number in display order: (height, width, 3) uint8 RGB
-    times: tuple[float | None, ...]  # of all frames; seconds on the file's clock
+    frames: dict[int, np.ndarray]  # number in display order -> (height, width, 3) uint8 RGB
+    times: tuple[float | None, ...]  # timestamps of all frames; seconds on the file's clock
 
 
 def read_frames(
@@ -218,7 +218,7 @@ def _check_complete(
     """Raises ClipError if the file holds less than its header declares, as after an interrupted download."""
     if stream.duration is not None:
         declared, found, tolerance = float(stream.duration * stream.time_base), track.seconds, 0.1
-    elif container.duration is not None:  # of all streams, and less precise
+    elif container.duration is not None:  # duration of all streams, less precise
         declared, found = container.duration / av.time_base, seen - (container.start_time or 0) / av.time_base
         tolerance = 0.5
     else:

@@ -36,7 +36,7 @@ class IsolatedDetector:
         self._context = _process_context()
         self._lock = threading.Lock()
         self._process: BaseProcess | None = None
-        self._video: Path | None = None  # in work
+        self._video: Path | None = None  # the video being scored
         self._overdue = False
 
     def detect(self, video: Path, name: str, report: Progress) -> Outcome:

@@ -13,7 +13,7 @@ from lipfd_jax.detection.texts import Outcome
 from lipfd_jax.serving.limits import Limits, RequestError
 
 State = Literal["uploading", "waiting", "running", "done", "failed"]
-_RESERVED_BYTES = 256 << 20  # of the disk, kept free besides room for the largest uploads
+_RESERVED_BYTES = 256 << 20  # disk space kept free besides that for the largest uploads
 _ENDED = ("done", "failed")
 
 
@@ -23,7 +23,7 @@ class Job:
 
     id: str  # random; names the folder, and is all that is needed to see the result
     folder: Path
-    name: str  # of the file as its owner calls it; for display only
+    name: str  # the uploader's file name; for display only
     state: State = "uploading"
     bytes: int = 0
     part: str = ""  # the current one: looking, scoring, writing
@@ -45,7 +45,7 @@ class Jobs:
     def __init__(self, folder: Path, limits: Limits, clock: Callable[[], float] = time.monotonic):
         self._folder, self._limits, self._clock = folder, limits, clock
         self._turn = threading.Condition()
-        self._jobs: dict[str, Job] = {}  # in the order they came
+        self._jobs: dict[str, Job] = {}  # in order of arrival
         self._closed = False
 
     def admit(self, name: str) -> Job:

@@ -15,9 +15,9 @@ class RequestError(Exception):
 class Limits:
     """Limits of the server. Raises ValueError, naming the limit, for one that is not above 0."""
 
-    megabytes: float = 500.0  # of one video file
-    minutes: float = 10.0  # of one video
-    work_minutes: float = 60.0  # of work on one video; longer work is ended
+    megabytes: float = 500.0  # largest video file
+    minutes: float = 10.0  # longest video
+    work_minutes: float = 60.0  # longest work on one video; longer work is ended
     queue: int = 8  # videos that are being uploaded or wait
     kept: int = 20  # videos with their results; beyond that the oldest goes
     kept_minutes: float = 60.0  # a video and its result, after it was analysed

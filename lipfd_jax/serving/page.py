@@ -25,7 +25,7 @@ class DetectorDescription:
     """Description of the detector and its limits, for the page."""
 
     detector: str
-    notes: tuple[str, ...]  # on its calibration
+    notes: tuple[str, ...]  # sentences on its calibration
     local: bool  # whether only this machine reaches the server
 
 

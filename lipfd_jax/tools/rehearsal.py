@@ -40,7 +40,7 @@ _SETTINGS = {
 
 def main(argv: Sequence[str]) -> None:
     """Parses the flags and runs the rehearsal."""
-    logging.set_verbosity(logging.WARNING)  # of the libraries
+    logging.set_verbosity(logging.WARNING)  # silences the libraries
     workdir = pathlib.Path(flags.FLAGS.workdir).absolute()
     seed = flags.FLAGS.seed if flags.FLAGS.seed is not None else random.randrange(10**6)
     rehearse(workdir, seed=seed, devices=flags.FLAGS.devices)

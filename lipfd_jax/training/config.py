@@ -29,7 +29,7 @@ class DataSettings:
     threads: int = 4  # reading threads per process; each holds a batch, 7.5 MB a sample
     balance: bool = False  # draw real and fake equally often, whatever their counts
     corrupt_records: CorruptPolicy = "stop"  # save and end the run; or "skip": others replace them
-    corrupt_share: float = 0.01  # of all records; with more corrupt ones, skipping ends the run too
+    corrupt_share: float = 0.01  # share of all records; with more corrupt ones, skipping ends the run too
     changed_records: bool = False  # resume although the run began on other records
     augmentation: AugmentationSettings = dataclasses.field(default_factory=AugmentationSettings)
 
@@ -43,9 +43,9 @@ class OptimizerSettings:
 
     learning_rate: float = 1e-4  # peak
     warmup_steps: int = 100
-    final_factor: float = 0.01  # of the peak, at the last step
+    final_factor: float = 0.01  # learning rate at the last step, over the peak
     weight_decay: float = 1e-3  # not on norms and biases
-    clip_norm: float = 1.0  # of the global gradient; 0 for none
+    clip_norm: float = 1.0  # largest global gradient norm; 0 for none
     trained_blocks: int = 0  # encoder: 0 frozen, n its last n blocks and what follows them, -1 whole
     encoder_factor: float = 0.1  # learning rate of the encoder's trained part, relative
     accumulate: int = 1  # parts a batch is cut into, to fit memory

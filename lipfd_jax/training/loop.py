@@ -50,7 +50,7 @@ class RunResult:
     step: int
     finished: bool  # False: stopped before the last step; run it again to resume
     last: dict[str, float]  # measurements of the last step
-    validation: dict[str, float]  # of the last evaluation
+    validation: dict[str, float]  # metrics of the last evaluation
 
 
 def train(

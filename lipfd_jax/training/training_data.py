@@ -31,8 +31,8 @@ class RunData:
 
     datasets: dict[str, RecordReader]
     fingerprints: dict[str, DataFingerprint]
-    corrupt: dict[str, CorruptRecords]  # those found so far, and the policy for them
-    window_convention: WindowConvention  # of the training records
+    corrupt: dict[str, CorruptRecords]  # corrupt records found by now, and the policy for them
+    window_convention: WindowConvention  # how the training windows were cut
 
     def make_batches(self, experiment: Experiment) -> Any:
         """Returns this process's endless training batches (`pipeline.make_training_batches`)."""

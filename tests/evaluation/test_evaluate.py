@@ -203,7 +203,7 @@ def test_corrupt_records_are_skipped_and_counted(checkpoint, damaged, tmp_path, 
     before = (tmp_path / "out" / "scores.csv").read_text()
     lines = before.splitlines(keepends=True)
     note = json.loads((tmp_path / "out" / "evaluated.json").read_text())
-    for kept in (1, 2, 5):  # stopped anywhere, it goes on to the same end
+    for kept in (1, 2, 5):  # stopped anywhere, it resumes to the same end
         folder = shutil.copytree(tmp_path / "out", tmp_path / f"out{kept}")
         del note["scores"]
         (folder / "evaluated.json").write_text(json.dumps(note))
@@ -222,7 +222,7 @@ def test_many_corrupt_records_stop_anyway(checkpoint, damaged, tmp_path):
 def test_a_checkpoint_written_again_is_another_one(composites, tmp_path):
     first = _save(tmp_path / "model")
     evaluate(str(first), CompositeFolder(composites), tmp_path / "out")
-    evaluate(str(first), CompositeFolder(composites), tmp_path / "out")  # goes on
+    evaluate(str(first), CompositeFolder(composites), tmp_path / "out")  # resumes
     shutil.rmtree(first)
     _save(first, seed=1)
     with pytest.raises(ValueError, match="holds scores of"):

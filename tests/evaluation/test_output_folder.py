@@ -53,7 +53,7 @@ def test_what_is_overwritten_waits_for_its_successor(tmp_path):
     other = ScoresIdentity("w2", "r1", "paper inputs", "runs/b", "data A")
     claim_folder(tmp_path, other, overwrite=True)
     (tmp_path / "scores.csv").write_text("half of the other\n")
-    claim_folder(tmp_path, other)  # goes on
+    claim_folder(tmp_path, other)  # resumes
     claim_folder(tmp_path, other, overwrite=True)  # or starts anew; the finished one still waits
     assert not (tmp_path / "scores.csv").exists()
     assert (tmp_path / "scores.csv.old").read_text() == "scores of one\n"

@@ -138,7 +138,7 @@ def test_prepared_pictures_go_in_where_asked_for(checkpoint, tmp_path, some):
     batch = jax.jit(prepare_inputs, static_argnums=1)(some, opened.metadata.model.inputs)
     found, _ = opened.run(*map(np.asarray, batch))
     np.testing.assert_allclose(found, lipfd_jax.Detector.open(checkpoint).score(some), atol=1e-4)
-    with pytest.raises(CheckpointError, match="takes prepared pictures; export with --inputs=composites"):
+    with pytest.raises(CheckpointError, match="takes prepared inputs; export with --inputs=composites"):
         lipfd_jax.Detector.open(tmp_path / "prepared")
 
 

@@ -71,7 +71,7 @@ def test_thumbnails_are_few_and_even_however_long_the_video(film, tmp_path):
     times = [thumbnail.time for thumbnail in found.thumbnails]
     np.testing.assert_allclose(np.diff(times), 0.4, atol=1e-3)
     assert times[-1] > 25
-    assert found.thumbnails[0].picture.shape == (72, 96, 3)
+    assert found.thumbnails[0].image.shape == (72, 96, 3)
 
 
 def test_progress_is_told_in_seconds(video):

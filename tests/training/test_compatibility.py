@@ -1,4 +1,4 @@
-"""Whether a run may go on from a checkpoint."""
+"""Whether a run may resume from a checkpoint."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Training runs: they learn, stop, go on exactly, and say what went wrong."""
+"""Training runs: they learn, stop, resume exactly, and say what went wrong."""
 
 import dataclasses
 import errno
@@ -236,7 +236,7 @@ def test_changed_records_are_refused_unless_told(changed, pictures, tmp_path, ca
     assert read_metadata(find_checkpoint(run)).records["training"]["sum"] != before
 
 
-def test_a_corrupt_record_stops_with_a_checkpoint_and_mended_the_run_goes_on(changed, pictures, tmp_path):
+def test_a_corrupt_record_stops_with_a_checkpoint_and_mended_the_run_resumes(changed, pictures, tmp_path):
     folder, damage = pictures
     settings, run = _on(changed, folder), tmp_path / "run"
     train(settings, tmp_path / "whole")

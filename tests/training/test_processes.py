@@ -133,7 +133,7 @@ def test_two_processes_and_then_one_do_not_change_the_losses(undisturbed, tmp_pa
         process.communicate()
     reached = max(_losses(tmp_path))
     assert reached < STEPS
-    _finished(_start(TINY, tmp_path, data))  # goes on with one process and one device
+    _finished(_start(TINY, tmp_path, data))  # resumes with one process and one device
     _close(undisturbed(TINY), tmp_path)
 
 

@@ -25,7 +25,7 @@ class Metrics:
     n: int
     positives: int  # fakes
     threshold: float  # a score of at least this is called fake
-    values: Mapping[str, float | int | None]  # by name; rates are fractions; None where undefined
+    values: Mapping[str, float | int | None]  # by metric; rates are fractions; None where undefined
     missing: str = ""  # why some are None
 
     def __getitem__(self, name: str) -> Any:

@@ -29,7 +29,7 @@ class Metric:
     """A number computed from a sample, and how it is shown."""
 
     name: str  # key in files
-    label: str  # in text tables; {at} becomes the threshold; two leading blanks: belongs to the row above
+    label: str  # title in text tables; {at} becomes the threshold; two leading blanks: part of the row above
     description: str  # plain sentence under the title on pages; {at} likewise
     direction: Direction  # which values are better
     compute: Callable[[Sample], Any]  # a number; NaN where it is undefined
@@ -44,7 +44,7 @@ class Metric:
     percent: bool = False  # on pages
     minimum: float | None = 0
     maximum: float | None = 1
-    detail: Callable[[Any], str] | None = None  # of compute.Metrics: counts or place, beneath the number
+    detail: Callable[[Any], str] | None = None  # counts or place, shown beneath the number
     views: Mapping[View, int] = field(default_factory=dict)  # where it is shown -> position among the rows
 
 
@@ -122,7 +122,7 @@ METRICS: tuple[Metric, ...] = (
         name="acc",
         label="ACC at {at}",
         title="ACC, accuracy",
-        description="Share judged rightly when a score of {at} or more is called fake.",
+        description="Share classified correctly when a score of {at} or more is called fake.",
         direction="higher",
         compute=detection.compute_accuracy,
         resample=detection.compute_accuracy,

@@ -44,7 +44,7 @@ class Comparison:
     theirs: Metrics
     our_videos: Metrics
     their_videos: Metrics
-    window_differences: Intervals  # of ours - theirs, with the same sources drawn for both
+    window_differences: Intervals  # ours - theirs, with the same sources drawn for both
     video_differences: Intervals
 
 

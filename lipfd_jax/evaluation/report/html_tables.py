@@ -65,8 +65,8 @@ def build_remarks(summary: MetricSummary) -> list[str]:
         )
     if drawn.warning:
         found.append(f"Warning: {drawn.warning}.")
-    levels = (summary.videos, summary.windows)
-    missing = sorted({level.metrics.missing for level in levels if level.metrics.missing})
+    metric_sets = (summary.videos, summary.windows)
+    missing = sorted({one.metrics.missing for one in metric_sets if one.metrics.missing})
     return [*found, *(f"Metrics are missing: {reason}." for reason in missing)]
 
 

@@ -1,7 +1,7 @@
 """Content of metrics.json as dataclasses, from which the file is written and its schema generated.
 
 Fields, in this order, are the keys. A field with a default is left out where it holds it, and the keys of
-a field marked `flat` are on the level of its owner. Numbers are finite, rates are fractions.
+a field marked `flat` become keys of its owner. Numbers are finite, rates are fractions.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from lipfd_jax.evaluation.metrics.summary import MetricSet, MetricSummary, PartK
 from lipfd_jax.evaluation.suites.results import SuiteName, SuiteResult, Suites
 from lipfd_jax.storage.json_types import Count, Keywords, Share, limit
 
-VERSION: Final = 2  # of the keys; rises when one is removed or changes its meaning
+VERSION: Final = 2  # version of the keys; rises when one is removed or changes its meaning
 
 
 def _name_metrics() -> dict[str, Any]:
@@ -25,7 +25,7 @@ def _name_metrics() -> dict[str, Any]:
     return {"propertyNames": {"enum": [metric.name for metric in table.METRICS if metric.has_interval]}}
 
 
-Ends = Annotated[list[float], limit(minItems=2, maxItems=2)]  # of an interval
+Ends = Annotated[list[float], limit(minItems=2, maxItems=2)]  # low and high end of an interval
 _BY_METRIC = Keywords(_name_metrics)
 
 
@@ -56,7 +56,7 @@ class MetricSetRecord:
 
     metrics: Metrics = field(metadata={"flat": True})
     intervals: Annotated[dict[str, Ends | None], _BY_METRIC]
-    real_sources: Count  # with a real video
+    real_sources: Count  # sources with a real video
     fake_sources: Count
     warning: str  # why intervals are too narrow; "" where they are not
 

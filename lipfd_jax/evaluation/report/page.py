@@ -67,7 +67,7 @@ def write_report(
         decision=decision,
         summary=summary.videos.metrics,
         windows=len(scores),
-        figures={
+        metrics={
             "head": ["", "videos", "windows"],
             "first": build_metric_rows(summary),
             "further": build_metric_rows(summary, further=True),
@@ -93,13 +93,13 @@ def write_report(
 def _build_charts(scores: Scores, videos: VideoScores, decision: Decision) -> list[charts.Chart]:
     if not len(scores):
         return []
-    levels = {
+    granularities = {
         "videos": (videos.label, videos.score, decision.threshold),
         "windows": (scores.label, scores.score, decision.window_threshold),
     }
-    both = {name: columns for name, columns in levels.items() if len(np.unique(columns[0])) == 2}
+    both = {name: columns for name, columns in granularities.items() if len(np.unique(columns[0])) == 2}
     shown = charts.build_curve_charts(both) if both else []
-    for noun, (labels, values, threshold) in levels.items():
+    for noun, (labels, values, threshold) in granularities.items():
         shown.append(charts.build_histogram_chart(labels, values, threshold=threshold, noun=noun))
     if "videos" in both:
         shown.append(charts.build_reliability_chart(videos.label, videos.score, noun="videos"))

@@ -18,7 +18,7 @@ from lipfd_jax.preprocessing.mouth_region import locate_mouth
 _FOLDS = 5
 _MEANING = "Reached here by {what} alone: a detector must do better to show anything."
 _LACKING = {  # in a few words: the same in a sentence
-    "too few sources": "Not known here: a class has fewer than two sources to learn from and judge.",
+    "too few sources": "Not known here: a class has fewer than two sources to fit on and score.",
     "needs the clips": "Not known here: the files have to be at hand (--clips).",
 }
 

@@ -21,8 +21,8 @@ IDENTITY, PROPERTIES = "suite.json", "properties.jsonl"
 class Remaining(NamedTuple):
     """The part of a video's work that no earlier run finished; plain values, which processes exchange."""
 
-    place: int  # of the video
-    names: list[str]  # of perturbations without scores
+    place: int  # number of the video
+    names: list[str]  # perturbations without scores
     properties: bool  # whether its properties are missing too
 
 

@@ -15,7 +15,7 @@ from lipfd_jax.storage.json_types import Count, limit
 
 SuiteName = Literal["robustness", "controls"]
 SUITES: tuple[SuiteName, ...] = get_args(SuiteName)
-VERSION: Literal[1] = 1  # of the keys of NAME.json
+VERSION: Literal[1] = 1  # version of the keys of NAME.json
 Interval = tuple[float, float]  # ends
 
 
@@ -25,8 +25,8 @@ class SuiteIdentity:
 
     weights: str  # fingerprint of the checkpoint
     records: str  # fingerprint of the data
-    on: str  # in words: clips or stored windows
-    precision: str  # of the computation
+    on: str  # what was scored, in words: clips or stored windows
+    precision: str  # number format of the computation
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class PerturbationResult:
 class Baseline:
     """AUC reached without a model."""
 
-    name: str  # what it looks at: "file properties", "mouth sharpness"
+    name: str  # its features: "file properties", "mouth sharpness"
     auc: float | None
     auc_interval: Interval | None
     lacking: str = ""  # why there is no AUC, in a few words
@@ -85,11 +85,11 @@ class SuiteResult:
     version: Literal[1]
     suite: SuiteName
     decision: str  # pooling, calibration and threshold, in words
-    warning: str = ""  # of too few sources; "" where there are enough
+    warning: str = ""  # says that there are too few sources; "" where there are enough
     cells: Annotated[tuple[PerturbationResult, ...], limit(minItems=1)]  # clean first
     means: tuple[PerturbationResult, ...]  # over the severities of each kind
     missing: tuple[tuple[str, str], ...]  # (name, reason) of perturbations without a result
-    model_free: tuple[Baseline, ...] | None = None  # of controls; no key for robustness
+    model_free: tuple[Baseline, ...] | None = None  # baselines of the controls; no key for robustness
     weights: str  # this and the rest: see SuiteIdentity
     records: str
     on: str

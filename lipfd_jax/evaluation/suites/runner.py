@@ -30,7 +30,7 @@ Measure = Callable[[SuiteVideo, Sequence[Window]], dict[str, Any]]  # of a video
 class SuiteScores:
     """Scores of a finished suite."""
 
-    scores: Mapping[str, Scores]  # by perturbation
+    scores: Mapping[str, Scores]  # perturbation name -> scores
     missing: dict[str, str]  # perturbations without scores, with the reason
     properties: list[dict[str, Any]]  # one row a video, of `measure`
 
@@ -61,7 +61,7 @@ def score_suite(
         NaN.
     """
     possible, missing = _split_possible((CLEAN, *perturbations), videos)
-    folders: list[SuiteFolder] = []  # of the first process
+    folders: list[SuiteFolder] = []  # written by the first process
 
     def begin() -> list[Remaining]:
         ids = [video.video for video in videos]

@@ -44,11 +44,11 @@ from lipfd_jax.storage.locks import lock_folder
 class Suite:
     """Definition of a suite."""
 
-    perturbations: tuple[Perturbation, ...]  # in the order of its page
+    perturbations: tuple[Perturbation, ...]  # in the order of the suite's page
     make_section: Callable[[SuiteResult], Section]
     summarise: Callable[[SuiteResult], str]  # a few sentences
     find: Callable[[SuiteResult], str]  # one sentence for the head of the report
-    measure: Measure | None = None  # of clean videos, for baselines that need no model
+    measure: Measure | None = None  # measures clean videos, for baselines that need no model
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class SuiteData:
     """The videos of a suite."""
 
     videos: Sequence[SuiteVideo]
-    on: str  # in words: clips or stored windows
-    fingerprint: str  # of the records
+    on: str  # what is scored, in words: clips or stored windows
+    fingerprint: str  # fingerprint of the records
 
 
 def find_suite_data(source: RecordReader, fingerprint: str, clips: Sequence[Clip] | None = None) -> SuiteData:

@@ -42,7 +42,7 @@ class CompiledStep:
     arguments: int = 0  # bytes of state and batch in `memory`
     temporaries: int = 0  # bytes of everything else in `memory`
     flops: float = 0.0
-    bytes_accessed: float = 0.0  # by all operations; accesses to memory on the chip count too
+    bytes_accessed: float = 0.0  # total of all operations; accesses to memory on the chip count too
     hosts: int = 1
 
 

@@ -32,10 +32,10 @@ def count_operations(config: ModelConfig, *, trained_blocks: int = 0) -> Operati
     first = 2 * side**2 * 75 * 3
     embedding, matrices, attention = encoder.count_flops(side)
     stem, stages = BACKBONES[config.backbone].count_flops(inputs.crop_size)
-    pictures = FRAMES_PER_WINDOW * len(REGIONS)
+    crops = FRAMES_PER_WINDOW * len(REGIONS)
     blocks = encoder.layers if trained_blocks < 0 else trained_blocks
-    forward = first + embedding + encoder.layers * (matrices + attention) + pictures * (stem + stages)
-    backward = first + embedding + encoder.layers * (matrices + 2 * attention)  # of activations
+    forward = first + embedding + encoder.layers * (matrices + attention) + crops * (stem + stages)
+    backward = first + embedding + encoder.layers * (matrices + 2 * attention)  # gradients of activations
     backward += blocks * matrices + (embedding if trained_blocks < 0 else 0)
-    backward += pictures * (stem + 2 * stages)  # nothing is behind the stem but the pictures
+    backward += crops * (stem + 2 * stages)  # nothing is behind the stem but the crops
     return Operations(float(forward), float(forward + backward))

@@ -19,7 +19,7 @@ class Plan:
 
     topology: Topology
     batch_per_chip: int
-    model_flops: float  # of the network, per sample
+    model_flops: float  # the network's operations, per sample
     compiled: CompiledStep
 
     @property

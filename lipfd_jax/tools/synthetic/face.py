@@ -20,7 +20,7 @@ class Person:
     hair: np.ndarray
     iris: np.ndarray
     lip: np.ndarray
-    half_width: float  # of the face
+    half_width: float  # half the face's width
     chin: float  # its lowest row
     taper: float  # fraction by which the jaw is narrower
     eye_gap: float  # from the middle of the face to an eye
@@ -33,7 +33,7 @@ class Person:
     gape: float  # rows between the lips when fully open
     texture: float  # contrast of the skin, fraction
     light: float  # from the left (-1) or the right (1)
-    pitch: float  # of the voice, Hz
+    pitch: float  # the voice's, Hz
     loudness: float  # dB relative to full scale
     hiss: float  # noise floor of the recording, dB relative to full scale
 

@@ -45,7 +45,7 @@ class Footage:
 
     person: Person
     portrait: Canvas  # without eyes and mouth
-    shift: np.ndarray  # (F, 2) of the picture, right and down, in pixels
+    shift: np.ndarray  # (F, 2) shift of the frame, right and down, in pixels
     roll: np.ndarray  # (F,) radians
     zoom: np.ndarray  # (F,) about 1.16, which with `shift` puts the face where AVLips has it
     turn: np.ndarray  # (F, 2) pixels that the middle of the face moves against the rest, right and down
@@ -115,7 +115,7 @@ def forge(frame: np.ndarray, redrawn: np.ndarray, mask: np.ndarray, difficulty: 
     Args:
       frame: (224, 224, 3) float32, the footage with its own mouth.
       redrawn: the same frame with the mouth for the other speech, without sensor noise.
-      mask: (224, 224) float32, 1 where the forger's picture replaces the footage.
+      mask: (224, 224) float32, 1 where the forger's frame replaces the footage.
       difficulty: sets the resolution of the redrawn mouth.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Records left out: the file, and where an evaluation goes on."""
+"""Records left out: the file, and where an evaluation resumes."""
 
 import pytest
 
