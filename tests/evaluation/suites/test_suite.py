@@ -116,7 +116,7 @@ def test_visual_levels_are_monotone_in_error(videos):
         if perturbation.on_frame is not None:
             changed = videos[0].load_windows(perturbation)[0].frames
             errors.setdefault(perturbation.kind, []).append(float(((changed - base) ** 2).mean()))
-    assert list(errors) == [kind.kind for kind in FRAME_KINDS]
+    assert list(errors) == [kind.name for kind in FRAME_KINDS]
     for kind, values in errors.items():
         assert values == sorted(values), kind
         assert values[0] < values[-1]
