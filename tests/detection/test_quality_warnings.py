@@ -44,7 +44,7 @@ def _syllables(seconds=10.0):
 
 
 def test_a_usual_video_has_no_warnings():
-    assert quality_warnings.find_picture_cautions(USUAL, [SQUARE] * 5) == []
+    assert quality_warnings.find_frame_cautions(USUAL, [SQUARE] * 5) == []
     assert quality_warnings.find_sound_cautions(_heard(_syllables()), [LipSync(0.4, 0.0, 9.0)]) == []
     assert quality_warnings.find_selection_cautions(DetectionSettings(), 0, 8.0) == []
     assert quality_warnings.find_checkpoint_cautions("paper") == []
@@ -57,12 +57,12 @@ def test_a_usual_video_has_no_warnings():
         ({"times": np.arange(250) / 12.5, "end": 20.0}, SQUARE, "low_frame_rate"),
         ({"bytes": 200_000}, SQUARE, "compression"),
         ({"corrupt": 3}, SQUARE, "corrupt"),
-        ({"promised": 20.0}, SQUARE, "cut_off"),
+        ({"header_seconds": 20.0}, SQUARE, "cut_off"),
         ({}, Square(-60, 100, 224), "padded"),
     ],
 )
-def test_odd_pictures_are_warned_of(change, square, key):
-    found = quality_warnings.find_picture_cautions(dataclasses.replace(USUAL, **change), [square] * 5)
+def test_odd_videos_are_warned_of(change, square, key):
+    found = quality_warnings.find_frame_cautions(dataclasses.replace(USUAL, **change), [square] * 5)
     assert _keys(found) == [key]
     assert found[0].effect
     assert "{" not in found[0].text

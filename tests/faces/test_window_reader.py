@@ -24,7 +24,7 @@ def test_windows_hold_the_frames_they_name(video, jump, monkeypatch):
     """Sought, decoded in sequence, or kept by the scan."""
     if jump is not None:
         monkeypatch.setattr(window_reader, "_SEEK_SECONDS", jump)
-        monkeypatch.setattr(scanning, "_KEPT_BYTES", 0)
+        monkeypatch.setattr(scanning, "_CACHE_BYTES", 0)
     seen = scan_video(video, None)
     assert len(seen.cached_frames) == (300 if jump is None else 0)
     starts = [0, 3, 130, 132, 295]
