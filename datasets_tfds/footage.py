@@ -14,7 +14,7 @@ from lipfd_jax.preprocessing.video import read_frames
 from lipfd_jax.preprocessing.workers import map_clips
 
 FRAMES = (0, 12, 24, 48, 96)  # compared frames, where both clips have them
-UPPER_PART = 0.4  # of the frame's height; in talking heads the mouth is below it
+UPPER_PART = 0.4  # share of the frame's height; in talking heads the mouth is below it
 SAME_FOOTAGE = 0.95  # least correlation: AVLips' pairs reach 0.999 and more, different clips at most 0.73
 _NOISE = 25.0  # variance below which a frame counts as flat, in squared grey levels
 _SMALL = (32, 16)  # width and height of the compared thumbnails, in pixels

@@ -24,9 +24,8 @@ from lipfd_jax.preprocessing.workers import map_clips
 from lipfd_jax.storage.checksums import hash_text
 from lipfd_jax.storage.files import write_bytes
 
-FORMAT = (
-    2  # of parts; raise it whenever extraction or encoding change the records: old parts are ignored then
-)
+# Version of parts; raise it whenever extraction or encoding change the records: old parts are then ignored.
+FORMAT = 2
 _OUTCOME_FILE = "outcome.json"  # in a part, before the records "0", "1", ...
 _SAMPLE = 8  # videos from all over the data that are built first, for the estimate
 _LONG = 40  # videos of the smallest build that gets an estimate

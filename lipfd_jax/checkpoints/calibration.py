@@ -34,7 +34,7 @@ class Calibration:
     kind: Kind
     slope: float  # above zero
     intercept: float
-    pooling: str  # of window scores to a video score: a name in metrics.pooling.POOLINGS, checked in use
+    pooling: str  # a name in metrics.pooling.POOLINGS, checked in use
     top: int | None  # for topk: number of highest windows that are averaged
     threshold: float  # a video with at least this calibrated probability counts as fake
     threshold_choice: str  # description: "equal error rate", "false positive rate 0.01"

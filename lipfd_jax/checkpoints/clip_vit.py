@@ -61,7 +61,7 @@ def _read_activation(config: Mapping[str, Any]) -> str | None:
     open_clip = config.get("model_cfg", config)
     if isinstance(open_clip, Mapping) and "vision_cfg" in open_clip:
         return "quick_gelu" if open_clip.get("quick_gelu") else "gelu"
-    if "clip" in (architecture := str(config.get("architecture"))):  # of timm
+    if "clip" in (architecture := str(config.get("architecture"))):  # a configuration of timm
         tag = str((config.get("pretrained_cfg") or {}).get("tag"))
         return "quick_gelu" if "quickgelu" in architecture or tag.startswith("openai") else "gelu"
     if str(config.get("model_type")).startswith("clip"):  # transformers omits default values

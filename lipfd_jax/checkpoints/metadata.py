@@ -31,7 +31,7 @@ class Metadata:
     experiment: dict[str, Any] = dataclasses.field(default_factory=dict)  # settings, if trained here
     metrics: dict[str, float] = dataclasses.field(
         default_factory=dict
-    )  # of the validation split at this step
+    )  # metrics of the validation split at this step
     sums: dict[str, dict[str, str]] = dataclasses.field(
         default_factory=dict, repr=False
     )  # checksums, by part and array

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 FOLDER = "checkpoints"  # inside a training run's workdir
 _METADATA = "_CHECKPOINT_METADATA"  # Orbax's file in every finished checkpoint
-METRIC = "auc"  # of the validation split; the best checkpoint is the one with the highest
+METRIC = "auc"  # on the validation split; the best checkpoint is the one with the highest
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,8 +20,8 @@ _SHORTEST = 4.0  # seconds, for an offset
 _REACH = 35  # steps of the grid; largest shift of the sound: 1.4 s
 _IN_STEP = 3  # steps; smaller shifts count as none
 _PEAK = 5  # steps around the best shift that belong to it
-_COLUMNS = 4096  # of the mel, whose logarithm is taken at once
-_FLOOR = 1e-3  # of the strongest mel power; weaker sounds have no onsets
+_COLUMNS = 4096  # mel columns whose logarithm is taken at once
+_FLOOR = 1e-3  # share of the strongest mel power; weaker sounds have no onsets
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from lipfd_jax.preprocessing.mel import mel_columns
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW
 
 EXAMPLES_PER_FACE = 3  # windows of each face that the report shows
-_ROUNDS = 3  # of refining
+_ROUNDS = 3  # refinements around suspicious windows
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class WindowScorer:
         self._bounds = analysis.scan.boundaries()
         self._examples: list[list[WindowImages]] = [[] for _ in analysis.tracks]
         self._done = 0
-        self._composites = np.empty((batch_size, *COMPOSITE_SHAPE), np.uint8)  # of a batch; reused
+        self._composites = np.empty((batch_size, *COMPOSITE_SHAPE), np.uint8)  # one batch; reused
 
     def score(self, decision: Decision) -> int:
         """Scores all windows; returns how many tracks got none because the budget was spent."""

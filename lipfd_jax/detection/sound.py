@@ -19,11 +19,11 @@ from lipfd_jax.preprocessing.containers import Damage
 from lipfd_jax.preprocessing.extraction import mel_strip
 from lipfd_jax.preprocessing.mel import COLUMNS_PER_SECOND
 
-CONTEXT_SECONDS = 8.0  # of sound over which a window's mel is scaled: the training clips' length
+CONTEXT_SECONDS = 8.0  # sound over which a window's mel is scaled: the training clips' length
 WHOLE_SECONDS = 8.5  # tracks up to this long are scaled as a whole; clips of 8 s often have a little more
 STEP_SECONDS = 0.03  # length of a step, for which loudness and speech are measured
 _SPEECH_RATE = 16000  # Hz, of the speech detector's input
-_SPEECH_STRICTNESS = 2  # of webrtcvad, 0 to 3
+_SPEECH_STRICTNESS = 2  # webrtcvad's mode, 0 to 3
 _SPEECH_REACH = 0.4  # seconds around a moment in which ...
 _SPEECH_SHARE = 0.3  # ... this share must be speech
 _PAUSE_SECONDS = 1.0  # shorter pauses, between words or at the ends, belong to speech

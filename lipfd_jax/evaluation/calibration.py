@@ -64,7 +64,7 @@ def fit_calibration(
         raise ValueError(f"{data}: a calibration needs real and fake videos, {len(videos.label)} of one kind")
     slope, intercept = _fit_line(videos, settings.kind)
     if slope <= 0:
-        raise ValueError(f"{data}: fakes do not score higher than real ones; there is nothing to calibrate")
+        raise ValueError(f"{data}: fakes do not score higher than real videos; there is nothing to calibrate")
     line = Calibration(
         kind=settings.kind,
         slope=slope,
@@ -166,7 +166,7 @@ def calibrate_checkpoint(
     kept: list[Calibration] = []
 
     def store() -> None:
-        assert done is not None  # of the first process, which alone stores
+        assert done is not None  # only the first process stores
         held = read_scores_identity(output)
         found = fit_calibration(
             done.scores, settings, weights=held.weights, data=held.data, data_fingerprint=held.records

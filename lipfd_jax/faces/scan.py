@@ -29,8 +29,8 @@ MAX_HOURS = 12.0
 MAX_FRAMES = 3_000_000  # 12 hours at 60 a second are 2.6 million; their data take up to a gigabyte
 _THREADED_PIXELS = 600 * 400
 _FALLBACK_RATE = 25  # frames per second of files with neither timestamps nor a rate
-_CACHE_BYTES = 64 << 20  # of decoded frames; beyond it none are cached: 8 s of AVLips take 15 MB
-_WAITING_PIXELS = 4_000_000  # of frames that are processed together
+_CACHE_BYTES = 64 << 20  # decoded frames; beyond it none are cached: 8 s of AVLips take 15 MB
+_WAITING_PIXELS = 4_000_000  # total of the frames that are processed together
 _DAMAGED_BEFORE = 0.25  # seconds before a damaged place that may depend on it, as frames do on later ones
 
 Progress = Callable[[float, float], None]  # called with the seconds done and those the header states, or 0

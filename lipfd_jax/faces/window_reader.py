@@ -104,7 +104,7 @@ class _MemoryReader:
 
     def __init__(self, frames: Sequence[av.VideoFrame]):
         self.frames = frames
-        self.number = -1  # of the last frame returned
+        self.number = -1  # number of the last frame returned
         self.reformatter = av.video.reformatter.VideoReformatter()
 
     def read_from(self, number: int) -> av.VideoFrame | None:
@@ -120,7 +120,7 @@ class _SeekingReader:
         self.path, self.container, self.scan = path, container, scan
         self.stream = find_video_stream(path, container)
         set_threading(self.stream)
-        self.number = -1  # of the last frame returned
+        self.number = -1  # number of the last frame returned
         self.reformatter = av.video.reformatter.VideoReformatter()
         self._frames = self._decode_on()
         self._sought = False

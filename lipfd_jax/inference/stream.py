@@ -40,7 +40,7 @@ def score_stream(
     """
     waiting: deque[tuple[_Item, int]] = deque()
     composites: list[np.ndarray] = []  # not yet scored
-    scores = np.zeros(0, np.float32)  # of the items that wait
+    scores = np.zeros(0, np.float32)  # scores of the items that wait
     for item, own in items:
         waiting.append((item, len(own)))
         composites.append(own)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from lipfd_jax.kernels.chunks import largest_divisor
 
-_PIXELS = 392  # of the result per product, so that its operands stay in a core's cache
+_PIXELS = 392  # pixels of the result per product, so that its operands stay in a core's cache
 _FEW_INPUTS = (
     16  # up to this many inputs the kernel's pixels share one product: the stem's three are too few alone
 )

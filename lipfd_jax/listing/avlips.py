@@ -10,7 +10,7 @@ from lipfd_jax.vocabulary import CLASSES
 
 
 def list_avlips(folder: str | Path, links: Links = "refuse") -> Listing:
-    """Lists the clips of a folder in the AVLips layout, in natural order, real ones first.
+    """Lists the clips of a folder in the AVLips layout, in natural order, real clips first.
 
     The layout is `0_real/NAME.mp4`, `1_fake/NAME.mp4` (any video suffix), `wav/0_real/NAME.wav` and
     `wav/1_fake/NAME.wav`. Real NAME and fake NAME show the same footage, so the source id is NAME. Problems

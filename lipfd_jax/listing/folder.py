@@ -26,7 +26,7 @@ VIDEO_SUFFIXES = (
     ".wmv",
     ".3gp",
 )
-_SYSTEM_FILES = {"thumbs.db", "desktop.ini"}  # of file managers; names with a leading dot are skipped too
+_SYSTEM_FILES = {"thumbs.db", "desktop.ini"}  # names with a leading dot are skipped too
 
 
 def list_entries(folder: Path) -> list[Path]:

@@ -22,7 +22,7 @@ from lipfd_jax.vocabulary import CLASSES
 class Layout:
     """How a data set lies in its folder; `clips_csv` is a file name that only layouts of a CSV use."""
 
-    list_clips: Callable[[Path, str, Links], Listing]  # of the root, clips_csv and links
+    list_clips: Callable[[Path, str, Links], Listing]  # takes the root, clips_csv and links
     is_root: Callable[[Path, str], bool]  # whether a folder, given with clips_csv, holds the data
     expected: str  # what a root holds, in errors; {clips_csv} becomes the name
     instructions: str  # contents of manual_dir, for TFDS

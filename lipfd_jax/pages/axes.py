@@ -13,7 +13,7 @@ from lipfd_jax.pages.formats import decimal, short
 Scale = Callable[[Any], Any]
 _LOWEST = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)  # low ends of an error axis
 _DEVIATES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
-_APART = 0.09  # of the axis, between two ticks at least
+_APART = 0.09  # smallest distance of two ticks, as a share of the axis
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from lipfd_jax.perturbations import frames, mel_strips, samples
 from lipfd_jax.perturbations.kinds import FrameKind, SoundKind, StripAugmentation
 from lipfd_jax.perturbations.perturbation import Perturbation, with_draws, without_draws
 
-CRFS = (30, 32, 35, 38, 40)  # of H.264 at the five severities of compression, as published
+CRFS = (30, 32, 35, 38, 40)  # H.264 rate factors at the five severities of compression, as published
 
 # What a new entry does to draws: see the docstring.
 # A model trained without augmentation falls to chance under blur, noise and pixelation (the released weights:
@@ -53,7 +53,7 @@ FRAME_KINDS = (
 # What a new entry does to draws: see the docstring.
 SOUND_KINDS = (
     SoundKind(
-        "gain",  # of a window against its clip; a gain on the whole clip leaves no trace
+        "gain",  # a window's gain against its clip; a gain on the whole clip leaves no trace
         training=StripAugmentation(
             "sound_gain", 0.2, "level", lambda values, by, _: mel_strips.apply_gain(values, by), (-15, 15)
         ),

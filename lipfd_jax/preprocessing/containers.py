@@ -14,7 +14,7 @@ from lipfd_jax.listing.clips import ClipError
 
 MAX_PIXELS = 4096 * 4096  # largest frame
 SMALL_FILE = 1 << 20  # bytes; files up to this size get little memory, whatever their headers declare
-MAX_SECONDS = 1800.0  # of a clip; half an hour of sound is 160 MB, and its mel image takes as much again
+MAX_SECONDS = 1800.0  # longest clip; half an hour of sound is 160 MB, and its mel image takes as much again
 # Not playlists, scripts and still images: to ffmpeg they are containers too, and can name other files.
 _FORMATS = "mov,matroska,webm,avi,mpeg,mpegvideo,mpegts,flv,asf,ogg,wav,w64,aiff,flac,mp3,aac"
 _BUFFER = 1 << 16  # bytes read at once
@@ -75,7 +75,7 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
     if not path.stat().st_size:
         raise ClipError(f"{path}: an empty file")
     options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
-    options["max_pixels"] = str(MAX_PIXELS)  # of frames decoded to identify streams
+    options["max_pixels"] = str(MAX_PIXELS)  # limits frames decoded to identify streams
     try:
         # Python reads, not ffmpeg, which treats an I/O error as the end of the file, and names as addresses.
         with open(path, "rb", buffering=0) as file:

@@ -8,7 +8,7 @@ import numpy as np
 from lipfd_jax.preprocessing.containers import Damage
 from lipfd_jax.preprocessing.video import DecodedFrames, FramePerturbation, read_frames, shrink_to_tile
 
-_MAX_BYTES = 400 * 2**20  # of frames at full size; larger videos are decoded each time
+_MAX_BYTES = 400 * 2**20  # frames at full size; larger videos are decoded each time
 
 
 class FrameCache:

@@ -29,12 +29,12 @@ from lipfd_jax.preprocessing.containers import (
 from lipfd_jax.vocabulary import TILE
 
 MAX_FRAMES = 1_000_000
-MAX_BYTES = 64 << 20  # of a decoded frame; a decoder may hold seventeen of them, and more with threads
+MAX_BYTES = 64 << 20  # largest decoded frame; a decoder may hold seventeen of them, and more with threads
 MAX_BYTES_SMALL = 24 << 20  # for small files: 3840x2160 in 10-bit 4:2:0, or 4096x4096 in 8-bit 4:2:0
 _MAX_BITS = 64  # per pixel in any format
-_THREADS_BYTES = 256 << 20  # of frames that a decoder's threads may process at once
+_THREADS_BYTES = 256 << 20  # frames that a decoder's threads may process at once
 _MAX_THREADS = 16
-FramePerturbation = Callable[[np.ndarray], np.ndarray]  # of a frame (height, width, 3) uint8 RGB
+FramePerturbation = Callable[[np.ndarray], np.ndarray]  # takes a frame (height, width, 3) uint8 RGB
 _FALLBACK_RATE = 25  # frames per second of files with neither timestamps nor a rate
 
 

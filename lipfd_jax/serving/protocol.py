@@ -15,7 +15,7 @@ from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
 Kind = Literal["predict", "saliency", "progress", "done", "failed", "machine"]
 PARTS = ("looking", "scoring", "writing")  # that progress messages name
-_MAX_BYTES = 1 << 16  # of a message without its composites
+_MAX_BYTES = 1 << 16  # largest message without its composites
 _COMPOSITE = int(np.prod(COMPOSITE_SHAPE))
 
 

@@ -23,7 +23,7 @@ class DataSettings:
     train_split: str = "train"
     validation_split: str = "validation"  # "" for no validation; then the latest checkpoint is the best
     validation_path: str = (
-        ""  # of the validation records, if not `path`; folders of composites have no splits
+        ""  # where the validation records are, if not `path`; folders of composites have no splits
     )
     validation_samples: int = 0  # at most this many samples of it per evaluation, 0 for all
     threads: int = 4  # reading threads per process; each holds a batch, 7.5 MB a sample

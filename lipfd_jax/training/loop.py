@@ -204,7 +204,7 @@ class _Run:
             elsewhere = "another process read a corrupt record; its log names it"
             self.problem = self.problem or CorruptRecord(elsewhere)
             return None, []
-        assert batch is not None  # of this process either
+        assert batch is not None  # read here too, as on all processes
         names = [f"{v}_{w}" for v, w in zip(batch["video"], batch["window"], strict=True)]
         arrays = {"composite": batch["composite"], "label": batch["label"].astype(np.int32)}
         return put_on_devices(arrays, self.mesh), names

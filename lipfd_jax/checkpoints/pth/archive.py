@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lipfd_jax.checkpoints.errors import quote, refusal
 
-_MAX_READ = 16 << 20  # of a member that is read whole
+_MAX_READ = 16 << 20  # largest member that is read whole
 _MAX_DIRECTORY = 8 << 20  # read whole by zipfile; a member takes about 100 bytes in it
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _ZIP = b"PK\x03\x04"

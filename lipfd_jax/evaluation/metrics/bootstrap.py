@@ -15,7 +15,7 @@ from lipfd_jax.evaluation.metrics.compute import resample_metrics
 from lipfd_jax.evaluation.metrics.samples import Sample
 from lipfd_jax.evaluation.metrics.table import Granularity
 
-FEW_SOURCES = 20  # of a class: with fewer an interval is too narrow to be relied on
+FEW_SOURCES = 20  # sources per class; with fewer, an interval is too narrow to be relied on
 
 
 @dataclass(frozen=True)

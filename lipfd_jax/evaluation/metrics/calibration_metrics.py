@@ -10,7 +10,7 @@ import numpy as np
 from lipfd_jax.checkpoints.calibration import logit
 from lipfd_jax.evaluation.metrics.resamples import Resamples
 
-BINS = 15  # of equal width over 0..1, for the expected calibration error
+BINS = 15  # bins of equal width over 0..1, for the expected calibration error
 
 
 def compute_brier(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -65,7 +65,7 @@ def compute_min_cllr(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def compute_min_cllr_from_counts(fakes: np.ndarray, real: np.ndarray) -> float:
-    """minCllr from the numbers of fakes and real ones at each distinct score, in ascending order.
+    """minCllr from the numbers of fakes and real samples at each distinct score, in ascending order.
 
     The isotonic fit (pool adjacent violators) gives each score the share of fakes in its pool; against the
     share of fakes in all that is a likelihood ratio, 0 or infinite in pools of one class, which cost nothing.

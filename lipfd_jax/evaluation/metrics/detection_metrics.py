@@ -24,7 +24,7 @@ def compute_accuracy(counts: _Counts) -> Rates:
 
 
 def compute_balanced_accuracy(counts: _Counts) -> Rates:
-    """Mean of the shares of real ones and of fakes called rightly."""
+    """Mean of the true positive and the true negative rate."""
     return 1 - (compute_fpr(counts) + compute_fnr(counts)) / 2
 
 

@@ -18,7 +18,7 @@ class PoolingKind:
     """A way to pool windows' scores to videos' scores."""
 
     flag: str  # as --pooling gives it; a K at its end stands for the number `top`
-    description: str  # of a pooled score; {top} becomes the number
+    description: str  # describes a pooled score; {top} becomes the number
     # Returns pooled scores (videos,) of windows' scores (n,), each window's video (n,), as an index, each
     # video's number of windows (videos,), and `top`. Callers clip them to the video's lowest and highest
     # score: rounding must not carry the mean of equal scores past them, as 0.5 has to stay at the threshold.

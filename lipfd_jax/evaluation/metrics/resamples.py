@@ -34,7 +34,7 @@ class Resamples(Cached):
     def curve(self) -> Curve:
         """Counts (d, k+1) at every distinct score of the sample, drawn or not."""
         scores = self.sample.scores
-        ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))  # of runs of ties
+        ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))  # last index of each run of ties
         at = np.concatenate([[0], ends + 1])
         fakes, called = self._cumulative
         return Curve(np.concatenate([[np.inf], scores[ends]]), fakes[:, at], (called - fakes)[:, at])
@@ -46,7 +46,7 @@ class Resamples(Cached):
 
     @property
     def real(self) -> np.ndarray:
-        """Number of real ones."""
+        """Number of real samples."""
         return self._cumulative[1][:, -1] - self.fakes
 
     @property

@@ -32,7 +32,7 @@ class Curve:
 
     thresholds: np.ndarray  # (k+1,) float64, descending: inf, then the distinct scores
     tp: np.ndarray  # fakes called fake, ascending
-    fp: np.ndarray  # real ones called fake, ascending
+    fp: np.ndarray  # real samples called fake, ascending
 
     @property
     def tpr(self) -> np.ndarray:
@@ -75,7 +75,7 @@ class Sample(Cached):
 
     @property
     def has_both_classes(self) -> bool:
-        """Whether there are real ones and fakes."""
+        """Whether both classes are present."""
         return bool(0 < self.fakes < len(self))
 
     @cached_property
@@ -85,7 +85,7 @@ class Sample(Cached):
 
     @cached_property
     def real(self) -> np.int64:
-        """Number of real ones."""
+        """Number of real samples."""
         return np.sum(self.labels == 0)
 
     @cached_property

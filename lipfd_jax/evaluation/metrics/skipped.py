@@ -9,7 +9,7 @@ from pathlib import Path
 from lipfd_jax.storage import files
 from lipfd_jax.vocabulary import parse_composite_name
 
-MAX_SKIPPED_SHARE = 0.01  # of the records; more than this, and more than one, stop the evaluation
+MAX_SKIPPED_SHARE = 0.01  # share of the records; more than this, and more than one, stop the evaluation
 _COLUMNS = ("index", "path", "reason")
 
 

@@ -88,7 +88,7 @@ def build_precision_recall_chart(columns: ScoreColumns) -> Chart:
 
 
 def build_histogram_chart(labels: np.ndarray, scores: np.ndarray, *, threshold: float, noun: str) -> Chart:
-    """Histograms of the scores of real ones and of fakes, as shares of each class; `noun` names them."""
+    """Histograms of the scores of real samples and of fakes, as shares of each class; `noun` names them."""
     edges = np.linspace(0, 1, 41)
     lines = []
     for label, name in enumerate(LABELS):

@@ -18,7 +18,7 @@ from lipfd_jax.pages.rendering import render_template
 from lipfd_jax.storage import files
 
 MODEL_CARD = "model_card.md"
-_LEFT_OUT = ("name", "model")  # of the training settings: the card has them already
+_LEFT_OUT = ("name", "model")  # training settings that the card has already
 _PATHS = ("data.path", "data.validation_path", "start", "start_encoder", "start_backbone")
 
 

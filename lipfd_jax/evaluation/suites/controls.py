@@ -15,7 +15,7 @@ _DESYNCED = (
 _SINGLE_MODALITY = ("sound only (frames grey)", "picture only (mel blank)")
 _OUT_OF_STEP = "Now real videos disagree too: a detector that compares calls them fake, its AUC falls to 0.5."
 _EXPECTED = "Near 0.5 is expected of a detector that compares; above, the {} alone separates the classes."
-_NOTABLE = 0.05  # of AUC: a smaller difference is ignored
+_NOTABLE = 0.05  # smallest AUC difference that counts
 
 
 @dataclass(frozen=True)

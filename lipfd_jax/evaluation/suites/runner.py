@@ -23,7 +23,7 @@ from lipfd_jax.runtime.distributed import gather_lists, is_first_process, run_on
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, composite_name
 
 Score = Callable[[np.ndarray], np.ndarray]  # composites (B, 1000, 2500, 3) uint8 to probabilities (B,)
-Measure = Callable[[SuiteVideo, Sequence[Window]], dict[str, Any]]  # of a video and its clean windows
+Measure = Callable[[SuiteVideo, Sequence[Window]], dict[str, Any]]  # takes a video and its clean windows
 
 
 @dataclass(frozen=True, eq=False)

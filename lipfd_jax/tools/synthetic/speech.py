@@ -29,7 +29,7 @@ def draw_speech(
     Args:
       pitch: of the voice, in Hz.
       loudness: root mean square of the speech in dB relative to full scale.
-      hiss: the same of the noise of room and microphone.
+      hiss: root mean square of room and microphone noise, likewise in dB.
     """
     opening, spread, voice, noise = tracks = _draw_tracks(rng, int(np.ceil(frames / fps * _TICKS)) + 1)
     ticks = np.arange(tracks.shape[1])
