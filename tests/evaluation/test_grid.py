@@ -18,6 +18,7 @@ from lipfd_jax.evaluation.grid import (
 from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings
 from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores
 from lipfd_jax.evaluation.metrics.summary import summarise_scores
+from lipfd_jax.evaluation.metrics.table import list_metrics
 
 DRAWING = BootstrapSettings(100)
 
@@ -61,7 +62,10 @@ def test_markdown(found):
 
 def test_csv(found):
     rows = list(csv.DictReader(io.StringIO(format_grid_csv(found))))
-    assert len(rows) == 4 * 10
+    names = [metric.name for metric in list_metrics("grid")]
+    assert names[:2] == ["auc", "ap"]
+    assert {"eer", "balanced_acc", "fpr", "fnr", "tpr_at_fpr_1", "cllr", "min_cllr", "ece"} <= set(names)
+    assert [row["figure"] for row in rows] == 4 * names
     auc = [row for row in rows if row["figure"] == "auc"]
     assert [row["best"] for row in auc] == ["1", "0", "0", "0"]
     assert all(float(row["low"]) <= float(row["value"]) <= float(row["high"]) for row in auc)

@@ -47,7 +47,7 @@ def test_pieces_do_not_change_figures(monkeypatch):
 
 
 def test_one_class_has_no_figures_that_compare():
-    found = _resample(np.ones(4), np.array([0.1, 0.6, 0.7, 0.9]), np.ones((2, 1)), np.zeros(4, int), 0.5)
+    found = _resample(np.ones(4), np.array([0.1, 0.6, 0.7, 0.9]), np.ones((2, 1), int), np.zeros(4, int), 0.5)
     assert found["fnr"].tolist() == [0.25, 0.25]
     for name in ("auc", "ap", "eer", "partial_auc", "cllr", "min_cllr", "fpr", "tpr_at_fpr_1"):
         assert np.isnan(found[name]).all(), name
