@@ -87,3 +87,8 @@ def test_changed_pictures_are_others(composites, pictures, change):
 def test_a_source_of_another_kind_is_refused(source):
     with pytest.raises(TypeError, match="Memory"):
         compute_data_fingerprint(source)
+
+
+def test_checkpoints_store_a_fingerprint_under_the_keys_that_old_ones_have(build):
+    found = compute_data_fingerprint(open_source(str(build), split="train"))
+    assert found.to_json() == {"sum": found.digest, "words": found.description}
