@@ -86,11 +86,13 @@ def format_help(module: ModuleType, values: Any) -> str:
 
 
 def _parse(argv: list[str]) -> list[str]:
-    """Parses the flags; a misspelt --config.SETTING is an error of one line, like a misspelt flag."""
-    from absl import app
+    """Parses the flags; a misspelt flag or --config.SETTING is an error of one line."""
+    from absl import flags
 
     try:
-        return app.parse_flags_with_usage(argv)
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        sys.exit(f"error: {error}\n{argv[0]} --help lists the flags")
     except AttributeError as error:  # ml_collections: a KeyError inside names the setting and its likes
         text = error.args[0].args[0] if isinstance(error.args[0], KeyError) else str(error)
         sys.exit("error: no such setting: " + " ".join(text.splitlines()))

