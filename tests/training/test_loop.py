@@ -75,6 +75,7 @@ def test_a_run_leaves_everything_behind(changed, validated, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_the_loss_falls(changed, tmp_path):
     train(changed(**LONG, model=TINY, checkpoint_every=25), tmp_path)
     losses = list(_losses(tmp_path).values())
@@ -164,6 +165,7 @@ def test_averaged_parameters_are_what_evaluation_opens(changed, tmp_path):
     assert not np.array_equal(opened, state.trainable["fc"]["kernel"][...])
 
 
+@pytest.mark.slow
 def test_a_run_can_start_from_pretrained_parts(changed, tmp_path):
     settings = changed(**LONG, model=TINY)  # as of the run whose loss falls, which compiled the same step
     rng = np.random.default_rng(0)

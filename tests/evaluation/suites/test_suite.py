@@ -340,7 +340,10 @@ def clips(film, tmp_path_factory) -> list[Clip]:
     ]
 
 
-@pytest.mark.parametrize("name", ["clean", "noise 3", "compression 5", "shift +80 ms", "mp3 32 kbit per s"])
+_MP3 = pytest.param("mp3 32 kbit per s", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", ["clean", "noise 3", "compression 5", "shift +80 ms", _MP3])
 def test_keeping_what_was_decoded_changes_nothing(clips, name):
     perturbation = next(one for one in (CLEAN, *list_robustness()) if one.name == name)
     (video, _) = list_clip_videos(clips, "paper")
