@@ -6,7 +6,7 @@ from lipfd_jax.runtime import xla_flags
 from lipfd_jax.version import __version__
 
 if TYPE_CHECKING:
-    from lipfd_jax.inference.detector import Detector
+    from lipfd_jax.detection.detector import Detector
 
 __all__ = ["Detector", "__version__"]
 
@@ -16,7 +16,7 @@ xla_flags.set_flag()
 def __getattr__(name: str) -> Any:
     """Imports the public names when they are first used: JAX takes seconds, which not every command needs."""
     if name == "Detector":
-        from lipfd_jax.inference.detector import Detector
+        from lipfd_jax.detection.detector import Detector
 
         return Detector
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -39,12 +39,6 @@ LAYERS = (
     "lipfd_jax.__main__",
     "lipfd_jax",  # its __init__: the public names
 )
-# Imports that go up: (importing module, imported module), with the reason.
-EXCEPTIONS = {
-    # Detector(video) is the public call for one video; it runs detection, which is imported on that call.
-    ("lipfd_jax.inference.detector", "lipfd_jax.detection.detect"),
-    ("lipfd_jax.inference.detector", "lipfd_jax.detection.result"),  # the type that it returns
-}
 
 
 def find_modules(root: pathlib.Path, packages: Sequence[str]) -> dict[str, pathlib.Path]:
@@ -79,8 +73,7 @@ def find_upward_imports(modules: dict[str, pathlib.Path], layers: Sequence[str])
     """Returns a line for each import from a later layer; ValueError for a module in no layer."""
     lines = []
     for module, target, line in find_imports(modules):
-        above = _find_layer(target, layers) > _find_layer(module, layers)
-        if above and (module, target) not in EXCEPTIONS:
+        if _find_layer(target, layers) > _find_layer(module, layers):
             lines.append(f"{module}:{line} imports {target}")
     return lines
 
@@ -97,8 +90,7 @@ def find_circle(modules: dict[str, pathlib.Path]) -> list[str]:
     """Returns the modules of a circle of imports, or an empty list."""
     targets: dict[str, list[str]] = {module: [] for module in modules}
     for module, target, _ in find_imports(modules):
-        if (module, target) not in EXCEPTIONS:
-            targets[module].append(target)
+        targets[module].append(target)
     finished: set[str] = set()
     for module in modules:
         if circle := _walk(module, targets, finished, []):
@@ -123,11 +115,6 @@ def test_every_module_imports_only_from_layers_before_it():
 
 def test_no_modules_import_each_other_in_a_circle():
     assert find_circle(find_modules(ROOT, ["lipfd_jax", "datasets_tfds"])) == []
-
-
-def test_every_exception_is_still_needed():
-    modules = find_modules(ROOT, ["lipfd_jax", "datasets_tfds"])
-    assert {(module, target) for module, target, _ in find_imports(modules)} >= EXCEPTIONS
 
 
 @pytest.fixture

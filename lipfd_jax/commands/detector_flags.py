@@ -8,7 +8,7 @@ from lipfd_jax.commands import shared_flags
 from lipfd_jax.commands.deprecated_flags import define_old_flag
 from lipfd_jax.detection.detection_settings import CROP_MODES, DetectionSettings
 from lipfd_jax.inference.background import BackgroundDetector
-from lipfd_jax.inference.detector import Detector, check_openable
+from lipfd_jax.inference.detector import CompositeDetector, check_openable
 from lipfd_jax.runtime import compilation
 
 flags.disclaim_key_flags()  # they are the command's own, also in its --help
@@ -69,11 +69,11 @@ def build_settings() -> DetectionSettings:
     return DetectionSettings(given.crop, given.max_windows, given.refined, given.stride)
 
 
-def open_detector() -> Detector:
+def open_detector() -> CompositeDetector:
     """Opens the detector and keeps its compiled programs for the next start. Raises as `Detector.open`."""
     given = flags.FLAGS
     compilation.use_compilation_cache(given.compilation_cache)
-    return Detector.open(
+    return CompositeDetector.open(
         given.checkpoint,
         step=given.step,
         batch_size=given.batch_size,

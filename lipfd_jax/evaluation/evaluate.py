@@ -31,7 +31,7 @@ from lipfd_jax.evaluation.predict import RecordSubset, Run, predict_records, sco
 from lipfd_jax.evaluation.report.examples import choose_examples
 from lipfd_jax.evaluation.report.write import write_results
 from lipfd_jax.evaluation.suites.results import SuiteResult
-from lipfd_jax.inference.detector import Detector
+from lipfd_jax.inference.detector import CompositeDetector
 from lipfd_jax.models.inputs import convention_warning
 from lipfd_jax.pages.windows import ExampleWindow
 from lipfd_jax.runtime.distributed import broadcast_from_first, is_first_process, run_on_first
@@ -74,14 +74,16 @@ class Evaluation:
     summary: MetricSummary
 
 
-def open_detector(checkpoint: str, *, step: int | None = None, options: Options = DEFAULTS) -> Detector:
+def open_detector(
+    checkpoint: str, *, step: int | None = None, options: Options = DEFAULTS
+) -> CompositeDetector:
     """Opens a checkpoint or export over the devices of all processes, for an evaluation with `options`.
 
     Raises CheckpointError and ValueError as `Detector.open` does.
     """
     mesh = make_mesh()
     connect_processes(mesh)
-    return Detector.open(
+    return CompositeDetector.open(
         checkpoint,
         step=step,
         batch_size=options.batch_size,
@@ -95,7 +97,7 @@ def open_detector(checkpoint: str, *, step: int | None = None, options: Options 
 
 
 def evaluate(
-    detector: Detector,
+    detector: CompositeDetector,
     source: RecordReader,
     output: str | os.PathLike,
     *,
@@ -153,7 +155,7 @@ def evaluate(
     return Evaluation(scores, summary)
 
 
-def _make_predict(detector: Detector, threads: int) -> Run:
+def _make_predict(detector: CompositeDetector, threads: int) -> Run:
     """Returns the function that scores a source; on a CPU first a pair, so that a score appears early."""
     size, smallest = detector.batch_size, detector.smallest_batch
     return functools.partial(
@@ -173,7 +175,7 @@ def _refuse_fitted_on(calibration: Calibration | None, data_fingerprint: DataFin
         )
 
 
-def _make_scores_identity(detector: Detector, data_fingerprint: DataFingerprint) -> ScoresIdentity:
+def _make_scores_identity(detector: CompositeDetector, data_fingerprint: DataFingerprint) -> ScoresIdentity:
     model, inputs = detector.metadata.model, detector.metadata.model.inputs
     antialias = " antialiased" if inputs.released_antialias else ""
     engine = f", {detector.engine}" if detector.engine else ""
@@ -201,7 +203,7 @@ def _claim_output(output: str | os.PathLike, wanted: ScoresIdentity, overwrite: 
 
 
 def _make_notes(
-    detector: Detector, source: RecordReader, data_fingerprint: DataFingerprint
+    detector: CompositeDetector, source: RecordReader, data_fingerprint: DataFingerprint
 ) -> dict[str, str]:
     metadata, convention = detector.metadata, find_window_convention(source)
     model = metadata.model
@@ -235,7 +237,7 @@ def _make_skipped_notes(folder: Path, scores: Scores) -> dict[str, str]:
 
 
 def _make_examples(
-    detector: Detector,
+    detector: CompositeDetector,
     source: RecordReader,
     scores: Scores | None,
     folder: Path,

@@ -6,14 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.inference.detector import Detector
+from lipfd_jax.inference.detector import CompositeDetector
 from lipfd_jax.inference.predictor import Predictions
 
 
 class BackgroundDetector:
     """A `Predictor` that videos can be read for while its weights are; raises what opening raised."""
 
-    def __init__(self, open_detector: Callable[[], Detector]):
+    def __init__(self, open_detector: Callable[[], CompositeDetector]):
         """Starts opening."""
         self._threads = ThreadPoolExecutor(1, "opening")
         self._opened = self._threads.submit(open_detector)

@@ -1,8 +1,8 @@
-"""Detector: an opened checkpoint or export that scores composites. `Detector.open` is the way to open one."""
+"""An opened checkpoint or export that scores composites; `CompositeDetector.open` opens one."""
 
 import os
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import jax
 import numpy as np
@@ -20,17 +20,14 @@ from lipfd_jax.inference.runner import ExportRunner, ProgramRunner, Runner
 from lipfd_jax.runtime.mesh import make_mesh
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
-if TYPE_CHECKING:
-    from lipfd_jax.detection.result import Result
-
 _PER_DEVICE = {"cpu": 4}  # default batch: a CPU computes two pairs at once, and gains nothing from more
 _PER_ACCELERATOR = 8
 _OF_EXPORT = 2
 
 
 @dataclass(frozen=True)
-class Detector:
-    """A checkpoint or export ready to score composites. Make one with `Detector.open`."""
+class CompositeDetector:
+    """A checkpoint or export ready to score composites. Make one with `CompositeDetector.open`."""
 
     metadata: Metadata  # architecture, input convention, window convention and origin of the weights
     path: str  # path of the checkpoint or export
@@ -51,7 +48,7 @@ class Detector:
         calibrated: bool = True,
         compared: bool = False,
         mesh: Mesh | None = None,
-    ) -> "Detector":
+    ) -> Self:
         """Opens a converted checkpoint, a training run or one of its steps, or an export.
 
         The program that scores is compiled, or taken from the cache, while the weights are read.
@@ -102,7 +99,7 @@ class Detector:
     @classmethod
     def _open_export(
         cls, path: str | os.PathLike, engine: str, batch_size: int, precision: str | None
-    ) -> "Detector":
+    ) -> Self:
         loaded = open_export(path, engine, precision)
         if loaded.source != "composites":
             raise CheckpointError(f"{path}: takes {loaded.source} inputs; export with --inputs=composites")
@@ -117,21 +114,6 @@ class Detector:
     def smallest_batch(self) -> int:
         """Composites that the program takes at least: two on a CPU, else `batch_size`. Blank ones fill up."""
         return self.runner.smallest_batch(self.batch_size)
-
-    def __call__(self, video: str | os.PathLike, **options: Any) -> "Result":
-        """Detects manipulation in a video: finds and crops faces, scores windows, gives reasons.
-
-        Args:
-          video: any file that PyAV reads, of any length.
-          options: `sound`, another file to take the sound from; `settings`, those of
-            `detection.detection_settings`.
-
-        Raises:
-          ClipError: the file can't be analysed as a whole; the message names it and the reason.
-        """
-        from lipfd_jax.detection.detect import detect_video  # and with it the libraries that decode videos
-
-        return detect_video(self, video, **options).result
 
     def score(self, composites: np.ndarray) -> np.ndarray:
         """Returns probabilities of a fake, (B,) float32, for composites (B, 1000, 2500, 3) uint8 RGB.
@@ -170,7 +152,7 @@ class Detector:
         maps = self.runner.saliency(_check_composites(composite[None]))
         return None if maps is None else maps[0]
 
-    def local(self) -> "Detector":
+    def local(self) -> Self:
         """Returns a detector on the devices of this process, with the same weights; itself if it is alone."""
         if self.runner.processes == 1:
             return self
@@ -187,7 +169,7 @@ class Detector:
 
 
 def check_openable(checkpoint: str | os.PathLike, step: int | None = None) -> None:
-    """Raises CheckpointError at once where `Detector.open` would for lack of a checkpoint.
+    """Raises CheckpointError at once where `CompositeDetector.open` would for lack of a checkpoint.
 
     Reads a checkpoint's metadata and no weights; of an export nothing.
     """

@@ -24,9 +24,9 @@ HOSTILE = "<img src=x onerror=alert(1)>.mp4"
 def detector(tmp_path_factory):
     from flax import nnx
 
+    from lipfd_jax import Detector
     from lipfd_jax.checkpoints.metadata import Metadata
     from lipfd_jax.checkpoints.store import save_model
-    from lipfd_jax.inference.detector import Detector
     from lipfd_jax.models.inputs import PAPER
     from lipfd_jax.models.lipfd import LipFD, ModelConfig
 
