@@ -13,7 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from lipfd_jax.detection.analysis import Progress
-from lipfd_jax.detection.batches import SharedBatches
+from lipfd_jax.detection.batches import Predict, SharedBatches
 from lipfd_jax.detection.detect import detect_video
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.provenance import compute_fingerprint, hash_inputs
@@ -67,7 +67,7 @@ def detect_videos(
     sound: Path | None = None,
     settings: DetectionSettings | None = None,
     table: bool = False,
-    print_line: Callable[[str], None] = print,
+    print_line: Callable[[str], None] = tqdm.write,
     check: Callable[[], None] | None = None,
 ) -> list[VideoRow]:
     """Detects videos, two at a time; writes result.json and report.html of each below `output`.
@@ -86,38 +86,19 @@ def detect_videos(
     settings = settings or DetectionSettings()
     output.mkdir(parents=True, exist_ok=True)
     batches, ended = SharedBatches(model.predict, lambda: model.batch_size), threading.Event()
-
-    def check_ended() -> None:
-        if ended.is_set():
-            raise concurrent.futures.CancelledError
-        if check:
-            check()
-
     with lock_folder(output, "a detection"), tqdm(total=len(videos), unit="video", disable=None) as bar:
+        progress = _make_progress(bar, len(videos), _make_check(ended, check))
 
         def detect_one(path: Path) -> VideoRow:
             with batches.client() as predict:
-                return _detect_video(
-                    model,
-                    path,
-                    output,
-                    sound,
-                    settings,
-                    predict,
-                    _make_progress(bar, len(videos), check_ended),
-                )
+                return _detect_video(model, path, output, sound, settings, predict, progress)
 
-        rows = []
-        with concurrent.futures.ThreadPoolExecutor(_VIDEOS_AT_ONCE) as pool:
-            try:
-                for row in pool.map(detect_one, videos):
-                    rows.append(row)
-                    tqdm.write(row.text()) if print_line is print else print_line(row.text())
-                    if len(videos) > 1:
-                        bar.update()
-            except BaseException:  # Ctrl-C too: videos in work are abandoned
-                ended.set()
-                raise
+        def show_row(row: VideoRow) -> None:
+            print_line(row.text())
+            if len(videos) > 1:
+                bar.update()
+
+        rows = _collect_rows(detect_one, videos, show_row, ended)
     if table:
         _write_table(output / TABLE, rows)
     return rows
@@ -131,6 +112,37 @@ def choose_exit_code(rows: Sequence[VideoRow]) -> int:
     if outcomes & {"strong", "moderate"}:
         return EXIT_EVIDENCE
     return EXIT_OPEN if outcomes & {"inconclusive", "not_judged"} else EXIT_NONE
+
+
+def _collect_rows(
+    detect_one: Callable[[Path], VideoRow],
+    videos: Sequence[Path],
+    show_row: Callable[[VideoRow], None],
+    ended: threading.Event,
+) -> list[VideoRow]:
+    """Detects videos in threads and shows their rows in order; sets `ended` where an exception ends it."""
+    rows = []
+    with concurrent.futures.ThreadPoolExecutor(_VIDEOS_AT_ONCE) as pool:
+        try:
+            for row in pool.map(detect_one, videos):
+                rows.append(row)
+                show_row(row)
+        except BaseException:  # Ctrl-C too: videos in work are abandoned
+            ended.set()
+            raise
+    return rows
+
+
+def _make_check(ended: threading.Event, check: Callable[[], None] | None) -> Callable[[], None]:
+    """Returns what videos in work call: raises once `ended` is set, and what `check` raises."""
+
+    def check_ended() -> None:
+        if ended.is_set():
+            raise concurrent.futures.CancelledError
+        if check:
+            check()
+
+    return check_ended
 
 
 def _make_progress(bar: tqdm, videos: int, check: Callable[[], None]) -> Progress:
@@ -157,7 +169,15 @@ def show_part(bar: tqdm, part: str, done: float, total: float) -> None:
     bar.update(round(done, 1) - bar.n)
 
 
-def _detect_video(model, path, output, sound, settings, predict, progress) -> VideoRow:  # noqa: ANN001
+def _detect_video(
+    model: Predictor,
+    path: Path,
+    output: Path,
+    sound: Path | None,
+    settings: DetectionSettings,
+    predict: Predict,
+    progress: Progress,
+) -> VideoRow:
     try:
         checksums = hash_inputs(path, sound)
         folder = output / make_folder_name(path, checksums["video"])

@@ -21,6 +21,7 @@ from lipfd_jax.detection.result import SCHEMA, Result
 from lipfd_jax.detection.texts import OUTCOMES
 from lipfd_jax.evaluation.metrics import table
 from lipfd_jax.evaluation.metrics.compute import Metrics
+from lipfd_jax.evaluation.metrics.metric import Metric
 from lipfd_jax.evaluation.report.metrics_json import VERSION, MetricsFile
 from lipfd_jax.storage.json_types import Keywords
 
@@ -160,7 +161,7 @@ def _of_metrics() -> dict[str, Any]:
     return {"description": "All metrics of one sample.", **_object(properties, list(properties))}
 
 
-def _of_metric(metric: table.Metric) -> dict[str, Any]:
+def _of_metric(metric: Metric) -> dict[str, Any]:
     better = {"higher": " Higher is better.", "lower": " Lower is better.", "none": ""}[metric.direction]
     title = f"{metric.title}: " if metric.title else ""
     limits = {"minimum": metric.minimum, "maximum": metric.maximum}

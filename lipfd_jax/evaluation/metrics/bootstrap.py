@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lipfd_jax.evaluation.metrics.compute import resample_metrics
+from lipfd_jax.evaluation.metrics.metric import Granularity
 from lipfd_jax.evaluation.metrics.samples import Sample
-from lipfd_jax.evaluation.metrics.table import Granularity
 
 FEW_SOURCES = 20  # sources per class; with fewer, an interval is too narrow to be relied on
 

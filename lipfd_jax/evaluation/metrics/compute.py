@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from lipfd_jax.evaluation.metrics import table
+from lipfd_jax.evaluation.metrics.metric import Granularity, Metric
 from lipfd_jax.evaluation.metrics.pooling import MEAN_POOLING, Pooling, pool_videos
 from lipfd_jax.evaluation.metrics.resamples import Resamples, split_draws
 from lipfd_jax.evaluation.metrics.samples import Sample
 from lipfd_jax.evaluation.metrics.scores import Scores
-from lipfd_jax.evaluation.metrics.table import Granularity, Metric
 from lipfd_jax.vocabulary import THRESHOLD
 
 _RELEASED_THRESHOLD = 0.5

@@ -13,9 +13,9 @@ from lipfd_jax.evaluation.metrics.bootstrap import (
     compute_intervals,
 )
 from lipfd_jax.evaluation.metrics.compute import Metrics, compute_metrics
+from lipfd_jax.evaluation.metrics.metric import Granularity
 from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, Decision, VideoScores, pool_videos
 from lipfd_jax.evaluation.metrics.scores import Scores
-from lipfd_jax.evaluation.metrics.table import Granularity
 
 ID_LIMITS = (3028,)  # AVLips: the official validation set has no id above it
 UNKNOWN_GENERATOR = "(unknown)"

@@ -12,9 +12,10 @@ from lipfd_jax.evaluation.metrics.bootstrap import (
     compute_difference_intervals,
 )
 from lipfd_jax.evaluation.metrics.compute import Metrics, compute_video_metrics, compute_window_metrics
+from lipfd_jax.evaluation.metrics.metric import Granularity
 from lipfd_jax.evaluation.metrics.pooling import MEAN_POOLING, Pooling, VideoScores, pool_videos
 from lipfd_jax.evaluation.metrics.scores import Scores, ScoresError
-from lipfd_jax.evaluation.metrics.table import Granularity, list_metrics
+from lipfd_jax.evaluation.metrics.table import list_metrics
 from lipfd_jax.evaluation.report.metrics_json import ComparisonRecord, DifferenceRecord
 from lipfd_jax.evaluation.report.text_tables import (
     align_columns,

@@ -6,8 +6,9 @@ from markupsafe import Markup
 
 from lipfd_jax.evaluation.metrics.bootstrap import Intervals
 from lipfd_jax.evaluation.metrics.compute import ReleasedMetrics
+from lipfd_jax.evaluation.metrics.metric import Metric
 from lipfd_jax.evaluation.metrics.summary import UNKNOWN_GENERATOR, MetricSet, MetricSummary
-from lipfd_jax.evaluation.metrics.table import Metric, get_metric, list_metrics
+from lipfd_jax.evaluation.metrics.table import get_metric, list_metrics
 from lipfd_jax.evaluation.report.text_tables import compute_recall
 from lipfd_jax.pages.axes import unit_axis
 from lipfd_jax.pages.bars import Bar, BarChart, render_bars

@@ -11,8 +11,9 @@ from typing import Any
 from markupsafe import Markup
 
 from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.evaluation.metrics.metric import Metric
 from lipfd_jax.evaluation.metrics.summary import MetricSet, MetricSummary
-from lipfd_jax.evaluation.metrics.table import Metric, list_metrics
+from lipfd_jax.evaluation.metrics.table import list_metrics
 from lipfd_jax.evaluation.report.text_tables import format_interval, format_number
 from lipfd_jax.pages.rendering import render_template
 from lipfd_jax.storage import files

@@ -19,7 +19,7 @@ from lipfd_jax.evaluation.report.metrics_files import (
     format_metrics_csv,
     format_videos_csv,
 )
-from lipfd_jax.evaluation.report.metrics_json import build_metrics_file
+from lipfd_jax.evaluation.report.metrics_json import MetricsFile, build_metrics_file
 from lipfd_jax.evaluation.report.model_card import write_model_card
 from lipfd_jax.evaluation.report.page import write_report
 from lipfd_jax.evaluation.report.text_tables import format_summary
@@ -76,11 +76,8 @@ def write_results(
     if output is None:
         return summary
     folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
     content = build_metrics_file(summary, released, notes, held, comparison)
-    files.write_json(folder / METRICS_JSON, content.to_json())
-    files.write_text(folder / METRICS_CSV, format_metrics_csv(summary, held))
-    files.write_text(folder / VIDEOS_CSV, format_videos_csv(scores, decision))
+    _write_metrics(folder, content, format_metrics_csv(summary, held), format_videos_csv(scores, decision))
     report = write_report(
         scores,
         folder / REPORT_HTML,
@@ -97,3 +94,11 @@ def write_results(
         card = write_model_card(folder, notes=notes, metadata=metadata, summary=summary, suites=lines)
         print(f"card: {card}")
     return summary
+
+
+def _write_metrics(folder: Path, content: MetricsFile, metrics: str, videos: str) -> None:
+    """Writes metrics.json, metrics.csv and videos.csv into a folder, which is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files.write_json(folder / METRICS_JSON, content.to_json())
+    files.write_text(folder / METRICS_CSV, metrics)
+    files.write_text(folder / VIDEOS_CSV, videos)

@@ -15,9 +15,10 @@ from lipfd_jax.evaluation.grid import build_grid, format_grid_csv
 from lipfd_jax.evaluation.metrics import table
 from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings, compute_intervals
 from lipfd_jax.evaluation.metrics.compute import compute_metrics, compute_released_metrics
+from lipfd_jax.evaluation.metrics.metric import Metric
 from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores
 from lipfd_jax.evaluation.metrics.summary import summarise_scores
-from lipfd_jax.evaluation.metrics.table import METRICS, Metric
+from lipfd_jax.evaluation.metrics.table import METRICS
 from lipfd_jax.evaluation.report.comparison import compare_scores, format_comparison, record_comparison
 from lipfd_jax.evaluation.report.metrics_files import format_metrics_csv
 from lipfd_jax.evaluation.report.metrics_json import build_metrics_file, to_json
