@@ -23,6 +23,7 @@ from flax import nnx
 
 from lipfd_jax.checkpoints.store import open_model
 from lipfd_jax.training import metrics_log
+from lipfd_jax.vocabulary import CLASSES
 
 _STEPS = 24
 _SETTINGS = {
@@ -81,7 +82,7 @@ def rehearse(workdir: pathlib.Path, *, seed: int, devices: int = 2) -> None:
 def draw_composites(folder: pathlib.Path, *, videos: int = 6, seed: int = 0) -> None:
     """Writes a blurred random composite for each video; fakes are brighter in the middle of each frame."""
     rng = np.random.default_rng(seed)
-    for label, name in enumerate(("0_real", "1_fake")):
+    for label, name in enumerate(CLASSES):
         (folder / name).mkdir(parents=True)
         for video in range(videos):
             small = rng.integers(0, 120, (20, 50, 3), np.uint8)

@@ -22,8 +22,9 @@ from lipfd_jax.tools.synthetic.footage import (
     project,
 )
 from lipfd_jax.tools.synthetic.speech import RATE, Speech, draw_speech
+from lipfd_jax.vocabulary import CLASSES
 
-REAL, FAKE = "0_real", "1_fake"
+REAL, FAKE = CLASSES
 FRAMES = (54, 86)  # shortest and longest clip: 2.2 to 3.4 s, room for ten windows of five frames
 _X264 = {"crf": "20", "preset": "veryfast"} | REPEATABLE
 _AAC_BITS = 64_000
