@@ -11,7 +11,7 @@ from lipfd_jax.inference.predictor import Predictions
 
 
 class BackgroundDetector:
-    """A `Predictor` that videos can be read for while its weights are; raises what opening raised."""
+    """A `Predictor` whose weights load while videos are read; its members raise what opening raised."""
 
     def __init__(self, open_detector: Callable[[], CompositeDetector]):
         """Starts opening."""
