@@ -7,9 +7,13 @@ removes all uploads.
 
 import importlib.util
 import sys
+from typing import TYPE_CHECKING
 
 from absl import app, flags
 from absl import logging as absl_logging
+
+if TYPE_CHECKING:
+    from lipfd_jax.inference.detector import CompositeDetector
 
 _EXTRA = ("fastapi", "uvicorn")
 _OPEN = """WARNING: --host={} lets other computers reach this page. They can submit videos without a
@@ -63,7 +67,7 @@ def make_host_warning(host: str) -> str:
     return "" if Address(host).local else _OPEN.format(host)
 
 
-def _compile_program(detector) -> None:  # noqa: ANN001
+def _compile_program(detector: "CompositeDetector") -> None:
     """Compiles the program before the first video comes."""
     import numpy as np
 

@@ -6,7 +6,7 @@ from absl import flags
 
 from lipfd_jax.data.data_fingerprint import compute_data_fingerprint
 from lipfd_jax.data.sources import RecordReader
-from lipfd_jax.evaluation.evaluate import Options
+from lipfd_jax.evaluation.evaluate import Options, choose_decision
 from lipfd_jax.evaluation.suites.results import SUITES, SuiteResult
 from lipfd_jax.evaluation.suites.suite import find_suite_data, run_suite
 from lipfd_jax.inference.predictor import Predictor
@@ -45,16 +45,14 @@ def run_suites(
     data = find_suite_data(
         source, compute_data_fingerprint(source).digest, _list_clips(given) if given.clips else None
     )
+    decision = choose_decision(detector, options)
     results = [
         run_suite(
             name,
             detector,
             data,
             given.output,
-            weights=detector.fingerprint,
-            calibration=detector.metadata.calibration if options.calibrated else None,
-            pooling=options.pooling,
-            threshold=options.threshold,
+            decision=decision,
             bootstrap=options.bootstrap,
             overwrite=options.overwrite,
         )

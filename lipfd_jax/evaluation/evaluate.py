@@ -16,7 +16,7 @@ from lipfd_jax.data import records
 from lipfd_jax.data.data_fingerprint import DataFingerprint, compute_data_fingerprint
 from lipfd_jax.data.sources import RecordReader, find_window_convention
 from lipfd_jax.evaluation.metrics.bootstrap import DEFAULT_BOOTSTRAP, BootstrapSettings
-from lipfd_jax.evaluation.metrics.pooling import Pooling, make_decision
+from lipfd_jax.evaluation.metrics.pooling import Decision, Pooling, make_decision
 from lipfd_jax.evaluation.metrics.scores import Scores, read_scores
 from lipfd_jax.evaluation.metrics.skipped import find_unscored_videos, read_skipped
 from lipfd_jax.evaluation.metrics.summary import MetricSummary
@@ -32,6 +32,7 @@ from lipfd_jax.evaluation.report.examples import choose_examples
 from lipfd_jax.evaluation.report.write import write_results
 from lipfd_jax.evaluation.suites.results import SuiteResult
 from lipfd_jax.inference.detector import CompositeDetector
+from lipfd_jax.inference.predictor import Predictor
 from lipfd_jax.models.inputs import convention_warning
 from lipfd_jax.pages.windows import ExampleWindow
 from lipfd_jax.runtime.distributed import broadcast_from_first, is_first_process, run_on_first
@@ -96,6 +97,15 @@ def open_detector(
     )
 
 
+def choose_decision(detector: Predictor, options: Options) -> Decision:
+    """Decision rule of an evaluation and its suites: the checkpoint's calibration as far as options leave it.
+
+    Raises ValueError as `make_decision` does.
+    """
+    calibration = detector.metadata.calibration if options.calibrated else None
+    return make_decision(calibration, threshold=options.threshold, pooling=options.pooling)
+
+
 def evaluate(
     detector: CompositeDetector,
     source: RecordReader,
@@ -118,9 +128,9 @@ def evaluate(
     """
     others = read_scores(options.compare_scores) if options.compare_scores else None
     data_fingerprint = compute_data_fingerprint(source)
-    calibration = detector.metadata.calibration if options.calibrated else None
+    decision = choose_decision(detector, options)
+    calibration = decision.calibration
     _refuse_fitted_on(calibration, data_fingerprint)
-    decision = make_decision(calibration, threshold=options.threshold, pooling=options.pooling)
     notes = _make_notes(detector, source, data_fingerprint)
     notes |= {"calibration": f"fitted on {calibration.data}"} if calibration else {}
     with _claim_output(

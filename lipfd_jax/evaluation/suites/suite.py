@@ -8,10 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.data.sources import RecordReader, find_window_convention, read_crop
 from lipfd_jax.evaluation.metrics.bootstrap import DEFAULT_BOOTSTRAP, BootstrapSettings
-from lipfd_jax.evaluation.metrics.pooling import Decision, Pooling, make_decision
+from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, Decision
 from lipfd_jax.evaluation.suites.baselines import compute_baselines, measure_video
 from lipfd_jax.evaluation.suites.compute import compute_means, compute_results, warn_few_sources
 from lipfd_jax.evaluation.suites.controls import CONTROLS, draw_conclusions
@@ -86,10 +85,7 @@ def run_suite(
     data: SuiteData,
     output: str | os.PathLike,
     *,
-    weights: str,
-    calibration: Calibration | None = None,
-    pooling: Pooling | None = None,
-    threshold: float | None = None,
+    decision: Decision = DEFAULT_DECISION,
     bootstrap: BootstrapSettings = DEFAULT_BOOTSTRAP,
     overwrite: bool = False,
 ) -> SuiteResult | None:
@@ -100,18 +96,14 @@ def run_suite(
 
     Args:
       detector: of this process's devices.
-      weights: fingerprint of the checkpoint.
-      calibration: the checkpoint's, if it is to be applied.
-      pooling: of windows to videos; by default the calibration's, or the mean.
-      threshold: a video whose score is at least this is called fake; by default the calibration's, or 0.5.
+      decision: how videos are pooled, calibrated and called fake; as in the evaluation.
       overwrite: score everything anew.
 
     Raises:
       ValueError: the folder holds scores of another checkpoint or other data; no video can be scored.
     """
     suite, folder = SUITE_DEFINITIONS[name], Path(output) / name
-    decision = make_decision(calibration, threshold=threshold, pooling=pooling)
-    identity = SuiteIdentity(weights, data.fingerprint, data.on, detector.metadata.model.dtype)
+    identity = SuiteIdentity(detector.fingerprint, data.fingerprint, data.on, detector.metadata.model.dtype)
     with contextlib.ExitStack() as held:
         run_on_first(lambda: held.enter_context(lock_folder(folder, f"the {name} suite")))
         scores = score_suite(
