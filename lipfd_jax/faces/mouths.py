@@ -43,8 +43,8 @@ class MouthMeter:
             mouth = cv2.resize(piece, _MOUTH_SIZE, interpolation=cv2.INTER_AREA)
             before = self._latest[index]
             motion = np.nan if before is None else cv2.norm(mouth, before, cv2.NORM_L1) / mouth.size
-            (brightness,), (contrast,) = cv2.meanStdDev(mouth[_LIPS])
-            darkness = cv2.mean(mouth)[0] - brightness[0]
+            (lips,), (contrast,) = cv2.meanStdDev(mouth[_LIPS])
+            darkness = cv2.mean(mouth)[0] - lips[0]
             self._measured[index].append((motion, contrast[0], darkness))
             self._latest[index] = mouth
 
