@@ -192,6 +192,7 @@ def _detect_video(
     from lipfd_jax.detection.report import write_page  # late, as it imports the libraries that draw pages
 
     folder.mkdir(parents=True, exist_ok=True)
+    files.remove_leftovers(folder)
     write_page(folder / PAGE, detection, model, path)
     values = detection.result.to_json()
     files.write_json(folder / RESULT, values)  # last: where it exists, the report is complete

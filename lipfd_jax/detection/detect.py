@@ -115,19 +115,21 @@ def _build_face(
     correlation = analysis.lip_syncs[index].correlation
     bounds = scan.boundaries() - scan.times[0]
     middles = np.array([(window.start + window.end) / 2 for window in windows])
-    smooth = verdict.smooth_scores(middles, np.array([window.score for window in windows]))
+    scores = np.array([window.score for window in windows])
+    smooth = verdict.smooth_scores(middles, scores)
+    start, end = (round(float(t), 3) for t in (bounds[track.frames[0]], bounds[track.frames[-1] + 1]))
     evidence = verdict.compute_evidence([w.score for w in windows if not w.refined], decision)
     return FaceResult(
         number=index + 1,
-        start=round(float(bounds[track.frames[0]]), 3),
-        end=round(float(bounds[track.frames[-1] + 1]), 3),
+        start=start,
+        end=end,
         judged_seconds=round(float(np.diff(bounds)[track.frames[track.unfit == ""]].sum()), 3),
         finder=track.finder,
         outcome=verdict.choose_outcome(evidence, decision),
         evidence=evidence,
         windows=tuple(windows),
         curve=verdict.make_curve_points(middles, smooth),
-        suspicions=verdict.find_suspicions(middles, smooth, decision),
+        suspicions=verdict.find_suspicions(middles, smooth, decision, scores=scores, within=(start, end)),
         not_judged=coverage.find_track_gaps(track, scan),
         sound_correlation=None if np.isnan(correlation) else round(correlation, 3),
     )

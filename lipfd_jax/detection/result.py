@@ -21,7 +21,7 @@ from lipfd_jax.detection.texts import OUTCOMES, REASONS, Outcome
 
 # Raised with every change after which a file may no longer be valid by the schema of before: a field added,
 # removed or renamed, or one that changes its type or meaning. Not for a change of a description alone.
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class Suspicion:
     start: float  # seconds from the video's first frame
     end: float
     score: float  # highest smoothed score in it
+    peak_time: float  # middle of the window with the highest score in it, seconds from the first frame
+    peak_score: float  # that window's score
 
 
 @dataclass(frozen=True)

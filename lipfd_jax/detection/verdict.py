@@ -93,21 +93,57 @@ def make_curve_points(middles: np.ndarray, smooth: np.ndarray) -> tuple[CurvePoi
 
 
 def find_suspicions(
-    middles: np.ndarray, smooth: np.ndarray, decision: Decision = DEFAULT_DECISION
+    middles: np.ndarray,
+    smooth: np.ndarray,
+    decision: Decision = DEFAULT_DECISION,
+    *,
+    scores: np.ndarray | None = None,
+    within: tuple[float, float] = (0.0, np.inf),
 ) -> tuple[Suspicion, ...]:
-    """Stretches whose smoothed score (n,) reaches the threshold.
+    """Stretches whose smoothed score (n,) reaches the threshold; neighbouring windows are of one stretch.
 
-    Each ends halfway to the next window below the threshold.
+    Each ends halfway to the next window below the threshold, or with its last window if none follows in 2 s.
+
+    Args:
+      middles: (n,) the windows' middles, ascending seconds.
+      scores: (n,) the windows' own scores, for the peaks; by default the smoothed ones.
+      within: first and last second of the face, which no stretch exceeds.
     """
-    found: list[Suspicion] = []
-    for index in np.flatnonzero(decision.is_fake(smooth)):
-        start, end = (_find_edge(middles, int(index), step) for step in (-1, 1))
-        score = float(smooth[index])
-        if found and found[-1].end >= start - 1e-6:
-            start, score = found[-1].start, max(score, found[-1].score)
-            found.pop()
-        found.append(Suspicion(round(start, 3), round(end, 3), score))
-    return tuple(found)
+    own = smooth if scores is None else scores
+    return tuple(
+        _build_suspicion(middles, smooth, own, first, last, within)
+        for first, last in _find_runs(decision.is_fake(smooth), middles)
+    )
+
+
+def _find_runs(suspicious: np.ndarray, middles: np.ndarray) -> list[tuple[int, int]]:
+    """First and last window of each run of suspicious ones (n,); windows over 2 s apart are of two runs."""
+    runs: list[tuple[int, int]] = []
+    for index in map(int, np.flatnonzero(suspicious)):
+        if runs and runs[-1][1] == index - 1 and middles[index] - middles[index - 1] <= _GAP:
+            runs[-1] = (runs[-1][0], index)
+        else:
+            runs.append((index, index))
+    return runs
+
+
+def _build_suspicion(
+    middles: np.ndarray,
+    smooth: np.ndarray,
+    scores: np.ndarray,
+    first: int,
+    last: int,
+    within: tuple[float, float],
+) -> Suspicion:
+    start, end = np.clip((_find_edge(middles, first, -1), _find_edge(middles, last, 1)), *within)
+    peak = first + int(np.argmax(scores[first : last + 1]))
+    return Suspicion(
+        start=round(float(start), 3),
+        end=round(float(end), 3),
+        score=float(smooth[first : last + 1].max()),
+        peak_time=round(float(middles[peak]), 3),
+        peak_score=float(scores[peak]),
+    )
 
 
 def _find_edge(middles: np.ndarray, index: int, step: int) -> float:

@@ -90,6 +90,39 @@ def test_a_gap_ends_a_suspicious_stretch():
     assert (second.start, second.end) == (pytest.approx(8.9), pytest.approx(9.6))
 
 
+@pytest.mark.parametrize("rate", [23.976, 24, 25, 29.97, 30, 48, 50, 59.94, 60, 119.88])
+@pytest.mark.parametrize("every", [1, 7])
+def test_neighbouring_windows_are_one_stretch_at_every_frame_rate(rate, every):
+    starts = np.arange(0, 10.4 * rate - 5, every)
+    middles = (starts + 2.5) / rate
+    (found,) = verdict.find_suspicions(middles, np.full(len(middles), 0.9), within=(0.0, 10.4))
+    assert (found.start, found.end) == (pytest.approx(0, abs=0.03), pytest.approx(10.4, abs=0.3))
+    assert found.start >= 0
+    assert found.end <= 10.4
+
+
+def test_a_stretch_never_exceeds_its_face():
+    middles = np.array([0.05, 0.55, 1.05])
+    (found,) = verdict.find_suspicions(middles, np.full(3, 0.9), within=(0.0, 1.08))
+    assert (found.start, found.end) == (0.0, 1.08)
+
+
+def test_one_window_below_the_threshold_parts_two_stretches():
+    middles, smooth = np.arange(5) + 0.5, np.array([0.9, 0.9, 0.2, 0.9, 0.9])
+    first, second = verdict.find_suspicions(middles, smooth)
+    assert (first.start, first.end) == (pytest.approx(0.4), pytest.approx(2.0))
+    assert (second.start, second.end) == (pytest.approx(3.0), pytest.approx(4.6))
+
+
+def test_each_stretch_has_its_own_peak():
+    middles, smooth = np.arange(5) + 0.5, np.array([0.9, 0.8, 0.2, 0.7, 0.9])
+    scores = np.array([0.6, 1.0, 0.99, 0.95, 0.7])
+    first, second = verdict.find_suspicions(middles, smooth, scores=scores)
+    assert (first.peak_time, first.peak_score) == (1.5, 1.0)
+    assert (second.peak_time, second.peak_score) == (3.5, 0.95)
+    assert (first.score, second.score) == (0.9, 0.9)
+
+
 @pytest.mark.parametrize(("pooling", "top"), [("mean", None), ("topk", 3), ("topk", 99), ("max", None)])
 def test_a_face_is_pooled_and_called_as_in_evaluation(pooling, top):
     scores = np.random.default_rng(4).uniform(0, 1, 11)
