@@ -15,7 +15,7 @@ from lipfd_jax.preprocessing.containers import DamagePolicy
 from lipfd_jax.preprocessing.encoding import encode_png
 from lipfd_jax.preprocessing.extraction import extract_windows
 from lipfd_jax.preprocessing.workers import map_clips
-from lipfd_jax.storage.files import write_bytes, write_text
+from lipfd_jax.storage.files import remove_leftovers, write_bytes, write_text
 from lipfd_jax.storage.locks import lock_folder
 from lipfd_jax.vocabulary import CLASSES, CONVENTION_FILE, WindowConvention, composite_name
 
@@ -62,6 +62,8 @@ def write_composites(
     for name in CLASSES:
         (output / name).mkdir(parents=True, exist_ok=True)
     with lock_folder(output, "preprocessing"):
+        for name in CLASSES:
+            remove_leftovers(output / name)
         return _write_all(listing, output, convention, damaged, workers, progress)
 
 

@@ -24,11 +24,11 @@ def working_folder(parent: Path | None = None) -> Iterator[Path]:
     parent = parent or Path(tempfile.gettempdir())
     remove_leftovers(parent)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    try:
-        with locks.lock_folder(folder, "a server"):
+    with locks.lock_folder(folder, "a server"):
+        try:
             yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        finally:  # while it is locked: a folder without a lock is not known as a server's
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_leftovers(parent: Path) -> int:

@@ -9,8 +9,11 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from etils import epath
+
+from lipfd_jax.storage import files
 
 LOCK_FILE = "lock"
 _EXPIRY_SECONDS = 300.0  # after its last renewal; then a lock in a bucket counts as left behind
@@ -25,9 +28,10 @@ class InUseError(ValueError):
 def lock_folder(folder: str | os.PathLike, what: str) -> Iterator[None]:
     """Holds the lock of a folder, which is created if it does not exist.
 
-    On a disk the system releases the lock with its process, so none is ever left behind. Buckets have no
-    locks: there an object is renewed every minute while the process lives, and counts as left behind five
-    minutes after the last renewal; two processes that start within the same second can both get it.
+    On a disk the system releases the lock with its process; the file goes when the lock is released, and the
+    temporary files of killed processes when one is taken. Buckets have no locks: there an object is renewed
+    every minute while the process lives, and counts as left behind five minutes after the last renewal; two
+    processes that start within the same second can both get it.
 
     Args:
       folder: the folder to be written to, local or gs://...
@@ -44,20 +48,52 @@ def lock_folder(folder: str | os.PathLike, what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _lock_on_disk(folder: epath.Path, what: str) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
     path = pathlib.Path(folder) / LOCK_FILE
-    with open(path, "a+b", buffering=0) as file:
+    with _open_locked(path, folder, what) as file:
+        try:
+            try:
+                file.truncate(0)
+                file.write(_describe_owner().encode())
+            except OSError as error:  # it names no file
+                raise OSError(error.errno, error.strerror, str(path)) from error
+            files.remove_leftovers(path.parent)
+            yield
+        finally:
+            if _is_at(
+                file, path
+            ):  # and while it is locked: whoever has opened it finds out in `_open_locked`
+                with contextlib.suppress(OSError):  # a folder that can't be written to any more
+                    path.unlink()
+
+
+def _open_locked(path: pathlib.Path, folder: epath.Path, what: str) -> BinaryIO:
+    """Opens and locks the file at a path, which an earlier holder may remove between the two."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            file = open(path, "a+b", buffering=0)  # noqa: SIM115 returned
+        except FileNotFoundError:  # the folder went with its holder
+            if not folder.exists():
+                continue
+            raise
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
-            raise InUseError(_describe_use(folder, what, file.read().decode(errors="replace"))) from error
-        try:
-            file.truncate(0)
-            file.write(_describe_owner().encode())
-        except OSError as error:  # it names no file
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        yield
+            owner = file.read().decode(errors="replace")
+            file.close()
+            raise InUseError(_describe_use(folder, what, owner)) from error
+        if _is_at(file, path):
+            return file
+        file.close()
+
+
+def _is_at(file: BinaryIO, path: pathlib.Path) -> bool:
+    """Whether an open file is the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.lstat())
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager
