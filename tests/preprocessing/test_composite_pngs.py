@@ -44,7 +44,7 @@ def test_everything_good_is_built_and_the_rest_is_named(data, tmp_path):
         "0_real/empty", "0_real/four", "0_real/soundless", "1_fake/text", "wav/1_fake/lonely.wav"
     }  # fmt: skip
     assert "3 clips built, 0 finished earlier, 5 not built; 28 composites, 0 missing" in str(summary)
-    assert len(_names(output)) == 28 + 3  # the journal, the note of the windows and the lock
+    assert len(_names(output)) == 28 + 2  # the journal and the note of the windows
     clip = next(clip for clip in list_avlips(data).clips if clip.video == "0_real/0")
     picture = cv2.cvtColor(cv2.imread(str(output / "0_real" / "0_3.png")), cv2.COLOR_BGR2RGB)
     np.testing.assert_array_equal(picture, make_composite(extract_windows(clip).cut_windows[3]))
