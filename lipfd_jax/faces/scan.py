@@ -22,7 +22,8 @@ from lipfd_jax.preprocessing.containers import (
     open_container,
     promised_seconds,
 )
-from lipfd_jax.preprocessing.video import check_frame_size, find_video_stream, to_rgb
+from lipfd_jax.preprocessing.pictures import read_brightness, to_rgb
+from lipfd_jax.preprocessing.video import check_frame_size, find_video_stream
 
 SAMPLES_PER_SECOND = 5.0  # frames searched for faces
 MAX_HOURS = 12.0
@@ -170,7 +171,7 @@ class _Scanner:
 
     def _process_waiting(self) -> None:
         """Processes waiting frames step by step, which is faster than alternating with decoding."""
-        grey = [(number, _read_brightness(frame, self._reformatter)) for number, frame, _ in self._waiting]
+        grey = [(number, read_brightness(frame, self._reformatter)) for number, frame, _ in self._waiting]
         samples = {}
         for (number, brightness), (_, frame, due) in zip(grey, self._waiting, strict=True):
             self._cuts.add_frame(brightness)
@@ -247,13 +248,3 @@ class _Scanner:
     def _close_sample(self) -> None:
         if self._open:
             self.samples.append(replace(self._open, mouths=self._mouths.measured))
-
-
-def _read_brightness(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:
-    """Returns (height, width) uint8, rotated; for common formats a view of the decoded plane."""
-    if frame.format.name in ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12"):
-        plane = frame.planes[0]
-        grey = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
-    else:
-        grey = reformatter.reformat(frame, format="gray").to_ndarray()
-    return np.rot90(grey, round(frame.rotation / 90))

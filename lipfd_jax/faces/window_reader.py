@@ -12,12 +12,12 @@ from lipfd_jax.faces.framing import Square, cut_square
 from lipfd_jax.faces.scan import Scan, set_threading
 from lipfd_jax.preprocessing.containers import Damage, decode_frames, open_container
 from lipfd_jax.preprocessing.frame_cache import FrameCache
+from lipfd_jax.preprocessing.pictures import to_rgb
 from lipfd_jax.preprocessing.video import (
     FramePerturbation,
     check_frame_size,
     find_video_stream,
     shrink_to_tile,
-    to_rgb,
 )
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import av
 
 from lipfd_jax.preprocessing.containers import Damage, decode_frames, open_container
-from lipfd_jax.preprocessing.video import check_frame_size, find_video_stream, to_rgb
+from lipfd_jax.preprocessing.pictures import to_rgb
+from lipfd_jax.preprocessing.video import check_frame_size, find_video_stream
 
 # Equal frames give equal bytes: one thread, and arithmetic that is the same on every processor. Without the
 # latter, x264's (core 165) AVX-512 code gives different bytes in nearly every run, even on one thread.

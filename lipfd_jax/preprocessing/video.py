@@ -12,7 +12,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 
 from lipfd_jax.listing.clips import ClipError
@@ -26,6 +25,7 @@ from lipfd_jax.preprocessing.containers import (
     find_stream,
     open_container,
 )
+from lipfd_jax.preprocessing.pictures import to_rgb
 from lipfd_jax.vocabulary import TILE
 
 MAX_FRAMES = 1_000_000
@@ -112,7 +112,7 @@ def read_frames(
 ) -> DecodedFrames:
     """Returns the wanted frames of a video, decoding it once from beginning to end.
 
-    Frames are rotated by the file's metadata; those of more than 500x500 pixels are resized to 500x500
+    Frames are as `pictures.to_rgb` shows them; those of more than 500x500 pixels are resized to 500x500
     immediately, as the composite needs them, unless `whole`. Before that, `perturbation` may replace a frame
     by another of the same size. `damage` is as for `decode_frames`. Raises ClipError.
     """
@@ -130,14 +130,6 @@ def read_frames(
                 images[len(times)] = image if whole else shrink_to_tile(image)
             times.append(frame.time)
     return DecodedFrames(images, tuple(times))
-
-
-def to_rgb(frame: av.VideoFrame, reformatter: av.video.reformatter.VideoReformatter) -> np.ndarray:
-    """Returns a decoded frame as (height, width, 3) uint8 RGB, rotated by the file's metadata."""
-    # To BGR with these flags, as in OpenCV: directly to RGB differs by up to 3 of 255 for 10-bit video.
-    bgr = reformatter.reformat(frame, format="bgr24", interpolation="BICUBIC").to_ndarray()
-    turned = np.rot90(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), round(frame.rotation / 90))  # both anticlockwise
-    return np.ascontiguousarray(turned)
 
 
 def shrink_to_tile(frame: np.ndarray) -> np.ndarray:

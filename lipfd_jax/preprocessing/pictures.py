@@ -1,0 +1,116 @@
+"""Decoded frames as they are meant to be shown: upright, with square pixels, in 8-bit BT.709 colours.
+
+ffmpeg decodes what is coded and leaves the rest to the player: the display matrix (rotation and mirroring),
+the shape of the pixels, and colours of wide gamut or high dynamic range. `to_rgb` and `read_brightness` do
+that part, with the same geometry, so that pixels found in one are those of the other.
+"""
+
+import struct
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+from av.sidedata.sidedata import Type
+from av.video.reformatter import VideoReformatter
+
+from lipfd_jax.preprocessing.colours import convert_grey, convert_to_sdr, find_conversion
+from lipfd_jax.vocabulary import WindowConvention
+
+_PLANAR = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12")  # 8-bit luma first
+_FULL_RANGE = 2  # tag of luma that takes all of 0..255 instead of 16..235
+# From full range to the limited one, which nearly all video has.
+_TO_LIMITED = np.round(16 + np.arange(256) * 219 / 255).astype(np.uint8)
+_SAME = 0.01  # pixels this close to square are shown as they are, as by ffmpeg: rounding gives such ratios
+_LARGEST_ASPECT = 8  # of a pixel; more is no picture, but a damaged or hostile header
+_LARGEST_STRETCHED = 4096 * 2304  # pixels; beyond that the longer side is shrunk instead
+
+
+def to_rgb(
+    frame: av.VideoFrame, reformatter: VideoReformatter, convention: WindowConvention = "paper"
+) -> np.ndarray:
+    """Returns a decoded frame as (height, width, 3) uint8 RGB, as it is meant to be shown.
+
+    Colour range and matrix are those of the frame's tags; without any, limited range and BT.601. High dynamic
+    range and wide gamut become BT.709, see `colours`. Pixels that are not square (see `set_pixel_aspect`) are
+    stretched, and the display matrix is followed.
+
+    `released`: as OpenCV, which the released code uses, shows it: rotated, and nothing else.
+    """
+    # To BGR with these flags, as in OpenCV: directly to RGB differs by up to 3 of 255 for 10-bit video.
+    bgr = reformatter.reformat(frame, format="bgr24", interpolation="BICUBIC").to_ndarray()
+    rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    if convention == "released":
+        return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))  # both anticlockwise
+    conversion = find_conversion(frame)
+    if conversion is not None:
+        rgb = convert_to_sdr(rgb, conversion)
+    return np.ascontiguousarray(_turn(_stretch(rgb, frame, cv2.INTER_CUBIC), frame))
+
+
+def read_brightness(frame: av.VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
+    """Returns the luma (height, width) uint8 of limited range; for common formats a view of the plane.
+
+    Its geometry is that of `to_rgb`.
+    """
+    conversion, full = find_conversion(frame), frame.color_range == _FULL_RANGE
+    if conversion is None and frame.format.name in _PLANAR:
+        plane = frame.planes[0]
+        grey = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
+    else:
+        grey, full = reformatter.reformat(frame, format="gray").to_ndarray(), True
+    if conversion is not None:
+        grey = convert_grey(grey, conversion)
+    if full:
+        grey = cv2.LUT(grey, _TO_LIMITED)
+    return _turn(_stretch(grey, frame, cv2.INTER_LINEAR), frame)
+
+
+def set_pixel_aspect(frame: av.VideoFrame, aspect: Fraction | None) -> None:
+    """Notes the width of a frame's pixels over their height, which PyAV knows of streams only."""
+    # Nonsense, and what is square but for rounding, is not noted.
+    if aspect and 1 / _LARGEST_ASPECT <= aspect <= _LARGEST_ASPECT and abs(aspect - 1) > _SAME:
+        frame.opaque = aspect
+
+
+def _stretch(image: np.ndarray, frame: av.VideoFrame, interpolation: int) -> np.ndarray:
+    """Returns the image with square pixels: its shorter side is enlarged, if memory allows."""
+    aspect = frame.opaque
+    if not isinstance(aspect, Fraction):
+        return image
+    height, width = image.shape[:2]
+    enlarge = width * height * max(aspect, 1 / aspect) <= _LARGEST_STRETCHED
+    if (aspect > 1) == enlarge:
+        width = max(round(width * aspect), 1)
+    else:
+        height = max(round(height / aspect), 1)
+    return cv2.resize(image, (width, height), interpolation=interpolation if enlarge else cv2.INTER_AREA)
+
+
+def _turn(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
+    """Returns a view of the image, turned and mirrored as the frame's display matrix says."""
+    swapped, mirrored, inverted = _read_orientation(frame)
+    if swapped:
+        image = image.swapaxes(0, 1)
+    return image[:: -1 if inverted else 1, :: -1 if mirrored else 1]
+
+
+def _read_orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
+    """Returns whether rows and columns are swapped, and then columns and rows reversed.
+
+    The display matrix shows the pixel (x, y) at (a x + c y, b x + d y). Other angles are taken for the
+    nearest right one; scales don't matter here, as ffmpeg makes a pixel aspect of them.
+    """
+    try:
+        data = bytes(frame.side_data.get(Type.DISPLAYMATRIX) or b"")
+    except ValueError:  # other side data of a kind that PyAV does not know
+        return _ROTATIONS[round(frame.rotation / 90) % 4]
+    if len(data) < 36:
+        return False, False, False
+    a, b, _, c, d = struct.unpack_from("=5i", data)
+    swapped = abs(b) + abs(c) > abs(a) + abs(d)
+    to_x, to_y = (c, b) if swapped else (a, d)
+    return swapped, to_x < 0, to_y < 0
+
+
+_ROTATIONS = ((False, False, False), (True, False, True), (False, True, True), (True, True, False))
