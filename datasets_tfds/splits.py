@@ -13,6 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from datasets_tfds.build_settings import BuildSettings
 from lipfd_jax.listing.clips import Item
+from lipfd_jax.listing.csv_tables import read_csv_table
 from lipfd_jax.storage import files
 from lipfd_jax.vocabulary import SPLITS
 
@@ -71,13 +72,20 @@ def read_splits(path: str) -> dict[str, str]:
     """Reads {video: split} from a CSV with the columns video and split; others are ignored.
 
     Raises:
-      ValueError: not a CSV, no such columns, an unknown split, or a video that occurs twice.
-      OSError: the file can't be read.
+      ValueError: not a CSV or not readable, no such columns, an unknown split, or a video that occurs twice.
     """
-    try:
-        return _parse_rows(path)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: can't be read as CSV in UTF-8: {error}") from error
+    table = read_csv_table(path)
+    if not {"video", "split"} <= set(table.columns):
+        raise ValueError(f"{path}: columns {', '.join(table.columns)}; expected {','.join(COLUMNS)}")
+    splits: dict[str, str] = {}
+    for row in table.rows:
+        video, split = row.values.get("video", ""), row.values.get("split", "").lower()
+        if split not in SPLITS:
+            raise ValueError(f"{path}, line {row.line}: split {split!r}, expected one of {SPLITS}")
+        if video in splits:
+            raise ValueError(f"{path}, line {row.line}: {video} occurs twice")
+        splits[video] = split
+    return splits
 
 
 def write_splits(path: str | os.PathLike, items: Iterable[Item], splits: Mapping[str, str]) -> None:
@@ -137,22 +145,6 @@ def _refuse_trained(items: Sequence[Item], splits: Mapping[str, str], path: str)
             f"{path}: {len(trained)} videos of the official validation sources are not in test, such as "
             f"{trained[:3]}; move them, or build with --noheld_out"
         )
-
-
-def _parse_rows(path: str) -> dict[str, str]:
-    splits: dict[str, str] = {}
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, restval="")
-        if not {"video", "split"} <= set(reader.fieldnames or ()):
-            raise ValueError(f"{path}: columns {reader.fieldnames}, expected {','.join(COLUMNS)}")
-        for row in reader:
-            video, split = row["video"].strip(), row["split"].strip()
-            if split not in SPLITS:
-                raise ValueError(f"{path}, line {reader.line_num}: split {split!r}, expected one of {SPLITS}")
-            if video in splits:
-                raise ValueError(f"{path}, line {reader.line_num}: {video} occurs twice")
-            splits[video] = split
-    return splits
 
 
 def _deal_parts(items: Sequence[Item], count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lipfd_jax.listing.names import escape_controls
-from lipfd_jax.vocabulary import CLASSES
+from lipfd_jax.vocabulary import CLASSES, LABELS
 
 _SHOWN = 20  # problems in a summary
 
@@ -63,6 +63,15 @@ class Listing:
 
     clips: tuple[Item, ...]
     problems: tuple[tuple[str, str], ...]  # (name, reason)
+    notes: tuple[str, ...] = ()  # what was guessed or ignored while listing
+
+    def all_notes(self) -> tuple[str, ...]:
+        """Returns the notes, and one where all clips have one label."""
+        labels = {clip.label for clip in self.clips}
+        if len(labels) != 1:
+            return self.notes
+        name = LABELS[labels.pop()]
+        return (*self.notes, f"all clips are {name}: training and most metrics need real and forged ones")
 
     def summary(self) -> str:
         """Returns a readable summary, one line per class and problem, with control characters escaped."""
