@@ -6,10 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lipfd_jax.listing.names import escape_controls
+from lipfd_jax.listing.problems import count_hidden, group_problems
 from lipfd_jax.vocabulary import CLASSES, LABELS
-
-_SHOWN = 20  # problems in a summary
 
 
 class ClipError(ValueError):
@@ -64,6 +62,7 @@ class Listing:
     clips: tuple[Item, ...]
     problems: tuple[tuple[str, str], ...]  # (name, reason)
     notes: tuple[str, ...] = ()  # what was guessed or ignored while listing
+    hidden: int = 0  # hidden files and those of file managers, which are skipped
 
     def all_notes(self) -> tuple[str, ...]:
         """Returns the notes, and one where all clips have one label."""
@@ -74,15 +73,15 @@ class Listing:
         return (*self.notes, f"all clips are {name}: training and most metrics need real and forged ones")
 
     def summary(self) -> str:
-        """Returns a readable summary, one line per class and problem, with control characters escaped."""
+        """Returns a readable summary, one line per class and reason, with control characters escaped."""
         lines = [_class_line(label, name, self.clips) for label, name in enumerate(CLASSES)]
         real, fake = ({clip.source for clip in self.clips if clip.label == label} for label in (0, 1))
         lines.append(f"  {len(real & fake)} sources have both a real and a forged video")
         if self.problems:
             lines.append(f"  {len(self.problems)} files can't be used:")
-            lines += [escape_controls(f"    {name}: {reason}") for name, reason in self.problems[:_SHOWN]]
-        if len(self.problems) > _SHOWN:
-            lines.append(f"    ... and {len(self.problems) - _SHOWN} more, all in the build report")
+            lines += [f"    {line}" for line in group_problems(self.problems, "the build report")]
+        if self.hidden:
+            lines.append(f"  skipped: {count_hidden(self.hidden)}")
         return "\n".join(lines)
 
 

@@ -144,12 +144,12 @@ def _flatten_path(path: str, *, keep_suffix: bool) -> str:
 def _find_problem(given: str, name: str | None, row: Row, folder: Path, links: Links) -> str:
     if row.problem:
         return row.problem
-    if not given or not given.isprintable():
+    if not given or not names.is_printable(given):
         return f"line {row.line}: a row without a path, or one with control characters"
     if parse_label(row.values.get("label", "")) is None:
         return explain_label(row.values.get("label", ""))
     for column in ("group", "generator"):
-        if not row.values.get(column, "").isprintable():
+        if not names.is_printable(row.values.get(column, "")):
             return f"{column} {row.values[column]!r} holds control characters"
     if name is None:
         return explain_missing(given, folder)

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lipfd_jax.listing.addresses import explain_address
 from lipfd_jax.listing.archives import ARCHIVE_SUFFIXES, unpack_archive
 from lipfd_jax.listing.avlips import list_avlips
 from lipfd_jax.listing.clips import ClipError, Listing, drop_duplicates
 from lipfd_jax.listing.clips_csv import list_csv_clips
 from lipfd_jax.listing.composites import list_composites, read_window_convention
-from lipfd_jax.listing.folder import Links
+from lipfd_jax.listing.folder import Links, is_hidden, list_entries
 from lipfd_jax.vocabulary import CLASSES
 
 
@@ -107,12 +108,12 @@ def find_archive(place: Path, layout: str, clips_csv: str = "clips.csv") -> Path
     Raises ClipError if the place does not exist, or holds neither the layout nor exactly one archive.
     """
     if not place.exists():
-        raise ClipError(f"{place}: no such folder or archive")
+        raise ClipError(f"{place}: {explain_address(place) or 'no such folder or archive'}")
     if place.is_file():
         return place
     if _find_root(place, layout, clips_csv) is not None:
         return None
-    packed = sorted(p for p in place.iterdir() if p.name.lower().endswith(ARCHIVE_SUFFIXES))
+    packed = [path for path in list_entries(place) if path.name.lower().endswith(ARCHIVE_SUFFIXES)]
     if len(packed) != 1:
         expected = LAYOUTS[layout].expected.format(clips_csv=clips_csv)
         raise ClipError(f"{place}: holds neither {expected} nor exactly one archive of it")
@@ -125,5 +126,8 @@ def _find_root(place: Path, layout: str, clips_csv: str) -> Path | None:
 
 
 def _levels(place: Path) -> list[Path]:
-    below = [sorted(p for p in place.glob(pattern) if p.is_dir()) for pattern in ("*", "*/*")]
+    below = [
+        sorted(p for p in place.glob(pattern) if p.is_dir() and not is_hidden(p.name))
+        for pattern in ("*", "*/*")
+    ]
     return [place, *below[0], *below[1]]

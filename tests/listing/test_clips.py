@@ -7,6 +7,7 @@ import pytest
 from lipfd_jax.listing.avlips import list_avlips
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.clips_csv import list_csv_clips
+from lipfd_jax.listing.layouts import find_archive, list_layout
 
 
 def _touch(*paths):
@@ -143,3 +144,44 @@ def test_a_file_that_is_no_such_csv_is_refused(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(ClipError, match=r"clips\.csv"):
         list_csv_clips(path)
+
+
+def test_hidden_files_are_counted_and_strays_named(tmp_path):
+    _touch(tmp_path / "0_real/a.mp4", tmp_path / "0_real/._a.mp4", tmp_path / "0_real/.DS_Store")
+    _touch(tmp_path / "stray.mp4", tmp_path / "README.md", tmp_path / "wav/stray.wav")
+    _touch(tmp_path / "wav/0_real/a.WAV", tmp_path / "wav/0_real/a.mp3")
+    listing = list_avlips(tmp_path)
+    assert dict(listing.problems) == {
+        "stray.mp4": "outside of 0_real and 1_fake",
+        "wav/stray.wav": "outside of 0_real and 1_fake",
+        "wav/0_real/a.WAV": "not read; expected NAME.wav",
+        "wav/0_real/a.mp3": "not read; expected NAME.wav",
+    }
+    assert "  skipped: 2 hidden or system files" in listing.summary().splitlines()
+
+
+def test_problems_are_those_of_the_files(tmp_path):
+    _touch(tmp_path / "0_real/a.mp4.part", tmp_path / "0_real/sub/x.mp4", tmp_path / "0_real/b.MXF")
+    (tmp_path / "0_real/c").write_bytes(b"\x1aE\xdf\xa3")  # Matroska
+    (tmp_path / "0_real/dead.mp4").symlink_to("gone.mp4")
+    os.mkfifo(tmp_path / "0_real/pipe.mp4")
+    listing = list_avlips(tmp_path)
+    assert [clip.video for clip in listing.clips] == ["0_real/b", "0_real/c"]
+    assert dict(listing.problems) == {
+        "0_real/a.mp4.part": "an unfinished download",
+        "0_real/sub": "a folder",
+        "0_real/dead.mp4": "a link to nothing (gone.mp4)",
+        "0_real/pipe.mp4": "no file, but a pipe or a device",
+    }
+
+
+def test_an_address_of_a_data_set_is_named(tmp_path):
+    with pytest.raises(ClipError, match="files only"):
+        list_avlips("gs://bucket/AVLips")
+    with pytest.raises(ClipError, match="gcloud storage cp"):
+        list_layout("gs://bucket/AVLips", "avlips", unpack_dir=tmp_path)
+
+
+def test_a_mac_s_copy_of_an_archive_is_no_second_archive(tmp_path):
+    _touch(tmp_path / "AVLips.zip", tmp_path / "._AVLips.zip")
+    assert find_archive(tmp_path, "avlips") == tmp_path / "AVLips.zip"

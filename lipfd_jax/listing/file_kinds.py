@@ -1,0 +1,150 @@
+"""Kinds of files, by suffix and by first bytes: which are videos, and what the others are."""
+
+import re
+from pathlib import Path
+
+VIDEO_SUFFIXES = (
+    *(".mp4", ".m4v", ".mp4v", ".mov", ".qt", ".f4v", ".3gp", ".3gpp", ".3g2", ".3gp2"),
+    *(".mkv", ".mk3d", ".webm", ".avi", ".divx", ".flv", ".wmv", ".asf", ".ogv", ".ogm"),
+    *(
+        ".mpg",
+        ".mpeg",
+        ".mpe",
+        ".m1v",
+        ".m2v",
+        ".m2p",
+        ".mpv",
+        ".mp2v",
+        ".vob",
+        ".vro",
+        ".evo",
+        ".mod",
+        ".tod",
+    ),
+    *(".ts", ".mts", ".m2ts", ".m2t", ".tp", ".trp", ".mxf", ".dv", ".dif"),
+)
+VIDEO, SOUND = "a video", "sound without a picture"  # kinds; others are words for messages too
+
+_AMBIGUOUS = {".ts", ".mts", ".mod", ".tp"}  # of source code and other texts too
+_UNFINISHED = re.compile(
+    r"\.(part(-frag\d+)?|crdownload|partial|filepart|opdownload|download|ytdl|aria2|!ut|!qb|bc!)$", re.I
+)
+_KINDS = {
+    "a picture": ".jpg .jpeg .png .gif .bmp .tif .tiff .webp .heic .heif .avif .svg .psd .dng .cr2 .nef .thm",
+    SOUND: ".wav .mp3 .m4a .aac .flac .oga .opus .wma .aif .aiff .ac3 .amr .mka .weba",
+    "text": ".txt .md .csv .tsv .json .jsonl .xml .srt .vtt .ass .log .yaml .yml .py .sh .js .css .nfo .edl",
+    "a web page": ".html .htm .mhtml .url .webloc",
+    "a document": ".pdf .doc .docx .xls .xlsx .ppt .pptx .odt .ods .rtf .pages .numbers",
+    "an archive: unpack it": ".zip .rar .7z .tar .gz .tgz .bz2 .xz .iso .dmg",
+    "a playlist": ".m3u .m3u8 .pls .mpd .xspf",
+    "a video of a kind that is not read here: convert it, as with ffmpeg -i FILE out.mp4": (
+        ".rm .rmvb .wtv .swf .ivf .y4m .nut .gxf .braw .r3d .h264 .264 .h265 .265 .hevc .mjpeg .bik .amv"
+    ),
+}
+_KIND_BY_SUFFIX = {suffix: kind for kind, suffixes in _KINDS.items() for suffix in suffixes.split()}
+
+_HEAD = 4096  # bytes that identify a kind
+_CONTROLS = bytes({*range(9), 11, *range(14, 27), *range(28, 32), 127})  # never in text of 8 bits
+_TEXTS = (  # by their beginning, in small letters
+    (("<!doctype html", "<html"), "a web page, as a download of an address gives it"),
+    (("#extm3u", "[playlist]"), "a playlist"),
+    (("version https://git-lfs",), "a pointer of Git LFS: fetch the file with git lfs pull"),
+)
+_SIGNATURES = (  # offset, bytes, kind; the first that fits
+    (0, b"\x1aE\xdf\xa3", VIDEO),  # Matroska, WebM
+    (0, b"FLV\x01", VIDEO),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", VIDEO),  # ASF
+    (0, b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02", VIDEO),  # MXF
+    (0, b"\0\0\x01\xba", VIDEO),  # MPEG program stream
+    (0, b"\0\0\x01\xb3", VIDEO),  # MPEG video
+    (0, b"\x1f\x07\x00\x3f", VIDEO),  # DV, 525 lines
+    (0, b"\x1f\x07\x00\xbf", VIDEO),  # DV, 625 lines
+    (8, b"AVI ", VIDEO),
+    (8, b"AVIX", VIDEO),
+    (8, b"WAVE", SOUND),
+    (8, b"WEBP", "a picture"),
+    (0, b"\xff\xd8\xff", "a picture"),
+    (0, b"\x89PNG", "a picture"),
+    (0, b"GIF8", "a picture"),
+    (0, b"II*\0", "a picture"),
+    (0, b"MM\0*", "a picture"),
+    (0, b"ID3", SOUND),
+    (0, b"fLaC", SOUND),
+    (0, b"%PDF", "a document"),
+    (0, b"\xd0\xcf\x11\xe0", "a document"),
+    (0, b"PK\x03\x04", "an archive: unpack it"),
+    (0, b"Rar!", "an archive: unpack it"),
+    (0, b"7z\xbc\xaf", "an archive: unpack it"),
+    (0, b"\x1f\x8b", "an archive: unpack it"),
+    (0, b"\x7fELF", "a program"),
+    (0, b"MZ", "a program"),
+    *((4, box, VIDEO) for box in (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")),  # old QuickTime
+)
+_KIND_BY_BRAND = {  # of files of the MP4 family; those of videos are many
+    **dict.fromkeys((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"), "a picture"),
+    **dict.fromkeys((b"avif", b"avis", b"crx "), "a picture"),
+    **dict.fromkeys((b"M4A ", b"M4B ", b"M4P "), SOUND),
+}
+_OGG_VIDEO = (b"theora", b"fishead", b"BBCD", b"OVP80", b"video\0")
+
+
+def find_kind_problem(path: Path) -> str:
+    """Returns why a regular file is not taken as a video; empty if it is one by its suffix or content.
+
+    Content is read only where the suffix does not decide: a file without one, or with an unknown one.
+    """
+    suffix = path.suffix.lower()
+    if _UNFINISHED.search(path.name):
+        return "an unfinished download"
+    if suffix in VIDEO_SUFFIXES and suffix not in _AMBIGUOUS:
+        return ""
+    if suffix in _KIND_BY_SUFFIX:
+        return f"not a video: {_KIND_BY_SUFFIX[suffix]}"
+    try:
+        kind = read_kind(path)
+    except OSError as error:
+        return f"can't be read: {error.strerror or error}"
+    if suffix in VIDEO_SUFFIXES:
+        return f"not a video: {kind}" if kind == "text" else ""
+    return "" if kind == VIDEO else f"not a video: {kind or 'unknown content'}"
+
+
+def read_kind(path: Path) -> str:
+    """Returns the kind of a file by its first bytes: `VIDEO`, words for another kind, "" if unknown.
+
+    Raises OSError.
+    """
+    with open(path, "rb") as file:
+        return name_kind(file.read(_HEAD))
+
+
+def name_kind(head: bytes) -> str:
+    """Returns the kind of a file of which these are the first bytes, as `read_kind`."""
+    if not head:
+        return "an empty file"
+    if text := _name_text(head):
+        return text
+    if head[4:8] == b"ftyp":
+        return _KIND_BY_BRAND.get(head[8:12], VIDEO)
+    if head.startswith(b"OggS"):
+        return VIDEO if any(mark in head for mark in _OGG_VIDEO) else SOUND
+    if _is_transport_stream(head):
+        return VIDEO
+    return next((kind for at, mark, kind in _SIGNATURES if head.startswith(mark, at)), "")
+
+
+def _name_text(head: bytes) -> str:
+    """The kind of a text; empty for other content."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) and b"\0" in head:  # UTF-16 marks its byte order
+        return "text"
+    if head.translate(None, _CONTROLS) != head:
+        return ""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().decode("latin-1")
+    return next((kind for beginnings, kind in _TEXTS if start.startswith(beginnings)), "text")
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """Whether five packets of 188 or 192 bytes follow each other, from any place on."""
+    return any(
+        head[first : first + 5 * size : size] == b"\x47" * 5 for size in (188, 192) for first in range(size)
+    )
