@@ -24,6 +24,7 @@ def describe_build(
     """Returns the report of a build as JSON values, without the input's fingerprint and shards' checksums."""
     outcomes = [outcome for shard in written for outcome in shard.outcomes]
     bad = [(o.video, o.problem) for o in outcomes if o.problem]
+    tracebacks = {o.video: o.traceback for o in outcomes if o.traceback}
     return {
         "project": __version__,
         "settings": settings.as_dict(),
@@ -36,6 +37,7 @@ def describe_build(
         "bytes": sum(shard.bytes for shard in written),
         "splits": _count_by_split(written),
         "problems": [{"name": n, "reason": r} for n, r in sorted([*listing.problems, *bad])],
+        **({"tracebacks": tracebacks} if tracebacks else {}),  # of unexpected errors
         "warnings": [{"video": o.video, "warnings": list(o.warnings)} for o in outcomes if o.warnings],
         "left_out": sorted(left_out),
     }

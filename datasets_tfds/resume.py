@@ -20,6 +20,7 @@ from tqdm import tqdm
 from datasets_tfds.build_settings import BuildError, BuildSettings
 from datasets_tfds.records import get_codec, make_records
 from lipfd_jax.listing.clips import ClipError, Item
+from lipfd_jax.preprocessing.clip_task import attempt_task
 from lipfd_jax.preprocessing.workers import map_clips
 from lipfd_jax.storage.checksums import hash_text
 from lipfd_jax.storage.files import write_bytes
@@ -40,6 +41,7 @@ class VideoOutcome:
     bytes: int  # size of the records
     warnings: tuple[str, ...] = ()
     problem: str = ""  # why it has no records
+    traceback: str = ""  # of an unexpected error, which may be a bug
 
 
 def finish_videos(
@@ -61,7 +63,8 @@ def finish_videos(
     with tqdm(total=len(items), initial=len(outcomes), unit="video", smoothing=0.05) as bar:
         for done in map_clips(function, todo, workers=worker_count):
             video = done.clip.video
-            outcome, taken = done.result or (VideoOutcome(video, (), 0, problem=done.problem), 0.0)
+            failed = VideoOutcome(video, (), 0, problem=done.problem, traceback=done.traceback)
+            outcome, taken = done.result or (failed, 0.0)
             outcomes[video] = outcome
             seconds.append(taken)
             bar.update()
@@ -76,14 +79,10 @@ def serialize_video(item: Item, settings: BuildSettings) -> tuple[VideoOutcome, 
 
     Raises OSError or MemoryError for a failure of the machine, which is no property of the video.
     """
-    try:
-        made = make_records(item, settings)
-    except ClipError as error:
-        return VideoOutcome(item.video, (), 0, problem=str(error)), []
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:  # a library's own error on a strange file must not end the build
-        return VideoOutcome(item.video, (), 0, problem=f"{type(error).__name__}: {error}"), []
+    found = attempt_task(functools.partial(make_records, settings=settings), item)
+    if found.result is None:
+        return VideoOutcome(item.video, (), 0, problem=found.problem, traceback=found.traceback), []
+    made = found.result
     serialized = [get_codec(settings).serialize(fields) for _, fields in made.records]
     keys = tuple(key for key, _ in made.records)
     return VideoOutcome(item.video, keys, sum(map(len, serialized)), made.warnings), serialized

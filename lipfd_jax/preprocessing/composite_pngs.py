@@ -9,12 +9,14 @@ from tqdm import tqdm
 
 from lipfd_jax.listing.clips import Clip, ClipError, Listing
 from lipfd_jax.listing.names import escape_controls
+from lipfd_jax.listing.problems import count_hidden
 from lipfd_jax.preprocessing.clip_task import ClipOutcome
 from lipfd_jax.preprocessing.composite import make_composite
 from lipfd_jax.preprocessing.containers import DamagePolicy
 from lipfd_jax.preprocessing.encoding import encode_png
 from lipfd_jax.preprocessing.extraction import extract_windows
 from lipfd_jax.preprocessing.workers import map_clips
+from lipfd_jax.storage.error_log import append_traceback
 from lipfd_jax.storage.files import remove_leftovers, write_bytes, write_text
 from lipfd_jax.storage.locks import lock_folder
 from lipfd_jax.vocabulary import CLASSES, CONVENTION_FILE, WindowConvention, composite_name
@@ -32,11 +34,13 @@ class PngSummary:
     warnings: tuple[tuple[str, str], ...]  # (video, warning)
     problems: tuple[tuple[str, str], ...]  # (name, reason why nothing was built)
     missing: tuple[str, ...]  # composites that should exist and do not
+    hidden: int = 0  # hidden files, which were skipped
 
     def __str__(self) -> str:
         lines = [f"warning: {video}: {text}" for video, text in self.warnings]
         lines += [f"not built: {name}: {reason}" for name, reason in self.problems]
         lines += [f"missing: {name}" for name in self.missing]
+        lines += [f"skipped: {count_hidden(self.hidden)}"] if self.hidden else []
         lines.append(
             f"{self.built} clips built, {self.skipped} finished earlier, {len(self.problems)} not built; "
             f"{self.composites} composites, {len(self.missing)} missing"
@@ -89,7 +93,7 @@ def _write_all(
         journal.write("\n" if _ends_mid_line(output / JOURNAL) else "")
         for outcome in tqdm(outcomes, total=len(todo), unit="clip", disable=not progress):
             if outcome.problem:
-                problems.append((outcome.clip.video, outcome.problem))
+                problems.append((outcome.clip.video, _log_fault(output, outcome)))
                 continue
             entry = _make_entry(outcome, convention)
             warnings += [(outcome.clip.video, text) for text in entry["warnings"]]
@@ -105,7 +109,16 @@ def _write_all(
         warnings=tuple(warnings),
         problems=tuple(problems),
         missing=tuple(name for name in names if not (output / name).is_file()),
+        hidden=listing.hidden,
     )
+
+
+def _log_fault(output: Path, outcome: ClipOutcome) -> str:
+    """Returns a clip's problem, with the place of its traceback if there is one."""
+    if not outcome.traceback:
+        return outcome.problem
+    log = append_traceback(output, outcome.clip.video, outcome.traceback)
+    return f"{outcome.problem}; traceback in {log}"
 
 
 def _write_clip(

@@ -3,7 +3,7 @@
 import errno
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +11,7 @@ from typing import Any, Literal
 import av
 
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.listing.file_kinds import SOUND, VIDEO, read_kind
 
 MAX_PIXELS = 4096 * 4096  # largest frame
 SMALL_FILE = 1 << 20  # bytes; files up to this size get little memory, whatever their headers declare
@@ -18,7 +19,7 @@ MAX_SECONDS = 1800.0  # longest clip; half an hour of sound is 160 MB, and its m
 # Not playlists, scripts and still images: to ffmpeg they are containers too, and can name other files.
 _FORMATS = "mov,matroska,webm,avi,mpeg,mpegvideo,mpegts,flv,asf,ogg,wav,w64,aiff,flac,mp3,aac"
 _BUFFER = 1 << 16  # bytes read at once
-_MACHINE_ERRORS = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # not the fault of a file
+MACHINE_ERRORS = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # not the fault of a file
 # ffmpeg probes megabytes of PCM for other codecs, which takes longer than decoding; the first few packets
 # (64 kB) suffice.
 _WAV_PROBES = {"max_probe_packets": "4"}
@@ -86,13 +87,21 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
     except av.FFmpegError as error:
         if error.errno == errno.ENOMEM:
             raise MemoryError(f"{path}: the decoder got no memory") from error
-        if error.errno in _MACHINE_ERRORS:
+        if error.errno in MACHINE_ERRORS:
             raise OSError(error.errno, error.strerror, str(path)) from error
-        raise ClipError(
-            f"{path}: can't be decoded ({error.strerror}); damaged, truncated or not a media file"
-        ) from error
+        raise ClipError(f"{path}: {_explain_failure(path, error)}") from error
     except IndexError as error:  # raised by PyAV for a stream that was not there when it opened the file
         raise ClipError(f"{path}: streams appear in the middle of the file; damaged") from error
+
+
+def _explain_failure(path: Path, error: av.FFmpegError) -> str:
+    """Why a file can't be decoded: what it is instead of a video, or that it is damaged."""
+    kind = ""
+    with suppress(OSError):
+        kind = read_kind(path)
+    if kind in ("", VIDEO, SOUND):
+        return f"can't be decoded ({error.strerror}); damaged, truncated or not a media file"
+    return f"can't be decoded, as it is not {'sound' if path.suffix.lower() == '.wav' else 'a video'}: {kind}"
 
 
 def _is_wav(file: _NamedFile) -> bool:
@@ -127,7 +136,7 @@ def decode_packet(path: Path, packet: av.Packet, damage: Damage) -> Iterator[av.
     try:
         frames = packet.decode()
     except av.FFmpegError as error:
-        if error.errno in _MACHINE_ERRORS:
+        if error.errno in MACHINE_ERRORS:
             raise
         damage.record(path, f"can't be decoded ({error.strerror})", _packet_time(packet))
         return

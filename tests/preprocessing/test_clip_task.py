@@ -1,12 +1,16 @@
 """Tasks on one clip: memory is bounded, and missing files are distinguished from excessive demands."""
 
+import errno
+import os
+import struct
 import sys
 
+import av
 import cv2
 import numpy as np
 import pytest
 
-from lipfd_jax.listing.clips import Clip
+from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing import clip_task, memory_limit
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux bounds memory")
@@ -56,3 +60,69 @@ def test_where_the_process_may_not_have_more_no_clip_is_at_fault(clip, limit, fi
             clip_task.attempt_task(_greedy, clip, base=memory_limit.private_bytes())
     finally:
         resource.setrlimit(number, (before, hard))
+
+
+def _raise(error):
+    raise error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("bare"),
+        IndexError("list index out of range"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+        ZeroDivisionError(),
+        RecursionError("deep"),
+        struct.error("unpack requires a buffer"),
+    ],
+)
+def test_whatever_a_clip_raises_is_its_problem_with_path_type_and_traceback(clip, error):
+    outcome = clip_task.attempt_task(lambda clip: _raise(error), clip)
+    assert outcome.problem.startswith(f"{clip.path}: unexpected {type(error).__name__}")
+    assert "\n" not in outcome.problem
+    assert "_raise" in outcome.traceback
+
+
+def test_so_does_opencv_on_one_line(clip):
+    outcome = clip_task.attempt_task(lambda clip: cv2.resize(np.zeros((0, 0, 3), np.uint8), (9, 9)), clip)
+    assert outcome.problem.startswith(f"{clip.path}: unexpected error: OpenCV")
+    assert "\n" not in outcome.problem
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClipError("no sound track"),
+        av.BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"),
+        av.InvalidDataError(1094995529, "Invalid data found"),
+        OSError(errno.ENAMETOOLONG, "File name too long", "/out/name"),
+    ],
+)
+def test_expected_faults_carry_the_path_and_no_traceback(clip, error):
+    outcome = clip_task.attempt_task(lambda clip: _raise(error), clip)
+    assert outcome.problem.startswith(f"{clip.path}: ")
+    assert outcome.traceback == ""
+
+
+def test_a_file_that_goes_while_it_is_read_is_at_fault_and_an_output_is_not(clip):
+    gone = FileNotFoundError(errno.ENOENT, "No such file or directory", str(clip.path))
+    assert str(clip.path) in clip_task.attempt_task(lambda clip: _raise(gone), clip).problem
+    output = FileNotFoundError(errno.ENOENT, "No such file or directory", "/out/a.png")
+    with pytest.raises(FileNotFoundError):
+        clip_task.attempt_task(lambda clip: _raise(output), clip)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "full"), OSError(errno.EIO, "bad"), MemoryError(), av.MemoryError(12, "x")],
+)
+def test_trouble_of_the_machine_is_raised(clip, error):
+    with pytest.raises(type(error)):
+        clip_task.attempt_task(lambda clip: _raise(error), clip)
+
+
+def test_a_pipe_is_never_opened(clip):
+    clip.path.unlink()
+    os.mkfifo(clip.path)
+    assert clip_task.attempt_task(len, clip).problem == f"{clip.path}: no file, but a pipe or a device"

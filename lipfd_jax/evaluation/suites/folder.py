@@ -13,6 +13,7 @@ from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores, ScoresWriter, 
 from lipfd_jax.evaluation.suites.results import SuiteIdentity
 from lipfd_jax.perturbations.perturbation import CLEAN
 from lipfd_jax.storage.claims import claim_note, read_note
+from lipfd_jax.storage.error_log import append_traceback
 from lipfd_jax.storage.journal import append_json_line, cut_partial_line, read_json_lines
 
 IDENTITY, PROPERTIES = "suite.json", "properties.jsonl"
@@ -88,8 +89,13 @@ class SuiteFolder:
         """Writes a video's row of properties that need no model."""
         append_json_line(self._folder / PROPERTIES, row)
 
-    def report_failure(self, video: str, name: str, reason: str) -> None:
-        """Prints why a video has no scores under a perturbation, and keeps the reason."""
+    def report_failure(self, video: str, name: str, reason: str, traceback: str = "") -> None:
+        """Prints why a video has no scores under a perturbation, and keeps the reason.
+
+        The traceback of an unexpected error is appended to the folder's log.
+        """
+        if traceback:
+            reason = f"{reason}; traceback in {append_traceback(self._folder, video, traceback)}"
         self._reasons[name] = reason
         tqdm.write(f"left out of {name!r}: {video}: {reason}", file=sys.stderr)
 

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import os
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from lipfd_jax.evaluation.suites.results import SuiteIdentity
 from lipfd_jax.evaluation.suites.videos import SuiteVideo, find_partner, with_mels
 from lipfd_jax.inference.stream import read_ahead, score_stream
 from lipfd_jax.perturbations.perturbation import CLEAN, Perturbation
+from lipfd_jax.preprocessing.clip_task import MachineError
 from lipfd_jax.preprocessing.composite import Window, make_composite
 from lipfd_jax.runtime.distributed import gather_lists, is_first_process, run_on_first
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, composite_name
@@ -146,7 +148,12 @@ def _catch_failure(video: SuiteVideo, name: str, kind: _Kind, make: Callable[[],
     try:
         return video.video, name, kind, make()
     except ValueError as error:
-        return video.video, name, "failed", str(error)
+        return video.video, name, "failed", (str(error), "")
+    except (MemoryError, MachineError, OSError):
+        raise
+    except Exception as error:  # a bug, but of one video
+        reason = f"unexpected {type(error).__name__}: {error}"
+        return video.video, name, "failed", (reason, traceback.format_exc())
 
 
 def _measure_clean(video: SuiteVideo, measure: Measure) -> dict[str, Any]:
@@ -188,4 +195,4 @@ def _store_outcome(folder: SuiteFolder, video: str, name: str, kind: _Kind, cont
     elif kind == "properties":
         folder.add_properties({"video": video, **content})
     elif kind == "failed":
-        folder.report_failure(video, name, content)
+        folder.report_failure(video, name, *content)
