@@ -8,6 +8,8 @@ A command's module is imported only when it is named, so that `lipfd --help` nee
 
 import difflib
 import importlib
+import io
+import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -35,7 +37,17 @@ _HELP_FLAGS = {"--help", "-h", "--helpshort", "--helpfull"}
 
 def main() -> None:
     """Runs the command that the first argument names; without one, or with --help, lists the commands."""
-    _, *arguments = sys.argv
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal can't show must not end the work
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        _run_arguments(*sys.argv[1:])
+    except KeyboardInterrupt:  # commands that keep something say so themselves
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def _run_arguments(*arguments: str) -> None:
     if not arguments or arguments[0] in ("--help", "-h", "help"):
         print(list_commands())
     elif arguments[0] == "--version":
@@ -92,7 +104,9 @@ def _parse(argv: list[str]) -> list[str]:
     try:
         return flags.FLAGS(argv)
     except flags.Error as error:
-        sys.exit(f"error: {error}\n{argv[0]} --help lists the flags")
+        files = [name for name in argv[1:] if name.startswith("-") and os.path.exists(name)]
+        hint = f"; for the file, write ./{files[0]}" if files else ""
+        sys.exit(f"error: {error}{hint}\n{argv[0]} --help lists the flags")
     except AttributeError as error:  # ml_collections: a KeyError inside names the setting and its likes
         text = error.args[0].args[0] if isinstance(error.args[0], KeyError) else str(error)
         sys.exit("error: no such setting: " + " ".join(text.splitlines()))

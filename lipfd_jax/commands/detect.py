@@ -2,15 +2,16 @@
 
 Finds faces, cuts them like the training clips, scores windows of frames and sound, and writes result.json
 and report.html for each video. Exit codes: 0 no evidence found, 10 evidence of manipulation in one of the
-videos at least, 11 inconclusive or not judged, 1 error.
+videos at least, 11 inconclusive or not judged, 1 error, 130 interrupted.
 """
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from absl import app, flags
 from absl import logging as absl_logging
@@ -18,11 +19,15 @@ from absl import logging as absl_logging
 from lipfd_jax.commands import detector_flags
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.inference.background import BackgroundDetector
-from lipfd_jax.listing.videos import list_videos
+from lipfd_jax.listing.addresses import explain_address
+from lipfd_jax.listing.videos import VideoListing, list_videos
 from lipfd_jax.runtime.memory import exit_when_exhausted
+from lipfd_jax.storage.output_folder import check_writable
 
 if TYPE_CHECKING:
     from lipfd_jax.detection.batch_run import VideoRow
+
+EXIT_INTERRUPTED = 130  # as shells have it
 
 
 def main(argv: list[str]) -> None:
@@ -35,16 +40,19 @@ def main(argv: list[str]) -> None:
     logging.getLogger("lipfd_jax").setLevel(logging.INFO)
     try:
         settings = detector_flags.build_settings()
-        videos = list_videos([Path(name) for name in argv[1:]])
-        if given.sound and len(videos) > 1:
-            raise ValueError(f"--sound needs exactly one video, {len(videos)} were found")
+        listing = _list_inputs(argv[1:])
+        check_writable(Path(given.output), "a detection")  # before minutes go into opening the checkpoint
         with (
             exit_when_exhausted("try a smaller --batch_size"),
             closing(detector_flags.open_in_background()) as detector,
         ):
-            lines = _detect_videos(detector, videos, settings)
-    except (ValueError, OSError) as error:  # ours name the file and what to do
+            lines = _detect_videos(detector, listing, settings)
+    except ValueError as error:  # ours name the file and what to do
         sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {error}; fix that and run the same command again, finished videos are kept")
+    except KeyboardInterrupt:
+        _leave_interrupted()
     from lipfd_jax.detection.batch_run import choose_exit_code
 
     for line in lines:
@@ -53,20 +61,47 @@ def main(argv: list[str]) -> None:
     sys.exit(choose_exit_code(lines))
 
 
+def _list_inputs(names: Sequence[str]) -> VideoListing:
+    """Lists the videos and prints what is not taken. Raises ValueError where nothing can be done."""
+    given = flags.FLAGS
+    listing = list_videos(names, skip=Path(given.output))
+    if given.sound and len(listing.videos) > 1:
+        raise ValueError(f"--sound needs exactly one video, {len(listing.videos)} were found")
+    if given.sound and (address := explain_address(given.sound)):
+        raise ValueError(f"--sound={given.sound}: {address}")
+    if summary := listing.summary():
+        print(summary, file=sys.stderr)
+    return listing
+
+
+def _leave_interrupted() -> NoReturn:
+    """Exits at once: threads that still read or compile would otherwise be waited for."""
+    print(
+        "interrupted; run the same command again to go on, finished videos are kept",
+        file=sys.stderr,
+        flush=True,
+    )
+    sys.stdout.flush()
+    os._exit(EXIT_INTERRUPTED)
+
+
 def _detect_videos(
-    detector: BackgroundDetector, videos: Sequence[Path], settings: DetectionSettings
+    detector: BackgroundDetector, listing: VideoListing, settings: DetectionSettings
 ) -> "Sequence[VideoRow]":
     """Imports the libraries that decode videos, while the detector is opened, and detects."""
-    from lipfd_jax.detection.batch_run import detect_videos
+    from lipfd_jax.detection.batch_run import detect_videos, write_left_out
 
     given = flags.FLAGS
+    if given.csv:
+        write_left_out(Path(given.output), listing.left_out)
     lines = detect_videos(
         detector,
-        videos,
+        listing.videos,
         Path(given.output),
         sound=Path(given.sound) if given.sound else None,
         settings=settings,
         table=given.csv,
+        refused=listing.refused,
         check=detector.raise_failure,
     )
     detector.wait()  # raises for a damaged checkpoint even if no video could be read
@@ -78,4 +113,6 @@ def define_flags() -> None:
     detector_flags.define_flags()
     flags.DEFINE_string("output", "detected", "Folder for the results, one subfolder per video.")
     flags.DEFINE_string("sound", None, "File to read the sound from instead of the video.")
-    flags.DEFINE_bool("csv", False, "Also write results.csv.")
+    flags.DEFINE_bool(
+        "csv", False, "Also write results.csv, and left_out.csv of what folders hold besides videos."
+    )

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import csv
+import hashlib
 import io
 import json
 import re
@@ -18,18 +19,34 @@ from lipfd_jax.detection.detect import detect_video
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.provenance import compute_fingerprint, hash_inputs
 from lipfd_jax.detection.result import SCHEMA
+from lipfd_jax.detection.run_model import EndOfRun, RunModel, end_run
 from lipfd_jax.detection.texts import OUTCOMES, Outcome, format_number
 from lipfd_jax.inference.predictor import Predictor
-from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.listing.names import escape_controls
+from lipfd_jax.listing.names import encode_name, escape_bytes, escape_controls
+from lipfd_jax.preprocessing.clip_task import attempt_task
 from lipfd_jax.storage import files
+from lipfd_jax.storage.error_log import append_traceback
 from lipfd_jax.storage.locks import lock_folder
 
-RESULT, PAGE, TABLE = "result.json", "report.html", "results.csv"
+RESULT, PAGE, TABLE, LEFT_OUT = "result.json", "report.html", "results.csv", "left_out.csv"
 EXIT_NONE, EXIT_ERROR, EXIT_EVIDENCE, EXIT_OPEN = 0, 1, 10, 11
 _VIDEOS_AT_ONCE = 2  # one is decoded while another is scored
+_GRACE_SECONDS = 2.0  # that an interrupt gives the videos in work, which may be writing
 _PARTS = {"looking": ("looking for faces", "s"), "scoring": ("scoring", "window")}  # title, unit
 _COLUMNS = ("file", "outcome", "score", "log10_likelihood_ratio", "probability", "faces", "error", "result")
+
+
+@dataclass(frozen=True)
+class _VideoTask:
+    """One video, and a separate file with its sound."""
+
+    path: Path
+    sound: Path | None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that are read for it."""
+        return (self.path,) if self.sound is None else (self.path, self.sound)
 
 
 @dataclass(frozen=True)
@@ -67,15 +84,18 @@ def detect_videos(
     sound: Path | None = None,
     settings: DetectionSettings | None = None,
     table: bool = False,
+    refused: Sequence[tuple[str, str]] = (),
     print_line: Callable[[str], None] = tqdm.write,
     check: Callable[[], None] | None = None,
 ) -> list[VideoRow]:
     """Detects videos, two at a time; writes result.json and report.html of each below `output`.
 
-    A video that can't be read gets a row with its error; the others continue.
+    A video that can't be read, or fails in any other way, gets a row with its error; the others continue.
+    Tracebacks of unexpected errors are appended to errors.log.
 
     Args:
       table: also write results.csv.
+      refused: names that are no videos, with the reason; they get rows too, before the others.
       print_line: called with each row as a line for the terminal.
       check: called while videos are read; an exception it raises ends the work.
 
@@ -85,20 +105,28 @@ def detect_videos(
     """
     settings = settings or DetectionSettings()
     output.mkdir(parents=True, exist_ok=True)
-    batches, ended = SharedBatches(model.predict, lambda: model.batch_size), threading.Event()
+    run_model, ended = RunModel(model), threading.Event()
+    batches = SharedBatches(run_model.predict, lambda: run_model.batch_size)
+    rows = [_make_error_row(Path(name), f"{name}: {reason}") for name, reason in refused]
     with lock_folder(output, "a detection"), tqdm(total=len(videos), unit="video", disable=None) as bar:
         progress = _make_progress(bar, len(videos), _make_check(ended, check))
 
         def detect_one(path: Path) -> VideoRow:
             with batches.client() as predict:
-                return _detect_video(model, path, output, sound, settings, predict, progress)
+                task = _VideoTask(path, sound)
+                return _attempt_video(run_model, task, output, settings, predict, progress)
 
         def show_row(row: VideoRow) -> None:
             print_line(row.text())
             if len(videos) > 1:
                 bar.update()
 
-        rows = _collect_rows(detect_one, videos, show_row, ended)
+        for row in rows:
+            print_line(row.text())
+        try:
+            rows += _collect_rows(detect_one, videos, show_row, ended)
+        except EndOfRun as end:
+            raise end.cause from end.cause.__cause__
     if table:
         _write_table(output / TABLE, rows)
     return rows
@@ -120,21 +148,28 @@ def _collect_rows(
     show_row: Callable[[VideoRow], None],
     ended: threading.Event,
 ) -> list[VideoRow]:
-    """Detects videos in threads and shows their rows in order; sets `ended` where an exception ends it."""
+    """Detects videos in threads and shows their rows in order; sets `ended` where an exception ends it.
+
+    An interrupt (Ctrl-C) abandons the videos in work.
+    """
     rows = []
-    with concurrent.futures.ThreadPoolExecutor(_VIDEOS_AT_ONCE) as pool:
-        try:
-            for row in pool.map(detect_one, videos):
-                rows.append(row)
-                show_row(row)
-        except BaseException:  # Ctrl-C too: videos in work are abandoned
-            ended.set()
-            raise
+    pool = concurrent.futures.ThreadPoolExecutor(_VIDEOS_AT_ONCE)
+    coming = [pool.submit(detect_one, path) for path in videos]
+    try:
+        for future in coming:
+            rows.append(future.result())
+            show_row(rows[-1])
+    except BaseException as error:
+        ended.set()
+        pool.shutdown(wait=not isinstance(error, KeyboardInterrupt), cancel_futures=True)
+        concurrent.futures.wait(coming, _GRACE_SECONDS)
+        raise
+    pool.shutdown()
     return rows
 
 
 def _make_check(ended: threading.Event, check: Callable[[], None] | None) -> Callable[[], None]:
-    """Returns what videos in work call: raises once `ended` is set, and what `check` raises."""
+    """Returns what videos in work call: ends the run once `ended` is set, and with what `check` raises."""
 
     def check_ended() -> None:
         if ended.is_set():
@@ -142,7 +177,7 @@ def _make_check(ended: threading.Event, check: Callable[[], None] | None) -> Cal
         if check:
             check()
 
-    return check_ended
+    return end_run(check_ended)
 
 
 def _make_progress(bar: tqdm, videos: int, check: Callable[[], None]) -> Progress:
@@ -169,26 +204,43 @@ def show_part(bar: tqdm, part: str, done: float, total: float) -> None:
     bar.update(round(done, 1) - bar.n)
 
 
-def _detect_video(
+def _attempt_video(
     model: Predictor,
-    path: Path,
+    task: _VideoTask,
     output: Path,
-    sound: Path | None,
     settings: DetectionSettings,
     predict: Predict,
     progress: Progress,
 ) -> VideoRow:
-    try:
-        checksums = hash_inputs(path, sound)
-        folder = output / make_folder_name(path, checksums["video"])
-        before = _read_earlier_result(folder, lambda: compute_fingerprint(checksums, model, settings))
-        if before is not None:
-            return _make_row(path, folder, before, again=True)
-        detection = detect_video(
-            model, path, sound=sound, settings=settings, predict=predict, progress=progress
-        )
-    except ClipError as error:
-        return VideoRow(path, None, None, None, None, 0, None, str(error))
+    """The row of one video, whatever it raises; raises for failures of the machine."""
+
+    def detect(task: _VideoTask) -> VideoRow:
+        return _detect_video(model, task, output, settings, predict, progress)
+
+    outcome = attempt_task(detect, task)
+    if outcome.result is not None:
+        return outcome.result
+    if not outcome.traceback:
+        return _make_error_row(task.path, outcome.problem)
+    log = append_traceback(output, escape_controls(str(task.path)), outcome.traceback)
+    return _make_error_row(task.path, f"{outcome.problem}; traceback in {log}")
+
+
+def _detect_video(
+    model: Predictor,
+    task: _VideoTask,
+    output: Path,
+    settings: DetectionSettings,
+    predict: Predict,
+    progress: Progress,
+) -> VideoRow:
+    path, sound = task.path, task.sound
+    checksums = hash_inputs(path, sound)
+    folder = output / make_folder_name(path, checksums["video"])
+    before = _read_earlier_result(folder, lambda: compute_fingerprint(checksums, model, settings))
+    if before is not None:
+        return _make_row(path, folder, before, again=True)
+    detection = detect_video(model, path, sound=sound, settings=settings, predict=predict, progress=progress)
     from lipfd_jax.detection.report import write_page  # late, as it imports the libraries that draw pages
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -200,9 +252,13 @@ def _detect_video(
 
 
 def make_folder_name(path: Path, checksum: str) -> str:
-    """Makes the name of a result's folder: the file's name in harmless letters, and part of its checksum."""
+    """Makes the name of a result's folder: the file's name in harmless letters, and part of its checksum.
+
+    Names in other letters than ASCII's, which lose them, also get part of a checksum of their own.
+    """
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", path.name).strip("._")[:80]
-    return f"{name or 'video'}-{checksum[:8]}"
+    own = "" if path.name.isascii() else f"-{hashlib.sha256(encode_name(path.name)).hexdigest()[:4]}"
+    return f"{name or 'video'}-{checksum[:8]}{own}"
 
 
 def _read_earlier_result(folder: Path, fingerprint: Callable[[], str]) -> dict | None:
@@ -236,12 +292,25 @@ def _make_row(path: Path, folder: Path, values: dict, *, again: bool = False) ->
     )
 
 
+def _make_error_row(path: Path, error: str) -> VideoRow:
+    return VideoRow(path, None, None, None, None, 0, None, error)
+
+
+def write_left_out(output: Path, left_out: Sequence[tuple[Path, str]]) -> None:
+    """Writes left_out.csv: what the given folders hold besides videos, with the reason."""
+    _write_csv(output / LEFT_OUT, [("file", "reason"), *left_out])
+
+
 def _write_table(path: Path, rows: Sequence[VideoRow]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    lines: list[Sequence[object]] = [_COLUMNS]
     for row in rows:
         metrics = (row.score, row.log10_likelihood_ratio, row.probability, row.faces)
         result = row.folder and row.folder / RESULT
-        writer.writerow([row.path, row.outcome or "error", *metrics, row.error, result or ""])
-    files.write_text(path, text.getvalue())
+        lines.append([row.path, row.outcome or "error", *metrics, row.error, result or ""])
+    _write_csv(path, lines)
+
+
+def _write_csv(path: Path, lines: Sequence[Sequence[object]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    files.write_text(path, escape_bytes(text.getvalue()))

@@ -13,6 +13,7 @@ from lipfd_jax.faces.finders import FINDERS
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.inference.predictor import Predictor
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.listing.folder import find_irregularity
 from lipfd_jax.preprocessing.containers import describe_streams, open_container
 from lipfd_jax.storage.checksums import hash_file, hash_json
 from lipfd_jax.version import __version__
@@ -35,9 +36,8 @@ def hash_inputs(video: Path, sound: Path | None) -> dict[str, str]:
     for name, path in (("video", video), ("sound", sound)):
         if path is None:
             continue
-        if not path.is_file():
-            there = "no file, but a folder, a pipe or a device" if path.exists() else "no such file"
-            raise ClipError(f"{path}: {there}")
+        if problem := find_irregularity(path):
+            raise ClipError(f"{path}: {problem}")
         try:
             checksums[name] = hash_file(path)
         except OSError as error:

@@ -17,6 +17,7 @@ from lipfd_jax.detection.texts import BLIND_SPOTS, OUTCOMES, SERIOUS_LIMIT, form
 from lipfd_jax.evaluation.metrics.pooling import Decision, make_decision
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.inference.predictor import Predictor
+from lipfd_jax.listing.names import encode_name, escape_bytes
 from lipfd_jax.pages.axes import Axis
 from lipfd_jax.pages.charts import Chart, Guide, Series, render_chart
 from lipfd_jax.pages.images import encode_data_uri
@@ -37,7 +38,7 @@ _MEDIA_POLICY = "media-src 'self' file: blob:"
 def write_page(path: Path, detection: Detection, model: Predictor, video: Path) -> None:
     """Writes report.html; it plays the video from its present path, or from the page's folder."""
     result, analysis = detection.result, detection.analysis
-    source = quote(os.path.relpath(video.absolute(), path.parent.absolute()).replace(os.sep, "/"))
+    source = os.path.relpath(video.absolute(), path.parent.absolute()).replace(os.sep, "/")
     text = render_page(
         "lipfd_jax.detection",
         "detection.html",
@@ -49,8 +50,8 @@ def write_page(path: Path, detection: Detection, model: Predictor, video: Path) 
         strength=describe_evidence(result),
         serious=sum(caution.serious for caution in result.cautions),
         limit=SERIOUS_LIMIT,
-        video_source=source,
-        beside=quote(result.file.name),
+        video_source=quote(encode_name(source)),
+        beside=quote(encode_name(result.file.name)),
         strip=_draw_thumbnails(analysis.scan),
         mel=_draw_mel(analysis.sound, analysis.scan),
         rows=[_timeline_row(face, result.file.seconds) for face in result.faces[:_MAX_FACES]],
@@ -64,7 +65,7 @@ def write_page(path: Path, detection: Detection, model: Predictor, video: Path) 
         quote=make_quote(result),
         facts=_fact_rows(result),
     )
-    files.write_text(path, text)
+    files.write_text(path, escape_bytes(text))
 
 
 def describe_evidence(result: Result) -> list[str]:

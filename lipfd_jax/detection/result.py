@@ -18,6 +18,7 @@ from importlib import resources
 from typing import Any
 
 from lipfd_jax.detection.texts import OUTCOMES, REASONS, Outcome
+from lipfd_jax.listing.names import escape_bytes
 
 # Raised with every change after which a file may no longer be valid by the schema of before: a field added,
 # removed or renamed, or one that changes its type or meaning. Not for a change of a description alone.
@@ -166,7 +167,7 @@ class Result:
     def to_json(self) -> dict[str, Any]:
         """Plain values, with the schema's version and the outcome in words."""
         words = OUTCOMES[self.outcome]._asdict()
-        return {"schema": SCHEMA, "words": words, **_replace_nan(dataclasses.asdict(self))}
+        return {"schema": SCHEMA, "words": words, **_make_valid(dataclasses.asdict(self))}
 
 
 def load_schema() -> dict[str, Any]:
@@ -180,10 +181,12 @@ def make_gap(start: float, end: float, reason: str) -> Gap:
     return Gap(round(start, 3), round(end, 3), reason, REASONS[reason])
 
 
-def _replace_nan(value: Any) -> Any:
-    """Plain values with None for NaN and infinity, which JSON does not have."""
+def _make_valid(value: Any) -> Any:
+    """Plain values with None for NaN and infinity, and names as UTF-8, all that JSON has."""
+    if isinstance(value, str):
+        return escape_bytes(value)
     if isinstance(value, dict):
-        return {str(key): _replace_nan(item) for key, item in value.items()}
+        return {str(key): _make_valid(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_replace_nan(item) for item in value]
+        return [_make_valid(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

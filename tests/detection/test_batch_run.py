@@ -1,16 +1,30 @@
 """Detection of folders: results on disk, earlier results reused, errors counted, exit codes, safe pages."""
 
 import csv
+import errno
 import io
 import json
+import os
+import shutil
+import threading
 from types import SimpleNamespace
+from urllib.parse import quote
 
+import av
 import jsonschema
 import pytest
 from tqdm import tqdm
 
 from lipfd_jax.commands import detector_flags
-from lipfd_jax.detection.batch_run import choose_exit_code, detect_videos, make_folder_name, show_part
+from lipfd_jax.detection import batch_run
+from lipfd_jax.detection.batch_run import (
+    choose_exit_code,
+    detect_videos,
+    make_folder_name,
+    show_part,
+    write_left_out,
+)
+from lipfd_jax.detection.detect import detect_video
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.result import load_schema
 from lipfd_jax.listing.clips import ClipError
@@ -39,7 +53,7 @@ def folder(film, grainy, speech, tmp_path):
 def test_results_tables_and_exit_codes(folder, model, one_face, tmp_path):
     printed = []
     output = tmp_path / "out"
-    lines = detect_videos(model, list_videos([folder]), output, table=True, print_line=printed.append)
+    lines = detect_videos(model, list_videos([folder]).videos, output, table=True, print_line=printed.append)
     assert len(printed) == len(lines) == 3
     by_name = {line.path.name: line for line in lines}
     assert by_name["a.mp4"].outcome == "none"
@@ -83,6 +97,9 @@ def test_folder_names_hold_harmless_letters_only():
 
     assert make_folder_name(Path("../..//a b?.mp4"), "0123456789") == "a_b_.mp4-01234567"
     assert make_folder_name(Path("..."), "0123456789") == "video-01234567"
+    names = {make_folder_name(Path(name), "0123456789") for name in ("ä.mp4", "ö.mp4", "\udcff.mp4")}
+    assert len(names) == 3
+    assert all(name.startswith("mp4-01234567-") and name.isascii() for name in names)
 
 
 def test_paths_that_are_not_there_are_named(tmp_path):
@@ -112,3 +129,151 @@ def test_the_bar_of_one_video_shows_the_time_left_of_each_part():
     assert "looking for faces:  25%" in shown
     assert "scoring:  50%" in shown
     assert "<00:" in shown
+
+
+ODD_NAMES = (
+    b"latin\xe9.mp4",
+    b"new\nline.mp4",
+    b"-dash.mp4",
+    b" .mp4",
+    b"\xff.mp4",
+    b"x" * 251 + b".mp4",
+    "視频 🎬.mp4".encode(),
+    b"100%,'\".mp4",
+)
+
+
+def test_odd_names_are_judged_and_named_in_tables_and_pages(film, grainy, model, one_face, tmp_path):
+    plain = film(tmp_path / "plain.mp4", grainy(60, 12))
+    place = tmp_path / "in"
+    place.mkdir()
+    for name in ODD_NAMES:
+        shutil.copy(plain, os.fsencode(place) + b"/" + name)
+    printed = []
+    rows = detect_videos(
+        model, list_videos([place]).videos, tmp_path / "out", table=True, print_line=printed.append
+    )
+    assert [row.error for row in rows] == [""] * len(ODD_NAMES)
+    assert all(line.isprintable() for line in printed)
+    "\n".join(printed).encode()
+    table = list(csv.DictReader((tmp_path / "out/results.csv").open(encoding="utf-8", newline="")))
+    assert {row["file"].rpartition("/")[2] for row in table} >= {
+        "latin\\xe9.mp4", "new\nline.mp4", "-dash.mp4", " .mp4", "視频 🎬.mp4"
+    }  # fmt: skip
+    for row in rows:
+        values = json.loads((row.folder / "result.json").read_text("utf-8"))
+        json.dumps(values, ensure_ascii=False).encode()
+        page = (row.folder / "report.html").read_text("utf-8")
+        assert quote(os.fsencode(row.path.name)) in page  # the video it plays
+
+
+FAULTS = [
+    ValueError("bare"),
+    IndexError("list index out of range"),
+    UnicodeEncodeError("utf-8", "\udce9", 0, 1, "surrogates not allowed"),
+    KeyError("audio"),
+    RuntimeError("a library's own"),
+    av.BlockingIOError(11, "Resource temporarily unavailable"),
+]
+
+
+@pytest.mark.parametrize("error", FAULTS, ids=lambda error: type(error).__name__)
+def test_whatever_one_video_raises_the_others_are_judged(
+    folder, model, one_face, tmp_path, monkeypatch, error
+):
+    def fail(model, video, **options):
+        if video.name == "a.mp4":
+            raise error
+        return detect_video(model, video, **options)
+
+    monkeypatch.setattr(batch_run, "detect_video", fail)
+    output = tmp_path / "out"
+    rows = detect_videos(model, list_videos([folder]).videos, output, table=True, print_line=str)
+    assert sorted(row.outcome or "error" for row in rows) == ["error", "error", "moderate"]
+    failed = next(row.error for row in rows if row.path.name == "a.mp4")
+    assert str(folder / "a.mp4") in failed
+    assert len(list(csv.DictReader((output / "results.csv").open()))) == 3
+    if not isinstance(error, av.FFmpegError):
+        assert f"unexpected {type(error).__name__}" in failed
+        assert failed.endswith(f"; traceback in {output}/errors.log")
+        assert "in fail\n" in (output / "errors.log").read_text()
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), MemoryError()])
+def test_trouble_of_the_machine_ends_the_run_and_the_same_call_goes_on(
+    folder, model, one_face, tmp_path, monkeypatch, error
+):
+    videos = list_videos([folder]).videos
+    with monkeypatch.context() as patch:
+        patch.setattr(batch_run, "detect_video", lambda *_, **options: _raise(error))
+        with pytest.raises(type(error)):
+            detect_videos(model, videos, tmp_path / "out", print_line=str)
+    assert len(detect_videos(model, videos, tmp_path / "out", print_line=str)) == 3
+
+
+def _raise(error):
+    raise error
+
+
+@pytest.mark.parametrize("member", ["predict", "saliency", "metadata"])
+def test_an_error_of_the_model_is_no_fault_of_a_video(folder, model, one_face, tmp_path, member):
+    class Broken:
+        def __getattr__(self, name):
+            return getattr(model, name) if name != member else _raise(RuntimeError("XLA"))
+
+    with pytest.raises(RuntimeError, match="XLA"):
+        detect_videos(Broken(), list_videos([folder]).videos, tmp_path / "out", print_line=str)
+
+
+def test_a_failed_opening_ends_the_run_with_its_own_error(folder, model, one_face, tmp_path):
+    with pytest.raises(ValueError, match="damaged checkpoint"):
+        detect_videos(
+            model,
+            list_videos([folder]).videos,
+            tmp_path / "out",
+            print_line=str,
+            check=lambda: _raise(ValueError("damaged checkpoint")),
+        )
+
+
+def test_an_interrupt_is_passed_on_at_once_and_keeps_what_is_done(
+    folder, model, one_face, tmp_path, monkeypatch
+):
+    release, begun = threading.Event(), threading.Event()
+
+    def wait(model, video, **options):
+        if video.name == "z.mp4":
+            begun.set()
+            release.wait(60)
+        return detect_video(model, video, **options)
+
+    def interrupt(line):
+        if "script" in line:
+            begun.wait(60)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(batch_run, "detect_video", wait)
+    monkeypatch.setattr(batch_run, "_GRACE_SECONDS", 0.01)
+    videos = sorted(list_videos([folder]).videos, key=lambda path: path.name != "a.mp4")
+    with pytest.raises(KeyboardInterrupt):  # while a video is in work
+        detect_videos(model, videos, tmp_path / "out", print_line=interrupt)
+    release.set()
+    monkeypatch.undo()
+    assert len(list((tmp_path / "out").glob("*/result.json"))) == 2
+
+
+def test_refused_names_have_rows_too(folder, model, one_face, tmp_path):
+    listing = list_videos([folder / "a.mp4", folder / "gone.mp4", "https://example.org/x.mp4"])
+    rows = detect_videos(
+        model, listing.videos, tmp_path / "out", table=True, refused=listing.refused, print_line=str
+    )
+    assert [row.outcome for row in rows] == [None, None, "none"]
+    assert "https://example.org/x.mp4: files only" in rows[1].error
+    assert choose_exit_code(rows) == 1
+    assert len(list(csv.DictReader((tmp_path / "out/results.csv").open()))) == 3
+
+
+def test_what_a_folder_holds_besides_is_a_table_of_its_own(tmp_path):
+    write_left_out(tmp_path, [(tmp_path / "a\udce9,b.txt", "not a video: text")])
+    (row,) = csv.DictReader((tmp_path / "left_out.csv").open())
+    assert row == {"file": f"{tmp_path}/a\\xe9,b.txt", "reason": "not a video: text"}

@@ -56,7 +56,7 @@ def test_bad_files_are_named_with_a_reason_and_leave_nothing(clip, tmp_path, mod
         (tmp_path / name).write_bytes(content)
     os.mkfifo(tmp_path / "pipe.mp4")
     (tmp_path / "device.mp4").symlink_to("/dev/zero")
-    paths = list_videos([tmp_path / name for name in (*files, "pipe.mp4", "device.mp4")])
+    paths = list_videos([tmp_path / name for name in (*files, "pipe.mp4", "device.mp4")]).videos
     lines = detect_videos(model, paths, tmp_path / "out", print_line=str)
     assert [line.outcome for line in lines] == [None] * 7
     assert all(line.path.name in line.error for line in lines)
