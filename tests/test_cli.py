@@ -1,6 +1,7 @@
 """The command lipfd: what it lists, imports and refuses, and the wheel that installs it."""
 
 import importlib
+import io
 import pathlib
 import re
 import shutil
@@ -130,3 +131,32 @@ def test_the_wheel_holds_all_that_runs_and_nothing_else(wheel):
 def test_the_wheel_installs_the_command(wheel):
     entry_points = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     assert "lipfd = lipfd_jax.cli:main" in wheel.read(entry_points).decode()
+
+
+def test_a_name_that_the_terminal_can_not_show_is_escaped(monkeypatch):
+    written = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(cli.sys, "stdout", written)
+    monkeypatch.setattr(cli.sys, "argv", ["lipfd", "train"])
+    monkeypatch.setattr(cli, "run_command", lambda *arguments: print("視 \udce9"))
+    cli.main()
+    written.flush()
+    assert written.buffer.getvalue() == b"\\u8996 \\udce9\n"
+
+
+def test_an_interrupt_is_one_line(monkeypatch, capsys):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.sys, "argv", ["lipfd", "train"])
+    monkeypatch.setattr(cli, "run_command", interrupt)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_file_named_like_a_flag_gets_a_hint(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-dash.mp4").touch()
+    with pytest.raises(SystemExit, match=r"for the file, write \./-dash\.mp4"):
+        cli._parse(["lipfd detect", "-dash.mp4"])

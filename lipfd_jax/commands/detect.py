@@ -64,6 +64,9 @@ def main(argv: list[str]) -> None:
 def _list_inputs(names: Sequence[str]) -> VideoListing:
     """Lists the videos and prints what is not taken. Raises ValueError where nothing can be done."""
     given = flags.FLAGS
+    for name in names:
+        if name.startswith("--") and not os.path.lexists(name):
+            raise ValueError(f"{name}: no such file; flags belong before the --")
     listing = list_videos(names, skip=Path(given.output))
     if given.sound and len(listing.videos) > 1:
         raise ValueError(f"--sound needs exactly one video, {len(listing.videos)} were found")

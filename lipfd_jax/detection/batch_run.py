@@ -65,9 +65,9 @@ class VideoRow:
 
     def text(self) -> str:
         """The row as a line for the terminal."""
-        name = escape_controls(str(self.path))
+        name = escape_controls(escape_bytes(str(self.path)))
         if self.outcome is None:
-            return f"error: {escape_controls(self.error)}"
+            return f"error: {escape_controls(escape_bytes(self.error))}"
         metrics = [] if self.score is None else [f"score {format_number(self.score, 3)}"]
         if self.log10_likelihood_ratio is not None:
             metrics.append(f"likelihood ratio {format_number(10**self.log10_likelihood_ratio)}")
@@ -162,7 +162,7 @@ def _collect_rows(
     except BaseException as error:
         ended.set()
         pool.shutdown(wait=not isinstance(error, KeyboardInterrupt), cancel_futures=True)
-        concurrent.futures.wait(coming, _GRACE_SECONDS)
+        concurrent.futures.wait([future for future in coming if future.running()], _GRACE_SECONDS)
         raise
     pool.shutdown()
     return rows

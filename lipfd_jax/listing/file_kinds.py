@@ -78,6 +78,7 @@ _SIGNATURES = (  # offset, bytes, kind; the first that fits
     (0, b"\x1f\x8b", "an archive: unpack it"),
     (0, b"\x7fELF", "a program"),
     (0, b"MZ", "a program"),
+    (0, b"\0\x05\x16\x07", "what a Mac keeps besides a file (AppleDouble)"),
     *((4, box, VIDEO) for box in (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")),  # old QuickTime
 )
 _KIND_BY_BRAND = {  # of files of the MP4 family; those of videos are many
@@ -122,6 +123,8 @@ def name_kind(head: bytes) -> str:
     """Returns the kind of a file of which these are the first bytes, as `read_kind`."""
     if not head:
         return "an empty file"
+    if not head.strip(b"\0"):
+        return "zeros at its beginning, as in an unfinished download"
     if text := _name_text(head):
         return text
     if head[4:8] == b"ftyp":

@@ -62,7 +62,8 @@ def list_videos(names: Iterable[str | os.PathLike], skip: Path | None = None) ->
         left_out += natsort.natsorted(others, key=lambda other: other[0])
         left_out += [] if taken else [(path, "no video in it, such as .mp4, .mov, .mkv, .webm or .avi")]
         videos += natsort.natsorted(taken)
-    listing = VideoListing(tuple(dict.fromkeys(videos)), tuple(refused), tuple(left_out), hidden)
+    once = (tuple(dict.fromkeys(videos)), tuple(dict.fromkeys(refused)), tuple(dict.fromkeys(left_out)))
+    listing = VideoListing(*once, hidden)
     if not listing.videos:
         raise ClipError(_explain_nothing(listing))
     return listing

@@ -74,6 +74,10 @@ def test_nothing_to_judge_leaves_nothing_behind(given, tmp_path, name):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_flag_among_the_names_is_said(given, tmp_path):
+    assert "--csv: no such file; flags belong before the --" in _run(tmp_path / "a.mp4", "--csv")
+
+
 def test_sound_at_an_address_is_refused(given, tmp_path):
     given.sound = "https://example.org/x.wav"
     assert "--sound=https://example.org/x.wav: files only" in _run(tmp_path / "a.mp4")

@@ -69,6 +69,24 @@ def test_trouble_of_the_machine_loses_no_clip(tmp_path, monkeypatch, module, nam
     assert report.read_report(builder.data_path)["problems"] == []
 
 
+def test_whatever_one_video_raises_the_others_are_built_and_the_traceback_is_reported(tmp_path, monkeypatch):
+    def fail(item, settings):
+        if item.video == "0_real/dummy1":
+            raise IndexError("list index out of range")
+        return make(item, settings)
+
+    make = resume.make_records
+    monkeypatch.setattr(resume, "make_records", fail)
+    builder = _build(tmp_path)
+    assert _records(builder) == 56
+    made = report.read_report(builder.data_path)
+    [problem] = made["problems"]
+    assert problem["name"] == "0_real/dummy1"
+    path = FOLDER / "0_real/dummy1.mp4"
+    assert problem["reason"] == f"{path}: unexpected IndexError: list index out of range"
+    assert "in fail\n" in made["tracebacks"]["0_real/dummy1"]
+
+
 def test_a_full_disk_while_shards_are_written_is_named(tmp_path, monkeypatch):
     def full(path, records):
         raise RuntimeError("the writer's own words")

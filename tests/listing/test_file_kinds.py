@@ -79,7 +79,9 @@ def test_a_transport_stream_is_found_from_the_middle_of_a_packet_and_with_times_
         (b"\xff\xd8\xff\xe0\0", "a picture"),
         (b"PK\x03\x04\0", "an archive: unpack it"),
         (b"%PDF-1.7\n\0", "a document"),
-        (bytes(4096), ""),
+        (b"\0\5\x16\7" + bytes(80), "what a Mac keeps besides a file"),
+        (bytes(4096), "zeros at its beginning"),
+        (bytes(range(256)), ""),
     ],
 )
 def test_other_content_has_a_word(head, kind):
@@ -102,7 +104,7 @@ def test_other_content_has_a_word(head, kind):
         ("a.zip", b"", "not a video: an archive: unpack it"),
         ("a.rmvb", b"", "not a video: a video of a kind that is not read here"),
         ("notes", b"x", "not a video: text"),
-        ("notes.dat", bytes(99), "not a video: unknown content"),
+        ("notes.dat", bytes(range(99)), "not a video: unknown content"),
         ("empty", b"", "not a video: an empty file"),
     ],
 )

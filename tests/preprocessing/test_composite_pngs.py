@@ -50,6 +50,28 @@ def test_everything_good_is_built_and_the_rest_is_named(data, tmp_path):
     np.testing.assert_array_equal(picture, make_composite(extract_windows(clip).cut_windows[3]))
 
 
+def test_whatever_one_clip_raises_the_others_are_built_and_its_traceback_is_logged(
+    data, tmp_path, monkeypatch
+):
+    def fail(clip, *arguments):
+        if clip.video == "0_real/0":
+            raise IndexError("list index out of range")
+        return extract_windows(clip, *arguments)
+
+    monkeypatch.setattr(composite_pngs, "extract_windows", fail)
+    (data / "0_real" / "._0.mp4").touch()
+    output = tmp_path / "out"
+    summary = write_composites(list_avlips(data), output, convention="paper", workers=0)
+    assert summary.built == 2
+    reason = dict(summary.problems)["0_real/0"]
+    path = data / "0_real/0.mp4"
+    assert (
+        reason == f"{path}: unexpected IndexError: list index out of range; traceback in {output}/errors.log"
+    )
+    assert "in fail\n" in (output / "errors.log").read_text()
+    assert "skipped: 1 hidden or system file\n" in str(summary)
+
+
 def test_a_stopped_run_goes_on(data, tmp_path, monkeypatch):
     output, whole = tmp_path / "out", tmp_path / "whole"
     write_composites(list_avlips(data), whole, convention="paper", workers=0)

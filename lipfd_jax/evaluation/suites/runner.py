@@ -19,7 +19,7 @@ from lipfd_jax.evaluation.suites.results import SuiteIdentity
 from lipfd_jax.evaluation.suites.videos import SuiteVideo, find_partner, with_mels
 from lipfd_jax.inference.stream import read_ahead, score_stream
 from lipfd_jax.perturbations.perturbation import CLEAN, Perturbation
-from lipfd_jax.preprocessing.clip_task import MachineError
+from lipfd_jax.preprocessing.clip_task import find_fault, is_expected
 from lipfd_jax.preprocessing.composite import Window, make_composite
 from lipfd_jax.runtime.distributed import gather_lists, is_first_process, run_on_first
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, composite_name
@@ -144,16 +144,25 @@ def _prepare_outcomes(
             yield _catch_failure(video, name, "windows", make)
 
 
+@dataclass(frozen=True)
+class _NamedTask:
+    """A video as faults name it; its files are opened by what makes its windows."""
+
+    path: Path
+    files: tuple[Path, ...] = ()
+
+
 def _catch_failure(video: SuiteVideo, name: str, kind: _Kind, make: Callable[[], Any]) -> _Outcome:
+    """The outcome of `make`; whatever it raises is the video's failure, except for trouble of the machine."""
     try:
         return video.video, name, kind, make()
-    except ValueError as error:
-        return video.video, name, "failed", (str(error), "")
-    except (MemoryError, MachineError, OSError):
-        raise
-    except Exception as error:  # a bug, but of one video
-        reason = f"unexpected {type(error).__name__}: {error}"
-        return video.video, name, "failed", (reason, traceback.format_exc())
+    except Exception as error:
+        known = isinstance(error, ValueError) and not isinstance(error, UnicodeError)  # ours, or of records
+        reason = str(error) if known else find_fault(error, _NamedTask(Path(video.video)))
+        if not reason:
+            raise
+        bug = "" if known or is_expected(error) else traceback.format_exc()
+        return video.video, name, "failed", (reason.removeprefix(f"{video.video}: "), bug)
 
 
 def _measure_clean(video: SuiteVideo, measure: Measure) -> dict[str, Any]:

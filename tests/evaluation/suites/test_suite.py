@@ -251,6 +251,31 @@ def test_a_failing_video_is_left_out_and_named(videos, tmp_path, capsys):
     assert "0_real/v2: record of 0_real/v2: damaged" in capsys.readouterr().err
 
 
+def test_whatever_one_video_raises_the_others_are_scored(videos, tmp_path, capsys):
+    class Strange(_Records):
+        def __getitem__(self, place: int) -> dict:
+            raise IndexError("list index out of range")
+
+    kept = [videos[0], dataclasses.replace(videos[1], records=Strange()), *videos[2:]]
+    ran = score_suite([], kept, _score, tmp_path, identity=_IDENTITY)
+    assert len(set(ran.scores["clean"].video)) == 7
+    assert (
+        "0_real/v2: unexpected IndexError: list index out of range; traceback in" in capsys.readouterr().err
+    )
+    assert "__getitem__" in (tmp_path / "errors.log").read_text()
+
+
+def test_trouble_of_the_machine_ends_a_suite(videos, tmp_path):
+    class Full(_Records):
+        def __getitem__(self, place: int) -> dict:
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output error"):
+        score_suite(
+            [], [dataclasses.replace(videos[0], records=Full())], _score, tmp_path, identity=_IDENTITY
+        )
+
+
 def _result(clean: float, parted: float, alone: float, plain: float | None) -> SuiteResult:
     def cell(kind: str, auc: float, level: str = "") -> PerturbationResult:
         gap = auc - clean
