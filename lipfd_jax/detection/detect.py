@@ -28,6 +28,7 @@ from lipfd_jax.detection.provenance import (
 )
 from lipfd_jax.detection.result import Caution, FaceResult, Result, WindowScore
 from lipfd_jax.detection.scoring import WindowImages, WindowScorer
+from lipfd_jax.detection.stills import Stills
 from lipfd_jax.detection.texts import UNCALIBRATED
 from lipfd_jax.evaluation.metrics.pooling import Decision, make_decision
 from lipfd_jax.faces.finders import default_finder
@@ -41,6 +42,7 @@ class Detection:
     result: Result
     analysis: VideoAnalysis
     examples: tuple[WindowImages, ...]  # the most suspicious windows of each face
+    stills: Stills  # of suspicious windows
 
 
 def detect_video(
@@ -99,7 +101,7 @@ def detect_video(
         timing={part: round(seconds, 3) for part, seconds in timer.seconds.items()},
         identity=compute_fingerprint(checksums, model, settings),
     )
-    return Detection(result, analysis, scorer.examples())
+    return Detection(result, analysis, scorer.examples(), scorer.stills)
 
 
 def _build_faces(

@@ -10,6 +10,7 @@ from lipfd_jax.detection.analysis import PartTimer, Progress, VideoAnalysis, ign
 from lipfd_jax.detection.batches import Predict
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.result import WindowScore
+from lipfd_jax.detection.stills import Stills, encode_still
 from lipfd_jax.evaluation.metrics.pooling import Decision
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.window_reader import WindowRequest, read_windows
@@ -48,16 +49,19 @@ class WindowScorer:
         """`predict` takes composites (B, 1000, 2500, 3) uint8 and gives scores (B,) and weights (B, 5, 3)."""
         self.scored: list[list[WindowScore]] = [[] for _ in analysis.tracks]  # face by face, in order of time
         self.squares: list[Square | None] = []  # crop of each window
+        self.stills: Stills = {}  # of windows that reach the threshold
         self._analysis, self._settings = analysis, settings
         self._predict, self._batch_size = predict, batch_size
         self._timer, self._progress = timer, progress
         self._bounds = analysis.scan.boundaries()
         self._examples: list[list[WindowImages]] = [[] for _ in analysis.tracks]
         self._done = 0
+        self._threshold = 0.5  # of a window's score
         self._composites = np.empty((batch_size, *COMPOSITE_SHAPE), np.uint8)  # one batch; reused
 
     def score(self, decision: Decision) -> int:
         """Scores all windows; returns how many tracks got none because the budget was spent."""
+        self._threshold = decision.window_threshold
         times, settings = self._analysis.scan.times, self._settings
         starts, left_out = window_selection.select_windows(self._analysis.tracks, times, settings)
         self._score([(i, int(s)) for i, chosen in enumerate(starts) for s in chosen], refined=False)
@@ -144,6 +148,8 @@ class WindowScorer:
         self._progress("scoring", float(self._done), float(len(self.squares)))
 
     def _keep_example(self, images: WindowImages) -> None:
+        if images.window.score >= self._threshold:
+            self.stills[images.face + 1, images.window.start_frame] = encode_still(images.frames)
         kept = self._examples[images.face]
         kept.append(images)
         kept.sort(key=lambda kept: -kept.window.score)

@@ -76,67 +76,68 @@ class WarningText(NamedTuple):
 WARNINGS = {
     "small_face": WarningText(
         "The face is small: {} pixels, enlarged to 224.",
-        "Details of the lips are missing; scores are noisier.",
+        "Details of the lips are missing: the score is less certain, and may be too low or too high.",
         True,
     ),
     "low_frame_rate": WarningText(
         "Only {} frames a second; the training clips have 25.",
-        "Five frames last longer than they did in training; scores may be wrong either way.",
+        "Five frames last longer than they did in training: the score may be wrong either way.",
         True,
     ),
     "compression": WarningText(
         "Heavily compressed: {} bits per pixel.",
-        "Compression erases traces of forgery, and can look like them.",
+        "Compression erases traces of forgery, and can look like them: the score may be too low or too high.",
         True,
     ),
     "offset": WarningText(
         "Sound and lips seem shifted by {} s against each other.",
-        "A shift of the whole sound looks like a forgery without being one.",
+        "A shift of the whole sound looks like a forgery without being one: the score may be too high.",
         True,
     ),
     "short": WarningText(
         "Only {} s could be judged.",
-        "The result rests on few windows; another stretch might give another.",
+        "The score rests on few windows; another stretch might give another.",
         True,
     ),
     "narrow_sound": WarningText(
         "The sound has nothing above {} kHz.",
-        "In the training data this is more common in one class, and may bias the score.",
+        "In the training data this is more common in one class: it may push the score up or down.",
         False,
     ),
     "corrupt": WarningText(
         "The picture is damaged in {} places, which were not judged.",
-        "Damage can look like forgery, and not all of it shows.",
+        "Damage can look like forgery, and not all of it shows: the score of the rest may be too high.",
         True,
     ),
     "damaged_sound": WarningText(
         "The sound is damaged in {} places, which were not judged.",
-        "Damage can look like forgery, and not all of it shows.",
+        "Damage can look like forgery, and not all of it shows: the score of the rest may be too high.",
         True,
     ),
     "padded": WarningText(
         "The face is near the edge: {} of its square lies outside the picture.",
-        "The model sees grey there, which it rarely saw in training.",
+        "The model sees grey there, which it rarely saw in training: the score may be wrong either way.",
         False,
     ),
     "left_out": WarningText(
         "{} short appearances of faces were left out, as the number of windows is bounded.",
-        "A forgery there is missed; --max_windows or --stride looks at more.",
+        "A forgery there does not raise the score; --max_windows or --stride looks at more.",
         False,
     ),
     "untested_crop": WarningText(
         "The pictures were taken as they are ({}).",
-        "Where they are not cut like the training clips, scores mean nothing.",
+        "Where they are not cut like the training clips, the score means nothing.",
         False,
     ),
     "cut_off": WarningText(
         "The file ends after {}, earlier than its header says.",
-        "What is missing was not judged.",
+        "What is missing was not judged: a forgery there does not raise the score.",
         False,
     ),
     "released_windows": WarningText(
         "The checkpoint was made with windows cut in the {} way; here they are cut in the paper way.",
-        "A window may begin a frame later than in the data it was trained and measured on.",
+        "A window may begin a frame later than in the data it was trained and measured on: the score may "
+        "differ a little from the one it would have there.",
         False,
     ),
 }

@@ -19,7 +19,12 @@ def encode_data_uri(image: np.ndarray, *, width: int = 1250, quality: int = 82) 
         size = (width, max(1, round(rows * width / columns)))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     _, encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
+    return make_jpeg_uri(encoded.tobytes())
+
+
+def make_jpeg_uri(data: bytes) -> str:
+    """Returns the data: URI of a JPEG."""
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode()
 
 
 def overlay_heat(image: np.ndarray, heat: np.ndarray) -> np.ndarray:

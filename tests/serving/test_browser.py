@@ -2,16 +2,14 @@
 
 import dataclasses
 import pathlib
-import shutil
 import threading
 import time
 
 import pytest
 
+from tests.browser import open_browser
+
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium")
-if CHROMIUM is None:
-    pytest.skip("there is no chromium", allow_module_level=True)
 pytest.importorskip("webrtcvad", reason="the extra 'faces' is not installed")
 pytest.importorskip("fastapi", reason="the extra 'serve' is not installed")
 
@@ -69,8 +67,7 @@ def address(detector, tmp_path):
 @pytest.fixture
 def page():
     """A page that fails the test on any error or complaint of the browser, and on any request elsewhere."""
-    with playwright.sync_playwright() as runner:
-        browser = runner.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with open_browser() as browser:
         context = browser.new_context(viewport={"width": 390, "height": 844})
         complaints, asked = [], []
         context.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
@@ -81,7 +78,6 @@ def page():
         page.set_default_timeout(60_000)
         yield page
         home = page.url
-        browser.close()
     assert complaints == []
     assert [url for url in asked if not url.startswith((home, "data:", "blob:"))] == []
 

@@ -1,0 +1,107 @@
+"""The page of a detection: stretches with stills and clips, effects of warnings, long lists summarised."""
+
+import dataclasses
+import re
+
+import pytest
+
+from lipfd_jax.detection.detect import detect_video
+from lipfd_jax.detection.quality_warnings import make_caution
+from lipfd_jax.detection.report import write_page
+from lipfd_jax.detection.result import make_gap
+from lipfd_jax.detection.texts import UNCALIBRATED, WARNINGS
+
+
+@pytest.fixture(scope="module")
+def video(film, grainy, speech, tmp_path_factory):
+    """Real to 3 s, forged (bright) to 6 s, real to 9 s."""
+    pictures = grainy(60, 75) + grainy(240, 75) + grainy(60, 75)
+    return film(
+        tmp_path_factory.mktemp("report") / "a b.mp4", pictures, sound=speech[: 9 * 22050], rate=22050
+    )
+
+
+@pytest.fixture
+def detection(video, model, one_face):
+    return detect_video(model, video)
+
+
+@pytest.fixture
+def suspected(detection):
+    """The face with the suspicious stretch: each brightness is a shot of its own."""
+    (face,) = [face for face in detection.result.faces if face.suspicions]
+    return face
+
+
+@pytest.fixture
+def page(detection, model, video, tmp_path):
+    """page(field=value...): the text of the page of a result in which those fields are replaced."""
+
+    def write(**changed):
+        result = dataclasses.replace(detection.result, **changed)
+        write_page(tmp_path / "report.html", dataclasses.replace(detection, result=result), model, video)
+        return (tmp_path / "report.html").read_text()
+
+    return write
+
+
+def test_a_stretch_has_its_times_a_still_of_its_peak_and_its_piece_of_the_video(page, suspected, video):
+    (stretch,) = suspected.suspicions
+    text = page()
+    card = text[text.index('class="stretches"') :]
+    card = card[: card.index("</ul>")]
+    assert card.count("<li>") == 1
+    assert 'src="data:image/jpeg;base64,' in card
+    assert f"#t={stretch.start},{stretch.end}" in card
+    assert f'<source src="{video.name.replace(" ", "%20")}#t={stretch.start},{stretch.end}">' in card
+    assert f'data-start="{stretch.start}" data-end="{stretch.end}"' in card
+    assert f'data-time="{stretch.peak_time}"' in card
+    assert "data:video" not in text
+    assert stretch.start <= stretch.peak_time <= stretch.end
+    assert stretch.peak_score == max(window.score for window in suspected.windows)
+
+
+def test_stretches_beyond_a_dozen_are_a_table(page, suspected):
+    (stretch,) = suspected.suspicions
+    many = tuple(
+        dataclasses.replace(stretch, start=k / 2, end=k / 2 + 0.4, peak_score=k / 40) for k in range(30)
+    )
+    text = page(faces=(dataclasses.replace(suspected, suspicions=many),))
+    cards = text[text.index('class="stretches"') :]
+    assert cards[: cards.index("</ul>")].count("<li>") == 12
+    assert "18 more stretches, with lower scores" in text
+
+
+def test_every_warning_says_what_it_may_have_done_to_the_score(page):
+    text = page(cautions=tuple(make_caution(key, "7") for key in WARNINGS))
+    for words in WARNINGS.values():
+        assert re.search(r"\bscores?\b", words.effect), words
+        assert f'<span class="effect">{words.effect}</span>' in text
+    listed = re.findall(r"<li( class=\"serious\")?><strong>", text)
+    assert listed == sorted(listed, reverse=True)  # the serious ones first
+
+
+def test_notes_are_shown_with_a_calibration_too(page):
+    text = page(notes=("The left channel was taken: the score is of it alone.",))
+    assert text.count("The left channel was taken") == 2  # above, and in the text to quote
+    assert page(notes=(UNCALIBRATED,)).count("carries no calibration") == 2
+
+
+def test_what_was_not_judged_is_grouped_by_reason(page):
+    gaps = tuple(make_gap(k * 0.2, k * 0.2 + 0.1, ("silent", "profile")[k % 2]) for k in range(40))
+    text = page(not_judged=gaps)
+    table = text[text.index('class="gaps"') :]
+    assert table[: table.index("</table>")].count("<tr>") == 3
+
+
+def test_a_face_without_windows_says_why(page, suspected):
+    silent = dataclasses.replace(suspected, number=5, start=0, end=9, windows=(), suspicions=())
+    silent = dataclasses.replace(silent, not_judged=(make_gap(0, 9, "no_speech"),))
+    text = page(faces=(suspected, silent))
+    assert "Face 5, 0:00.0 to 0:09.0: no speech was heard" in text
+
+
+def test_a_file_that_browsers_refuse_is_named(page, detection):
+    assert "If it is there, this browser can't show it" in page()
+    file = dataclasses.replace(detection.result.file, container="avi")
+    assert "because of its container (AVI)" in page(file=file)
