@@ -12,6 +12,7 @@ from natsort import natsort_keygen
 
 from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.listing.composites import list_composites, read_window_convention
+from lipfd_jax.storage.unavailable import Patience
 from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES, WindowConvention, parse_composite_name
 
 logger = logging.getLogger(__name__)
@@ -36,9 +37,13 @@ def open_source(path: str, *, split: str = "test", builder_config: str | None = 
 
     Raises:
       FileNotFoundError: nothing readable is there.
+      StorageUnavailable: a bucket does not answer, or refuses access.
       ValueError: several built configs fit, or the split does not exist or is empty.
     """
-    folder = epath.Path(path)  # also gs://
+    return Patience().read(lambda: _open_at(epath.Path(path), split, builder_config), path, path)
+
+
+def _open_at(folder: epath.Path, split: str, builder_config: str | None) -> RecordReader:
     if any((folder / name).is_dir() for name in CLASSES):
         return CompositeFolder(folder)
     return Records.open(find_build(folder, builder_config), split)
@@ -94,6 +99,7 @@ class Records:
     split: str
     records: Any
     parts: tuple[tuple[str, int, int], ...]  # (path, skipped, taken) for each shard with records of the split
+    patience: Patience = dataclasses.field(default_factory=Patience, repr=False, compare=False)
 
     @classmethod
     def open(cls, folder: epath.Path, split: str) -> "Records":
@@ -111,12 +117,15 @@ class Records:
         return len(self.records)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
+        what = f"{self.folder}: record {index} of split {self.split!r}"
         try:
-            return self.records[index]
+            return self.patience.read(
+                lambda: self.records[index], what, self.folder, lambda: _drop_failed_readers(self.records)
+            )
         except (OSError, MemoryError):
             raise
         except Exception as error:
-            name = f"{self.folder}: record {index} of split {self.split!r} can't be read ({error})"
+            name = f"{what} can't be read ({error})"
             if "() failed:" in str(error):  # array_record's form of the system's error
                 raise OSError(name) from error
             raise CorruptRecord(
@@ -126,6 +135,14 @@ class Records:
 
     def __repr__(self) -> str:  # Grain puts it into the iterator's identity
         return f"Records({self.folder.parent.name}, {self.split}, {len(self)})"
+
+
+def _drop_failed_readers(records: Any) -> None:
+    """Drops readers that have failed: array_record keeps them, and they only repeat their error."""
+    readers = getattr(getattr(records, "data_source", records), "_readers", [])
+    for number, reader in enumerate(readers):
+        if reader is not None and hasattr(reader, "ok") and not reader.ok():
+            readers[number] = None
 
 
 class CompositeFolder:
@@ -145,6 +162,7 @@ class CompositeFolder:
         if not self.composites:
             raise FileNotFoundError(f"{folder}: no composites named NAME_J.png in 0_real or 1_fake")
         self.window_convention = read_window_convention(self.folder)
+        self.patience = Patience()
 
     def __len__(self) -> int:
         return len(self.composites)
@@ -154,7 +172,7 @@ class CompositeFolder:
         named = parse_composite_name(str(path))
         assert named is not None  # the listing holds no other names
         return {
-            "composite": path.read_bytes(),
+            "composite": self.patience.read(path.read_bytes, str(path), self.folder),
             "label": CLASSES.index(named.folder),
             "video": named.video,
             "source": named.name,

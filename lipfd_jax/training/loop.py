@@ -22,6 +22,7 @@ from lipfd_jax.runtime.distributed import is_true_anywhere, run_on_first
 from lipfd_jax.runtime.mesh import connect_processes, make_mesh, put_on_devices
 from lipfd_jax.storage.files import write_json
 from lipfd_jax.storage.locks import lock_folder
+from lipfd_jax.storage.unavailable import StorageUnavailable
 from lipfd_jax.training import metrics_log
 from lipfd_jax.training.checkpointer import RunCheckpointer
 from lipfd_jax.training.config import Experiment
@@ -122,7 +123,7 @@ class _Run:
         self.pending: list[tuple[int, dict[str, jax.Array], list[str]]] = []
         self.last: dict[str, float] = {}
         self.validation: dict[str, float] = {}
-        self.problem: CorruptRecord | None = None  # ends the run, after a checkpoint
+        self.problem: CorruptRecord | StorageUnavailable | None = None  # ends the run, after a checkpoint
         self.progress = Progress(self.experiment.batch_size, step, self.experiment.steps)
         self._log_start()
 
@@ -197,11 +198,11 @@ class _Run:
         started, batch = time.perf_counter(), None
         try:
             batch = next(data)
-        except CorruptRecord as error:
+        except (CorruptRecord, StorageUnavailable) as error:
             self.problem = error
         self.progress.add_waiting(time.perf_counter() - started)
         if is_true_anywhere(batch is None):
-            elsewhere = "another process read a corrupt record; its log names it"
+            elsewhere = "another process could not read a record; its log names it"
             self.problem = self.problem or CorruptRecord(elsewhere)
             return None, []
         assert batch is not None  # read here too, as on all processes

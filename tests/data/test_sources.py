@@ -1,14 +1,22 @@
 """Opening data: a folder of composites, a TFDS build, and what is wrong with the rest."""
 
+import http.server
 import os
+import pathlib
+import re
 import shutil
+import tempfile
+import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from array_record.python import array_record_data_source, array_record_module
 
 from lipfd_jax.data import records, sources
 from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.data.sources import CompositeFolder, Records, open_source
+from lipfd_jax.storage.unavailable import Patience, StorageUnavailable
 
 
 @pytest.fixture
@@ -151,3 +159,74 @@ def test_what_is_no_file_is_left_out_and_said(pictures, caplog):
     (pictures / "1_fake/folder_0.png").mkdir()
     assert len(CompositeFolder(pictures)) == 3
     assert "5 files are left out, the first is 0_real/1_0.png: not a regular file" in caplog.text
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    """A server of one shard of three records; the status codes in the list it yields are answered first."""
+    codes, shard = [], b""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            code = codes.pop(0) if codes else 206
+            start = re.fullmatch(r"bytes=(-?\d+)(?:-(\d*))?", self.headers.get("Range", "bytes=0-"))
+            first = max(len(shard) + int(start[1]), 0) if start[1].startswith("-") else int(start[1])
+            last = min(int(start[2] or len(shard) - 1), len(shard) - 1) if start[2] else len(shard) - 1
+            body = shard[first : last + 1] if code == 206 else b"x does not have storage.objects.get access"
+            self.send_response(code)
+            self.send_header("Content-Range", f"bytes {first}-{last}/{len(shard)}")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "shard")
+        writer = array_record_module.ArrayRecordWriter(path, "group_size:1")
+        for number in range(3):
+            writer.write(b"record %d" % number)
+        writer.close()
+        shard = pathlib.Path(path).read_bytes()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLOUD_STORAGE_EMULATOR_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        yield codes
+    server.shutdown()
+
+
+def _open_bucket(slept):
+    part = SimpleNamespace(filename="gs://bucket/shard", skip=0, take=3, examples_in_shard=3)
+    reader = array_record_data_source.ArrayRecordDataSource([part])
+    patience = Patience(sleep=slept.append)
+    return Records(pathlib.Path("gs://bucket/data"), "train", reader, (), patience)
+
+
+def test_a_bucket_that_refuses_once_is_asked_again_with_a_new_reader(bucket):
+    slept = []
+    bucket[:] = [403, 403]
+    assert _open_bucket(slept)[1] == b"record 1"
+    assert slept == [1]
+
+
+def test_a_bucket_that_refuses_is_not_called_damaged(bucket):
+    bucket[:] = [403] * 9
+    with pytest.raises(StorageUnavailable, match=r"record 1 of split.*permission storage\.objects\.get"):
+        _open_bucket([])[1]
+    bucket.clear()
+
+
+@pytest.mark.parametrize("text", ["DEADLINE_EXCEEDED: timeout", "no words that are known"])
+def test_errors_of_a_bucket_are_no_corrupt_records(text):
+    class Down:
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            raise RuntimeError(text)
+
+    source = Records(pathlib.Path("gs://bucket/data"), "train", Down(), (), Patience(sleep=lambda _: None))
+    with pytest.raises(StorageUnavailable, match="not damaged"):
+        source[1]
