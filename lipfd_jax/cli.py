@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+from lipfd_jax.runtime.interrupts import record_interrupts
 from lipfd_jax.version import __version__
 
 COMMANDS = {  # name of a module in lipfd_jax.commands, with define_flags() and main(argv): what it does
@@ -41,7 +42,8 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # a name that the terminal can't show must not end the work
             stream.reconfigure(errors="backslashreplace")
     try:
-        _run_arguments(*sys.argv[1:])
+        with record_interrupts():  # for the command; a library may swallow one while it is imported
+            _run_arguments(*sys.argv[1:])
     except KeyboardInterrupt:  # commands that keep something say so themselves
         print("interrupted", file=sys.stderr)
         sys.exit(130)

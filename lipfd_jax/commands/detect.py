@@ -21,6 +21,7 @@ from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.inference.background import BackgroundDetector
 from lipfd_jax.listing.addresses import explain_address
 from lipfd_jax.listing.videos import VideoListing, list_videos
+from lipfd_jax.runtime.interrupts import record_interrupts
 from lipfd_jax.runtime.memory import exit_when_exhausted
 from lipfd_jax.storage.output_folder import check_writable
 
@@ -32,33 +33,39 @@ EXIT_INTERRUPTED = 130  # as shells have it
 
 def main(argv: list[str]) -> None:
     """Parses the flags and detects."""
-    given = flags.FLAGS
     if len(argv) < 2:
         raise app.UsageError("name a video or a folder of videos")
     detector_flags.check_checkpoint()
     absl_logging.set_verbosity(absl_logging.WARNING)  # the libraries' own chatter
     logging.getLogger("lipfd_jax").setLevel(logging.INFO)
-    try:
-        settings = detector_flags.build_settings()
-        listing = _list_inputs(argv[1:])
-        check_writable(Path(given.output), "a detection")  # before minutes go into opening the checkpoint
-        with (
-            exit_when_exhausted("try a smaller --batch_size"),
-            closing(detector_flags.open_in_background()) as detector,
-        ):
-            lines = _detect_videos(detector, listing, settings)
-    except ValueError as error:  # ours name the file and what to do
-        sys.exit(f"error: {error}")
-    except OSError as error:
-        sys.exit(f"error: {error}; fix that and run the same command again, finished videos are kept")
-    except KeyboardInterrupt:
-        _leave_interrupted()
+    with record_interrupts() as interrupted:
+        try:
+            lines = _run(argv[1:], interrupted)
+        except ValueError as error:  # ours name the file and what to do
+            sys.exit(f"error: {error}")
+        except OSError as error:
+            sys.exit(f"error: {error}; fix that and run the same command again, finished videos are kept")
+        except KeyboardInterrupt:
+            _leave_interrupted()
     from lipfd_jax.detection.batch_run import choose_exit_code
 
     for line in lines:
         if line.folder:
             print(f"report: {line.folder / 'report.html'}")
     sys.exit(choose_exit_code(lines))
+
+
+def _run(names: Sequence[str], interrupted: Sequence[int]) -> "Sequence[VideoRow]":
+    """Lists and detects videos; raises KeyboardInterrupt soon after `interrupted` has an entry."""
+    if interrupted:  # while this module was imported
+        raise KeyboardInterrupt
+    settings, listing = detector_flags.build_settings(), _list_inputs(names)
+    check_writable(Path(flags.FLAGS.output), "a detection")  # before minutes go into opening the checkpoint
+    with (
+        exit_when_exhausted("try a smaller --batch_size"),
+        closing(detector_flags.open_in_background()) as detector,
+    ):
+        return _detect_videos(detector, listing, settings, interrupted)
 
 
 def _list_inputs(names: Sequence[str]) -> VideoListing:
@@ -89,11 +96,20 @@ def _leave_interrupted() -> NoReturn:
 
 
 def _detect_videos(
-    detector: BackgroundDetector, listing: VideoListing, settings: DetectionSettings
+    detector: BackgroundDetector,
+    listing: VideoListing,
+    settings: DetectionSettings,
+    interrupted: Sequence[int],
 ) -> "Sequence[VideoRow]":
     """Imports the libraries that decode videos, while the detector is opened, and detects."""
     from lipfd_jax.detection.batch_run import detect_videos, write_left_out
 
+    def check() -> None:
+        if interrupted:
+            raise KeyboardInterrupt
+        detector.raise_failure()
+
+    check()
     given = flags.FLAGS
     if given.csv:
         write_left_out(Path(given.output), listing.left_out)
@@ -105,8 +121,9 @@ def _detect_videos(
         settings=settings,
         table=given.csv,
         refused=listing.refused,
-        check=detector.raise_failure,
+        check=check,
     )
+    check()
     detector.wait()  # raises for a damaged checkpoint even if no video could be read
     return lines
 

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
-from typing import Any
 
 import cv2
 import threadpoolctl
 
 from lipfd_jax.preprocessing import memory_limit
 from lipfd_jax.preprocessing.clip_task import ClipOutcome, MachineError, Value, Work, attempt_task
+from lipfd_jax.runtime.interrupts import record_interrupts
 
 _AHEAD = 4  # pending clips per worker, so that a slow one does not stall the others; bounds memory
 _SCARCE = 512 << 20  # bytes: with less memory free than this, a dying worker is not the clip's fault
@@ -46,7 +46,7 @@ def map_clips(
     if workers < 1:
         for module in _PRELOADED:  # their memory is not a clip's
             importlib.import_module(module)
-        with _record_interrupts() as interrupted:
+        with record_interrupts() as interrupted:
             for clip in clips:
                 outcome = attempt_task(function, clip, base=memory_limit.private_bytes())
                 if interrupted:
@@ -75,26 +75,6 @@ def map_clips(
             yield outcome
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _record_interrupts() -> Iterator[list[int]]:
-    """Yields a list of the interrupts (Ctrl-C) seen: callbacks of libraries can swallow the exception."""
-    seen: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield seen
-        return
-
-    def remember(number: int, frame: Any) -> None:
-        seen.append(number)
-        before(number, frame)
-
-    signal.signal(signal.SIGINT, remember)
-    try:
-        yield seen
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _submit(pool: ProcessPoolExecutor, function: Callable[[Work], Value], clip: Work) -> Future:

@@ -1,6 +1,8 @@
 """The command lipfd detect: what it says before the checkpoint is opened, and its end by Ctrl-C."""
 
+import contextlib
 import os
+import signal
 from types import SimpleNamespace
 
 import pytest
@@ -95,6 +97,19 @@ def test_an_interrupt_is_one_line_and_waits_for_no_thread(given, tmp_path, monke
     (line,) = capsys.readouterr().err.splitlines()
     assert line == "interrupted; run the same command again to go on, finished videos are kept"
     assert ended == [130]
+
+
+def test_an_interrupt_that_a_library_swallows_counts_too(given, tmp_path, monkeypatch):
+    def swallow():
+        with contextlib.suppress(KeyboardInterrupt):  # as JAX does on garbage collection
+            signal.raise_signal(signal.SIGINT)
+        return SimpleNamespace(close=str, raise_failure=str, wait=str, batch_size=1, predict=str)
+
+    monkeypatch.setattr(detector_flags, "open_in_background", swallow)
+    monkeypatch.setattr(os, "_exit", _leave)
+    with pytest.raises(SystemExit) as ended:
+        detect.main(["lipfd detect", str(tmp_path / "a.mp4")])
+    assert ended.value.code == 130
 
 
 def _leave(code):
