@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lipfd_jax.detection import coverage
+from lipfd_jax.detection.drift import Drift, find_drift
 from lipfd_jax.detection.lip_sync import LipSync, measure_lip_sync
 from lipfd_jax.detection.sound import SoundTrack, read_sound_track
 from lipfd_jax.faces.finders import Finder
@@ -53,6 +54,7 @@ class VideoAnalysis:
     sound: SoundTrack | None  # None: the video has no sound track
     tracks: tuple[FaceTrack, ...]  # tracks long enough for a window, the likeliest speaker first
     lip_syncs: tuple[LipSync, ...]  # one for each track
+    drift: Drift | None = None  # of lips and sound, over all tracks
 
 
 def analyse_video(
@@ -80,7 +82,8 @@ def analyse_video(
     with timer.time("sound"):
         track = _read_sound(video, sound, scan)
     faces, lip_syncs = _find_faces(scan, track, with_faces=finder is not None)
-    return VideoAnalysis(video, scan, track, tuple(faces), tuple(lip_syncs))
+    drift = find_drift(faces, scan, track)
+    return VideoAnalysis(video, scan, track, tuple(faces), tuple(lip_syncs), drift)
 
 
 def _read_sound(video: Path, sound: Path | None, scan: Scan) -> SoundTrack | None:

@@ -148,7 +148,7 @@ def _find_cautions(
     judged_seconds = sum(face.judged_seconds for face in faces)
     return (
         *quality_warnings.find_frame_cautions(analysis.scan, scorer.squares),
-        *quality_warnings.find_sound_cautions(analysis.sound, analysis.lip_syncs),
+        *quality_warnings.find_sound_cautions(analysis.sound, analysis.lip_syncs, analysis.drift),
         *quality_warnings.find_selection_cautions(settings, left_out, judged_seconds),
         *quality_warnings.find_checkpoint_cautions(convention),
     )

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from lipfd_jax.detection.sound import STEP_SECONDS, SoundTrack
-from lipfd_jax.faces.mouths import CONTRAST, DARKNESS, MOTION
+from lipfd_jax.faces.mouths import CONTRAST, DARKNESS, MEASURES, MOTION
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack
 from lipfd_jax.preprocessing.mel import COLUMNS_PER_SECOND
 
-_GRID = 0.04  # seconds between the compared values
+GRID = 0.04  # seconds between the compared values
 _FEWEST = 25  # measured frames, for a correlation
 _SHORTEST = 4.0  # seconds, for an offset
 _REACH = 35  # steps of the grid; largest shift of the sound: 1.4 s
@@ -35,30 +35,45 @@ class LipSync:
 
 def measure_lip_sync(track: FaceTrack, scan: Scan, sound: SoundTrack | None) -> LipSync:
     """Correlates a mouth's motion with the sound of the same time."""
-    known = ~np.isnan(track.mouth[:, MOTION])
-    if sound is None or known.sum() < _FEWEST or not len(sound.loudness):
+    even, mouth = sample_mouth(track, scan)
+    if sound is None or not len(even) or not len(sound.loudness):
         return LipSync(float("nan"))
-    times = scan.times[track.frames]
-    even = np.arange(times[0], times[-1], _GRID)
-    mouth = np.stack([np.interp(even, times[known], column[known]) for column in track.mouth.T])
-    around = even[0] + _GRID * np.arange(-_REACH, len(even) + _REACH)
+    around = even[0] + GRID * np.arange(-_REACH, len(even) + _REACH)
     middles = sound.start + (np.arange(len(sound.loudness)) + 0.5) * STEP_SECONDS
     loudness = np.interp(around, middles, np.log10(sound.loudness + 1e-4))
     near = slice(_REACH - _IN_STEP, _REACH + _IN_STEP + 1)
     correlation = float(_correlate_signals(mouth[[MOTION]], loudness)[0, near].max())
     if even[-1] - even[0] < _SHORTEST:
         return LipSync(correlation)
-    changes = np.abs(np.gradient(mouth[[CONTRAST, DARKNESS]], axis=1))
-    found = _correlate_signals(np.concatenate([mouth, changes]), _onset_strength(sound, around))
-    together = np.arctanh(np.clip(found, -0.99, 0.99)).mean(axis=0)
+    together = combine_correlations(_correlate_signals(with_changes(mouth), measure_onsets(sound, around)))
     best = int(np.argmax(together))
     others = np.delete(together, np.s_[max(best - _PEAK, 0) : best + _PEAK + 1])
     spread = float(others.std())
     prominence = float(together[best] - others.mean()) / spread if spread > 0 else 0.0
-    return LipSync(correlation, round((_REACH - best) * _GRID, 2), prominence)
+    return LipSync(correlation, round((_REACH - best) * GRID, 2), prominence)
 
 
-def _onset_strength(sound: SoundTrack, times: np.ndarray) -> np.ndarray:
+def sample_mouth(track: FaceTrack, scan: Scan) -> tuple[np.ndarray, np.ndarray]:
+    """Returns even times (n,) in seconds and the mouth measures (3, n) there; none where few are known."""
+    known = ~np.isnan(track.mouth[:, MOTION])
+    if known.sum() < _FEWEST:
+        return np.zeros(0), np.zeros((MEASURES, 0))
+    times = scan.times[track.frames]
+    even = np.arange(times[0], times[-1], GRID)
+    return even, np.stack([np.interp(even, times[known], column[known]) for column in track.mouth.T])
+
+
+def with_changes(mouth: np.ndarray) -> np.ndarray:
+    """Mouth measures (3, n) with the amounts by which contrast and darkness change: (5, n)."""
+    return np.concatenate([mouth, np.abs(np.gradient(mouth[[CONTRAST, DARKNESS]], axis=1))])
+
+
+def combine_correlations(correlations: np.ndarray) -> np.ndarray:
+    """Mean (...) of correlations (k, ...) by Fisher's transformation."""
+    return np.arctanh(np.clip(correlations, -0.99, 0.99)).mean(axis=0)
+
+
+def measure_onsets(sound: SoundTrack, times: np.ndarray) -> np.ndarray:
     """Onset strength (n,) at these even times (n,): spectral flux of the logarithmic mel."""
     columns = (times - sound.start) * COLUMNS_PER_SECOND
     first, last = np.clip([np.floor(columns[0]) - 1, np.ceil(columns[-1]) + 1], 0, sound.columns).astype(int)
@@ -83,19 +98,19 @@ def _compute_flux(power: np.ndarray, strongest: float) -> np.ndarray:
 def _correlate_signals(signals: np.ndarray, sound: np.ndarray) -> np.ndarray:
     """Correlations (k, 71) of signals (k, n) with the sound (n + 70,) at each shift."""
     length = signals.shape[1]
-    signals = _normalise_signals(np.stack([_remove_trend(signal) for signal in signals]))
-    pieces = np.lib.stride_tricks.sliding_window_view(_remove_trend(sound), length)
-    return np.stack([signals @ _normalise_signals(piece) for piece in pieces], axis=1)
+    signals = normalise_signals(np.stack([remove_trend(signal) for signal in signals]))
+    pieces = np.lib.stride_tricks.sliding_window_view(remove_trend(sound), length)
+    return np.stack([signals @ normalise_signals(piece) for piece in pieces], axis=1)
 
 
-def _normalise_signals(values: np.ndarray) -> np.ndarray:
+def normalise_signals(values: np.ndarray) -> np.ndarray:
     """Values (..., n) without their mean, scaled to length one; zeros stay."""
     values = values - values.mean(axis=-1, keepdims=True)
     length = np.sqrt((values**2).sum(axis=-1, keepdims=True))
     return np.divide(values, length, out=np.zeros_like(values), where=length > 1e-12)
 
 
-def _remove_trend(values: np.ndarray) -> np.ndarray:
+def remove_trend(values: np.ndarray) -> np.ndarray:
     """Values (n,) smoothed over 0.12 s, minus the mean of the second around."""
     smooth = np.convolve(values, np.ones(3) / 3, mode="same")
     return smooth - np.convolve(np.pad(smooth, 12, mode="edge"), np.ones(25) / 25, mode="valid")

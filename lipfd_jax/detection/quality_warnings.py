@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lipfd_jax.detection.detection_settings import DetectionSettings
+from lipfd_jax.detection.drift import IN_STEP, Drift
 from lipfd_jax.detection.lip_sync import LipSync
 from lipfd_jax.detection.result import Caution
 from lipfd_jax.detection.sound import SoundTrack
@@ -68,7 +69,9 @@ def _share_outside(square: Square, scan: Scan) -> float:
     return 1 - max(width, 0) * max(height, 0) / square.side**2
 
 
-def find_sound_cautions(sound: SoundTrack | None, lip_syncs: Sequence[LipSync]) -> list[Caution]:
+def find_sound_cautions(
+    sound: SoundTrack | None, lip_syncs: Sequence[LipSync], drift: Drift | None = None
+) -> list[Caution]:
     """Finds warnings about the sound and how the mouths follow it."""
     if sound is None:
         return []
@@ -76,7 +79,9 @@ def find_sound_cautions(sound: SoundTrack | None, lip_syncs: Sequence[LipSync]) 
     if not sound.voice.any():
         return found
     shifted = [a for a in lip_syncs if _is_shifted(a)]
-    if shifted and len(shifted) * 2 > len(lip_syncs):
+    if drift:  # and not the offset, which is the same fault
+        found.append(make_caution("drift", describe_drift(drift)))
+    elif shifted and len(shifted) * 2 > len(lip_syncs):
         found.append(make_caution("offset", format_number(abs(shifted[0].offset))))
     used = _share_of_used_bands(sound)
     if used < EMPTY_FROM:
@@ -86,6 +91,23 @@ def find_sound_cautions(sound: SoundTrack | None, lip_syncs: Sequence[LipSync]) 
 
 def _is_shifted(found: LipSync) -> bool:
     return abs(found.offset) >= OFFSET_SECONDS and found.prominence >= OFFSET_PROMINENCE
+
+
+def describe_drift(drift: Drift) -> str:
+    """Words the offsets of a drift at its two ends, and when they change."""
+    begin, end = _format_moment(drift.begin), _format_moment(drift.end)
+    first, last = (_describe_offset(seconds) for seconds in (drift.first, drift.last))
+    if drift.step is None:
+        return f"{first} at {begin}, {last} at {end}"
+    return f"{first} until about {_format_moment(drift.step)}, {last} from there on"
+
+
+def _format_moment(seconds: float) -> str:
+    return format_time(round(seconds)).removesuffix(".0")
+
+
+def _describe_offset(seconds: float) -> str:
+    return "in step" if abs(seconds) <= IN_STEP else f"{format_number(abs(seconds), 1)} s apart"
 
 
 def _share_of_used_bands(sound: SoundTrack) -> float:

@@ -94,6 +94,12 @@ WARNINGS = {
         "A shift of the whole sound looks like a forgery without being one: the score may be too high.",
         True,
     ),
+    "drift": WarningText(
+        "Sound and lips do not stay together: {}.",
+        "Where they are apart, the sound looks like a forgery without being one, and the score says nothing "
+        "about the lips.",
+        True,
+    ),
     "short": WarningText(
         "Only {} s could be judged.",
         "The score rests on few windows; another stretch might give another.",
