@@ -4,6 +4,7 @@ The correlation of mouth and sound is computed for pieces of a few seconds at ev
 decides; the sum along a line in (time, offset), over all pieces and faces, does. See docs/detection.md.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -108,7 +109,7 @@ def _correlate_track(track: FaceTrack, scan: Scan, sound: SoundTrack) -> list[tu
     signals = np.stack([remove_trend(signal) for signal in with_changes(mouth)])
     bounds = np.linspace(0, len(even), max(1, round(len(even) * GRID / _PIECE)) + 1).astype(int)
     rows = []
-    for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+    for first, last in itertools.pairwise(bounds):
         windows = np.lib.stride_tricks.sliding_window_view(onsets[first : last + 2 * _REACH], last - first)
         found = normalise_signals(signals[:, first:last]) @ normalise_signals(windows).T
         rows.append((float(even[0] + (first + last) / 2 * GRID), last - first, combine_correlations(found)))
