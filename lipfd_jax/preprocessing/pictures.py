@@ -6,7 +6,10 @@ that part, with the same geometry, so that pixels found in one are those of the 
 """
 
 import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import cv2
@@ -14,16 +17,61 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.reformatter import VideoReformatter
 
-from lipfd_jax.preprocessing.colours import convert_grey, convert_to_sdr, find_conversion
+from lipfd_jax.preprocessing.colours import WHITE, convert_grey, convert_to_sdr, find_conversion, find_white
+from lipfd_jax.preprocessing.deinterlacing import deinterlace_frames
+from lipfd_jax.preprocessing.pixel_aspects import SQUARE, PixelAspects
 from lipfd_jax.vocabulary import WindowConvention
 
 _PLANAR = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12")  # 8-bit luma first
 _FULL_RANGE = 2  # tag of luma that takes all of 0..255 instead of 16..235
 # From full range to the limited one, which nearly all video has.
 _TO_LIMITED = np.round(16 + np.arange(256) * 219 / 255).astype(np.uint8)
-_SAME = 0.01  # pixels this close to square are shown as they are, as by ffmpeg: rounding gives such ratios
-_LARGEST_ASPECT = 8  # of a pixel; more is no picture, but a damaged or hostile header
 _LARGEST_STRETCHED = 4096 * 2304  # pixels; beyond that the longer side is shrunk instead
+
+
+@dataclass(frozen=True)
+class _Notes:
+    """What a frame's picture depends on and the frame itself does not tell; kept in its `opaque`."""
+
+    aspect: Fraction = SQUARE  # of its pixels
+    white: float = WHITE  # nits
+
+
+class Pictures:
+    """Prepares the decoded frames of a stream for `to_rgb`; to be made before any is decoded."""
+
+    def __init__(self, path: Path, stream: av.VideoStream, convention: WindowConvention = "paper"):
+        self._path, self._aspects, self._convention = path, PixelAspects(stream), convention
+        self._white: float | None = None  # once it was needed
+
+    def prepare(self, frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        """Yields the frames, one for one, deinterlaced, with what `to_rgb` needs to know noted on them.
+
+        To be called again after seeking. For `released` they stay as they are.
+        """
+        return iter(frames) if self._convention == "released" else deinterlace_frames(self._note(frames))
+
+    def _note(self, frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        for frame in frames:
+            notes = _Notes(self._aspects.read(frame), self._find_white(frame))
+            if notes != _ORDINARY:
+                frame.opaque = notes
+            yield frame
+
+    def _find_white(self, frame: av.VideoFrame) -> float:
+        conversion = find_conversion(frame)
+        if conversion is None or not conversion.is_hdr:
+            return WHITE
+        if self._white is None:
+            self._white = find_white(self._path, conversion.transfer)
+        return self._white
+
+
+_ORDINARY = _Notes()
+
+
+def _read_notes(frame: av.VideoFrame) -> _Notes:
+    return frame.opaque if isinstance(frame.opaque, _Notes) else _ORDINARY
 
 
 def to_rgb(
@@ -32,17 +80,17 @@ def to_rgb(
     """Returns a decoded frame as (height, width, 3) uint8 RGB, as it is meant to be shown.
 
     Colour range and matrix are those of the frame's tags; without any, limited range and BT.601. High dynamic
-    range and wide gamut become BT.709, see `colours`. Pixels that are not square (see `set_pixel_aspect`) are
+    range and wide gamut become BT.709, see `colours`. Pixels that are not square (see `Pictures`) are
     stretched, and the display matrix is followed.
 
     `released`: as OpenCV, which the released code uses, shows it: rotated, and nothing else.
     """
+    conversion = find_conversion(frame, _read_notes(frame).white) if convention == "paper" else None
     # To BGR with these flags, as in OpenCV: directly to RGB differs by up to 3 of 255 for 10-bit video.
     bgr = reformatter.reformat(frame, format="bgr24", interpolation="BICUBIC").to_ndarray()
     rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
     if convention == "released":
         return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))  # both anticlockwise
-    conversion = find_conversion(frame)
     if conversion is not None:
         rgb = convert_to_sdr(rgb, conversion)
     return np.ascontiguousarray(_turn(_stretch(rgb, frame, cv2.INTER_CUBIC), frame))
@@ -53,7 +101,7 @@ def read_brightness(frame: av.VideoFrame, reformatter: VideoReformatter) -> np.n
 
     Its geometry is that of `to_rgb`.
     """
-    conversion, full = find_conversion(frame), frame.color_range == _FULL_RANGE
+    conversion, full = find_conversion(frame, _read_notes(frame).white), frame.color_range == _FULL_RANGE
     if conversion is None and frame.format.name in _PLANAR:
         plane = frame.planes[0]
         grey = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
@@ -66,17 +114,10 @@ def read_brightness(frame: av.VideoFrame, reformatter: VideoReformatter) -> np.n
     return _turn(_stretch(grey, frame, cv2.INTER_LINEAR), frame)
 
 
-def set_pixel_aspect(frame: av.VideoFrame, aspect: Fraction | None) -> None:
-    """Notes the width of a frame's pixels over their height, which PyAV knows of streams only."""
-    # Nonsense, and what is square but for rounding, is not noted.
-    if aspect and 1 / _LARGEST_ASPECT <= aspect <= _LARGEST_ASPECT and abs(aspect - 1) > _SAME:
-        frame.opaque = aspect
-
-
 def _stretch(image: np.ndarray, frame: av.VideoFrame, interpolation: int) -> np.ndarray:
     """Returns the image with square pixels: its shorter side is enlarged, if memory allows."""
-    aspect = frame.opaque
-    if not isinstance(aspect, Fraction):
+    aspect = _read_notes(frame).aspect
+    if aspect == SQUARE:
         return image
     height, width = image.shape[:2]
     enlarge = width * height * max(aspect, 1 / aspect) <= _LARGEST_STRETCHED
