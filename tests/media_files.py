@@ -79,6 +79,8 @@ class Pictures:
     start: float = 0.0  # seconds on the file's clock, added to the times
     codec: str | None = None  # None: the form's
     default: bool | None = None  # whether it is flagged as the track to play; None: left to the muxer
+    pixels: str | None = None  # None: the form's
+    cover: bool = False  # flagged as a cover picture
 
     def list_times(self) -> list[float]:
         """Seconds on the file's clock of each frame."""
@@ -131,7 +133,9 @@ class _Writer:
             self.stream = _add_audio(container, given, form)
             tags = {"language": given.language, "title": given.title}
             self.stream.metadata.update({name: value for name, value in tags.items() if value})
-        if given.default is not None:
+        if isinstance(given, Pictures) and given.cover:
+            self.stream.disposition = av.stream.Disposition.attached_pic
+        elif given.default is not None:
             self.stream.disposition = av.stream.Disposition.default if given.default else 0
 
     def encode(self) -> list[av.Packet]:
@@ -145,15 +149,14 @@ class _Writer:
         for picture, time in zip(self._given.frames, self._given.list_times(), strict=True):
             if self._form.size:
                 picture = cv2.resize(picture, self._form.size)
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=self._form.pixels)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=self.stream.pix_fmt)
             frame.pts, frame.time_base = round(time / clock), clock
             yield frame
 
     def _audio_frame(self) -> av.AudioFrame:
         samples = np.atleast_2d(np.float32(self._given.samples))
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(samples), format="fltp", layout=_layout(self._given)
-        )
+        packed = np.ascontiguousarray(samples.T).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=_layout(self._given))
         frame.sample_rate, frame.time_base = self._given.rate, Fraction(1, self._given.rate)
         frame.pts = round(self._given.start * self._given.rate)
         return frame
@@ -161,10 +164,11 @@ class _Writer:
 
 def _add_video(container: av.container.OutputContainer, given: Pictures, form: Form) -> av.VideoStream:
     fps = Fraction(given.fps).limit_denominator(1001)
-    stream = container.add_stream(given.codec or form.video, rate=fps, options=dict(form.options))
+    options = {} if given.codec else dict(form.options)
+    stream = container.add_stream(given.codec or form.video, rate=fps, options=options)
     height, width = given.frames[0].shape[:2]
     stream.width, stream.height = form.size or (width, height)
-    stream.pix_fmt, stream.bit_rate = form.pixels, form.bit_rate
+    stream.pix_fmt, stream.bit_rate = given.pixels or form.pixels, form.bit_rate
     even = given.times is None and (given.start * fps).is_integer()
     stream.codec_context.time_base = 1 / fps if even else _CLOCK
     return stream
