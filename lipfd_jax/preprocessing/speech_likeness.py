@@ -4,12 +4,16 @@ A voice detector alone takes music for speech. Speech differs by its pitch, whic
 while notes hold theirs, and by short pauses, which bring the level down many times in every second.
 """
 
+import functools
+
 import numpy as np
+import scipy.signal
 
 RATE = 16000  # Hz, of all sound here
-SPEECH = 0.08  # likeness from which a sound has speech: clips of speech have 0.2 to 0.9, music up to 0.05
+SPEECH = 0.2  # likeness from which a sound has speech: nearly all clips of speech have 0.45 to 1, music less
 _STEP = 480  # samples of a step of the voice detector: 30 ms
 _LEVEL = 0.05  # root mean square to which sound is brought: the voice detector hears little in quiet sound
+_VOICE = (70.0, 1000.0)  # hertz in which pauses and pitch are measured
 _STRICTNESS = 3  # webrtcvad's mode, 0 to 3
 _SECOND = 33  # steps
 _PAUSE_SHARE = 0.25  # steps below half the mean power of their second; fewer make a sound less like speech
@@ -28,7 +32,13 @@ def measure_speech(samples: np.ndarray) -> float:
     if len(samples) < _STEP * _SECOND or not np.abs(samples).max() > 0:
         return 0.0
     samples = samples * np.float32(_LEVEL / np.sqrt((samples**2).mean()))
-    return float(_voice_share(samples) * _pause_factor(samples) * _glide_factor(samples))
+    voice = scipy.signal.sosfilt(_voice_filter(), samples).astype(np.float32)
+    return float(_voice_share(samples) * _pause_factor(voice) * _glide_factor(voice))
+
+
+@functools.cache
+def _voice_filter() -> np.ndarray:
+    return scipy.signal.butter(4, _VOICE, "bandpass", fs=RATE, output="sos")
 
 
 def _voice_share(samples: np.ndarray) -> float:
@@ -48,6 +58,8 @@ def _pause_factor(samples: np.ndarray) -> float:
     power = (_cut_steps(samples) ** 2).mean(axis=1)
     seconds = power[: len(power) // _SECOND * _SECOND].reshape(-1, _SECOND)
     heard = seconds[seconds.max(axis=1) > 0]
+    if not len(heard):
+        return 0.0
     share = (heard < heard.mean(axis=1, keepdims=True) / 2).mean()
     return float(min(share / _PAUSE_SHARE, 1.0))
 

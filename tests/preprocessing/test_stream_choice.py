@@ -6,16 +6,10 @@ import pytest
 import soxr
 
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.preprocessing.channels import MEAN, take_channel
 from lipfd_jax.preprocessing.containers import open_container
 from lipfd_jax.preprocessing.speech_likeness import SPEECH, measure_speech
-from lipfd_jax.preprocessing.stream_choice import (
-    MEAN,
-    AudioChoice,
-    TrackRequest,
-    choose_audio,
-    choose_video,
-    take_channel,
-)
+from lipfd_jax.preprocessing.stream_choice import AudioChoice, TrackRequest, choose_audio, choose_video
 from tests.coded import draw_pictures, draw_sound
 from tests.media_files import FORMS, Pictures, Sounds, write_streams
 
@@ -154,14 +148,14 @@ def test_a_channel_is_taken_where_the_layout_has_it():
 
 def test_a_single_mono_track_is_not_listened_to(tmp_path, monkeypatch):
     path = _write(tmp_path, SPEECH_A)
-    monkeypatch.setattr("lipfd_jax.preprocessing.stream_choice._listen", None)
+    monkeypatch.setattr("lipfd_jax.preprocessing.stream_choice.listen", None)
     assert _choose(path) == AudioChoice(1, 1, 1)
 
 
 def test_a_file_is_listened_to_once(tmp_path, monkeypatch):
     path = _write(tmp_path, SILENCE, SPEECH_A)
     found = _choose(path)
-    monkeypatch.setattr("lipfd_jax.preprocessing.stream_choice.measure_speech", None)
+    monkeypatch.setattr("lipfd_jax.preprocessing.track_listening.measure_speech", None)
     assert _choose(path) == found
 
 
