@@ -12,6 +12,7 @@ from google.protobuf import json_format
 from datasets_tfds import input_fingerprint, report
 from datasets_tfds.avlips.avlips_dataset_builder import Builder
 from datasets_tfds.build_settings import BuildError, BuildSettings
+from lipfd_jax.listing.names import escape_bytes
 from lipfd_jax.storage import atomic_folder
 
 # What TFDS raises for a dataset_info.json that is damaged.
@@ -59,6 +60,8 @@ def build(
     folder = root / Builder.name / settings.name / str(Builder.VERSION)
     if set(str(root)) & set("*?["):
         raise BuildError(f"--data_dir={root}: TFDS reads *, ? and [ as patterns; name a folder without them")
+    if (shown := escape_bytes(str(root))) != str(root):
+        raise BuildError(f"--data_dir={shown}: not UTF-8, which shards' paths are; name another folder")
     replacing = _replacement_place(root, settings)
     atomic_folder.recover_folder(folder, replacing)
     prepare = functools.partial(

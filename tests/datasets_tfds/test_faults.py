@@ -87,6 +87,11 @@ def test_whatever_one_video_raises_the_others_are_built_and_the_traceback_is_rep
     assert "in fail\n" in made["tracebacks"]["0_real/dummy1"]
 
 
+def test_a_folder_for_records_that_is_not_utf8_is_refused(tmp_path):
+    with pytest.raises(BuildError, match=r"data\\xe9: not UTF-8"):
+        _build(tmp_path / "data\udce9")
+
+
 def test_a_full_disk_while_shards_are_written_is_named(tmp_path, monkeypatch):
     def full(path, records):
         raise RuntimeError("the writer's own words")
