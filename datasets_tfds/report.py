@@ -28,6 +28,7 @@ def describe_build(
     return {
         "project": __version__,
         "settings": settings.as_dict(),
+        "synthetic": listing.synthetic,
         "videos": {
             "listed": len(listing.clips),
             "built": len(outcomes) - len(bad),

@@ -28,6 +28,7 @@ class Metadata:
     )
     ema: bool = False  # holds an averaged copy of the trained parameters, which evaluation uses
     origin: str = ""  # description of its origin
+    synthetic: bool = False  # trained on drawn people, so every verdict says that it knows only those
     experiment: dict[str, Any] = dataclasses.field(default_factory=dict)  # settings, if trained here
     metrics: dict[str, float] = dataclasses.field(
         default_factory=dict

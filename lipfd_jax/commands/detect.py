@@ -104,6 +104,7 @@ def _detect_videos(
 ) -> "Sequence[VideoRow]":
     """Imports the libraries that decode videos, while the detector is opened, and detects."""
     from lipfd_jax.detection.batch_run import detect_videos, write_left_out
+    from lipfd_jax.detection.texts import DRAWN_PEOPLE
 
     def check() -> None:
         if interrupted:
@@ -126,6 +127,8 @@ def _detect_videos(
     )
     check()
     detector.wait()  # raises for a damaged checkpoint even if no video could be read
+    if detector.metadata.synthetic:
+        print(f"note: {DRAWN_PEOPLE}")
     return lines
 
 

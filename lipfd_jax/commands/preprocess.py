@@ -1,5 +1,6 @@
 """Writes the composites of a data set as PNGs: lipfd preprocess --avlips=DIR --output=DIR."""
 
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from lipfd_jax.commands import deprecated_flags, preprocessing_flags
 from lipfd_jax.listing.avlips import list_avlips
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.clips_csv import list_csv_clips
+from lipfd_jax.listing.synthetic_mark import is_synthetic
 from lipfd_jax.preprocessing.clip_task import MachineError
 from lipfd_jax.preprocessing.composite_pngs import write_composites
 from lipfd_jax.storage.locks import InUseError
@@ -25,8 +27,10 @@ def main(argv: list[str]) -> None:
         raise app.UsageError("give either --avlips=DIR or --csv=FILE")
     try:
         list_clips = list_avlips if given.avlips else list_csv_clips
+        listing = list_clips(given.avlips or given.csv, given.links or "refuse")
+        drawn = is_synthetic(Path(given.avlips) if given.avlips else Path(given.csv).parent)
         summary = write_composites(
-            list_clips(given.avlips or given.csv, given.links or "refuse"),
+            dataclasses.replace(listing, synthetic=drawn),
             Path(given.output),
             convention=given.convention,
             damaged=given.damaged or "refuse",

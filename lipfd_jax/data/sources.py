@@ -4,6 +4,7 @@ import dataclasses
 import json
 import logging
 import os
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 import tensorflow_datasets as tfds
@@ -12,6 +13,7 @@ from natsort import natsort_keygen
 
 from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.listing.composites import list_composites, read_window_convention
+from lipfd_jax.listing.synthetic_mark import is_synthetic
 from lipfd_jax.storage.unavailable import Patience
 from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES, WindowConvention, parse_composite_name
 
@@ -70,6 +72,17 @@ def read_crop(source: RecordReader) -> str:
         return "faces" if report["settings"]["crop"] == "faces" else "none"
     except (AttributeError, KeyError, OSError, TypeError, ValueError):  # no build, or one without a crop
         return "none"
+
+
+def is_drawn(source: RecordReader) -> bool:
+    """Whether a source's records show drawn people, by a build's report or a folder's mark."""
+    if isinstance(source, CompositeFolder):
+        return is_synthetic(cast(Path, source.folder))
+    try:
+        report = json.loads((cast(Records, source).folder / BUILD_REPORT).read_text())
+        return report["synthetic"] is True
+    except (AttributeError, KeyError, OSError, TypeError, ValueError):  # no build, or an earlier version's
+        return False
 
 
 def find_build(folder: epath.Path, builder_config: str | None = None) -> epath.Path:

@@ -24,12 +24,12 @@ from lipfd_jax.detection.provenance import (
     describe_checkpoint,
     describe_file,
     hash_inputs,
+    list_notes,
     list_versions,
 )
 from lipfd_jax.detection.result import Caution, FaceResult, Result, WindowScore
 from lipfd_jax.detection.scoring import WindowImages, WindowScorer
 from lipfd_jax.detection.stills import Stills
-from lipfd_jax.detection.texts import UNCALIBRATED
 from lipfd_jax.evaluation.metrics.pooling import Decision, make_decision
 from lipfd_jax.faces.finders import default_finder
 from lipfd_jax.inference.predictor import Predictor
@@ -90,7 +90,7 @@ def detect_video(
         faces=faces,
         not_judged=coverage.find_gaps(analysis.tracks, analysis.scan, analysis.sound),
         cautions=cautions,
-        notes=() if decision.calibration else (UNCALIBRATED,),
+        notes=list_notes(model.metadata),
         file=describe_file(video, sound, analysis.scan, checksums),
         checkpoint=describe_checkpoint(model),
         settings=settings.to_json(),

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.result import SCHEMA, FileFacts
+from lipfd_jax.detection.texts import DRAWN_PEOPLE, UNCALIBRATED
 from lipfd_jax.faces.finders import FINDERS
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.inference.predictor import Predictor
@@ -94,6 +96,12 @@ def describe_checkpoint(model: Predictor) -> dict[str, Any]:
         "precision": metadata.model.dtype,  # number format of the computation
         "calibration": metadata.calibration and dataclasses.asdict(metadata.calibration),
     }
+
+
+def list_notes(metadata: Metadata) -> tuple[str, ...]:
+    """Limits that the checkpoint sets to every outcome, in words."""
+    uncalibrated = () if metadata.calibration else (UNCALIBRATED,)
+    return (*uncalibrated, DRAWN_PEOPLE) if metadata.synthetic else uncalibrated
 
 
 def list_versions() -> dict[str, str]:

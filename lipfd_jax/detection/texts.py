@@ -154,6 +154,11 @@ UNCALIBRATED = (
     "word stronger than 'moderate' is used."
 )
 
+DRAWN_PEOPLE = (
+    "The checkpoint was trained on drawn people and knows only those: its scores say nothing about real "
+    "faces."
+)
+
 
 def format_number(value: float, digits: int = 2) -> str:
     """Formats a number with up to `digits` after the point, without trailing zeros."""

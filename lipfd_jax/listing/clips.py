@@ -62,6 +62,7 @@ class Listing:
     clips: tuple[Item, ...]
     problems: tuple[tuple[str, str], ...]  # (name, reason)
     notes: tuple[str, ...] = ()  # what was guessed or ignored while listing
+    synthetic: bool = False  # drawn people, see `synthetic_mark`
     hidden: int = 0  # hidden files and those of file managers, which are skipped
 
     def all_notes(self) -> tuple[str, ...]:

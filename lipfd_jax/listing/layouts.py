@@ -4,6 +4,7 @@ A new layout is a function that lists it, in a file of its own, an entry of `LAY
 docs/data.md. TFDS configs, their names and the instructions for manual_dir follow from the entry.
 """
 
+import dataclasses
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from lipfd_jax.listing.clips import ClipError, Listing, drop_duplicates
 from lipfd_jax.listing.clips_csv import list_csv_clips
 from lipfd_jax.listing.composites import list_composites, read_window_convention
 from lipfd_jax.listing.folder import Links, is_hidden, list_entries
+from lipfd_jax.listing.synthetic_mark import is_synthetic
 from lipfd_jax.vocabulary import CLASSES
 
 
@@ -99,7 +101,8 @@ def list_layout(
     root = _find_root(place, layout, clips_csv)
     if root is None:
         raise ClipError(f"{place}: holds no {LAYOUTS[layout].expected.format(clips_csv=clips_csv)}")
-    return LAYOUTS[layout].list_clips(root, clips_csv, links)
+    listing = LAYOUTS[layout].list_clips(root, clips_csv, links)
+    return dataclasses.replace(listing, synthetic=is_synthetic(root))
 
 
 def find_archive(place: Path, layout: str, clips_csv: str = "clips.csv") -> Path | None:

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from lipfd_jax.listing.clips import Clip, ClipError, Listing
 from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.listing.problems import count_hidden
+from lipfd_jax.listing.synthetic_mark import mark_synthetic
 from lipfd_jax.preprocessing.clip_task import ClipOutcome
 from lipfd_jax.preprocessing.composite import make_composite
 from lipfd_jax.preprocessing.containers import DamagePolicy
@@ -81,6 +82,8 @@ def _write_all(
 ) -> PngSummary:
     finished = _read_finished(output, convention)
     write_text(output / CONVENTION_FILE, f"{convention}\n")
+    if listing.synthetic:
+        mark_synthetic(output, {"what": "composites of drawn people"})
     todo = [clip for clip in listing.clips if clip.video not in finished]
     skipped = len(listing.clips) - len(todo)
     warnings, problems = [], list(listing.problems)

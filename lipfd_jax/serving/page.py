@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from lipfd_jax.detection.texts import BLIND_SPOTS, UNCALIBRATED
+from lipfd_jax.detection.provenance import list_notes
+from lipfd_jax.detection.texts import BLIND_SPOTS
 from lipfd_jax.inference.predictor import Predictor
 from lipfd_jax.pages.rendering import read_template, render_template
 from lipfd_jax.serving.limits import Limits
@@ -35,8 +36,8 @@ def describe_detector(predictor: Predictor, *, local: bool) -> DetectorDescripti
     network = metadata.model
     weights = predictor.fingerprint or "of an export"
     detector = f"{network.encoder} + {network.backbone}, {metadata.origin}, weights {weights}"
-    notes = (f"Calibrated on {calibration.data}.",) if calibration else (UNCALIBRATED,)
-    return DetectorDescription(detector, notes, local)
+    calibrated = (f"Calibrated on {calibration.data}.",) if calibration else ()
+    return DetectorDescription(detector, (*calibrated, *list_notes(metadata)), local)
 
 
 def make_files(limits: Limits, description: DetectorDescription) -> dict[str, StaticFile]:

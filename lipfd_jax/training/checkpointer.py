@@ -51,15 +51,17 @@ class RunCheckpointer:
         *,
         window_convention: WindowConvention,
         records: Mapping[str, DataFingerprint] = MappingProxyType({}),
+        synthetic: bool = False,
     ):
         """Opens the folder of checkpoints; creates a missing one.
 
         Args:
           window_convention: of the training records.
           records: fingerprints of the records by use, "training" and "validation".
+          synthetic: the training records show drawn people.
         """
         self.recipe = recipe
-        self.window_convention = window_convention
+        self.window_convention, self.synthetic = window_convention, synthetic
         self.records = {name: found.to_json() for name, found in records.items()}
         self.folder = epath.Path(workdir) / FOLDER
         self.start = Position()  # where this process began with its batch size
@@ -109,7 +111,8 @@ class RunCheckpointer:
             samples=self.start.advance(step, experiment.batch_size).samples,
             processes=jax.process_count(),
             ema=state.ema is not None,
-            origin=f"trained as {experiment.name}",
+            origin=f"trained as {experiment.name}{', on drawn people' * self.synthetic}",
+            synthetic=self.synthetic,
             experiment=experiment.to_dict(),
             metrics=dict(metrics or {}),
             records=self.records,

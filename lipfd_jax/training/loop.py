@@ -90,7 +90,11 @@ def train(
         run_on_first(lambda: held.enter_context(lock_folder(workdir, "a training run")))
         data.read_corrupt_list(workdir)
         saved = RunCheckpointer(
-            workdir, recipe, window_convention=data.window_convention, records=data.fingerprints
+            workdir,
+            recipe,
+            window_convention=data.window_convention,
+            records=data.fingerprints,
+            synthetic=data.synthetic,
         )
         checkpointer = held.enter_context(saved)
         state, position = checkpointer.restore(mesh) or (make_initial_state(recipe, mesh), Position())

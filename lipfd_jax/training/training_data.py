@@ -13,7 +13,14 @@ from etils import epath
 from lipfd_jax.data import pipeline
 from lipfd_jax.data.corrupt import CorruptRecords
 from lipfd_jax.data.data_fingerprint import DataFingerprint, compute_data_fingerprint
-from lipfd_jax.data.sources import CompositeFolder, RecordReader, Records, find_window_convention, open_source
+from lipfd_jax.data.sources import (
+    CompositeFolder,
+    RecordReader,
+    Records,
+    find_window_convention,
+    is_drawn,
+    open_source,
+)
 from lipfd_jax.evaluation.predict import RecordSubset
 from lipfd_jax.storage.files import write_json
 from lipfd_jax.training.config import DataSettings, Experiment
@@ -33,6 +40,7 @@ class RunData:
     fingerprints: dict[str, DataFingerprint]
     corrupt: dict[str, CorruptRecords]  # corrupt records found by now, and the policy for them
     window_convention: WindowConvention  # how the training windows were cut
+    synthetic: bool  # drawn people are trained on
 
     def make_batches(self, experiment: Experiment) -> Any:
         """Returns this process's endless training batches (`pipeline.make_training_batches`)."""
@@ -95,7 +103,10 @@ def open_data(settings: DataSettings) -> RunData:
         name: CorruptRecords(settings.corrupt_records, settings.corrupt_share * len(source))
         for name, source in sources.items()
     }
-    return RunData(sources, fingerprints, corrupt, find_window_convention(sources[TRAINING]))
+    training = sources[TRAINING]
+    return RunData(
+        sources, fingerprints, corrupt, find_window_convention(training), synthetic=is_drawn(training)
+    )
 
 
 def _open_source(settings: DataSettings, setting: str, path: str) -> RecordReader:

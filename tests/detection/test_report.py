@@ -9,7 +9,7 @@ from lipfd_jax.detection.detect import detect_video
 from lipfd_jax.detection.quality_warnings import make_caution
 from lipfd_jax.detection.report import write_page
 from lipfd_jax.detection.result import make_gap
-from lipfd_jax.detection.texts import UNCALIBRATED, WARNINGS
+from lipfd_jax.detection.texts import DRAWN_PEOPLE, UNCALIBRATED, WARNINGS
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +105,12 @@ def test_a_file_that_browsers_refuse_is_named(page, detection):
     assert "If it is there, this browser can't show it" in page()
     file = dataclasses.replace(detection.result.file, container="avi")
     assert "because of its container (AVI)" in page(file=file)
+
+
+def test_every_verdict_of_a_checkpoint_of_drawn_people_says_so(video, model, one_face, tmp_path):
+    assert DRAWN_PEOPLE not in detect_video(model, video).result.notes
+    model.metadata = dataclasses.replace(model.metadata, synthetic=True)
+    found = detect_video(model, video)
+    assert found.result.notes == (UNCALIBRATED, DRAWN_PEOPLE)
+    write_page(tmp_path / "report.html", found, model, video)
+    assert DRAWN_PEOPLE in (tmp_path / "report.html").read_text()

@@ -1,5 +1,6 @@
 """PNGs of a data set: all written, damaged clips skipped by name, runs resumed, conventions never mixed."""
 
+import dataclasses
 import json
 
 import cv2
@@ -8,6 +9,7 @@ import pytest
 
 from lipfd_jax.listing.avlips import list_avlips
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.listing.synthetic_mark import is_synthetic
 from lipfd_jax.preprocessing import composite_pngs
 from lipfd_jax.preprocessing.composite import make_composite
 from lipfd_jax.preprocessing.composite_pngs import write_composites
@@ -33,6 +35,13 @@ def data(tmp_path, studio):
 
 def _names(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_composites_of_drawn_people_are_marked(data, tmp_path):
+    for name, drawn in (("drawn", True), ("filmed", False)):
+        listing = dataclasses.replace(list_avlips(data), clips=(), synthetic=drawn)
+        write_composites(listing, tmp_path / name, convention="paper", workers=0)
+        assert is_synthetic(tmp_path / name) == drawn
 
 
 def test_everything_good_is_built_and_the_rest_is_named(data, tmp_path):

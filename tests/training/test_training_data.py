@@ -6,7 +6,9 @@ import shutil
 
 import pytest
 
+from lipfd_jax.checkpoints.store import find_checkpoint, read_metadata
 from lipfd_jax.data.corrupt import CorruptRecord
+from lipfd_jax.listing.synthetic_mark import mark_synthetic
 from lipfd_jax.training.config import DataSettings
 from lipfd_jax.training.loop import train
 from lipfd_jax.training.training_data import TRAINING, VALIDATION, open_data
@@ -20,6 +22,15 @@ def test_a_folder_of_pictures_has_no_validation_split(composites):
     with pytest.raises(ValueError, match=r"has no splits.*data\.validation_path.*data\.validation_split"):
         open_data(_settings(composites))
     assert list(open_data(_settings(composites, validation_split="")).datasets) == [TRAINING]
+
+
+def test_a_checkpoint_of_drawn_people_says_so(changed, composites, pictures, tmp_path):
+    folder, _ = pictures
+    mark_synthetic(folder, {})
+    train(changed(steps=1, data={"path": str(folder)}), tmp_path / "run")
+    metadata = read_metadata(find_checkpoint(tmp_path / "run"))
+    assert (metadata.synthetic, metadata.origin) == (True, "trained as test, on drawn people")
+    assert not open_data(_settings(composites, validation_split="")).synthetic
 
 
 def test_a_folder_does_not_validate_itself_or_its_copy(composites, tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 
+from lipfd_jax.listing.synthetic_mark import mark_synthetic
 from lipfd_jax.tools.synthetic.clips import FAKE, REAL, draw_take, write_take
 from lipfd_jax.tools.synthetic.footage import Difficulty
 
@@ -49,6 +50,9 @@ def write_dataset(
         raise ValueError(f"seed={seed}: expected 0 or more")
     names = [_name_clips(identity, clips_per_identity) for identity in range(identities)]
     _check_folder(output, {name for group in names for name in group})
+    output.mkdir(parents=True, exist_ok=True)
+    made_of = {"identities": identities, "seed": seed, "clips_per_identity": clips_per_identity}
+    mark_synthetic(output, {"what": "drawn people and their forgeries", **made_of})
     work = partial(_write_person, output, seed, clips_per_identity, difficulty or Difficulty())
     if processes == 1:
         for identity in range(identities):

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from lipfd_jax.listing.layouts import list_layout
+from lipfd_jax.listing.synthetic_mark import SYNTHETIC_MARK
 from lipfd_jax.tools.synthetic import clips
 from lipfd_jax.tools.synthetic.dataset import write_dataset
 
@@ -25,12 +27,20 @@ def test_layout_is_avlips_and_the_listing_names_every_clip(tmp_path, short):
     write_dataset(tmp_path, identities=2, seed=1, progress=lambda: finished.append(1))
     expected = {f"{kind}/{name}.mp4" for kind in ("0_real", "1_fake") for name in "01"}
     expected |= {f"wav/{path[:-4]}.wav" for path in expected}
-    assert set(_files(tmp_path)) == expected | {"clips.csv"}
+    assert set(_files(tmp_path)) == expected | {"clips.csv", "synthetic.json"}
     assert len(finished) == 2
     with (tmp_path / "clips.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["path"] for row in rows} == {path for path in expected if path.endswith("mp4")}
     assert rows[1] == {"path": "1_fake/0.mp4", "label": "fake", "group": "0", "generator": "redrawn-mouth"}
+
+
+def test_the_folder_is_known_as_drawn(tmp_path, short):
+    write_dataset(tmp_path / "drawn", identities=1, seed=1)
+    for layout in ("avlips", "folder"):
+        assert list_layout(tmp_path, layout, unpack_dir=tmp_path).synthetic
+    (tmp_path / "drawn" / SYNTHETIC_MARK).unlink()
+    assert not list_layout(tmp_path, "avlips", unpack_dir=tmp_path).synthetic
 
 
 def test_several_clips_of_a_person_share_a_group(tmp_path, short):
@@ -44,7 +54,7 @@ def test_a_person_does_not_depend_on_how_many_there_are(tmp_path, short):
     for folder, people in (("two", 2), ("one", 1)):
         write_dataset(tmp_path / folder, identities=people, seed=3)
     two, one = _files(tmp_path / "two"), _files(tmp_path / "one")
-    assert all(two[name] == one[name] for name in one if name != "clips.csv")
+    assert all(two[name] == one[name] for name in one if name.endswith(("mp4", "wav")))
 
 
 def test_running_again_repeats_and_another_size_is_refused(tmp_path, short):
