@@ -44,7 +44,9 @@ def main(argv: list[str]) -> None:
             lines = _run(argv[1:], interrupted)
         except ValueError as error:  # ours name the file and what to do
             sys.exit(f"error: {error}")
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not _is_of_machine(error):
+                raise
             sys.exit(f"error: {error}; fix that and run the same command again, finished videos are kept")
         except KeyboardInterrupt:
             _leave_interrupted()
@@ -54,6 +56,12 @@ def main(argv: list[str]) -> None:
         if line.folder:
             print(f"report: {escape_controls(escape_bytes(str(line.folder / 'report.html')))}")
     sys.exit(choose_exit_code(lines))
+
+
+def _is_of_machine(error: RuntimeError) -> bool:
+    from lipfd_jax.preprocessing.clip_task import MachineError  # late, as it imports what decodes videos
+
+    return isinstance(error, MachineError)
 
 
 def _run(names: Sequence[str], interrupted: Sequence[int]) -> "Sequence[VideoRow]":

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from lipfd_jax.commands import detect, detector_flags
+from lipfd_jax.preprocessing.clip_task import MachineError
 
 
 @pytest.fixture
@@ -53,9 +54,10 @@ def test_an_output_that_can_not_be_written_is_said_before_the_checkpoint_is_open
     assert "\n" not in message
 
 
-def test_trouble_of_the_machine_names_the_way_on(given, tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", [OSError, MachineError])
+def test_trouble_of_the_machine_names_the_way_on(given, tmp_path, monkeypatch, kind):
     def fail():
-        raise OSError(28, "No space left on device", "out/a/report.html")
+        raise kind("out/a/report.html: No space left on device")
 
     monkeypatch.setattr(detector_flags, "open_in_background", fail)
     message = _run(tmp_path / "a.mp4")
