@@ -13,6 +13,7 @@ from lipfd_jax.detection import coverage
 from lipfd_jax.detection.drift import Drift, find_drift
 from lipfd_jax.detection.lip_sync import LipSync, measure_lip_sync
 from lipfd_jax.detection.sound import SoundTrack, read_sound_track
+from lipfd_jax.detection.speaking import with_speaking_reasons
 from lipfd_jax.faces.finders import Finder
 from lipfd_jax.faces.scan import MAX_HOURS, Scan, scan_video
 from lipfd_jax.faces.tracks import FaceTrack, find_fit_starts, follow_faces
@@ -107,6 +108,7 @@ def _find_faces(
     if with_faces:
         found = follow_faces(scan.samples, scan.times, scan.width, scan.height)
     found = coverage.with_sound_reasons(coverage.with_damage_reasons(found, scan), scan, sound)
+    found = with_speaking_reasons(found, scan, sound)
     tracks = [track for track in found if len(track.frames) >= FRAMES_PER_WINDOW]
     lip_syncs = [measure_lip_sync(track, scan, sound) for track in tracks]
     order = sorted(range(len(tracks)), key=lambda i: _speaker_rank(tracks[i], lip_syncs[i]))

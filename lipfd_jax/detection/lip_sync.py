@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lipfd_jax.detection.sound import STEP_SECONDS, SoundTrack
-from lipfd_jax.faces.mouths import CONTRAST, DARKNESS, MEASURES, MOTION
+from lipfd_jax.faces.mouths import CONTRAST, DARKNESS, MOTION, SYNCED
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack
 from lipfd_jax.preprocessing.mel import COLUMNS_PER_SECOND
@@ -57,10 +57,10 @@ def sample_mouth(track: FaceTrack, scan: Scan) -> tuple[np.ndarray, np.ndarray]:
     """Returns even times (n,) in seconds and the mouth measures (3, n) there; none where few are known."""
     known = ~np.isnan(track.mouth[:, MOTION])
     if known.sum() < _FEWEST:
-        return np.zeros(0), np.zeros((MEASURES, 0))
+        return np.zeros(0), np.zeros((SYNCED.stop, 0))
     times = scan.times[track.frames]
     even = np.arange(times[0], times[-1], GRID)
-    return even, np.stack([np.interp(even, times[known], column[known]) for column in track.mouth.T])
+    return even, np.stack([np.interp(even, times[known], column[known]) for column in track.mouth.T[SYNCED]])
 
 
 def with_changes(mouth: np.ndarray) -> np.ndarray:

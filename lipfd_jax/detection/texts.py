@@ -38,7 +38,7 @@ OUTCOMES: dict[Outcome, OutcomeText] = {
     ),
     "not_judged": OutcomeText(
         "Not judged",
-        "There is no stretch in which a frontal face of sufficient size can be seen and speech be heard.",
+        "There is no stretch in which speech is heard and a frontal face of sufficient size seen speaking.",
         "Nothing was examined, so nothing can be concluded.",
     ),
 }
@@ -52,6 +52,8 @@ REASONS = {
     "no_sound": "there is no sound",
     "silent": "the sound is silent",
     "no_speech": "no speech was heard",
+    "silent_face": "the lips do not move while speech is heard",
+    "hidden_mouth": "the mouth can't be seen",
     "no_picture": "the picture has ended, the sound continues",
     "unread": "the frames could not be read again",
 }

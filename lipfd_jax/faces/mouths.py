@@ -5,12 +5,15 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from lipfd_jax.faces.articulation import measure_articulation
 from lipfd_jax.faces.finders import FINDERS, Face
+from lipfd_jax.faces.mouth_visibility import cut_face, measure_visibility
 
 _MOUTH_SIZE = (32, 24)
 _LIPS = (slice(6, 20), slice(8, 24))  # rows and columns of it, without chin and cheeks
-MOTION, CONTRAST, DARKNESS = range(3)  # columns of the measures
-MEASURES = 3
+MOTION, CONTRAST, DARKNESS, ARTICULATION, VISIBILITY = range(5)  # columns of the measures
+SYNCED = slice(0, 3)  # columns that follow the sound from frame to frame
+MEASURES = 5
 
 
 class MouthMeter:
@@ -21,23 +24,35 @@ class MouthMeter:
         self._latest: list[np.ndarray | None] = [None] * len(faces)
         self._places: list[tuple[slice, slice]] = []  # rows and columns of the mouths, ...
         self._shape: tuple[int, int] | None = None  # ... in frames of this height and width
+        self._mouths: list[list[np.ndarray]] = [[] for _ in faces]  # (24, 32) uint8 each
+        self._visibility: list[float] = []
         self._measured: list[list[tuple[float, float, float]]] = [[] for _ in faces]
 
     @property
     def measured(self) -> tuple[np.ndarray, ...]:
-        """Returns for each face (frames, 3) float32, all in brightness 0..255.
+        """Returns for each face (frames, 5) float32.
 
-        MOTION: mean change since the previous frame, NaN in the first. CONTRAST: standard deviation over the
-        lips, raised by teeth, tongue and an open mouth. DARKNESS: how much darker the lips are than the whole
-        mouth.
+        MOTION: mean change since the previous frame, in brightness 0..255, NaN in the first. CONTRAST:
+        standard deviation over the lips, raised by teeth, tongue and an open mouth. DARKNESS: how much darker
+        the lips are than the whole mouth. ARTICULATION and VISIBILITY, the same in all frames: how much the
+        mouth changes its shape (`measure_articulation`), and whether it can be seen (`measure_visibility`).
         """
-        return tuple(np.array(values, np.float32).reshape(-1, MEASURES) for values in self._measured)
+        if not self._visibility:
+            return tuple(np.zeros((0, MEASURES), np.float32) for _ in self._faces)
+        found = []
+        for measured, mouths, visibility in zip(self._measured, self._mouths, self._visibility, strict=True):
+            articulation = measure_articulation(np.stack(mouths))
+            found.append(np.array([(*row, articulation, visibility) for row in measured], np.float32))
+        return tuple(found)
 
     def measure(self, brightness: np.ndarray) -> None:
         """Measures the next frame: (height, width) uint8."""
         if brightness.shape != self._shape:
             self._shape = brightness.shape
             self._places = [_mouth_region(face, *self._shape) for face in self._faces]
+        if not self._visibility:
+            pieces = [cut_face(brightness, *_face_region(face, *brightness.shape)) for face in self._faces]
+            self._visibility = [measure_visibility(piece) for piece in pieces]
         for index, place in enumerate(self._places):
             piece = np.ascontiguousarray(brightness[place])
             mouth = cv2.resize(piece, _MOUTH_SIZE, interpolation=cv2.INTER_AREA)
@@ -47,14 +62,25 @@ class MouthMeter:
             darkness = cv2.mean(mouth)[0] - lips[0]
             self._measured[index].append((motion, contrast[0], darkness))
             self._latest[index] = mouth
+            self._mouths[index].append(mouth)
 
 
 def _mouth_region(face: Face, height: int, width: int) -> tuple[slice, slice]:
     """Returns rows and columns of a face's mouth, at least two each."""
+    return _find_region(face, FINDERS[face.finder].mouth, height, width)
+
+
+def _face_region(face: Face, height: int, width: int) -> tuple[slice, slice]:
+    """Returns rows and columns from a face's forehead to below its chin, at least two each."""
+    return _find_region(face, FINDERS[face.finder].face, height, width)
+
+
+def _find_region(
+    face: Face, part: tuple[float, float, float, float], height: int, width: int
+) -> tuple[slice, slice]:
     w, h = face.right - face.left, face.bottom - face.top
-    mouth = FINDERS[face.finder].mouth
-    left, right = (_clip_pixel(face.left + part * w, width) for part in (mouth[0], mouth[2]))
-    top, bottom = (_clip_pixel(face.top + part * h, height) for part in (mouth[1], mouth[3]))
+    left, right = (_clip_pixel(face.left + share * w, width) for share in (part[0], part[2]))
+    top, bottom = (_clip_pixel(face.top + share * h, height) for share in (part[1], part[3]))
     return slice(top, max(bottom, top + 2)), slice(left, max(right, left + 2))
 
 
