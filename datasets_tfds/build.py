@@ -12,8 +12,12 @@ from google.protobuf import json_format
 from datasets_tfds import input_fingerprint, report
 from datasets_tfds.avlips.avlips_dataset_builder import Builder
 from datasets_tfds.build_settings import BuildError, BuildSettings
+from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.listing.layouts import find_archive
 from lipfd_jax.listing.names import escape_bytes
 from lipfd_jax.storage import atomic_folder
+from lipfd_jax.storage.output_folder import check_writable
+from lipfd_jax.storage.unavailable import is_remote
 
 # What TFDS raises for a dataset_info.json that is damaged.
 _DAMAGED_INFO = (
@@ -64,6 +68,10 @@ def build(
         raise BuildError(f"--data_dir={shown}: not UTF-8, which shards' paths are; name another folder")
     replacing = _replacement_place(root, settings)
     atomic_folder.recover_folder(folder, replacing)
+    if is_remote(data_dir):
+        raise BuildError(
+            f"--data_dir={data_dir}: records are built on a disk of this machine; copy them there afterwards"
+        )
     prepare = functools.partial(
         _prepare,
         place=place,
@@ -73,6 +81,7 @@ def build(
         beam=beam_pipeline_options,
     )
     if overwrite and folder.exists():
+        _check_places(place, root, settings)
         what, inside = "a build of the same config with --overwrite", folder.relative_to(root)
         with atomic_folder.replace_folder(folder, what, place=replacing, inside=inside) as temporary:
             prepare(_open_builder(settings, temporary), building=root / "building")
@@ -82,6 +91,7 @@ def build(
             _check_finished(builder, folder, place, file_format)
             print(f"{folder} is already built; --overwrite replaces it")
             return builder
+        _check_places(place, root, settings)
         prepare(builder)
     print(f"built {folder}")
     return _open_builder(settings, root)
@@ -96,6 +106,15 @@ def verify_build(data_dir: str, settings: BuildSettings) -> None:
     folder = pathlib.Path(data_dir) / Builder.name / settings.name / str(Builder.VERSION)
     _raise_damaged(report.find_damaged_shards(folder))
     print(f"{folder}: all {len(report.read_report(folder)['shards'])} shards match their checksums")
+
+
+def _check_places(place: pathlib.Path, root: pathlib.Path, settings: BuildSettings) -> None:
+    """Raises BuildError or ValueError, before TFDS does, where input or output can't be used."""
+    try:
+        find_archive(place, settings.layout, settings.clips_csv)
+    except ClipError as error:
+        raise BuildError(str(error)) from error
+    check_writable(root, "a build")
 
 
 def _replacement_place(root: pathlib.Path, settings: BuildSettings) -> pathlib.Path:
@@ -126,8 +145,6 @@ def _prepare(
     building: pathlib.Path | None = None,
 ) -> None:
     """Builds the records of a builder that is not prepared."""
-    if not place.exists():
-        raise BuildError(f"{place}: no such folder or archive")
     builder.workers = (os.cpu_count() or 1) if workers is None else workers
     builder.building = building
     if place.is_file():

@@ -19,7 +19,11 @@ from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES
 
 
 def describe_build(
-    listing: Listing, written: Sequence[WrittenShard], settings: BuildSettings, left_out: Sequence[str]
+    listing: Listing,
+    written: Sequence[WrittenShard],
+    settings: BuildSettings,
+    left_out: Sequence[str],
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Returns the report of a build as JSON values, without the input's fingerprint and shards' checksums."""
     outcomes = [outcome for shard in written for outcome in shard.outcomes]
@@ -41,6 +45,7 @@ def describe_build(
         **({"tracebacks": tracebacks} if tracebacks else {}),  # of unexpected errors
         "warnings": [{"video": o.video, "warnings": list(o.warnings)} for o in outcomes if o.warnings],
         "left_out": sorted(left_out),
+        "notes": list(notes),
     }
 
 

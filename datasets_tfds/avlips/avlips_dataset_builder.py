@@ -4,16 +4,19 @@ import dataclasses
 import os
 import pathlib
 import shutil
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
 
-from datasets_tfds import input_fingerprint, report, resume, shards, splits
+from datasets_tfds import input_fingerprint, report, resume, shards, split_notes, splits
 from datasets_tfds.build_settings import BuildError, BuildSettings, named_settings
 from datasets_tfds.records import record_features
-from lipfd_jax.listing.clips import Listing
+from lipfd_jax.faces.framing_check import check_framing
+from lipfd_jax.listing.clips import Clip, Listing
 from lipfd_jax.listing.layouts import LAYOUTS
+from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.storage.locks import lock_folder
 
 MANUAL = "\nThe contents of manual_dir depend on the config's layout:\n" + "".join(
@@ -87,13 +90,32 @@ class Builder(FileReaderBuilder):
             found = input_fingerprint.list_input(place, self.settings, self.parts_root)
             assigned = splits.assign_splits(found.clips, self.settings)
             print(f"{self.builder_config.name} from {place}:\n{found.summary()}", flush=True)
+            if not found.clips:
+                raise BuildError(f"{place}: no record could be made, as no video can be used")
+            notes = self._print_notes(found, assigned)
             planned = shards.plan_shards(found.clips, assigned, self.settings, self.data_dir)
             if download_config.beam_runner or download_config.beam_options:
                 written = self._write_on_beam(planned, download_config)
             else:
                 written = self._write_here(planned)
             made_of = input_fingerprint.fingerprint_input(place, found, self.settings)
-            self._finish(found, made_of, written, [i.video for i in found.clips if i.video not in assigned])
+            left_out = [item.video for item in found.clips if item.video not in assigned]
+            self._finish(found, made_of, written, left_out, notes)
+
+    def _print_notes(self, found: Listing, assigned: Mapping[str, str]) -> tuple[str, ...]:
+        """Prints and returns what should be known before hours go into the build."""
+        notes = (*found.all_notes(), *split_notes.find_split_notes(found.clips, assigned, self.settings))
+        notes += self._check_framing([clip for clip in found.clips if isinstance(clip, Clip)])
+        for note in notes:
+            print(f"  note: {escape_controls(note)}", flush=True)
+        return notes
+
+    def _check_framing(self, clips: Sequence[Clip]) -> tuple[str, ...]:
+        if not clips or self.settings.crop == "faces":
+            return ()
+        paper = self.settings.window_convention == "paper"
+        remedy = "build with --crop=faces" if paper else "build paper windows with --crop=faces"
+        return check_framing(clips, f"{remedy}, or crop them yourself")
 
     def _remove_abandoned(self) -> None:
         """Removes folders of killed builds: TFDS writes to incomplete.X_VERSION and renames it at the end."""
@@ -120,11 +142,16 @@ class Builder(FileReaderBuilder):
         )
 
     def _finish(
-        self, found: Listing, made_of: dict[str, str], written: list[shards.WrittenShard], left_out: list[str]
+        self,
+        found: Listing,
+        made_of: dict[str, str],
+        written: list[shards.WrittenShard],
+        left_out: list[str],
+        notes: Sequence[str],
     ) -> None:
         """Renames and checks the shards and writes the report, still in TFDS's temporary folder."""
         folder = pathlib.Path(self.data_dir)
-        made = report.describe_build(found, written, self.settings, left_out)
+        made = report.describe_build(found, written, self.settings, left_out, notes)
         made["inputs"] = made_of
         if not made["records"]:
             raise BuildError(f"no record could be made:\n{report.summarize_build(made)}")

@@ -13,6 +13,7 @@ from datasets_tfds.build_settings import BuildError
 from lipfd_jax.commands import build_flags, shared_flags
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.clip_task import MachineError
+from lipfd_jax.storage.errors import describe_error
 
 
 def main(argv: list[str]) -> None:
@@ -26,10 +27,10 @@ def main(argv: list[str]) -> None:
     except KeyboardInterrupt:
         sys.exit("interrupted; run the same command again to resume, finished videos are kept")
     except (MachineError, MemoryError, OSError) as error:
-        reason = str(error) or "out of memory"
+        reason = describe_error(error) if str(error) else "out of memory"
         sys.exit(f"error: {reason}; fix that and run the same command again to resume")
     except (BuildError, ClipError, ValueError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {describe_error(error)}")
 
 
 def _run_build(given: flags.FlagValues) -> None:

@@ -8,6 +8,7 @@ from absl import app, flags, logging
 from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert_released, with_antialias
 from lipfd_jax.commands import shared_flags
+from lipfd_jax.storage.errors import describe_error
 from lipfd_jax.storage.locks import InUseError
 
 
@@ -21,7 +22,7 @@ def main(argv: list[str]) -> None:
     try:
         convert_released(argv[1], argv[2], config=config, overwrite=flags.FLAGS.overwrite)
     except (CheckpointError, InUseError, OSError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {describe_error(error)}")
     print(f"{argv[2]}: {config.encoder} + {config.backbone}, input convention {config.inputs}")
 
 

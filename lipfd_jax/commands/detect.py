@@ -24,6 +24,7 @@ from lipfd_jax.listing.names import escape_bytes, escape_controls
 from lipfd_jax.listing.videos import VideoListing, list_videos
 from lipfd_jax.runtime.interrupts import record_interrupts
 from lipfd_jax.runtime.memory import exit_when_exhausted
+from lipfd_jax.storage.errors import describe_error
 from lipfd_jax.storage.output_folder import check_writable
 
 if TYPE_CHECKING:
@@ -43,11 +44,12 @@ def main(argv: list[str]) -> None:
         try:
             lines = _run(argv[1:], interrupted)
         except ValueError as error:  # ours name the file and what to do
-            sys.exit(f"error: {error}")
+            sys.exit(f"error: {describe_error(error)}")
         except (OSError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not _is_of_machine(error):
                 raise
-            sys.exit(f"error: {error}; fix that and run the same command again, finished videos are kept")
+            remedy = "fix that and run the same command again, finished videos are kept"
+            sys.exit(f"error: {describe_error(error)}; {remedy}")
         except KeyboardInterrupt:
             _leave_interrupted()
     from lipfd_jax.detection.batch_run import choose_exit_code

@@ -17,6 +17,9 @@ from lipfd_jax.evaluation.metrics.pooling import MEAN_POOLING
 from lipfd_jax.runtime import compilation
 from lipfd_jax.runtime.distributed import join_processes
 from lipfd_jax.runtime.memory import exit_when_exhausted
+from lipfd_jax.storage.errors import describe_error
+from lipfd_jax.storage.output_folder import check_writable
+from lipfd_jax.storage.unavailable import is_remote
 
 
 def main(argv: list[str]) -> None:
@@ -48,11 +51,13 @@ def main(argv: list[str]) -> None:
         with exit_when_exhausted("try a smaller --batch_size"):
             _run_evaluation(given, options)
     except (ValueError, OSError) as error:  # ours name the file and what to do
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {describe_error(error)}")
 
 
 def _run_evaluation(given: flags.FlagValues, options: Options) -> None:
     """One checkpoint on one data set, with --fit to calibrate it; or each on each."""
+    if not is_remote(given.output):  # an address is refused later, with its reason
+        check_writable(Path(given.output), "an evaluation")  # before the checkpoint is opened
     checkpoints, data = [
         [NamedPath.parse(text) for text in texts] for texts in (given.checkpoint, given.data)
     ]

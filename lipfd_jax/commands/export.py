@@ -10,6 +10,7 @@ from lipfd_jax.data.sources import open_source
 from lipfd_jax.exporting.package import FORMATS
 from lipfd_jax.exporting.write import export_checkpoint
 from lipfd_jax.runtime.memory import exit_when_exhausted
+from lipfd_jax.storage.errors import describe_error
 
 
 def main(argv: list[str]) -> None:
@@ -31,7 +32,7 @@ def main(argv: list[str]) -> None:
                 overwrite=given.overwrite,
             )
     except (ValueError, OSError, NotImplementedError) as error:  # their messages name the file and the remedy
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {describe_error(error)}")
     model = made.metadata.model
     print(f"{argv[2]}: {model.encoder} + {model.backbone} as {made.format}, {model.inputs.name} inputs")
     print(f"takes {made.source}; runs in {' or '.join(FORMATS[made.format][1])}; weights {made.fingerprint}")

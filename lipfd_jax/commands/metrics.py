@@ -24,6 +24,8 @@ from lipfd_jax.evaluation.metrics.pooling import Decision, make_decision
 from lipfd_jax.evaluation.metrics.scores import read_scores
 from lipfd_jax.evaluation.report.write import write_results
 from lipfd_jax.evaluation.suites.results import SuiteResult
+from lipfd_jax.storage.errors import describe_error
+from lipfd_jax.storage.output_folder import check_writable
 
 
 def main(argv: Sequence[str]) -> int | None:
@@ -33,6 +35,8 @@ def main(argv: Sequence[str]) -> int | None:
     given = flags.FLAGS
     other, output = given.compare, given.output
     try:
+        if output:
+            check_writable(Path(output), "a report")
         decision = make_decision(threshold=given.threshold, pooling=metric_flags.read_pooling(given))
         bootstrap = metric_flags.read_bootstrap_settings(given)
         scores, others = read_pooled_scores(given.scores), read_scores(other) if other else None
@@ -51,7 +55,7 @@ def main(argv: Sequence[str]) -> int | None:
             suites=suites,
         )
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {describe_error(error)}", file=sys.stderr)
         return 1
     return None
 

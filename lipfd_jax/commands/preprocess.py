@@ -8,13 +8,17 @@ from pathlib import Path
 from absl import app, flags
 
 from lipfd_jax.commands import deprecated_flags, preprocessing_flags
+from lipfd_jax.faces.framing_check import check_framing
 from lipfd_jax.listing.avlips import list_avlips
-from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.listing.clips import Clip, ClipError, Listing
 from lipfd_jax.listing.clips_csv import list_csv_clips
+from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.listing.synthetic_mark import is_synthetic
 from lipfd_jax.preprocessing.clip_task import MachineError
 from lipfd_jax.preprocessing.composite_pngs import write_composites
+from lipfd_jax.storage.errors import describe_error
 from lipfd_jax.storage.locks import InUseError
+from lipfd_jax.storage.output_folder import check_writable
 from lipfd_jax.vocabulary import WINDOW_CONVENTIONS
 
 
@@ -29,6 +33,8 @@ def main(argv: list[str]) -> None:
         list_clips = list_avlips if given.avlips else list_csv_clips
         listing = list_clips(given.avlips or given.csv, given.links or "refuse")
         drawn = is_synthetic(Path(given.avlips) if given.avlips else Path(given.csv).parent)
+        check_writable(Path(given.output), "preprocessing")
+        _print_notes(listing)
         summary = write_composites(
             dataclasses.replace(listing, synthetic=drawn),
             Path(given.output),
@@ -37,15 +43,23 @@ def main(argv: list[str]) -> None:
             workers=(os.cpu_count() or 1) if given.workers is None else given.workers,
             progress=True,
         )
-    except ClipError as error:
-        raise app.UsageError(str(error)) from error
+    except (ClipError, InUseError, ValueError) as error:
+        sys.exit(f"error: {describe_error(error)}")
     except KeyboardInterrupt:
         sys.exit("interrupted; run the same command again to resume, finished clips are kept")
-    except (InUseError, MachineError, MemoryError, OSError) as error:
-        reason = str(error) or "out of memory"
+    except (MachineError, MemoryError, OSError) as error:
+        reason = describe_error(error) if str(error) else "out of memory"
         sys.exit(f"error: {reason}; fix that and run the same command again to resume")
     print(summary)
     sys.exit(0 if summary.composites and not summary.missing else 1)
+
+
+def _print_notes(listing: Listing) -> None:
+    """Prints what was guessed or ignored in the listing, and whether the clips are cropped to faces."""
+    clips = [clip for clip in listing.clips if isinstance(clip, Clip)]
+    remedy = "crop them yourself, or build records with: lipfd build --crop=faces"
+    for note in (*listing.all_notes(), *check_framing(clips, remedy)):
+        print(f"note: {escape_controls(note)}", flush=True)
 
 
 def define_flags() -> None:

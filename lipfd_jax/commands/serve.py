@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from absl import app, flags
 from absl import logging as absl_logging
 
+from lipfd_jax.storage.errors import describe_error
+
 if TYPE_CHECKING:
     from lipfd_jax.inference.detector import CompositeDetector
 
@@ -51,7 +53,7 @@ def main(argv: list[str]) -> None:
         _compile_program(detector)
         run_server(detector, settings, limits, address)
     except (ValueError, OSError) as error:  # ours name the file and what to do
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {describe_error(error)}")
 
 
 def check_installed() -> None:

@@ -20,6 +20,7 @@ from datasets_tfds.splits import assign_splits, draw_folds, write_splits
 from lipfd_jax.commands import build_flags
 from lipfd_jax.listing.clips import Clip, ClipError, Item
 from lipfd_jax.listing.names import escape_controls
+from lipfd_jax.storage.errors import describe_error
 from lipfd_jax.vocabulary import SPLITS
 
 
@@ -33,7 +34,7 @@ def main(argv: list[str]) -> None:
     try:
         _run_splits(given)
     except (ClipError, OSError, ValueError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {describe_error(error)}")
 
 
 def _run_splits(given: flags.FlagValues) -> None:

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 
 import jax
 from absl import app, flags
@@ -15,8 +16,11 @@ from lipfd_jax.commands import experiment_flag, shared_flags
 from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.inference import precision
 from lipfd_jax.runtime import compilation
-from lipfd_jax.runtime.distributed import join_processes
+from lipfd_jax.runtime.distributed import is_first_process, join_processes
 from lipfd_jax.runtime.memory import exit_when_exhausted, keep_freed_memory
+from lipfd_jax.storage.errors import describe_error
+from lipfd_jax.storage.output_folder import check_writable
+from lipfd_jax.storage.unavailable import is_remote
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.loop import Diverged, train
 
@@ -42,6 +46,8 @@ def main(argv: list[str]) -> None:
     try:
         experiment = Experiment.from_dict(given.config.to_dict() | settings_for(given["from"].value or []))
         experiment = set_precision(experiment, given.precision)
+        if not is_remote(given.workdir) and is_first_process():
+            check_writable(Path(given.workdir), "a training run")  # before the data are opened
         with exit_when_exhausted("try a smaller batch_size or a larger accumulate; the same command resumes"):
             result = train(
                 experiment,
@@ -59,7 +65,7 @@ def main(argv: list[str]) -> None:
         logger.error("%s. To continue without it: --config.data.%s", error, setting)
         sys.exit(CORRUPT)
     except (ValueError, OSError) as error:  # their messages name the file or setting and the remedy
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {describe_error(error)}")
     if not result.finished:
         logger.info("stopped at step %d; run the same command again to resume", result.step)
         sys.exit(PREEMPTED)

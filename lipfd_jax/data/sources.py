@@ -42,7 +42,10 @@ def open_source(path: str, *, split: str = "test", builder_config: str | None = 
       StorageUnavailable: a bucket does not answer, or refuses access.
       ValueError: several built configs fit, or the split does not exist or is empty.
     """
-    return Patience().read(lambda: _open_at(epath.Path(path), split, builder_config), path, path)
+    try:
+        return Patience().read(lambda: _open_at(epath.Path(path), split, builder_config), path, path)
+    except ImportError as error:  # the library for this kind of address
+        raise ValueError(f"{path}: {error}; for Google Storage: pip install gcsfs") from error
 
 
 def _open_at(folder: epath.Path, split: str, builder_config: str | None) -> RecordReader:

@@ -83,12 +83,16 @@ def _find_notes(csv_path: Path, table: CsvTable) -> list[str]:
     """Returns what a reader of the table should know: guesses, ignored columns, uncommon labels."""
     notes = list(table.notes)
     ignored = table.find_ignored(COLUMNS)
-    pieces = [name for name in ignored if name.replace("_", "").replace(" ", "") in _PIECES]
+    pieces = [
+        name
+        for name in ignored
+        if name.replace("_", "").replace(" ", "") in _PIECES and table.count_values(name)
+    ]
     others = [name for name in ignored if name not in pieces]
     if pieces:
         used = max(table.count_values(name) for name in pieces)
         notes.append(
-            f"{csv_path.name}: columns {', '.join(pieces)} are ignored ({used} rows have a value): the whole "
+            f"{csv_path.name}: ignored columns: {', '.join(pieces)} ({used} row(s) have a value): the whole "
             "clip is used, and all of it has the row's label; cut such clips first, for instance "
             "ffmpeg -ss 2 -to 3 -i clip.mp4 part.mp4"
         )
@@ -98,7 +102,7 @@ def _find_notes(csv_path: Path, table: CsvTable) -> list[str]:
         hints = "".join(f"; did you mean {new!r} by {old!r}?" for old, new in near.items() if new)
         more = f" and {len(others) - _SHOWN_COLUMNS} more" if len(others) > _SHOWN_COLUMNS else ""
         notes.append(
-            f"{csv_path.name}: columns that are ignored: {escape_names(others[:_SHOWN_COLUMNS])}{more}"
+            f"{csv_path.name}: ignored columns: {escape_names(others[:_SHOWN_COLUMNS])}{more}"
             f"{names.escape_controls(hints)}"
         )
     words = describe_words(row.values.get("label", "") for row in table.rows)

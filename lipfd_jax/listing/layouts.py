@@ -16,6 +16,7 @@ from lipfd_jax.listing.avlips import list_avlips
 from lipfd_jax.listing.clips import ClipError, Listing, drop_duplicates
 from lipfd_jax.listing.clips_csv import list_csv_clips
 from lipfd_jax.listing.composites import list_composites, read_window_convention
+from lipfd_jax.listing.file_kinds import VIDEO_SUFFIXES
 from lipfd_jax.listing.folder import Links, is_hidden, list_entries
 from lipfd_jax.listing.synthetic_mark import is_synthetic
 from lipfd_jax.vocabulary import CLASSES
@@ -119,8 +120,22 @@ def find_archive(place: Path, layout: str, clips_csv: str = "clips.csv") -> Path
     packed = [path for path in list_entries(place) if path.name.lower().endswith(ARCHIVE_SUFFIXES)]
     if len(packed) != 1:
         expected = LAYOUTS[layout].expected.format(clips_csv=clips_csv)
-        raise ClipError(f"{place}: holds neither {expected} nor exactly one archive of it")
+        what = "holds" if any(place.iterdir()) else "an empty folder, with"
+        raise ClipError(
+            f"{place}: {what} neither {expected} nor exactly one archive of it"
+            f"{_suggest_layout(place, layout)}"
+        )
     return packed[0]
+
+
+def _suggest_layout(place: Path, layout: str) -> str:
+    """Returns a hint where a folder is in another layout, or holds videos without a table of them."""
+    for other in ("avlips", "folder"):
+        if other != layout and _find_root(place, other, "clips.csv"):
+            return f"; --config={other} reads {LAYOUTS[other].expected.format(clips_csv='clips.csv')}"
+    if any(path.suffix.lower() in VIDEO_SUFFIXES for path in place.iterdir()):
+        return "; for your own videos write clips.csv (path,label) and give --config=folder"
+    return ""
 
 
 def _find_root(place: Path, layout: str, clips_csv: str) -> Path | None:

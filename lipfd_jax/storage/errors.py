@@ -6,6 +6,14 @@ import re
 from pathlib import Path
 
 
+def describe_error(error: BaseException) -> str:
+    """Returns an exception's message; for the system's own, file and reason instead of a number."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        name = os.fsdecode(error.filename2 if error.filename2 is not None else error.filename)
+        return f"{name}: {error.strerror}"
+    return str(error) or type(error).__name__
+
+
 def find_os_error(error: BaseException, path: str | Path) -> OSError | None:
     """Returns the OSError behind an exception (a full or broken disk), or None if there is none.
 

@@ -71,7 +71,7 @@ def find_storage_trouble(error: BaseException, path: object) -> StorageTrouble |
     Args:
       path: what was read.
     """
-    if isinstance(error, MemoryError | FileNotFoundError):
+    if isinstance(error, MemoryError | FileNotFoundError | ImportError):
         return None
     remote, text = is_remote(path), _describe(error)
     if isinstance(error, _NETWORK_ERRORS):

@@ -243,3 +243,40 @@ def test_a_build_killed_three_times_ends_like_an_undisturbed_one(tmp_path):
     assert _sums(folder) == _sums(undisturbed.data_path)
     assert not list((tmp_path / "out").rglob("*incomplete*"))
     assert not list(parts.rglob("*.part"))
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_input_and_output_that_can_not_be_used_are_one_line_before_anything_is_built(tmp_path, overwrite):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "a.mp4").touch()
+    out = tmp_path / "out"
+    (out / "avlips/avlips/1.0.0").mkdir(parents=True)  # what --overwrite replaces
+    for manual_dir, reason in (
+        ("empty", "an empty folder, with neither 0_real and 1_fake nor exactly one archive"),
+        ("absent", "no such folder or archive"),
+        ("videos", r"write clips\.csv .path,label. and give --config=folder"),
+    ):
+        with pytest.raises(BuildError, match=reason):
+            _build(tmp_path / manual_dir, out, overwrite=overwrite)
+    with pytest.raises(ValueError, match=r"file: can't be written to: it is a file, not a folder"):
+        _build(FOLDER, tmp_path / "file", overwrite=overwrite)
+    with pytest.raises(BuildError, match="built on a disk of this machine"):
+        _build(FOLDER, "gs://bucket/data", overwrite=overwrite)
+
+
+def test_what_a_build_sees_in_its_input_is_printed_once_and_reported(tmp_path, capsys):
+    write_clips(tmp_path / "data", ("a", "b"), frames=12, size=96)
+    for name in "ab":
+        write_wav(tmp_path / "data/0_real" / f"{name}.wav", chirp(0, seconds=0.5))
+    rows = "".join(f"0_real\\{name}.mp4;Original;g;0,5\n" for name in "ab")
+    (tmp_path / "data" / "clips.csv").write_text(f"path;label;group;start\n{rows}")
+    builder = _build(tmp_path / "data", tmp_path / "out", config="folder")
+    notes = report.read_report(builder.data_path)["notes"]
+    printed = capsys.readouterr().out
+    assert [note for note in notes if printed.count(f"  note: {note}\n") != 1] == []
+    for part in ("ignored columns: start (2 row", "'original' is read as real", "all clips are real"):
+        assert any(part in note for note in notes), notes
+    assert sum("no video is in the split validation" in note for note in notes) == 1
+    assert any("no face was found in 2 of 2 clips" in note for note in notes)

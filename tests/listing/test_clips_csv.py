@@ -89,8 +89,8 @@ def test_uncommon_labels_are_named_and_unknown_ones_refused(listed):
 def test_ignored_columns_are_named(listed):
     found = listed(",path,label,grup,start,end\n0,b.mp4,fake,g,0.5,1\n1,sub/a.mp4,real,h,,\n")
     pieces, others = found.notes
-    assert "columns start, end are ignored (1 rows have a value): the whole clip is used" in pieces
-    assert "columns that are ignored: one without a name, grup; did you mean 'group' by 'grup'?" in others
+    assert "ignored columns: start, end (1 row(s) have a value): the whole clip is used" in pieces
+    assert "ignored columns: one without a name, grup; did you mean 'group' by 'grup'?" in others
     with pytest.raises(ClipError, match=r"expected path .or file. and label; rename 'lable' to 'label'"):
         listed("path,lable\nb.mp4,fake\n")
     with pytest.raises(ClipError, match="rename 'filename' to 'path'"):
