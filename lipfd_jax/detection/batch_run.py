@@ -62,6 +62,7 @@ class VideoRow:
     folder: Path | None  # holds result.json and report.html
     error: str = ""
     again: bool = False  # an earlier result was found
+    given: str = ""  # the name that was given, where it is no path
 
     def text(self) -> str:
         """The row as a line for the terminal."""
@@ -107,7 +108,7 @@ def detect_videos(
     output.mkdir(parents=True, exist_ok=True)
     run_model, ended = RunModel(model), threading.Event()
     batches = SharedBatches(run_model.predict, lambda: run_model.batch_size)
-    rows = [_make_error_row(Path(name), f"{name}: {reason}") for name, reason in refused]
+    rows = [_make_error_row(Path(name), f"{name}: {reason}", name) for name, reason in refused]
     with lock_folder(output, "a detection"), tqdm(total=len(videos), unit="video", disable=None) as bar:
         progress = _make_progress(bar, len(videos), _make_check(ended, check))
 
@@ -292,8 +293,8 @@ def _make_row(path: Path, folder: Path, values: dict, *, again: bool = False) ->
     )
 
 
-def _make_error_row(path: Path, error: str) -> VideoRow:
-    return VideoRow(path, None, None, None, None, 0, None, error)
+def _make_error_row(path: Path, error: str, given: str = "") -> VideoRow:
+    return VideoRow(path, None, None, None, None, 0, None, error, given=given)
 
 
 def write_left_out(output: Path, left_out: Sequence[tuple[Path, str]]) -> None:
@@ -306,7 +307,7 @@ def _write_table(path: Path, rows: Sequence[VideoRow]) -> None:
     for row in rows:
         metrics = (row.score, row.log10_likelihood_ratio, row.probability, row.faces)
         result = row.folder and row.folder / RESULT
-        lines.append([row.path, row.outcome or "error", *metrics, row.error, result or ""])
+        lines.append([row.given or row.path, row.outcome or "error", *metrics, row.error, result or ""])
     _write_csv(path, lines)
 
 

@@ -64,6 +64,7 @@ class Listing:
     notes: tuple[str, ...] = ()  # what was guessed or ignored while listing
     synthetic: bool = False  # drawn people, see `synthetic_mark`
     hidden: int = 0  # hidden files and those of file managers, which are skipped
+    unlisted: tuple[str, ...] = ()  # videos in the folder of a table that are in no row of it
 
     def all_notes(self) -> tuple[str, ...]:
         """Returns the notes, and one where all clips have one label."""
@@ -81,6 +82,9 @@ class Listing:
         if self.problems:
             lines.append(f"  {len(self.problems)} files can't be used:")
             lines += [f"    {line}" for line in group_problems(self.problems, "the build report")]
+        if self.unlisted:
+            (line,) = group_problems(((name, "in no row") for name in self.unlisted), "the folder")
+            lines.append(f"  not taken: {line}")
         if self.hidden:
             lines.append(f"  skipped: {count_hidden(self.hidden)}")
         return "\n".join(lines)

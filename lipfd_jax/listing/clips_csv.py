@@ -12,6 +12,7 @@ from lipfd_jax.listing.csv_paths import explain_missing, find_relative_path
 from lipfd_jax.listing.csv_tables import CsvTable, Row, escape_names, read_csv_table, suggest_column
 from lipfd_jax.listing.folder import Links
 from lipfd_jax.listing.labels import describe_words, explain_label, parse_label
+from lipfd_jax.listing.videos import find_unlisted
 from lipfd_jax.vocabulary import CLASSES
 
 COLUMNS = ("path", "file", "label", "group", "generator")
@@ -62,7 +63,9 @@ def list_csv_clips(csv_path: str | Path, links: Links = "refuse") -> Listing:
         else:
             clips.append(_make_clip(name, row, csv_path.parent, links))
     listing = _name_clips(clips, problems)
-    return replace(listing, notes=tuple(_find_notes(csv_path, table)))
+    named = {*(clip.path for clip in clips), *(csv_path.parent / name for name, _ in problems)}
+    unlisted = find_unlisted(csv_path.parent, named)
+    return replace(listing, notes=tuple(_find_notes(csv_path, table)), unlisted=unlisted)
 
 
 def _check_columns(csv_path: Path, table: CsvTable) -> None:

@@ -1,7 +1,8 @@
 """Finds the videos in given files and folders, and names what is not taken."""
 
+import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +10,12 @@ import natsort
 
 from lipfd_jax.listing.addresses import explain_address
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.listing.file_kinds import find_kind_problem
+from lipfd_jax.listing.file_kinds import VIDEO_SUFFIXES, find_kind_problem
 from lipfd_jax.listing.folder import find_irregularity, is_hidden
 from lipfd_jax.listing.names import escape_controls
 from lipfd_jax.listing.problems import count_hidden, group_problems
 
+_MAX_LOOKED_AT = 100_000  # files of a data set's folder, which may be a whole archive
 _HIDDEN = "hidden"  # marks what is only counted
 
 
@@ -67,6 +69,23 @@ def list_videos(names: Iterable[str | os.PathLike], skip: Path | None = None) ->
     if not listing.videos:
         raise ClipError(_explain_nothing(listing))
     return listing
+
+
+def find_unlisted(folder: Path, listed: Collection[Path]) -> tuple[str, ...]:
+    """Returns relative paths of videos below a folder, by their suffixes, that are not among `listed`.
+
+    Hidden files and linked folders are left out. Looks at `_MAX_LOOKED_AT` files at most.
+    """
+    known = {os.path.normpath(path) for path in listed}
+    found = (path for path in itertools.islice(_walk_files(folder), _MAX_LOOKED_AT))
+    paths = [path for path in found if path.lower().endswith(VIDEO_SUFFIXES) and path not in known]
+    return tuple(natsort.natsorted(os.path.relpath(path, folder) for path in paths))
+
+
+def _walk_files(folder: Path) -> Iterator[str]:
+    for place, folders, files in os.walk(os.path.normpath(folder)):
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        yield from (os.path.join(place, name) for name in files if not is_hidden(name))
 
 
 def _find_name_problem(name: str | os.PathLike) -> str:

@@ -270,7 +270,8 @@ def test_refused_names_have_rows_too(folder, model, one_face, tmp_path):
     assert [row.outcome for row in rows] == [None, None, "none"]
     assert "https://example.org/x.mp4: files only" in rows[1].error
     assert choose_exit_code(rows) == 1
-    assert len(list(csv.DictReader((tmp_path / "out/results.csv").open()))) == 3
+    table = [row["file"] for row in csv.DictReader((tmp_path / "out/results.csv").open())]
+    assert table == [f"{folder}/gone.mp4", "https://example.org/x.mp4", f"{folder}/a.mp4"]
 
 
 def test_what_a_folder_holds_besides_is_a_table_of_its_own(tmp_path):

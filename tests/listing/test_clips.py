@@ -185,3 +185,11 @@ def test_an_address_of_a_data_set_is_named(tmp_path):
 def test_a_mac_s_copy_of_an_archive_is_no_second_archive(tmp_path):
     _touch(tmp_path / "AVLips.zip", tmp_path / "._AVLips.zip")
     assert find_archive(tmp_path, "avlips") == tmp_path / "AVLips.zip"
+
+
+def test_videos_in_no_row_are_named(tmp_path):
+    _touch(*(tmp_path / name for name in ("x.mp4", "a/y.MTS", "a/z.mp4", "a/z.wav", ".h.mp4", "no.txt")))
+    listing = list_csv_clips(_csv(tmp_path, "./a/../x.mp4,0,,", "gone.mp4,0,,"))
+    assert listing.unlisted == ("a/y.MTS", "a/z.mp4")
+    assert "  not taken: 2 files: in no row: a/y.MTS, a/z.mp4" in listing.summary().splitlines()
+    assert list_csv_clips(_csv(tmp_path, "x.mp4,0,,", "a/y.MTS,0,,", "a/z.mp4,0,,")).unlisted == ()
