@@ -41,6 +41,7 @@ def write_page(path: Path, detection: Detection, model: Predictor, video: Path) 
     result, analysis = detection.result, detection.analysis
     stretches = _list_stretches(result)
     shown = sorted(stretches, key=lambda entry: -entry[1].peak_score)[:_MAX_STRETCHES]
+    offset = round(max(float(analysis.scan.times[0]), 0.0), 3)  # browsers play by the file's clock
     source = os.path.relpath(video.absolute(), path.parent.absolute()).replace(os.sep, "/")
     text = render_page(
         "lipfd_jax.detection",
@@ -59,12 +60,15 @@ def write_page(path: Path, detection: Detection, model: Predictor, video: Path) 
         beside=quote(encode_name(result.file.name)),
         obstacles=describe_obstacles(result.file),
         mute=has_mute_sound(result.file),
+        offset=offset,
         strip=draw_thumbnails(analysis.scan),
         mel=draw_mel(analysis.sound, analysis.scan),
         rows=[_timeline_row(face, result.file.seconds) for face in result.faces[:_MAX_FACES]],
         more_faces=len(result.faces[_MAX_FACES:]),
         missing=_gap_rows(result.not_judged),
-        stretches=[_stretch_values(*entry, detection.stills) for entry in stretches if entry in shown],
+        stretches=[
+            _stretch_values(*entry, offset, detection.stills) for entry in stretches if entry in shown
+        ],
         more_stretches=[_stretch_row(*entry) for entry in stretches if entry not in shown],
         unjudged_faces=[_unjudged_values(face) for face in result.faces[:_MAX_FACES] if not face.windows],
         faces=[
@@ -114,12 +118,11 @@ def _list_stretches(result: Result) -> list[tuple[FaceResult, Suspicion]]:
     return sorted(found, key=lambda entry: (entry[1].start, entry[0].number))
 
 
-def _stretch_values(face: FaceResult, stretch: Suspicion, stills: Stills) -> dict[str, Any]:
+def _stretch_values(face: FaceResult, stretch: Suspicion, offset: float, stills: Stills) -> dict[str, Any]:
     seconds = format_number(stretch.end - stretch.start, 1)
     still = find_still(stills, face, stretch)
     return {
-        "start": stretch.start,
-        "end": stretch.end,
+        "play": ",".join(str(round(time + offset, 3)) for time in (stretch.start, stretch.end)),
         "times": f"{format_time(stretch.start)} to {format_time(stretch.end)} ({seconds} s)",
         "peak": format_time(stretch.peak_time),
         "peak_time": stretch.peak_time,

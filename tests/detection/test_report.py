@@ -54,7 +54,7 @@ def test_a_stretch_has_its_times_a_still_of_its_peak_and_its_piece_of_the_video(
     assert 'src="data:image/jpeg;base64,' in card
     assert f"#t={stretch.start},{stretch.end}" in card
     assert f'<source src="{video.name.replace(" ", "%20")}#t={stretch.start},{stretch.end}">' in card
-    assert f'data-start="{stretch.start}" data-end="{stretch.end}"' in card
+    assert f'data-play="{stretch.start},{stretch.end}"' in card
     assert f'data-time="{stretch.peak_time}"' in card
     assert "data:video" not in text
     assert stretch.start <= stretch.peak_time <= stretch.end

@@ -1,5 +1,6 @@
 """The page in a real browser: stretches play their piece of the video, and pages without one say so."""
 
+import dataclasses
 import shutil
 
 import av
@@ -19,11 +20,19 @@ def browser():
 
 
 @pytest.fixture
-def written(film, grainy, speech, tmp_path, model, one_face):
-    """A page with a stretch from about 2 to 4 s, and the video as a browser without patents plays it: VP8."""
-    pictures = grainy(60, 50) + grainy(240, 50) + grainy(60, 50)
-    source = film(tmp_path / "a.mp4", pictures, sound=speech[: 6 * 22050], rate=22050)
-    found = detect_video(model, source)
+def pictures(grainy):
+    """Real to 2 s, forged (bright) to 4 s, real to 6 s."""
+    return grainy(60, 50) + grainy(240, 50) + grainy(60, 50)
+
+
+@pytest.fixture
+def detected(film, pictures, speech, tmp_path, model, one_face):
+    return detect_video(model, film(tmp_path / "a.mp4", pictures, sound=speech[: 6 * 22050], rate=22050))
+
+
+@pytest.fixture
+def written(pictures, detected, tmp_path, model):
+    """The path of a video, as a browser without patents plays it, beside its page; and its only stretch."""
     video = tmp_path / "out" / "a.webm"
     video.parent.mkdir()
     with av.open(str(video), "w") as container:
@@ -32,8 +41,8 @@ def written(film, grainy, speech, tmp_path, model, one_face):
         for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
-    write_page(video.parent / "report.html", found, model, video)
-    (stretch,) = [stretch for face in found.result.faces for stretch in face.suspicions]
+    write_page(video.parent / "report.html", detected, model, video)
+    (stretch,) = [stretch for face in detected.result.faces for stretch in face.suspicions]
     return video, stretch
 
 
@@ -54,6 +63,20 @@ def test_a_stretch_plays_from_its_start_to_its_end(browser, written):
     page.click(".stretches [data-time]")  # the player above takes over
     clip.wait_for(state="hidden")
     assert page.evaluate("document.getElementById('video').currentTime") >= stretch.peak_time - 0.1
+
+
+def test_a_video_that_begins_late_plays_by_the_files_clock(browser, written, model, detected):
+    video, stretch = written
+    later = detected.analysis.scan.times + 1.5
+    scan = dataclasses.replace(detected.analysis.scan, times=later, end=detected.analysis.scan.end + 1.5)
+    analysis = dataclasses.replace(detected.analysis, scan=scan, sound=None)
+    write_page(video.parent / "late.html", dataclasses.replace(detected, analysis=analysis), model, video)
+    page = browser.new_page()
+    page.goto((video.parent / "late.html").as_uri())
+    page.wait_for_selector("#video", state="visible")
+    page.click(".stretches [data-time]")
+    assert page.evaluate("document.getElementById('video').currentTime") >= stretch.peak_time + 1.4
+    assert float(page.input_value("#moment")) == pytest.approx(stretch.peak_time, abs=0.5)
 
 
 @pytest.mark.parametrize("change", ["away", "not a video"])

@@ -9,13 +9,14 @@
     still: card.querySelector("img"), screen: card.querySelector("video"), button: card.querySelector(".play"),
   }));
   const seconds = Number(timeline.dataset.seconds);
+  const offset = Number(timeline.dataset.offset);  // the first frame's time on the player's clock
   const clock = (s) => `${Math.floor(s / 60)}:${(s % 60).toFixed(1).padStart(4, "0")}`;
 
   function go(time, play) {
     slider.value = time;
     shown.value = clock(Number(time));
     if (!video.hidden) {
-      video.currentTime = time;
+      video.currentTime = Number(time) + offset;
       if (play) { stop(); video.play(); }
     }
   }
@@ -26,7 +27,11 @@
     for (const piece of pieces) piece.button.hidden = false;
   }
   video.addEventListener("loadedmetadata", allow);
-  video.addEventListener("timeupdate", () => { slider.value = video.currentTime; shown.value = clock(video.currentTime); });
+  video.addEventListener("timeupdate", () => {
+    const time = Math.max(video.currentTime - offset, 0);
+    slider.value = time;
+    shown.value = clock(time);
+  });
   if (video.readyState >= 1) allow();
   slider.addEventListener("input", () => go(slider.value, false));
   timeline.addEventListener("click", (event) => {
@@ -55,7 +60,7 @@
     else requestAnimationFrame(() => watch(piece, end));
   }
   for (const piece of pieces) {
-    const start = Number(piece.button.dataset.start), end = Number(piece.button.dataset.end);
+    const [start, end] = piece.button.dataset.play.split(",").map(Number);
     piece.button.addEventListener("click", async () => {
       if (!piece.screen.hidden) { finish(piece); return; }
       stop(piece);
