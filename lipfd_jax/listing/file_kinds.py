@@ -1,5 +1,6 @@
 """Kinds of files, by suffix and by first bytes: which are videos, and what the others are."""
 
+import os
 import re
 from pathlib import Path
 
@@ -22,9 +23,14 @@ VIDEO_SUFFIXES = (
         ".tod",
     ),
     *(".ts", ".mts", ".m2ts", ".m2t", ".tp", ".trp", ".mxf", ".dv", ".dif"),
+    *(".gxf", ".wtv", ".rm", ".rmvb"),
 )
 VIDEO, SOUND = "a video", "sound without a picture"  # kinds; others are words for messages too
 
+UNREAD = "a video of a kind that is not read here: convert it, as with ffmpeg -i FILE out.mp4"
+BARE = (
+    "without a container, which has no sound; put both into one file, as with ffmpeg -i FILE -i SOUND out.mp4"
+)
 _AMBIGUOUS = {".ts", ".mts", ".mod", ".tp"}  # of source code and other texts too
 _UNFINISHED = re.compile(
     r"\.(part(-frag\d+)?|crdownload|partial|filepart|opdownload|download|ytdl|aria2|!ut|!qb|bc!)$", re.I
@@ -37,12 +43,11 @@ _KINDS = {
     "a document": ".pdf .doc .docx .xls .xlsx .ppt .pptx .odt .ods .rtf .pages .numbers",
     "an archive: unpack it": ".zip .rar .7z .tar .gz .tgz .bz2 .xz .iso .dmg",
     "a playlist": ".m3u .m3u8 .pls .mpd .xspf",
-    "a video of a kind that is not read here: convert it, as with ffmpeg -i FILE out.mp4": (
-        ".rm .rmvb .wtv .swf .ivf .y4m .nut .gxf .braw .r3d .h264 .264 .h265 .265 .hevc .mjpeg .bik .amv"
-    ),
+    UNREAD: ".swf .ivf .y4m .nut .braw .r3d .h264 .264 .h265 .265 .hevc .mjpeg .bik .amv .dav",
 }
 _KIND_BY_SUFFIX = {suffix: kind for kind, suffixes in _KINDS.items() for suffix in suffixes.split()}
 
+_BOXES = 10_000  # of an MP4 file that are looked at
 _HEAD = 4096  # bytes that identify a kind
 _CONTROLS = bytes({*range(9), 11, *range(14, 27), *range(28, 32), 127})  # never in text of 8 bits
 _TEXTS = (  # by their beginning, in small letters
@@ -59,6 +64,19 @@ _SIGNATURES = (  # offset, bytes, kind; the first that fits
     (0, b"\0\0\x01\xb3", VIDEO),  # MPEG video
     (0, b"\x1f\x07\x00\x3f", VIDEO),  # DV, 525 lines
     (0, b"\x1f\x07\x00\xbf", VIDEO),  # DV, 625 lines
+    (0, b".RMF", VIDEO),  # RealMedia
+    (0, b"\xb7\xd8\x00\x20\x37\x49\xda\x11", VIDEO),  # WTV
+    (0, b"\0\0\0\0\x01\xbc", VIDEO),  # GXF
+    (0, b"nut/multimedia container", f"NUT, {UNREAD}"),
+    (0, b"DKIF", f"IVF, {UNREAD}"),
+    (0, b"YUV4MPEG2 ", f"Y4M, {UNREAD}"),
+    (0, b"DHAV", f"DAV of a camera, {UNREAD}"),
+    *((0, mark, f"Flash, {UNREAD}") for mark in (b"FWS", b"CWS", b"ZWS")),
+    *((0, mark, f"Bink, {UNREAD}") for mark in (b"BIK", b"KB2")),
+    *((0, b"\0\0\0\x01" + unit, f"H.264 {BARE}") for unit in (b"\x67", b"\x27", b"\x09", b"\x06")),
+    *((0, b"\0\0\0\x01" + unit, f"H.265 {BARE}") for unit in (b"\x40\x01", b"\x46\x01")),
+    (4, b"RED2", f"RED, {UNREAD}"),
+    (8, b"AMV ", f"AMV, {UNREAD}"),
     (8, b"AVI ", VIDEO),
     (8, b"AVIX", VIDEO),
     (8, b"WAVE", SOUND),
@@ -70,6 +88,7 @@ _SIGNATURES = (  # offset, bytes, kind; the first that fits
     (0, b"MM\0*", "a picture"),
     (0, b"ID3", SOUND),
     (0, b"fLaC", SOUND),
+    *((0, mark, SOUND) for mark in (b"caff", b".snd", b"#!AMR", b"\x0bw", b"FORM")),
     (0, b"%PDF", "a document"),
     (0, b"\xd0\xcf\x11\xe0", "a document"),
     (0, b"PK\x03\x04", "an archive: unpack it"),
@@ -134,6 +153,29 @@ def name_kind(head: bytes) -> str:
     if _is_transport_stream(head):
         return VIDEO
     return next((kind for at, mark, kind in _SIGNATURES if head.startswith(mark, at)), "")
+
+
+def lacks_index(path: Path) -> bool:
+    """Whether a file of the MP4 family has no `moov` box, which cameras and downloads write at the end.
+
+    Raises OSError.
+    """
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        place = 0
+        for _ in range(_BOXES):
+            file.seek(place)
+            head = file.read(16)
+            if len(head) < 8 or head[4:8] in (b"moov", b"moof"):
+                return len(head) < 8 and place > 0
+            length = int.from_bytes(head[:4], "big")
+            length = int.from_bytes(head[8:], "big") if length == 1 else length or size
+            if not place and head[4:8] != b"ftyp":
+                return False
+            if length < 8:
+                return False
+            place += length
+    return False
 
 
 def _name_text(head: bytes) -> str:

@@ -11,13 +11,17 @@ from typing import Any, Literal
 import av
 
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.listing.file_kinds import SOUND, VIDEO, read_kind
+from lipfd_jax.listing.file_kinds import BARE, SOUND, UNREAD, VIDEO, lacks_index, read_kind
 
 MAX_PIXELS = 4096 * 4096  # largest frame
 SMALL_FILE = 1 << 20  # bytes; files up to this size get little memory, whatever their headers declare
 MAX_SECONDS = 1800.0  # longest clip; half an hour of sound is 160 MB, and its mel image takes as much again
-# Not playlists, scripts and still images: to ffmpeg they are containers too, and can name other files.
-_FORMATS = "mov,matroska,webm,avi,mpeg,mpegvideo,mpegts,flv,asf,ogg,wav,w64,aiff,flac,mp3,aac"
+# Containers that people have, all of which hold everything themselves. Not playlists, scripts and still
+# images: to ffmpeg they are containers too, and can name other files or addresses.
+_FORMATS = (
+    "mov,matroska,webm,avi,mpeg,mpegvideo,mpegts,flv,asf,ogg,mxf,dv,gxf,wtv,rm"
+    ",wav,w64,aiff,caf,au,flac,mp3,aac,ac3,eac3,amr"
+)
 _BUFFER = 1 << 16  # bytes read at once
 MACHINE_ERRORS = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # not the fault of a file
 # ffmpeg probes megabytes of PCM for other codecs, which takes longer than decoding; the first few packets
@@ -96,11 +100,20 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
 
 def _explain_failure(path: Path, error: av.FFmpegError) -> str:
     """Why a file can't be decoded: what it is instead of a video, or that it is damaged."""
-    kind = ""
+    kind, unfinished = "", False
     with suppress(OSError):
-        kind = read_kind(path)
+        kind, unfinished = read_kind(path), lacks_index(path)
+    if unfinished:
+        return (
+            "can't be decoded, as its index (moov) is missing: the recording, copy or download was not "
+            "finished"
+        )
+    if not kind and error.errno == errno.EINVAL:
+        return f"its container is not read here; convert it, as with ffmpeg -i {path.name} out.mp4"
     if kind in ("", VIDEO, SOUND):
         return f"can't be decoded ({error.strerror}); damaged, truncated or not a media file"
+    if kind.endswith((UNREAD, BARE)):
+        return f"can't be decoded: {kind}"
     return f"can't be decoded, as it is not {'sound' if path.suffix.lower() == '.wav' else 'a video'}: {kind}"
 
 
