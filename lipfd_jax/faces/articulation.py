@@ -10,6 +10,7 @@ _FARTHEST = 5.0  # pixels of the mouth images that registration moves a frame
 _MARGIN = 2  # pixels at the edges that registration may have filled in
 _Y, _X = np.mgrid[-1:1:10j, -1:1:14j].astype(np.float32)  # of the registered images at half their size
 _NOISE = 1.2  # share of the changes from frame to frame that counts as noise; 1 for white noise, which varies
+_SMOOTH = 4  # frames from which motion differs from noise; fewer are all counted as motion
 
 
 def measure_articulation(mouths: np.ndarray) -> float:
@@ -34,7 +35,7 @@ def measure_articulation(mouths: np.ndarray) -> float:
     explained = [right, down, _X * right, _Y * right, _X * down, _Y * down, mean, np.ones_like(mean), _X, _Y]
     rest = _remove_explained((images - mean).reshape(len(images), -1), explained)
     total = float((rest**2).sum()) / ((len(rest) - 1) * rest.shape[1])
-    noise = float((np.diff(rest, axis=0) ** 2).mean()) / 2
+    noise = float((np.diff(rest, axis=0) ** 2).mean()) / 2 if len(rest) >= _SMOOTH else 0.0
     gradient = float(np.sqrt((right**2 + down**2).mean()))
     return float(np.sqrt(max(total - _NOISE * noise, 0.0))) / (gradient + 1)
 

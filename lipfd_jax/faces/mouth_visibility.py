@@ -59,7 +59,7 @@ def _cells() -> np.ndarray:
 
 @functools.cache
 def _load_network() -> dict[str, np.ndarray]:
-    """Loads the weights: one hidden layer of 16."""
+    """Loads the weights: one hidden layer of 24."""
     path = resources.files("lipfd_jax.faces").joinpath("mouth_visibility.npz")
     with path.open("rb") as file, np.load(file) as stored:
         return {name: stored[name].astype(np.float32) for name in stored.files}

