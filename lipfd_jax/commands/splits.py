@@ -16,6 +16,7 @@ from absl import app, flags
 from datasets_tfds.build_settings import BuildSettings
 from datasets_tfds.footage import find_mismatches, pair_clips
 from datasets_tfds.input_fingerprint import list_input
+from datasets_tfds.split_notes import find_split_notes
 from datasets_tfds.splits import assign_splits, draw_folds, write_splits
 from lipfd_jax.commands import build_flags
 from lipfd_jax.listing.clips import Clip, ClipError, Item
@@ -44,6 +45,10 @@ def _run_splits(given: flags.FlagValues) -> None:
         listing = list_input(place, settings, pathlib.Path(given.unpack_dir or temporary))
         print(listing.summary())
         splits = make_splits(listing.clips, settings, given.folds)
+        notes = list(listing.all_notes())
+        if given.folds is None:
+            notes += find_split_notes(listing.clips, splits[0], settings)
+        print("".join(f"  note: {escape_controls(note)}\n" for note in notes), end="")
         if given.check_footage:
             clips = [item for item in listing.clips if isinstance(item, Clip)]
             _print_mismatches(clips, (os.cpu_count() or 1) if given.workers is None else given.workers)

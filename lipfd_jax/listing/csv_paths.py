@@ -6,7 +6,9 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 
-_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+from lipfd_jax.listing.addresses import explain_address
+from lipfd_jax.listing.file_kinds import VIDEO_SUFFIXES
+
 _WINDOWS_ROOT = re.compile(r"[a-zA-Z]:[\\/]|\\\\")
 
 
@@ -25,8 +27,8 @@ def find_relative_path(given: str, folder: Path) -> str | None:
 
 def explain_missing(given: str, folder: Path) -> str:
     """Returns why no file inside `folder` has the given path, and what helps."""
-    if _ADDRESS.match(given):
-        return "an address, not a file; download the video into the folder of the CSV first"
+    if address := explain_address(given):
+        return address
     outside = f"copy the video into {folder}, or link it there (ln -s) and use --links=follow"
     if _WINDOWS_ROOT.match(given):
         tail = _find_tail(PureWindowsPath(given).parts[1:], folder)
@@ -80,5 +82,9 @@ def _find_other_case(path: Path, folder: Path) -> str:
         return ""
     wanted = path.name.lower()
     same = [name for name in names if name.lower() == wanted or Path(name).stem.lower() == wanted]
-    same += [name for name in names if Path(name).stem.lower() == Path(wanted).stem]
+    same += [
+        name
+        for name in names
+        if Path(name).stem.lower() == Path(wanted).stem and Path(name).suffix.lower() in VIDEO_SUFFIXES
+    ]
     return os.path.relpath(path.with_name(same[0]), folder) if same else ""

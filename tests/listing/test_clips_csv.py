@@ -111,7 +111,7 @@ def test_ignored_columns_are_named(listed):
             "C:\\Users\\anna\\sub\\a.mp4",
             "absolute path of Windows.*relative to the CSV, here probably sub/a.mp4",
         ),
-        ("https://example.org/b.mp4", "an address, not a file; download"),
+        ("https://example.org/b.mp4", "files only, not addresses; save the video as a file first"),
         ("B.MP4", "no such file; there is b.mp4"),
         ("sub/a", "no such file; there is sub/a.mp4"),
         ("one, two.mp4", "line 2 has 3 values for 2 columns; put quotes"),
