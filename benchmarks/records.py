@@ -37,7 +37,7 @@ from datasets_tfds.build_settings import BuildSettings, select_settings
 from lipfd_jax.listing.avlips import list_avlips
 from lipfd_jax.listing.clips import Clip
 from lipfd_jax.preprocessing import encoding
-from lipfd_jax.preprocessing.window_starts import released_frames, released_starts
+from lipfd_jax.preprocessing.released_windows import released_frames, released_starts
 
 _AVLIPS = flags.DEFINE_string("avlips", None, "Clips in the AVLips layout, with wavs.")
 _COPIES = flags.DEFINE_integer("copies", 10, "How often our side builds them, to get past its start.")

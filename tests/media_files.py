@@ -49,10 +49,10 @@ FORMS = {
     "webm vp8": Form("webm", "libvpx", "libopus", 48000, options=_VPX),
     "webm vp9": Form("webm", "libvpx-vp9", "libopus", 48000, options=_VPX),
     "ogv": Form("ogv", "libvpx", "libopus", 48000, options=_VPX, muxer="ogg"),
-    "avi mpeg4": Form("avi", "mpeg4", "libmp3lame"),
-    "avi mpeg4 B-frames": Form("avi", "mpeg4", "libmp3lame", options={"bf": "2"}),
-    "avi h264": Form("avi", "libx264", "libmp3lame", options=_STRAIGHT),
-    "avi h264 B-frames": Form("avi", "libx264", "libmp3lame", options={**_X264, "bf": "2"}),
+    "avi mpeg4": Form("avi", "mpeg4", "pcm_s16le"),
+    "avi mpeg4 B-frames": Form("avi", "mpeg4", "pcm_s16le", options={"bf": "2"}),
+    "avi h264": Form("avi", "libx264", "pcm_s16le", options=_STRAIGHT),
+    "avi h264 B-frames": Form("avi", "libx264", "pcm_s16le", options={**_X264, "bf": "2"}),
     "avi mjpeg": Form("avi", "mjpeg", "pcm_s16le", pixels="yuvj420p", bit_rate=6_000_000),
     "mpg mpeg2": Form("mpg", "mpeg2video", "mp2", options={"bf": "2"}),
     "mpg mpeg1": Form("mpg", "mpeg1video", "mp2", muxer="mpeg"),
@@ -112,7 +112,11 @@ def write_streams(path: Path, streams: Sequence[Stream], form: Form = FORMS["mp4
     with av.open(str(path), "w", format=form.muxer, options=dict(form.container)) as container:
         writers = [_Writer(container, stream, form) for stream in streams]
         packets = [writer.encode() for writer in writers]  # before the header is written
+        count = itertools.count()
         for packet in _interleave(packets):
+            if form.suffix == "avi" and packet.stream.type == "video":
+                packet.pts = packet.dts = next(count)  # AVI holds an order, and gaps where times leap
+                packet.time_base = 1 / packet.stream.average_rate
             container.mux(packet)
     return path
 

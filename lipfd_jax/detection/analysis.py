@@ -15,9 +15,11 @@ from lipfd_jax.detection.lip_sync import LipSync, measure_lip_sync
 from lipfd_jax.detection.sound import SoundTrack, read_sound_track
 from lipfd_jax.detection.speaking import with_speaking_reasons
 from lipfd_jax.faces.finders import Finder
+from lipfd_jax.faces.fitness import find_fit_starts, find_flaws, with_flaws
 from lipfd_jax.faces.scan import MAX_HOURS, Scan, scan_video
-from lipfd_jax.faces.tracks import FaceTrack, find_fit_starts, follow_faces
+from lipfd_jax.faces.tracks import FaceTrack, follow_faces
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.preprocessing.clock_reading import read_clock
 from lipfd_jax.preprocessing.containers import Damage
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
 
@@ -78,8 +80,11 @@ def analyse_video(
       ClipError: the file can't be read as a whole.
     """
     timer = timer or PartTimer()
+    with timer.time("clock"):
+        clock = read_clock(video)
     with timer.time("picture and faces"):
-        scan = scan_video(video, finder, damage=Damage("keep"), progress=partial(progress, "looking"))
+        looking = partial(progress, "looking")
+        scan = scan_video(video, finder, damage=Damage("keep"), progress=looking, clock=clock)
     with timer.time("sound"):
         track = _read_sound(video, sound, scan)
     faces, lip_syncs = _find_faces(scan, track, with_faces=finder is not None)
@@ -92,8 +97,10 @@ def _read_sound(video: Path, sound: Path | None, scan: Scan) -> SoundTrack | Non
     longest = MAX_HOURS * 3600
     if sound is not None:
         return replace(read_sound_track(sound, longest), start=float(scan.times[0]))
+    if scan.clock.audio is None:
+        return None
     try:
-        return read_sound_track(video, longest)
+        return read_sound_track(video, longest, scan.clock.audio)
     except ClipError as error:
         if str(error) == f"{video}: no sound track":
             return None
@@ -107,19 +114,19 @@ def _find_faces(
     found = [coverage.make_whole_frame_track(scan)]
     if with_faces:
         found = follow_faces(scan.samples, scan.times, scan.width, scan.height)
-    found = coverage.with_sound_reasons(coverage.with_damage_reasons(found, scan), scan, sound)
+    found = coverage.with_sound_reasons(with_flaws(found, find_flaws(scan)), scan, sound)
     found = with_speaking_reasons(found, scan, sound)
     tracks = [track for track in found if len(track.frames) >= FRAMES_PER_WINDOW]
     lip_syncs = [measure_lip_sync(track, scan, sound) for track in tracks]
-    order = sorted(range(len(tracks)), key=lambda i: _speaker_rank(tracks[i], lip_syncs[i]))
+    order = sorted(range(len(tracks)), key=lambda i: _speaker_rank(tracks[i], scan, lip_syncs[i]))
     return [tracks[i] for i in order], [lip_syncs[i] for i in order]
 
 
-def _speaker_rank(track: FaceTrack, lip_sync: LipSync) -> tuple:
+def _speaker_rank(track: FaceTrack, scan: Scan, lip_sync: LipSync) -> tuple:
     """Sort key: the face whose mouth follows the sound best comes first, unmeasured ones last."""
     known = not np.isnan(lip_sync.correlation)
     return (
-        not len(find_fit_starts(track)),
+        not len(find_fit_starts(track, scan)),
         not known,
         -round(lip_sync.correlation, 2) if known else 0,
         -len(track.frames),

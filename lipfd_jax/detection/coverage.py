@@ -7,6 +7,7 @@ import numpy as np
 
 from lipfd_jax.detection.result import Gap, make_gap
 from lipfd_jax.detection.sound import SoundTrack, find_runs, find_sound_reasons
+from lipfd_jax.faces.fitness import find_flaws
 from lipfd_jax.faces.mouths import MEASURES
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack
@@ -33,16 +34,10 @@ def with_sound_reasons(tracks: Sequence[FaceTrack], scan: Scan, sound: SoundTrac
     ]
 
 
-def with_damage_reasons(tracks: Sequence[FaceTrack], scan: Scan) -> list[FaceTrack]:
-    """The tracks with damaged frames marked: decoder error concealment is excluded from scoring."""
-    return [
-        replace(track, unfit=np.where(scan.damaged[track.frames], "damaged", track.unfit)) for track in tracks
-    ]
-
-
 def find_gaps(tracks: Sequence[FaceTrack], scan: Scan, sound: SoundTrack | None) -> tuple[Gap, ...]:
     """Stretches in which no face can be scored, in order, and sound beyond the last frame."""
-    reasons = np.full(len(scan.times), "no_face", dtype="<U12")
+    flaws = find_flaws(scan)
+    reasons = np.where(flaws == "", "no_face", flaws)
     for track in reversed(tracks):  # the first track's reasons prevail
         free = reasons[track.frames] != ""
         reasons[track.frames[free]] = track.unfit[free]

@@ -19,7 +19,7 @@ LOW_RATE = 20.0  # frames a second
 LOW_BITS = 0.03  # per pixel and frame
 SHORT_SECONDS = 2.0
 OFFSET_SECONDS, OFFSET_PROMINENCE = 0.2, 3.0
-CUT_OFF_SECONDS, CUT_OFF_SHARE = 1.0, 0.02  # missing at the end; both must be exceeded
+_LISTED = 5  # places of joins that a warning names
 EMPTY_BAND = 1e-7  # share of the strongest mel band's mean power
 EMPTY_FROM = 0.93  # share of used bands below which the sound is narrow
 PADDED = 0.1  # share of a square outside the frame
@@ -39,18 +39,18 @@ def find_frame_cautions(scan: Scan, squares: Sequence[Square | None]) -> list[Ca
     sides = [short_side if square is None else min(square.side, short_side) for square in squares]
     if sides and np.median(sides) < SMALL_SQUARE:
         found.append(make_caution("small_face", format_number(float(np.median(sides)), 0)))
-    if scan.fps < LOW_RATE:
-        found.append(make_caution("low_frame_rate", format_number(scan.fps, 1)))
+    if scan.usual_fps < LOW_RATE:
+        found.append(make_caution("low_frame_rate", format_number(scan.usual_fps, 1)))
     bits = compute_bits_per_pixel(scan)
     if bits < LOW_BITS:
         found.append(make_caution("compression", format_number(bits, 3)))
     if scan.corrupt:
         found.append(make_caution("corrupt", str(scan.corrupt)))
-    seconds = scan.end - float(scan.times[0])
-    if scan.header_seconds and seconds < scan.header_seconds - max(
-        CUT_OFF_SECONDS, CUT_OFF_SHARE * scan.header_seconds
-    ):
-        found.append(make_caution("cut_off", format_time(seconds)))
+    if scan.clock.missing:
+        found.append(make_caution("cut_off", format_time(scan.end - float(scan.times[0]))))
+    if scan.clock.joins:
+        places = [format_time(join - float(scan.times[0])) for join in scan.clock.joins[:_LISTED]]
+        found.append(make_caution("joined", ", ".join(places) + " ..." * (len(scan.clock.joins) > _LISTED)))
     outside = [_share_outside(square, scan) for square in squares if square is not None]
     if outside and np.median(outside) > PADDED:
         found.append(make_caution("padded", f"{100 * float(np.median(outside)):.0f} %"))

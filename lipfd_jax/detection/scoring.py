@@ -17,7 +17,8 @@ from lipfd_jax.faces.window_reader import WindowRequest, read_windows
 from lipfd_jax.inference.program import choose_part_size
 from lipfd_jax.preprocessing.composite import assemble_composite
 from lipfd_jax.preprocessing.mel import mel_columns
-from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW
+from lipfd_jax.preprocessing.paper_windows import find_window_span, pick_frames
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
 EXAMPLES_PER_FACE = 3  # windows of each face that the report shows
 _ROUNDS = 3  # refinements around suspicious windows
@@ -62,8 +63,8 @@ class WindowScorer:
     def score(self, decision: Decision) -> int:
         """Scores all windows; returns how many tracks got none because the budget was spent."""
         self._threshold = decision.window_threshold
-        times, settings = self._analysis.scan.times, self._settings
-        starts, left_out = window_selection.select_windows(self._analysis.tracks, times, settings)
+        analysis, settings = self._analysis, self._settings
+        starts, left_out = window_selection.select_windows(analysis.tracks, analysis.scan, settings)
         self._score([(i, int(s)) for i, chosen in enumerate(starts) for s in chosen], refined=False)
         left = 0 if settings.stride > 0 else settings.refined
         for _ in range(_ROUNDS):
@@ -85,7 +86,7 @@ class WindowScorer:
             suspicious = decision.is_fake(np.array([w.score for w in windows]))
             starts = np.array([w.start_frame for w in windows], np.int64)
             found = window_selection.refine_windows(
-                track, self._analysis.scan.times, starts, suspicious, max(limit - len(more), 0)
+                track, self._analysis.scan, starts, suspicious, max(limit - len(more), 0)
             )
             more += [(index, int(start)) for start in found]
         return more
@@ -112,11 +113,12 @@ class WindowScorer:
 
     def _make_request(self, index: int, start: int) -> WindowRequest:
         track, scan = self._analysis.tracks[index], self._analysis.scan
-        square = track.square(start + FRAMES_PER_WINDOW // 2, scan.width, scan.height)
-        return WindowRequest(index, start, square, reduce=self._settings.crop == "auto")
+        (frames,) = pick_frames(self._bounds, np.array([start]))
+        square = track.square(int(frames[len(frames) // 2]), scan.width, scan.height)
+        return WindowRequest(index, tuple(frames.tolist()), square, reduce=self._settings.crop == "auto")
 
     def _make_images(self, request: WindowRequest, frames: np.ndarray, refined: bool) -> WindowImages:
-        begin, end = self._bounds[[request.start, request.start + FRAMES_PER_WINDOW]]
+        begin, end = find_window_span(self._bounds, request.frames)
         zero, square, sound = self._analysis.scan.times[0], request.square, self._analysis.sound
         assert sound is not None  # without sound no window is selected
         with self._timer.time("mel"):

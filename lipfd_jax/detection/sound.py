@@ -15,6 +15,7 @@ from lipfd_jax.preprocessing.audio import (
     compute_mel_blocks,
     read_sound_pieces,
 )
+from lipfd_jax.preprocessing.clock import StreamClock
 from lipfd_jax.preprocessing.containers import Damage
 from lipfd_jax.preprocessing.extraction import mel_strip
 from lipfd_jax.preprocessing.mel import COLUMNS_PER_SECOND
@@ -83,13 +84,15 @@ def find_scaling_context(first: int, last: int, columns: int) -> tuple[int, int]
     return begin, begin + width
 
 
-def read_sound_track(path: Path, longest: float) -> SoundTrack:
+def read_sound_track(path: Path, longest: float, clock: StreamClock | None = None) -> SoundTrack:
     """Reads and measures a sound track once, piece by piece; an hour takes about 80 MB.
+
+    `clock` is the file's, read if it isn't given.
 
     Raises ClipError for a file without one, for one that can't be decoded, and beyond `longest` seconds.
     """
     meter, damage = _SoundMeter(), Damage("keep")
-    blocks = tuple(compute_mel_blocks(meter.measure(read_sound_pieces(path, longest, damage))))
+    blocks = tuple(compute_mel_blocks(meter.measure(read_sound_pieces(path, longest, damage, clock))))
     loudness, peak, voice = meter.finish()
     unknown = [float("nan")] * (damage.places - len(damage.times))
     places = (*(time - meter.start for time in damage.times), *unknown)

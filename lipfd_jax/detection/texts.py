@@ -49,6 +49,9 @@ REASONS = {
     "cut": "the face is cut by the edge of the picture",
     "profile": "the face is turned away",
     "damaged": "picture or sound are damaged, or decoded from damaged data",
+    "frozen": "the picture stands still",
+    "hole": "pictures are missing, or there are fewer than 12 a second",
+    "clock": "picture and sound contradict each other in time",
     "no_sound": "there is no sound",
     "silent": "the sound is silent",
     "no_speech": "no speech was heard",
@@ -140,6 +143,11 @@ WARNINGS = {
     "cut_off": WarningText(
         "The file ends after {}, earlier than its header says.",
         "What is missing was not judged: a forgery there does not raise the score.",
+        False,
+    ),
+    "joined": WarningText(
+        "The file is made of recordings that were joined: another one begins at {}.",
+        "No score reaches across a join, but parts of different origin may share one score.",
         False,
     ),
     "released_windows": WarningText(

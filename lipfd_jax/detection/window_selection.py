@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from lipfd_jax.detection.detection_settings import DetectionSettings
-from lipfd_jax.faces.tracks import FaceTrack, find_fit_starts
+from lipfd_jax.faces.fitness import find_fit_starts
+from lipfd_jax.faces.scan import Scan
+from lipfd_jax.faces.tracks import FaceTrack
 from lipfd_jax.vocabulary import WINDOWS_PER_CLIP
 
 CLIP_SECONDS = 8.0  # a training clip; that much of a face gets ten windows while the budget lasts
@@ -14,21 +16,18 @@ MIN_SPACING_SECONDS = 0.4  # seconds between windows; closer ones are not refine
 
 
 def select_windows(
-    tracks: Sequence[FaceTrack], times: np.ndarray, settings: DetectionSettings
+    tracks: Sequence[FaceTrack], scan: Scan, settings: DetectionSettings
 ) -> tuple[list[np.ndarray], int]:
     """Selects the first windows of each track within `settings.max_windows`, or by `settings.stride`.
 
-    They are spread evenly over all places where five frames can be scored, the first and the last included:
+    They are spread evenly over all places where a window can be scored, the first and the last included:
     for a clip of up to 8 s and one face, exactly the ten windows of a record.
-
-    Args:
-      times: (frames,) seconds, of the whole video.
 
     Returns:
       Start frames of each track's windows, ascending, and the number of tracks left without any because the
       budget was spent.
     """
-    fit = [find_fit_starts(track) for track in tracks]
+    times, fit = scan.times, [find_fit_starts(track, scan) for track in tracks]
     if settings.stride > 0:
         return [_step_evenly(starts, times, settings.stride) for starts in fit], 0
     seconds = np.array([_judgeable_seconds(starts, times) for starts in fit])
@@ -75,7 +74,7 @@ def _judgeable_seconds(starts: np.ndarray, times: np.ndarray) -> float:
 
 
 def refine_windows(
-    track: FaceTrack, times: np.ndarray, starts: np.ndarray, suspicious: np.ndarray, limit: int
+    track: FaceTrack, scan: Scan, starts: np.ndarray, suspicious: np.ndarray, limit: int
 ) -> np.ndarray:
     """Selects further windows halfway between neighbours of which one is suspicious.
 
@@ -89,11 +88,12 @@ def refine_windows(
     Returns:
       (m,) int64 new start frames, ascending.
     """
+    times = scan.times
     gaps = times[starts[1:]] - times[starts[:-1]] if len(starts) > 1 else np.zeros(0)
     worth = np.flatnonzero((suspicious[1:] | suspicious[:-1]) & (gaps > MIN_SPACING_SECONDS))
     changing = suspicious[1:] != suspicious[:-1]
     order = sorted(worth, key=lambda i: (not changing[i], -gaps[i], i))
-    fit = find_fit_starts(track)
+    fit = find_fit_starts(track, scan)
     found = []
     for index in order[:limit]:
         between = fit[(fit > starts[index]) & (fit < starts[index + 1])]

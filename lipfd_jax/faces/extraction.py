@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from lipfd_jax.faces.finders import Finder, default_finder
+from lipfd_jax.faces.fitness import find_fit_starts, find_flaws, with_flaws
 from lipfd_jax.faces.scan import Scan, scan_video
-from lipfd_jax.faces.tracks import FaceTrack, find_fit_starts, follow_faces
+from lipfd_jax.faces.tracks import FaceTrack, follow_faces
 from lipfd_jax.faces.window_reader import WindowRequest, read_windows
 from lipfd_jax.listing.clips import Clip, ClipError
-from lipfd_jax.preprocessing.audio import Sound, make_mel_image, read_sound
+from lipfd_jax.preprocessing.audio import Sound, make_mel_image
 from lipfd_jax.preprocessing.composite import Window
 from lipfd_jax.preprocessing.containers import Damage, DamagePolicy
 from lipfd_jax.preprocessing.extraction import (
@@ -19,10 +20,11 @@ from lipfd_jax.preprocessing.extraction import (
     Extraction,
     damage_warnings,
     mel_strip,
+    read_clip_sound,
 )
 from lipfd_jax.preprocessing.mel import mel_columns
+from lipfd_jax.preprocessing.paper_windows import find_window_span, pick_frames, spread_starts
 from lipfd_jax.preprocessing.recoding import recode_video
-from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WINDOWS_PER_CLIP
 
 _WARNED_SHARE = 0.1  # share of frames without a usable face above which a warning is given
 
@@ -61,16 +63,13 @@ def extract_face_windows(
     damage = Damage(damaged)
     seen = seen or scan_video(clip.path, find or default_finder(), damage=damage)
     track = _find_longest_track(clip, seen)
-    sound = read_sound(clip.wav or clip.path, damage)
-    if clip.wav is not None:
-        sound = Sound(sound.samples, start=float(seen.times[0]))
-    fit = find_fit_starts(track)
-    starts = np.unique(fit[np.rint(np.linspace(0, len(fit) - 1, WINDOWS_PER_CLIP)).astype(int)])
-    wanted = [_make_request(track, seen, int(start)) for start in starts]
+    sound = read_clip_sound(clip, seen.clock, damage)
+    starts = spread_starts(find_fit_starts(track, seen))
+    wanted = [_make_request(track, seen, frames) for frames in pick_frames(seen.boundaries(), starts)]
     mel = make_mel_image(sound.samples if perturbation.sound is None else perturbation.sound(sound.samples))
     bounds = seen.boundaries()
     built = [
-        Window(index, window.start, seen.fps, _strip(mel, bounds, window.start, sound), frames)
+        Window(index, window.start, seen.fps, _strip(mel, bounds, window.frames, sound), frames)
         for index, (window, frames) in enumerate(_read_frames(clip, seen, wanted, perturbation, read))
     ]
     return Extraction(tuple(built), (*_find_warnings(track, seen, sound), *damage_warnings(damage)))
@@ -85,28 +84,31 @@ def _read_frames(
     else:
         with recode_video(clip.path, perturbation.crf) as video:
             yield from read_windows(
-                video, replace(seen, has_timestamps=False, cached_frames=()), wanted, perturbation.frame
+                video, replace(seen, seekable=False, cached_frames=()), wanted, perturbation.frame
             )
 
 
 def _find_longest_track(clip: Clip, seen: Scan) -> FaceTrack:
     """Returns the track with the most frames to start windows from."""
-    tracks = follow_faces(seen.samples, seen.times, seen.width, seen.height)
-    best = max(tracks, key=lambda track: len(find_fit_starts(track)), default=None)
+    flaws = find_flaws(seen)
+    flaws[flaws == "damaged"] = ""  # such clips are refused, or kept as they are
+    tracks = with_flaws(follow_faces(seen.samples, seen.times, seen.width, seen.height), flaws)
+    best = max(tracks, key=lambda track: len(find_fit_starts(track, seen)), default=None)
     if best is None:
         raise ClipError(f"{clip.path}: no face found")
-    if not len(find_fit_starts(best)):
+    if not len(find_fit_starts(best, seen)):
         reasons = ", ".join(sorted({str(reason) for track in tracks for reason in track.unfit} - {""}))
         raise ClipError(f"{clip.path}: no usable face ({reasons})")
     return best
 
 
-def _make_request(track: FaceTrack, seen: Scan, start: int) -> WindowRequest:
-    return WindowRequest(0, start, track.square(start + FRAMES_PER_WINDOW // 2, seen.width, seen.height))
+def _make_request(track: FaceTrack, seen: Scan, frames: np.ndarray) -> WindowRequest:
+    middle = int(frames[len(frames) // 2])
+    return WindowRequest(0, tuple(frames.tolist()), track.square(middle, seen.width, seen.height))
 
 
-def _strip(mel: np.ndarray, bounds: np.ndarray, start: int, sound: Sound) -> np.ndarray:
-    return mel_strip(mel, *mel_columns(bounds[start], bounds[start + FRAMES_PER_WINDOW], sound.start))
+def _strip(mel: np.ndarray, bounds: np.ndarray, frames: tuple[int, ...], sound: Sound) -> np.ndarray:
+    return mel_strip(mel, *mel_columns(*find_window_span(bounds, frames), sound.start))
 
 
 def _find_warnings(track: FaceTrack, seen: Scan, sound: Sound) -> list[str]:

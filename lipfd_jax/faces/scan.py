@@ -15,26 +15,27 @@ from lipfd_jax.faces.mouths import MouthMeter
 from lipfd_jax.faces.thumbnails import Thumbnail, ThumbnailStrip
 from lipfd_jax.faces.tracks import Sample
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.preprocessing.clock import FileClock, FrameTimes, Stamp
+from lipfd_jax.preprocessing.clock_reading import read_clock
 from lipfd_jax.preprocessing.containers import (
     Damage,
     decode_packet,
     describe_streams,
     open_container,
-    promised_seconds,
 )
 from lipfd_jax.preprocessing.pictures import read_brightness, to_rgb
+from lipfd_jax.preprocessing.stillness import StillMeter
 from lipfd_jax.preprocessing.video import check_frame_size, find_video_stream
 
 SAMPLES_PER_SECOND = 5.0  # frames searched for faces
 MAX_HOURS = 12.0
 MAX_FRAMES = 3_000_000  # 12 hours at 60 a second are 2.6 million; their data take up to a gigabyte
 _THREADED_PIXELS = 600 * 400
-_FALLBACK_RATE = 25  # frames per second of files with neither timestamps nor a rate
 _CACHE_BYTES = 64 << 20  # decoded frames; beyond it none are cached: 8 s of AVLips take 15 MB
 _WAITING_PIXELS = 4_000_000  # total of the frames that are processed together
 _DAMAGED_BEFORE = 0.25  # seconds before a damaged place that may depend on it, as frames do on later ones
 
-Progress = Callable[[float, float], None]  # called with the seconds done and those the header states, or 0
+Progress = Callable[[float, float], None]  # called with the seconds done and those in all
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,11 @@ class Scan:
     samples: tuple[Sample, ...]
     corrupt: int  # number of places that the decoder reports as damaged
     damaged: np.ndarray  # (frames,) bool: damaged, or dependent on damage, until the next key frame
-    has_timestamps: bool  # frames have timestamps; without them frames can't be sought, only counted
+    frozen: np.ndarray  # (frames,) bool: part of a picture that stands still, see StillMeter
+    seekable: bool  # times are the file's own; else frames can't be sought, only counted
     bytes: int  # size of the video stream
     thumbnails: tuple[Thumbnail, ...]  # spread evenly over the video, up to 96
-    header_seconds: float | None = None  # seconds of video by the file's header, if given
+    clock: FileClock
     cached_frames: tuple[av.VideoFrame, ...] = ()  # all decoded frames of a small video; else none
     container: str = ""  # ffmpeg's name of the format
     streams: dict[str, dict[str, Any]] = field(default_factory=dict)  # see `containers.describe_streams`
@@ -61,13 +63,23 @@ class Scan:
         """Average frames per second."""
         return len(self.times) / (self.end - float(self.times[0]))
 
+    @property
+    def usual_fps(self) -> float:
+        """Frames per second where none are missing."""
+        return 1 / float(np.median(np.diff(self.boundaries())))
+
     def boundaries(self) -> np.ndarray:
         """(frames + 1,) float64: frame k is shown from entry k to entry k + 1, on the file's clock."""
         return np.append(self.times, self.end)
 
 
 def scan_video(
-    path: Path, find: Finder | None, *, damage: Damage | None = None, progress: Progress | None = None
+    path: Path,
+    find: Finder | None,
+    *,
+    damage: Damage | None = None,
+    progress: Progress | None = None,
+    clock: FileClock | None = None,
 ) -> Scan:
     """Decodes a video once, frame by frame, keeping the frames only if all of them take little memory.
 
@@ -75,35 +87,36 @@ def scan_video(
       find: the face finder; None to collect only times, cuts and thumbnails.
       damage: policy and record of damage that the decoder reports; by default the video is refused.
       progress: called every second of video.
+      clock: the file's, read if it isn't given.
 
     Raises:
       ClipError: nothing to decode, damage, over 12 hours or 3 million frames, or frames too large.
     """
     damage = damage or Damage()
+    clock = clock or read_clock(path)
     with open_container(path) as container:
-        stream = find_video_stream(path, container)
+        stream = find_video_stream(path, container, clock.video)
+        if clock.video is None:
+            raise ClipError(f"{path}: no video frames; truncated or empty")
         header = {"container": container.format.name, "streams": describe_streams(container)}
-        seconds = promised_seconds(container)
         set_threading(stream)
-        step = 1 / float(stream.guessed_rate or stream.average_rate or _FALLBACK_RATE)
-        scanner, reported = _Scanner(find, step), 0.0
+        scanner, stamp, reported = _Scanner(find, clock), Stamp(clock.video), 0.0
         for packet in container.demux(stream):
             scanner.bytes += packet.size
-            places = damage.places
-            for frame in decode_packet(path, packet, damage):
+            places, at_seam = damage.places, stamp.correct(packet)
+            for frame in decode_packet(path, packet, damage, at_seam=at_seam):
                 check_frame_size(path, frame)
                 scanner.add_frame(frame)
-            if damage.places > places and not scanner.has_timestamps:
+            if damage.places > places and clock.video.counted:
                 scanner.note_damage()
             _check_length(path, scanner.seconds, len(scanner.times))
             if progress and scanner.seconds >= reported + 1:
                 reported = scanner.seconds
-                progress(reported, seconds)
-        header_seconds = _read_header_seconds(stream)  # newer PyAV has none once the file is closed
+                progress(reported, clock.video.end - clock.start)
     if not scanner.times:
         why = "none could be decoded; damaged" if damage.places else "truncated or empty"
         raise ClipError(f"{path}: no video frames; {why}")
-    return replace(scanner.finish(damage, header_seconds), **header)
+    return replace(scanner.finish(damage), **header)
 
 
 def set_threading(stream: av.VideoStream) -> None:
@@ -119,24 +132,22 @@ def _check_length(path: Path, seconds: float, frames: int) -> None:
         raise ClipError(f"{path}: over {MAX_FRAMES} frames; cut it into shorter videos")
 
 
-def _read_header_seconds(stream: av.VideoStream) -> float | None:
-    return None if stream.duration is None else float(stream.duration * stream.time_base)
-
-
 class _Scanner:
     """Processes the frames of a video one by one."""
 
-    def __init__(self, find: Finder | None, step: float):
-        self.find, self.step = find, step
+    def __init__(self, find: Finder | None, clock: FileClock):
+        assert clock.video is not None  # there is a picture
+        self.find, self.clock, self.step = find, clock, clock.video.step
         self.times: list[float] = []
         self.samples: list[Sample] = []
-        self.has_timestamps, self.bytes = True, 0
+        self.bytes = 0
+        self._shown, self._has_times = FrameTimes(clock.video), clock.video.is_plain
         self._keys: list[int] = []  # numbers of key frames, which depend on no other
         self._corrupt: list[int] = []
         self.size = (0, 0)
         self._due = -np.inf  # time of the next sample
         self._reformatter = av.video.reformatter.VideoReformatter()
-        self._strip, self._cuts = ThumbnailStrip(), CutDetector()
+        self._strip, self._cuts, self._still = ThumbnailStrip(), CutDetector(), StillMeter()
         self._cached: list[av.VideoFrame] = []
         self._free_bytes = _CACHE_BYTES  # bytes left for more of them
         self._waiting: list[tuple[int, av.VideoFrame, bool]] = []  # number, frame, whether a sample is due
@@ -155,12 +166,8 @@ class _Scanner:
             self._corrupt.append(number)
         elif frame.key_frame:
             self._keys.append(number)
-        time = frame.time
-        if time is None:
-            self.has_timestamps = False
-        if not self.has_timestamps:
-            time = number * self.step
-        self.times.append(max(time, self.times[-1]) if self.times else time)
+        self._has_times &= frame.time is not None
+        self.times.append(self._shown.take(frame))
         self._cache_frame(frame)
         due = self.times[-1] >= self._due
         if due:
@@ -175,6 +182,7 @@ class _Scanner:
         samples = {}
         for (number, brightness), (_, frame, due) in zip(grey, self._waiting, strict=True):
             self._cuts.add_frame(brightness)
+            self._still.add_frame(brightness)
             if due:
                 image = to_rgb(frame, self._reformatter)
                 self._strip.add_frame(self.times[number], image)
@@ -194,16 +202,15 @@ class _Scanner:
         """Records damage between frames that has no timestamp."""
         self._corrupt.append(max(len(self.times) - 1, 0))
 
-    def finish(self, damage: Damage, header_seconds: float | None = None) -> Scan:
-        """Returns the scan, with damaged places; `header_seconds`: duration by the header."""
+    def finish(self, damage: Damage) -> Scan:
+        """Returns the scan, with damaged places."""
         self._process_waiting()
         self._close_sample()
-        times, has_timestamps = np.asarray(self.times), self.has_timestamps
-        if len(times) > 1 and times[-1] <= times[0]:  # all with the same timestamp
-            times, has_timestamps = times[0] + np.arange(len(times)) * self.step, False
+        times, clock = np.asarray(self.times), self.clock.video
+        assert clock is not None
+        whole = len(times) == len(clock.slots) and clock.end > times[-1]
+        end = clock.end if whole else float(times[-1]) + self.step
         width, height = self.size
-        steps = np.diff(times)
-        end = float(times[-1] + (np.median(steps[steps > 0]) if len(steps) else self.step))
         return Scan(
             width,
             height,
@@ -211,11 +218,12 @@ class _Scanner:
             end,
             tuple(self.samples),
             damage.places,
-            self._find_damaged(times, damage.times if has_timestamps else []),
-            has_timestamps,
+            self._find_damaged(times, [] if clock.counted else damage.times),
+            self._still.find_frozen(np.append(times, end)),
+            self._has_times,
             self.bytes,
             tuple(self._strip.thumbnails),
-            header_seconds,
+            self.clock,
             tuple(self._cached),
         )
 

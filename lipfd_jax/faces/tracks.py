@@ -15,7 +15,6 @@ from lipfd_jax.faces.framing import (
     move_inside,
 )
 from lipfd_jax.faces.mouths import MEASURES
-from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
 
 OVERLAP = 0.5  # minimum intersection over union of a face in successive samples
 GAP = 0.5  # seconds without a detection that are bridged
@@ -159,12 +158,3 @@ def _find_unfit_reason(box: np.ndarray, finder: str, frontal: bool, width: int, 
     if is_cut_by_edge(box, width, height):
         return "cut"
     return "" if frontal else "profile"
-
-
-def find_fit_starts(track: FaceTrack) -> np.ndarray:
-    """Returns (n,) int64: the frames that start five consecutive frames fit for scoring."""
-    fit = track.unfit == ""
-    if len(fit) < FRAMES_PER_WINDOW:
-        return np.zeros(0, np.int64)
-    rows = np.all(np.lib.stride_tricks.sliding_window_view(fit, FRAMES_PER_WINDOW), axis=1)
-    return track.frames[: len(rows)][rows]

@@ -10,6 +10,7 @@ import numpy as np
 
 from lipfd_jax.faces.framing import Square, cut_square
 from lipfd_jax.faces.scan import Scan, set_threading
+from lipfd_jax.preprocessing.composite import stack_frames
 from lipfd_jax.preprocessing.containers import Damage, decode_frames, open_container
 from lipfd_jax.preprocessing.frame_cache import FrameCache
 from lipfd_jax.preprocessing.pictures import to_rgb
@@ -31,9 +32,14 @@ class WindowRequest:
     """A window to read."""
 
     track: int  # index of the face
-    start: int  # number of the first frame
+    frames: tuple[int, ...]  # numbers of its five frames, ascending; a slow video's may occur twice
     square: Square | None  # crop of its frames; None for whole frames
     reduce: bool = True  # to 224 pixels, as face crops are; else only to a tile
+
+    @property
+    def start(self) -> int:
+        """Number of the first frame."""
+        return self.frames[0]
 
 
 def read_windows(
@@ -53,12 +59,14 @@ def read_windows(
                 return
             begun += [(window, []) for window in todo if window.start == reader.number]
             todo = [window for window in todo if window.start > reader.number]
-            if begun:
+            if any(reader.number in window.frames for window, _ in begun):
                 image = to_rgb(frame, reader.reformatter)
                 image = image if perturbation is None else perturbation(image)
                 for window, pieces in begun:
-                    pieces.append(cut_for_window(image, window))
-                yield from ((w, np.stack(pieces)) for w, pieces in begun if len(pieces) == FRAMES_PER_WINDOW)
+                    pieces += [cut_for_window(image, window)] * window.frames.count(reader.number)
+                yield from (
+                    (w, stack_frames(pieces)) for w, pieces in begun if len(pieces) == FRAMES_PER_WINDOW
+                )
                 begun = [entry for entry in begun if len(entry[1]) < FRAMES_PER_WINDOW]
 
 
@@ -71,16 +79,16 @@ def read_cached_windows(
 ) -> Iterator[tuple[WindowRequest, np.ndarray]]:
     """As `read_windows`, from frames cached in memory if they fit."""
     todo = sorted(wanted, key=lambda window: window.start)
-    numbers = {window.start + k for window in todo for k in range(FRAMES_PER_WINDOW)}
-    whole = cache.read_whole(path, numbers, Damage("keep"))
+    numbers = {number for window in todo for number in window.frames}
+    whole = cache.read_whole(path, numbers, Damage("keep"), scan.clock.video)
     if whole is None:
         yield from read_windows(path, scan, wanted, perturbation)
         return
     frames = {n: p if perturbation is None else perturbation(p) for n, p in sorted(whole.frames.items())}
     for window in todo:
-        shown = [n for n in range(window.start, window.start + FRAMES_PER_WINDOW) if n in frames]
+        shown = [n for n in window.frames if n in frames]
         if len(shown) == FRAMES_PER_WINDOW:
-            yield window, np.stack([cut_for_window(frames[n], window) for n in shown])
+            yield window, stack_frames([cut_for_window(frames[n], window) for n in shown])
 
 
 def cut_for_window(frame: np.ndarray, window: WindowRequest) -> np.ndarray:
@@ -118,13 +126,13 @@ class _SeekingReader:
 
     def __init__(self, path: Path, container: av.container.InputContainer, scan: Scan):
         self.path, self.container, self.scan = path, container, scan
-        self.stream = find_video_stream(path, container)
+        self.stream = find_video_stream(path, container, scan.clock.video)
         set_threading(self.stream)
         self.number = -1  # number of the last frame returned
         self.reformatter = av.video.reformatter.VideoReformatter()
         self._frames = self._decode_on()
         self._sought = False
-        self._seekable = scan.has_timestamps and bool((np.diff(scan.times) > 2 * _MARGIN).all())
+        self._seekable = scan.seekable and bool((np.diff(scan.times) > 2 * _MARGIN).all())
 
     def read_from(self, number: int) -> av.VideoFrame | None:
         """Returns the next frame from `number` on; None at the end."""

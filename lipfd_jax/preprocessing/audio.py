@@ -6,11 +6,12 @@ from pathlib import Path
 
 import av
 import numpy as np
-import soxr
 from matplotlib import colormaps
 from matplotlib.colors import Normalize
 
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.preprocessing.clock import StreamClock
+from lipfd_jax.preprocessing.clock_reading import read_clock
 from lipfd_jax.preprocessing.containers import (
     Damage,
     check_seconds,
@@ -19,13 +20,12 @@ from lipfd_jax.preprocessing.containers import (
     open_container,
 )
 from lipfd_jax.preprocessing.mel import FFT_SIZE, HOP, SAMPLE_RATE, mel_power, to_decibels
+from lipfd_jax.preprocessing.sound_placement import Piece, place_pieces, resample_pieces
 from lipfd_jax.vocabulary import COLOUR_MAP
 
 LOUDEST = 1e6  # full scale is 1; beyond 1e16 the power overflows and the mel image is black
 SILENCE = 1e-4  # sound with all samples below this (-80 dBFS) is silent
 _RATES = range(1000, 768_001)  # sample rates a real file may have
-_GAP = 0.1  # longer gaps in a track (seconds) are filled, to keep later sound in time
-_LONG_GAP = 10  # the middle of longer gaps (seconds) is not resampled
 _BLOCK = 4096  # mel columns per step (95 s), so that a long clip's spectrum is never in memory as a whole
 
 
@@ -47,14 +47,14 @@ class Sound:
         return float(np.abs(self.samples).max()) < SILENCE
 
 
-def read_sound(path: Path, damage: Damage | None = None) -> Sound:
+def read_sound(path: Path, damage: Damage | None = None, clock: StreamClock | None = None) -> Sound:
     """Reads the sound track of a wav or video: mono, resampled to 22050 Hz.
 
     Decodes and resamples it piece by piece; the samples equal those of `librosa.load`, to the bit for PCM.
-    Raises ClipError if there is no track, if it has NaN, infinite or absurd samples, is shorter than one mel
-    column (2048 samples) or longer than `MAX_SECONDS`.
+    `clock` is the file's, read if it isn't given. Raises ClipError if there is no track, if it has NaN,
+    infinite or absurd samples, is shorter than one mel column (2048 samples) or longer than `MAX_SECONDS`.
     """
-    starts, pieces = zip(*read_sound_pieces(path, damage=damage), strict=True)
+    starts, pieces = zip(*read_sound_pieces(path, damage=damage, clock=clock), strict=True)
     samples = np.concatenate(pieces)
     if len(samples) < FFT_SIZE:
         raise ClipError(f"{path}: {len(samples)} samples of sound at 22050 Hz, too short for a mel image")
@@ -62,40 +62,31 @@ def read_sound(path: Path, damage: Damage | None = None) -> Sound:
 
 
 def read_sound_pieces(
-    path: Path, longest: float | None = None, damage: Damage | None = None
+    path: Path,
+    longest: float | None = None,
+    damage: Damage | None = None,
+    clock: StreamClock | None = None,
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Yields a sound track of any length in pieces (time of its first sample, (n,) float32 at 22050 Hz).
 
-    Yields at least one piece, all with the same time: seconds on the file's clock. Raises ClipError as
-    `read_sound` does, beyond `longest` seconds (default: `MAX_SECONDS`), but not for a short track.
+    Rate and channels are those of the decoded frames, which may differ from the header's and change on the
+    way. Gaps are filled with silence, overlaps dropped. Yields at least one piece, all with the same time:
+    seconds on the file's clock. Raises ClipError as `read_sound` does, beyond `longest` seconds (default:
+    `MAX_SECONDS`), but not for a short track.
     """
+    clock = clock or read_clock(path).audio
     with open_container(path) as container:
-        stream = find_stream(path, container, "audio")
-        rate = stream.rate
-        if rate not in _RATES:
-            raise ClipError(f"{path}: sound at {rate} Hz, expected {_RATES.start} to {_RATES.stop - 1}")
-        start, count, yielded = 0.0, 0, 0
-        resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
-        for time, mono in _fill_gaps(
-            _mono_pieces(decode_frames(path, container, stream, damage), rate), rate
-        ):
-            start = start if count else time
-            if isinstance(mono, int):
-                for _ in range(mono):
-                    count, yielded = count + rate, yielded + SAMPLE_RATE
-                    check_seconds(path, count / rate, longest)
-                    yield float(start), np.zeros(SAMPLE_RATE, np.float32)
-                continue
-            count += len(mono)
-            check_seconds(path, count / rate, longest)
-            _check_samples(path, mono)
-            piece = resampler.resample_chunk(mono)
-            yielded += len(piece)
-            yield float(start), piece
-        length = int(np.ceil(count * (SAMPLE_RATE / rate)))  # librosa's rounding
-        last = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-        last = last[: max(length - yielded, 0)]
-        yield float(start), np.pad(last, (0, max(length - yielded - len(last), 0)))
+        if clock is None:
+            find_stream(path, container, "audio")  # raises where there is no track
+            raise ClipError(f"{path}: no sound track")
+        frames = decode_frames(path, container, container.streams[clock.index], damage, clock)
+        count = 0
+        for start, samples in resample_pieces(place_pieces(_mono_pieces(path, frames))):
+            count += len(samples)
+            check_seconds(path, count / SAMPLE_RATE, longest)
+            yield start, samples
+        if not count:
+            yield 0.0, np.zeros(0, np.float32)
 
 
 def _check_samples(path: Path, mono: np.ndarray) -> None:
@@ -108,40 +99,21 @@ def _check_samples(path: Path, mono: np.ndarray) -> None:
         )
 
 
-def _fill_gaps(
-    pieces: Iterable[tuple[float, np.ndarray]], rate: int
-) -> Iterator[tuple[float, np.ndarray | int]]:
-    """Yields the pieces of a track, and silence, a second at a time, where some are missing.
-
-    The middle of a long gap comes as a number of whole seconds, which need no resampling: at 768 kHz that
-    would take minutes for half an hour.
-    """
-    start, count = None, 0
-    for time, mono in pieces:
-        start = time if start is None else start
-        missing = round((time - start) * rate) - count
-        if missing > _GAP * rate:
-            seconds = max(missing // rate - 2, 0) if missing > _LONG_GAP * rate else 0
-            if seconds:
-                yield time, np.zeros(rate, np.float32)  # lets the resampler's response to earlier sound decay
-                yield time, seconds
-            for first in range(rate * (seconds + bool(seconds)), missing, rate):
-                yield time, np.zeros(min(rate, missing - first), np.float32)
-            count += missing
-        count += len(mono)
-        yield time, mono
-
-
-def _mono_pieces(frames: Iterable[av.AudioFrame], rate: int) -> Iterator[tuple[float, np.ndarray]]:
-    """Yields decoded pieces of a track as (time in seconds, (n,) float32 mean of the channels)."""
-    to_float = av.AudioResampler(format="fltp")
-    clock = 0.0
+def _mono_pieces(path: Path, frames: Iterable[av.AudioFrame]) -> Iterator[Piece]:
+    """Yields decoded pieces of a track, in mono: the mean of the channels. Raises ClipError."""
+    time, converter, form = 0.0, av.AudioResampler(format="fltp"), None
     for frame in frames:
-        clock = frame.time if frame.time is not None else clock
-        for piece in to_float.resample(frame):
+        if form != (form := (frame.format.name, frame.layout.name, rate := frame.sample_rate)):
+            if rate not in _RATES:
+                raise ClipError(f"{path}: sound at {rate} Hz, expected {_RATES.start} to {_RATES.stop - 1}")
+            converter = av.AudioResampler(format="fltp")
+        time = frame.time if frame.time is not None else time
+        for piece in converter.resample(frame):
             samples = piece.to_ndarray()  # (channels, n)
-            yield clock, samples.mean(axis=0) if len(samples) > 1 else samples[0]
-            clock += samples.shape[1] / rate
+            mono = samples.mean(axis=0) if len(samples) > 1 else samples[0]
+            _check_samples(path, mono)
+            yield Piece(time, rate, mono)
+            time += samples.shape[1] / rate
 
 
 def make_mel_image(samples: np.ndarray) -> np.ndarray:

@@ -49,3 +49,9 @@ def resize_to_tile(frame: np.ndarray) -> np.ndarray:
     if frame.shape[:2] == (TILE, TILE):
         return frame
     return cv2.resize(frame, (TILE, TILE))
+
+
+def stack_frames(frames: Sequence[np.ndarray]) -> np.ndarray:
+    """Stacks frames (height, width, 3); resized to 500x500 in the rare video that changes its size."""
+    same = len({frame.shape for frame in frames}) == 1
+    return np.stack(frames if same else [resize_to_tile(frame) for frame in frames])

@@ -12,6 +12,7 @@ import av
 
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.file_kinds import BARE, SOUND, UNREAD, VIDEO, lacks_index, read_kind
+from lipfd_jax.preprocessing.clock import Stamp, StreamClock
 
 MAX_PIXELS = 4096 * 4096  # largest frame
 SMALL_FILE = 1 << 20  # bytes; files up to this size get little memory, whatever their headers declare
@@ -27,6 +28,9 @@ MACHINE_ERRORS = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)  # not the fault of 
 # ffmpeg probes megabytes of PCM for other codecs, which takes longer than decoding; the first few packets
 # (64 kB) suffice.
 _WAV_PROBES = {"max_probe_packets": "4"}
+# Containers in which a stream can begin late: where no sound is found at first, more of the file is searched.
+_LATE_STREAMS = ("mpegts", "mpeg", "flv")
+_LATE_PROBES = {"probesize": str(128 << 20), "analyzeduration": str(3600 * 10**6)}  # bytes, microseconds
 # Tags that are not UTF-8 must not prevent reading a clip; PyAV 19 no longer has this argument.
 _METADATA = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
@@ -86,7 +90,12 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
         with open(path, "rb", buffering=0) as file:
             named = _NamedFile(file, path)
             options |= _WAV_PROBES if _is_wav(named) else {}
-            with av.open(named, options=options, buffer_size=_BUFFER, **_METADATA) as container:
+            with _open(named, options) as container:
+                if not _lacks_sound(container):
+                    yield container
+                    return
+            file.seek(0)
+            with _open(named, options | _LATE_PROBES) as container:
                 yield container
     except av.FFmpegError as error:
         if error.errno == errno.ENOMEM:
@@ -95,7 +104,10 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise ClipError(f"{path}: {_explain_failure(path, error)}") from error
     except IndexError as error:  # raised by PyAV for a stream that was not there when it opened the file
-        raise ClipError(f"{path}: streams appear in the middle of the file; damaged") from error
+        raise ClipError(
+            f"{path}: a track begins far inside the file, too late to be read; remux it, for example by "
+            "ffmpeg -i FILE -c copy NEW"
+        ) from error
 
 
 def _explain_failure(path: Path, error: av.FFmpegError) -> str:
@@ -117,6 +129,15 @@ def _explain_failure(path: Path, error: av.FFmpegError) -> str:
     return f"can't be decoded, as it is not {'sound' if path.suffix.lower() == '.wav' else 'a video'}: {kind}"
 
 
+def _open(file: _NamedFile, options: dict[str, str]) -> av.container.InputContainer:
+    return av.open(file, options=options, buffer_size=_BUFFER, **_METADATA)
+
+
+def _lacks_sound(container: av.container.InputContainer) -> bool:
+    """Whether a container without sound so far is one in which it may begin later."""
+    return not container.streams.audio and container.format.name in _LATE_STREAMS
+
+
 def _is_wav(file: _NamedFile) -> bool:
     head = file.read(12)
     file.seek(0)
@@ -128,23 +149,32 @@ def decode_frames(
     container: av.container.InputContainer,
     stream: av.stream.Stream,
     damage: Damage | None = None,
+    clock: StreamClock | None = None,
 ) -> Iterator[av.frame.Frame]:
     """Yields the frames of a stream, as `container.decode` does, recording damage.
+
+    Args:
+      clock: corrects the times of the frames; only from the beginning of the file.
 
     See `decode_packet`. Raises ClipError.
     """
     damage = damage or Damage()
+    stamp = None if clock is None else Stamp(clock)
     for packet in container.demux(stream):
-        yield from decode_packet(path, packet, damage)
+        at_seam = stamp is not None and stamp.correct(packet)
+        yield from decode_packet(path, packet, damage, at_seam=at_seam)
 
 
-def decode_packet(path: Path, packet: av.Packet, damage: Damage) -> Iterator[av.frame.Frame]:
+def decode_packet(
+    path: Path, packet: av.Packet, damage: Damage, *, at_seam: bool = False
+) -> Iterator[av.frame.Frame]:
     """Yields the frames of a packet; records reports of the decoder in `damage`.
 
-    Damage is a packet marked as corrupt, a frame with concealed errors, or, if damage is kept, a packet that
-    can't be decoded at all. Not every changed byte shows: most codecs have no checksums. Raises ClipError.
+    Damage is a packet marked as corrupt (but not at the seam of two recordings, where counters start anew),
+    a frame with concealed errors, or, if damage is kept, a packet that can't be decoded at all. Not every
+    changed byte shows: most codecs have no checksums. Raises ClipError.
     """
-    if packet.is_corrupt:
+    if packet.is_corrupt and not at_seam:
         damage.record(path, "a packet is marked as corrupt", _packet_time(packet))
     try:
         frames = packet.decode()
@@ -168,7 +198,8 @@ def find_stream(
 ) -> av.stream.Stream:
     """Returns the stream a player would choose. Raises ClipError if there is none or its codec is unknown."""
     name = {"video": "video stream", "audio": "sound track"}[kind]
-    stream = container.streams.best(kind)
+    # None is best where only packets beyond the probed ones tell a track's format.
+    stream = container.streams.best(kind) or next(iter(getattr(container.streams, kind)), None)
     if stream is None:
         raise ClipError(f"{path}: no {name}")
     if stream.codec_context is None:

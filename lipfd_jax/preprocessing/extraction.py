@@ -1,19 +1,27 @@
 """Extraction of a clip's windows: frames decoded, and their sound cut from the clip's mel image."""
 
 import functools
-from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing.audio import Sound, make_mel_image, read_sound
-from lipfd_jax.preprocessing.composite import Window, resize_to_tile
+from lipfd_jax.preprocessing.clock import FileClock
+from lipfd_jax.preprocessing.composite import Window, stack_frames
 from lipfd_jax.preprocessing.containers import Damage, DamagePolicy
 from lipfd_jax.preprocessing.mel import mel_columns
+from lipfd_jax.preprocessing.paper_windows import (
+    find_holes,
+    find_starts,
+    find_window_span,
+    pick_frames,
+    spread_starts,
+)
 from lipfd_jax.preprocessing.recoding import recode_video
+from lipfd_jax.preprocessing.released_windows import released_frames, released_starts
 from lipfd_jax.preprocessing.video import (
     DecodedFrames,
     FramePerturbation,
@@ -21,10 +29,10 @@ from lipfd_jax.preprocessing.video import (
     read_frames,
     read_track,
 )
-from lipfd_jax.preprocessing.window_starts import paper_starts, released_frames, released_starts
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WindowConvention, colour_table
 
 FrameReader = Callable[..., DecodedFrames]  # read_frames, or FrameCache.read
+_RELEASED_RATES = (23.0, 31.0)  # frames a second at which released windows are about as long as in AVLips
 _TOLERATED = 0.5  # seconds by which sound and video may differ in length without a warning
 
 
@@ -58,10 +66,11 @@ def extract_windows(
     """Extracts all windows of a clip in one decoding pass, without temporary files unless it is recoded.
 
     Args:
-      windows: `paper`: up to ten windows over the whole clip, each with five consecutive frames of its own
-        and the mel columns of exactly the time they are shown, at any frame rate; the sound is the clip's wav
-        (assumed to start with the first frame), else the track inside the video. `released`: as in the
-        released code, index wrap and overlap faults included; needs the wav.
+      convention: `paper`: up to ten windows over the whole clip, each with five frames of its own, 40 ms
+        apart at any frame rate, and the mel columns of exactly the time they are shown; frozen pictures,
+        holes and seams of recordings are left out; the sound is the clip's wav (assumed to start with the
+        first frame), else the track inside the video. `released`: as in the released code, index wrap and
+        overlap faults included; needs the wav.
       damaged: whether clips of which a decoder reports damage are refused, or kept with a warning.
       perturbation: of sound and frames.
       read: replaces `read_frames` on the clip itself, e.g. with `FrameCache.read`.
@@ -74,21 +83,30 @@ def extract_windows(
         raise ClipError(f"{clip.path}: no wav next to it, which released windows need; use paper windows")
     track = read_track(clip.path)
     _check_frame_count(clip.path, len(track.times))
-    sound = _read_sound_track(clip, track, damage)
+    sound = read_clip_sound(clip, track.clock, damage)
     mel = make_mel_image(sound.samples if perturbation.sound is None else perturbation.sound(sound.samples))
     cut = _cut_released_windows if convention == "released" else _cut_paper_windows
-    with (
-        nullcontext(clip.path)
-        if perturbation.crf is None
-        else recode_video(clip.path, perturbation.crf) as video
-    ):
-        reader = functools.partial(
-            read if perturbation.crf is None else read_frames, video, perturbation=perturbation.frame
-        )
-        built, warnings = cut(clip.path, track, sound, mel, damage, reader)
+    read = functools.partial(read, clock=track.clock.video)
+    built, warnings = cut(
+        clip.path, track, sound, mel, damage, _perturb_frames(clip.path, perturbation, read)
+    )
     if not built:
         raise ClipError(f"{clip.path}: no complete window of {FRAMES_PER_WINDOW} frames")
     return Extraction(tuple(built), (*_sound_warnings(track, sound), *warnings, *damage_warnings(damage)))
+
+
+def _perturb_frames(path: Path, perturbation: ClipPerturbation, read: FrameReader) -> FrameReader:
+    """Returns a reader of the perturbed frames; which of them are frozen is told by those of the clip."""
+    if perturbation.crf is None:
+        return functools.partial(read, path, perturbation=perturbation.frame)
+    crf = perturbation.crf
+
+    def read_recoded(wanted: Collection[int], damage: Damage) -> DecodedFrames:
+        plain = read(path, (), damage)
+        with recode_video(path, crf) as video:
+            return replace(plain, frames=read_frames(video, wanted, None, perturbation.frame).frames)
+
+    return read_recoded
 
 
 def damage_warnings(damage: Damage) -> list[str]:
@@ -96,33 +114,77 @@ def damage_warnings(damage: Damage) -> list[str]:
     return [f"damaged: decoders reported {damage.places} places"] if damage.places else []
 
 
-def _read_sound_track(clip: Clip, track: VideoTrack, damage: Damage) -> Sound:
-    if clip.wav is None:
-        return read_sound(clip.path, damage)
-    return Sound(read_sound(clip.wav, damage).samples, start=float(track.times[0]))
+def read_clip_sound(clip: Clip, clock: FileClock, damage: Damage) -> Sound:
+    """Reads a clip's sound: its wav, which starts with the first frame, else the track inside the video.
+
+    Raises ClipError also where the track's clock contradicts that of the picture.
+    """
+    if clip.wav is not None:
+        return Sound(read_sound(clip.wav, damage).samples, start=clock.start)
+    sound = read_sound(clip.path, damage, clock.audio)
+    for begin, _ in clock.undecided:
+        raise ClipError(
+            f"{clip.path}: from {begin - clock.start:.1f} s on, the times of its picture and its sound "
+            "contradict each other, as in a badly joined recording; cut it there"
+        )
+    return sound
 
 
 def _cut_paper_windows(
     path: Path, track: VideoTrack, sound: Sound, mel: np.ndarray, damage: Damage, read: FrameReader
 ) -> tuple[list[Window], list[str]]:
-    starts = paper_starts(len(track.times))
-    decoded, warnings = read(_list_frames(starts), damage), []
+    chosen = _choose_windows(track, None)
+    decoded, warnings = read(chosen.ravel().tolist(), damage), []
     if len(decoded.times) != len(track.times):
-        # Packets of some codecs do not map to frames one to one. Rare, so a second pass is acceptable.
+        # Packets of some codecs do not map to frames one to one.
         warnings = [f"{len(track.times)} frames announced, {len(decoded.times)} decoded"]
         _check_frame_count(path, len(decoded.times))
         track = track.with_times(decoded.times)
-        starts = paper_starts(len(track.times))
-        decoded = read(_list_frames(starts), Damage(damage.policy))  # already counted
+    if warnings or decoded.frozen.any():  # rare, so a second pass is acceptable
+        chosen = _choose_windows(track, decoded.frozen)
+        decoded = read(chosen.ravel().tolist(), Damage(damage.policy))  # already counted
+    if not len(chosen):
+        raise ClipError(
+            f"{path}: no window of five frames, 40 ms apart; {_describe_obstacle(track, decoded)}"
+        )
     bounds = track.boundaries()
     built, unheard = [], 0
-    for index, start in enumerate(starts):
-        end = start + FRAMES_PER_WINDOW
-        first, last = mel_columns(bounds[start], bounds[end], sound.start)
+    for index, frames in enumerate(chosen):
+        first, last = mel_columns(*find_window_span(bounds, frames), sound.start)
         unheard += bool(first >= mel.shape[1] or last <= 0)
-        frames = _stack_frames([decoded.frames[number] for number in range(start, end)])
-        built.append(Window(index, start, track.fps, mel_strip(mel, first, last), frames))
+        pictures = stack_frames([decoded.frames[number] for number in frames])
+        built.append(Window(index, int(frames[0]), track.fps, mel_strip(mel, first, last), pictures))
+    warnings += _picture_warnings(track, decoded.frozen)
     return built, warnings + [f"{unheard} windows are outside the sound"] * (unheard > 0)
+
+
+def _choose_windows(track: VideoTrack, frozen: np.ndarray | None) -> np.ndarray:
+    """Returns (n, 5) int64: the frames of up to ten windows, spread over all places where one can start."""
+    bounds = track.boundaries()
+    fit = np.ones(len(track.times), bool) if frozen is None else ~frozen
+    return pick_frames(bounds, spread_starts(find_starts(bounds, fit, track.clock.joins)))
+
+
+def _describe_obstacle(track: VideoTrack, decoded: DecodedFrames) -> str:
+    if decoded.frozen.mean() > 0.5:
+        return "the picture stands still"
+    return f"it has {track.fps:.1f} frames a second, and gaps of more than 80 ms between them"
+
+
+def _picture_warnings(track: VideoTrack, frozen: np.ndarray) -> list[str]:
+    """Names stretches from which no window is taken."""
+    lengths, found = np.diff(track.boundaries()), []
+    if frozen.any():
+        found.append(f"a frozen picture for {lengths[frozen].sum():.1f} s, not used")
+    holes = find_holes(track.boundaries())
+    if holes[:-1].any():
+        found.append(
+            f"{holes[:-1].sum()} gaps between frames, {lengths[:-1][holes[:-1]].sum():.1f} s, not used"
+        )
+    if track.clock.joins:
+        places = ", ".join(f"{join - track.times[0]:.1f}" for join in track.clock.joins[:5])
+        found.append(f"recordings joined at {places} s")
+    return found
 
 
 def _cut_released_windows(
@@ -141,20 +203,21 @@ def _cut_released_windows(
         first, last = (int(np.round(number * per_frame)) for number in (nominal, nominal + FRAMES_PER_WINDOW))
         if first >= min(last, mel.shape[1]):
             raise ClipError(f"{path}: no mel columns for window {index}; the released code fails here too")
-        frames = _stack_frames([decoded[number] for number in numbers])
+        frames = stack_frames([decoded[number] for number in numbers])
         built.append(Window(index, numbers[0], track.fps, np.ascontiguousarray(mel[:, first:last]), frames))
     left = len(kept) % FRAMES_PER_WINDOW
-    return built, [f"last {left} frames dropped, as they fill no window"] * (left > 0)
+    warnings = [f"last {left} frames dropped, as they fill no window"] * (left > 0)
+    return built, warnings + _rate_warnings(track)
 
 
-def _list_frames(starts: list[int]) -> set[int]:
-    return {start + offset for start in starts for offset in range(FRAMES_PER_WINDOW)}
-
-
-def _stack_frames(frames: list[np.ndarray]) -> np.ndarray:
-    """Stacks frames; resized to 500x500 in the rare video that changes its size."""
-    same = len({frame.shape for frame in frames}) == 1
-    return np.stack(frames if same else [resize_to_tile(frame) for frame in frames])
+def _rate_warnings(track: VideoTrack) -> list[str]:
+    if _RELEASED_RATES[0] <= track.fps <= _RELEASED_RATES[1]:
+        return []
+    span = 1000 * FRAMES_PER_WINDOW / track.fps
+    return [
+        f"{track.fps:.1f} frames a second: a released window shows {span:.0f} ms instead of 200, so its "
+        "scores mean little; paper windows suit any rate"
+    ]
 
 
 def mel_strip(mel: np.ndarray, first: int, last: int) -> np.ndarray:

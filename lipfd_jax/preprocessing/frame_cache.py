@@ -1,10 +1,12 @@
 """Cache of one video's decoded frames, for perturbing the same frames in many ways."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from lipfd_jax.preprocessing.clock import StreamClock
 from lipfd_jax.preprocessing.containers import Damage
 from lipfd_jax.preprocessing.video import DecodedFrames, FramePerturbation, read_frames, shrink_to_tile
 
@@ -25,30 +27,38 @@ class FrameCache:
         wanted: Collection[int],
         damage: Damage | None = None,
         perturbation: FramePerturbation | None = None,
+        *,
+        clock: StreamClock | None = None,
     ) -> DecodedFrames:
         """Returns the same frames, bit for bit, as `read_frames` with these arguments. Raises ClipError."""
-        whole = self.read_whole(path, wanted, damage)
+        whole = self.read_whole(path, wanted, damage, clock)
         if whole is None:
-            return read_frames(path, wanted, damage, perturbation)
+            return read_frames(path, wanted, damage, perturbation, clock=clock)
         # A perturbation may draw random numbers, so frames come in the order of decoding.
         frames = {
             n: shrink_to_tile(p if perturbation is None else perturbation(p))
             for n, p in sorted(whole.frames.items())
         }
-        return DecodedFrames(frames, whole.times)
+        return replace(whole, frames=frames)
 
     def read_whole(
-        self, path: Path, wanted: Collection[int], damage: Damage | None = None
+        self,
+        path: Path,
+        wanted: Collection[int],
+        damage: Damage | None = None,
+        clock: StreamClock | None = None,
     ) -> DecodedFrames | None:
         """Returns the frames at full size; None if these would take too much memory. Raises ClipError."""
         key = path, frozenset(wanted)
         if key != self._key:
             self._key, self._whole = None, None
-            self._whole = self._decode(path, key[1], damage)
+            self._whole = self._decode(path, key[1], damage, clock)
             self._key = key
         return self._whole
 
-    def _decode(self, path: Path, wanted: frozenset[int], damage: Damage | None) -> DecodedFrames | None:
+    def _decode(
+        self, path: Path, wanted: frozenset[int], damage: Damage | None, clock: StreamClock | None
+    ) -> DecodedFrames | None:
         held = 0
 
         def count_bytes(frame: np.ndarray) -> np.ndarray:
@@ -59,7 +69,7 @@ class FrameCache:
             return frame
 
         try:
-            return read_frames(path, wanted, damage, count_bytes, whole=True)
+            return read_frames(path, wanted, damage, count_bytes, whole=True, clock=clock)
         except _TooLarge:
             return None
 

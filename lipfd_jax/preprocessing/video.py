@@ -15,6 +15,8 @@ import av
 import numpy as np
 
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.preprocessing.clock import FileClock, FrameTimes, StreamClock
+from lipfd_jax.preprocessing.clock_reading import read_clock, read_open_clock
 from lipfd_jax.preprocessing.composite import resize_to_tile
 from lipfd_jax.preprocessing.containers import (
     MAX_PIXELS,
@@ -25,7 +27,8 @@ from lipfd_jax.preprocessing.containers import (
     find_stream,
     open_container,
 )
-from lipfd_jax.preprocessing.pictures import to_rgb
+from lipfd_jax.preprocessing.pictures import read_brightness, to_rgb
+from lipfd_jax.preprocessing.stillness import StillMeter
 from lipfd_jax.vocabulary import TILE
 
 MAX_FRAMES = 1_000_000
@@ -35,7 +38,6 @@ _MAX_BITS = 64  # per pixel in any format
 _THREADS_BYTES = 256 << 20  # frames that a decoder's threads may process at once
 _MAX_THREADS = 16
 FramePerturbation = Callable[[np.ndarray], np.ndarray]  # takes a frame (height, width, 3) uint8 RGB
-_FALLBACK_RATE = 25  # frames per second of files with neither timestamps nor a rate
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class VideoTrack:
     times: np.ndarray  # (n,) float64, seconds on the file's clock, non-decreasing
     end: float  # display end of the last frame, seconds
     opencv_count: int  # frames that OpenCV reports, by the file's header; the released code relies on it
+    clock: FileClock
 
     @property
     def seconds(self) -> float:
@@ -60,10 +63,10 @@ class VideoTrack:
         """(n + 1,) float64: frame k is shown from entry k to entry k + 1."""
         return np.append(self.times, self.end)
 
-    def with_times(self, times: Sequence[float | None]) -> "VideoTrack":
+    def with_times(self, times: Sequence[float]) -> "VideoTrack":
         """Returns the track with the frames that decoding produced."""
-        shown, end = _frame_times(times, [0.0] * len(times), 1 / self.fps)
-        return replace(self, times=shown, end=end)
+        shown = np.asarray(times, float)
+        return replace(self, times=shown, end=float(shown[-1]) + 1 / self.fps)
 
 
 def read_track(path: Path) -> VideoTrack:
@@ -74,32 +77,27 @@ def read_track(path: Path) -> VideoTrack:
     """
     with open_container(path) as container:
         stream = find_video_stream(path, container)
-        times, durations, seen = [], [], 0.0  # seen: seconds of the longest stream
-        for packet in container.demux():
-            if not packet.size or packet.is_discard:
-                continue
-            if packet.stream.index == stream.index:
-                times.append(None if packet.pts is None else float(packet.pts * stream.time_base))
-                durations.append(float((packet.duration or 0) * stream.time_base))
-                if len(times) > MAX_FRAMES:
-                    raise ClipError(f"{path}: over {MAX_FRAMES} frames; cut it into shorter clips")
-            if packet.pts is not None and packet.time_base:
-                seen = max(seen, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-        if not times:
-            raise ClipError(f"{path}: no video frames; truncated or empty")
-        step = 1 / float(stream.guessed_rate or stream.average_rate or _FALLBACK_RATE)
-        track = VideoTrack(*_frame_times(times, durations, step), _opencv_count(container, stream))
-        check_seconds(path, track.seconds)
-        _check_complete(path, container, stream, track, seen)
-        return track
+        clock = read_open_clock(path, container)
+        count = _opencv_count(container, stream)
+    if clock.video is None or not len(clock.video.slots):
+        raise ClipError(f"{path}: no video frames; truncated or empty")
+    if len(clock.video.slots) > MAX_FRAMES:
+        raise ClipError(f"{path}: over {MAX_FRAMES} frames; cut it into shorter clips")
+    track = VideoTrack(clock.video.slots, clock.video.end, count, clock)
+    check_seconds(path, track.seconds)
+    if clock.missing:
+        found = clock.promised - clock.missing
+        raise ClipError(f"{path}: truncated after {found:.2f} of {clock.promised:.2f} seconds")
+    return track
 
 
 @dataclass(frozen=True)
 class DecodedFrames:
-    """Selected frames of a video, and the times of all frames."""
+    """Selected frames of a video, and what is known of all frames."""
 
     frames: dict[int, np.ndarray]  # number in display order -> (height, width, 3) uint8 RGB
-    times: tuple[float | None, ...]  # timestamps of all frames; seconds on the file's clock
+    times: tuple[float, ...]  # when all frames are shown; seconds on the file's clock
+    frozen: np.ndarray  # (n,) bool, for all frames: part of a picture that stands still, see StillMeter
 
 
 def read_frames(
@@ -109,27 +107,36 @@ def read_frames(
     perturbation: FramePerturbation | None = None,
     *,
     whole: bool = False,
+    clock: StreamClock | None = None,
 ) -> DecodedFrames:
     """Returns the wanted frames of a video, decoding it once from beginning to end.
 
     Frames are as `pictures.to_rgb` shows them; those of more than 500x500 pixels are resized to 500x500
     immediately, as the composite needs them, unless `whole`. Before that, `perturbation` may replace a frame
-    by another of the same size. `damage` is as for `decode_frames`. Raises ClipError.
+    by another of the same size. `damage` is as for `decode_frames`. `clock` is the file's, read if it isn't
+    given. Raises ClipError.
     """
     wanted = frozenset(wanted)
     images: dict[int, np.ndarray] = {}
-    times: list[float | None] = []
+    times: list[float] = []
+    clock = clock or read_clock(path).video
+    meter = StillMeter()
     with open_container(path) as container:
-        stream = find_video_stream(path, container)
+        stream = find_video_stream(path, container, clock)
+        if clock is None:
+            raise ClipError(f"{path}: no video frames; truncated or empty")
+        shown = FrameTimes(clock)
         reformatter = av.video.reformatter.VideoReformatter()
-        for frame in decode_frames(path, container, stream, damage):
+        for frame in decode_frames(path, container, stream, damage, clock):
             check_frame_size(path, frame)
+            meter.add_frame(read_brightness(frame, reformatter))
             if len(times) in wanted:
                 image = to_rgb(frame, reformatter)
                 image = image if perturbation is None else perturbation(image)
                 images[len(times)] = image if whole else shrink_to_tile(image)
-            times.append(frame.time)
-    return DecodedFrames(images, tuple(times))
+            times.append(shown.take(frame))
+    bounds = np.array([*times, max(clock.end, *times[-1:])])
+    return DecodedFrames(images, tuple(times), meter.find_frozen(bounds))
 
 
 def shrink_to_tile(frame: np.ndarray) -> np.ndarray:
@@ -137,12 +144,15 @@ def shrink_to_tile(frame: np.ndarray) -> np.ndarray:
     return resize_to_tile(frame) if frame.shape[0] * frame.shape[1] > TILE * TILE else frame
 
 
-def find_video_stream(path: Path, container: av.container.InputContainer) -> av.VideoStream:
+def find_video_stream(
+    path: Path, container: av.container.InputContainer, clock: StreamClock | None = None
+) -> av.VideoStream:
     """Returns the stream a player would show, with limits on its decoder's frame size and threads.
 
-    Raises ClipError if there is none, or if its frames are too large or have no size.
+    With a clock, it is the clock's. Raises ClipError if there is none, or if its frames are too large or have
+    no size.
     """
-    stream = find_stream(path, container, "video")
+    stream = container.streams[clock.index] if clock else find_stream(path, container, "video")
     context = stream.codec_context
     if not context.width * context.height:  # also set by ffmpeg for sizes beyond `MAX_PIXELS`
         most = MAX_PIXELS // 10**6
@@ -179,20 +189,6 @@ def _frame_bytes(frame: av.VideoFrame | av.VideoCodecContext) -> int:
     return frame.width * frame.height * bits // 8
 
 
-def _frame_times(
-    times: Sequence[float | None], durations: list[float], step: float
-) -> tuple[np.ndarray, float]:
-    """Returns frame times and the end of the last; even steps if the file has no timestamps (H.264 in
-    AVI).
-    """
-    known = [time for time in times if time is not None]
-    if len(known) < len(times):
-        return np.arange(len(times)) * step, len(times) * step
-    order = np.argsort(known, kind="stable")
-    shown = np.asarray(known)[order]
-    return shown, float(shown[-1] + (durations[order[-1]] or step))
-
-
 def _opencv_count(container: av.container.InputContainer, stream: av.VideoStream) -> int:
     """Computes CAP_PROP_FRAME_COUNT: the header's number of frames, else duration times rate."""
     if stream.frames:
@@ -202,18 +198,3 @@ def _opencv_count(container: av.container.InputContainer, stream: av.VideoStream
     else:
         seconds = (stream.duration or 0) * stream.time_base
     return int(seconds * (stream.guessed_rate or 0) + Fraction(1, 2))
-
-
-def _check_complete(
-    path: Path, container: av.container.InputContainer, stream: av.VideoStream, track: VideoTrack, seen: float
-) -> None:
-    """Raises ClipError if the file holds less than its header declares, as after an interrupted download."""
-    if stream.duration is not None:
-        declared, found, tolerance = float(stream.duration * stream.time_base), track.seconds, 0.1
-    elif container.duration is not None:  # duration of all streams, less precise
-        declared, found = container.duration / av.time_base, seen - (container.start_time or 0) / av.time_base
-        tolerance = 0.5
-    else:
-        return
-    if found < declared - max(1.5 / track.fps, tolerance):
-        raise ClipError(f"{path}: truncated after {found:.2f} of {declared:.2f} seconds")

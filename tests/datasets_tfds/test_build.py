@@ -178,6 +178,7 @@ def _odd(folder):
     sizes = {"tiny": (1, 1), "narrow": (2, 64), "wide": (16, 4096)}
     for name, (height, width) in sizes.items():
         pictures = np.zeros((12, height, width, 3), np.uint8)
+        pictures[::2] = 90  # one that stands still is not used
         write_video(folder / "1_fake" / f"{name}.mkv", pictures, codec="ffv1", pix_fmt="bgr0")
     names = [*sizes, "日本語 ü 'x'", "long" * 50]
     for name in names[len(sizes) :]:

@@ -11,12 +11,12 @@ from lipfd_jax.detection.lip_sync import LipSync, measure_lip_sync
 from lipfd_jax.detection.sound import STEP_SECONDS, SoundTrack
 from lipfd_jax.detection.texts import WARNINGS
 from lipfd_jax.faces.framing import Square
-from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack
 from lipfd_jax.preprocessing.mel import COLUMNS_PER_SECOND
+from tests.scans import make_scan
 
 RNG = np.random.default_rng(0)
-USUAL = Scan(640, 480, np.arange(250) / 25, 10.0, (), 0, np.zeros(250, bool), True, 2_000_000, ())
+USUAL = make_scan(np.arange(250) / 25)
 SQUARE = Square(100, 100, 224)
 
 
@@ -57,7 +57,8 @@ def test_a_usual_video_has_no_warnings():
         ({"times": np.arange(250) / 12.5, "end": 20.0}, SQUARE, "low_frame_rate"),
         ({"bytes": 200_000}, SQUARE, "compression"),
         ({"corrupt": 3}, SQUARE, "corrupt"),
-        ({"header_seconds": 20.0}, SQUARE, "cut_off"),
+        ({"clock": dataclasses.replace(USUAL.clock, promised=20.0, missing=10.0)}, SQUARE, "cut_off"),
+        ({"clock": dataclasses.replace(USUAL.clock, joins=(4.0,))}, SQUARE, "joined"),
         ({}, Square(-60, 100, 224), "padded"),
     ],
 )

@@ -13,7 +13,7 @@ from lipfd_jax.preprocessing.extraction import ClipPerturbation, extract_windows
 
 @pytest.fixture(scope="module")
 def clip(film, tmp_path_factory):
-    pictures = [np.full((240, 320, 3), 60, np.uint8)] * 60
+    pictures = [np.full((240, 320, 3), 60 + 10 * (n % 3), np.uint8) for n in range(60)]
     path = film(
         tmp_path_factory.mktemp("crop") / "a.mp4", pictures, sound=np.sin(np.arange(53000) / 9), rate=22050
     )

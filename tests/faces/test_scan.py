@@ -10,6 +10,7 @@ from lipfd_jax.faces.mouths import MOTION
 from lipfd_jax.faces.scan import _Scanner, scan_video
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.containers import Damage, open_container, read_promised_seconds
+from tests.scans import make_clock
 
 RNG = np.random.default_rng(0)
 SCENES = [np.kron(RNG.integers(0, 255, (6, 8, 3), np.uint8), np.ones((20, 20, 1), np.uint8)) for _ in "ab"]
@@ -34,7 +35,7 @@ def test_samples_come_five_times_a_second_and_the_cut_is_seen(video):
     assert found.fps == pytest.approx(25)
     assert [s.frame for s in found.samples] == list(range(0, 100, 5))
     assert [s.frame for s in found.samples if s.cut] == [50]
-    assert found.has_timestamps
+    assert found.seekable
     assert found.corrupt == 0
 
 
@@ -81,18 +82,18 @@ def test_progress_is_told_in_seconds(video):
     assert {total for _, total in told} == {read_promised_seconds(video)}
 
 
-def test_one_time_stamped_on_all_frames_is_no_clock():
+def test_frames_without_times_are_counted():
     import av
 
     from lipfd_jax.faces.scan import _Scanner
 
-    scanner = _Scanner(None, 0.04)
+    scanner = _Scanner(None, make_clock(np.arange(10) * 0.04, counted=True))
     for _ in range(10):
         frame = av.VideoFrame.from_ndarray(SCENES[0], format="rgb24")
         frame.pts, frame.time_base = 0, Fraction(1, 25)
         scanner.add_frame(frame)
     found = scanner.finish(Damage())
-    assert not found.has_timestamps
+    assert not found.seekable
     np.testing.assert_allclose(found.times, np.arange(10) * 0.04)
     assert found.fps == pytest.approx(25)
 
@@ -130,7 +131,7 @@ def test_damage_reaches_to_the_next_key_frame(spoilt, monkeypatch, threaded):
 
 def test_damage_that_no_time_is_known_of_counts_where_it_was_met(spoilt):
     data, found = Damage("keep"), scan_video(spoilt, None, damage=Damage("keep"))
-    scanner = _Scanner(None, 0.04)
+    scanner = _Scanner(None, make_clock(np.arange(100) * 0.04, counted=True))
     with open_container(spoilt) as container:
         for number, frame in enumerate(container.decode(video=0)):
             if number == 60:
@@ -140,4 +141,4 @@ def test_damage_that_no_time_is_known_of_counts_where_it_was_met(spoilt):
     scanner.note_damage()
     assert scanner.finish(data).damaged.sum() > before
     assert scanner.finish(data).damaged[-1]
-    assert found.has_timestamps
+    assert found.seekable

@@ -3,7 +3,9 @@
 import numpy as np
 
 from lipfd_jax.faces.finders import Face
-from lipfd_jax.faces.tracks import Sample, compute_iou, find_fit_starts, follow_faces
+from lipfd_jax.faces.fitness import find_fit_starts
+from lipfd_jax.faces.tracks import Sample, compute_iou, follow_faces
+from tests.scans import make_scan
 
 TIMES = np.arange(100) / 25
 
@@ -30,7 +32,7 @@ def test_a_still_face_is_one_track_to_the_last_frame():
     assert (track.frames[0], track.frames[-1]) == (0, 99)
     np.testing.assert_array_equal(track.boxes, np.tile([100.0, 100, 200, 200], (100, 1)))
     assert set(track.unfit) == {""}
-    assert len(find_fit_starts(track)) == 96
+    assert len(find_fit_starts(track, make_scan(TIMES))) == 96
 
 
 def test_a_cut_ends_a_track_even_where_the_face_stays():
@@ -64,7 +66,7 @@ def test_one_odd_box_leaves_no_trace():
 def test_what_can_not_be_judged_is_named():
     def reason(find, **options):
         (track,) = follow_faces(_samples(find, **options), TIMES, 640, 480)
-        assert len(find_fit_starts(track)) == 0
+        assert len(find_fit_starts(track, make_scan(TIMES))) == 0
         return set(track.unfit)
 
     assert reason(lambda k: (100, 100, 150, 150)) == {"small"}

@@ -11,6 +11,8 @@ from lipfd_jax.faces.window_reader import WindowRequest, read_cached_windows, re
 from lipfd_jax.preprocessing.frame_cache import FrameCache
 from lipfd_jax.preprocessing.video import read_frames
 
+TEN = (10, 11, 12, 13, 14)
+
 
 @pytest.fixture(scope="module")
 def video(film, tmp_path_factory):
@@ -28,7 +30,7 @@ def test_windows_hold_the_frames_they_name(video, jump, monkeypatch):
     seen = scan_video(video, None)
     assert len(seen.cached_frames) == (300 if jump is None else 0)
     starts = [0, 3, 130, 132, 295]
-    wanted = [WindowRequest(0, s, None, reduce=False) for s in starts[::-1]]
+    wanted = [WindowRequest(0, tuple(range(s, s + 5)), None, reduce=False) for s in starts[::-1]]
     found = {window.start: frames for window, frames in read_windows(video, seen, wanted)}
     assert list(found) == starts
     pictures = read_frames(video, range(300)).frames
@@ -38,7 +40,7 @@ def test_windows_hold_the_frames_they_name(video, jump, monkeypatch):
 
 def test_kept_frames_give_the_same_windows(video):
     seen = scan_video(video, None)
-    wanted = [WindowRequest(0, start, Square(4, 4, 40)) for start in (130, 3, 6)]
+    wanted = [WindowRequest(0, tuple(range(start, start + 5)), Square(4, 4, 40)) for start in (130, 3, 6)]
 
     def darker():
         shades = iter(range(2, 100))
@@ -54,7 +56,18 @@ def test_kept_frames_give_the_same_windows(video):
 
 
 def test_two_faces_of_one_window_are_cut_each(video):
-    wanted = [WindowRequest(0, 10, Square(0, 0, 40)), WindowRequest(1, 10, Square(50, 10, 30))]
+    wanted = [WindowRequest(0, TEN, Square(0, 0, 40)), WindowRequest(1, TEN, Square(50, 10, 30))]
     (a, left), (b, right) = read_windows(video, scan_video(video, None), wanted)
     assert (a.track, left.shape) == (0, (5, 40, 40, 3))
     assert (b.track, right.shape) == (1, (5, 30, 30, 3))
+
+
+def test_frames_may_be_apart_and_occur_twice(video):
+    wanted = [
+        WindowRequest(0, (4, 4, 6, 8, 8), None, reduce=False),
+        WindowRequest(1, (5, 7, 9, 11, 13), None),
+    ]
+    found = {window.track: frames for window, frames in read_windows(video, scan_video(video, None), wanted)}
+    pictures = read_frames(video, range(20)).frames
+    for window in wanted:
+        np.testing.assert_array_equal(found[window.track], [pictures[n] for n in window.frames])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lipfd_jax.listing.clips import Clip, ClipError
-from lipfd_jax.preprocessing import audio, memory_limit
+from lipfd_jax.preprocessing import audio, memory_limit, sound_placement
 from lipfd_jax.preprocessing.audio import make_mel_image, read_sound
 from lipfd_jax.preprocessing.clip_task import attempt_task
 from lipfd_jax.preprocessing.containers import open_container
@@ -150,7 +150,7 @@ def _with_gap(path, rate, seconds):
 def test_a_long_gap_is_the_silence_that_resampling_gives(tmp_path, monkeypatch, rate):
     path = _with_gap(tmp_path / "a.mkv", rate, 17.3)
     short = read_sound(path).samples
-    monkeypatch.setattr(audio, "_LONG_GAP", 1000)
+    monkeypatch.setattr(sound_placement, "_LONG_GAP", 1000)
     whole = read_sound(path).samples
     assert len(short) == len(whole) == round(17.5 * 22050)
     np.testing.assert_allclose(short, whole, atol=1e-6)

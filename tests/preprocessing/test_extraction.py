@@ -101,13 +101,20 @@ def _assert_in_step(extraction, times, end, samples, sound_start):
 
 
 def test_sound_stays_in_step_at_variable_frame_rates(tmp_path, studio):
-    steps = np.random.default_rng(3).choice([0.02, 0.04, 0.1, 0.25], 60)
+    steps = np.random.default_rng(3).choice([0.02, 0.03, 0.05, 0.07], 150)
     times = np.round(np.concatenate([[0], np.cumsum(steps)[:-1]]), 3)
-    path = studio.write_video(tmp_path / "a.mkv", 60, times=list(times), sound=studio.chirp(8))
-    extraction = extract_windows(_clip(path))
-    assert len({window.mel.shape[1] for window in extraction.cut_windows}) > 3
-    mel = read_sound(path).samples
-    _assert_in_step(extraction, times, times[-1] + 0.04, mel, 0.0)
+    path = studio.write_video(tmp_path / "a.mkv", 150, times=list(times), sound=studio.chirp(8))
+    mel = make_mel_image(read_sound(path).samples)
+    windows = extract_windows(_clip(path)).cut_windows
+    assert len(windows) == 10
+    for window in windows:
+        begin = times[window.start_frame]
+        shown = times[[studio.number_of(frame) for frame in window.frames]]
+        assert np.abs(shown - begin - 0.04 * np.arange(5)).max() <= 0.035
+        consecutive = np.array_equal(shown, times[window.start_frame :][:5])
+        end = times[window.start_frame + 5] if consecutive else begin + 0.2
+        first, last = np.rint(np.array([begin, end]) * RATE).astype(int)
+        np.testing.assert_array_equal(window.mel, mel[:, first:last])
 
 
 def test_sound_that_starts_late_and_ends_early_is_padded(tmp_path, studio):
@@ -125,13 +132,13 @@ def test_a_click_is_heard_in_the_window_that_shows_its_moment(tmp_path, studio):
     sound[35200 : 35200 + 1600] += studio.chirp(0.1)
     for path in (
         studio.write_video(tmp_path / "a.mkv", 100, sound=sound[8000:], sound_start=0.5),
-        studio.write_video(tmp_path / "b.mkv", 40, times=list(np.arange(40) / 10), sound=sound),
+        studio.write_video(tmp_path / "b.mkv", 60, times=list(np.arange(60) / 15), sound=sound),
     ):
         windows = extract_windows(_clip(path)).cut_windows
         bright = [window.mel[..., 0].max() for window in windows]  # only the loudest values are yellow
         loudest = windows[int(np.argmax(bright))]
         assert loudest.start_frame / loudest.fps <= 2.3
-        assert (loudest.start_frame + 5) / loudest.fps >= 2.2
+        assert loudest.start_frame / loudest.fps + 0.2 >= 2.2
 
 
 def test_wav_is_preferred_and_starts_with_the_first_frame(tmp_path, studio):
@@ -192,12 +199,10 @@ def test_a_video_that_changes_its_size_is_built(tmp_path, studio):
         studio.write_video(tmp_path / f"{n}.ts", 20, size=(48, 80 + 16 * n)).read_bytes() for n in range(2)
     ]
     path = tmp_path / "a.ts"
-    path.write_bytes(b"".join(parts))
+    path.write_bytes(b"".join(parts))  # the counter of the transport stream jumps at the seam
     wav = studio.write_wav(tmp_path / "a.wav", studio.chirp(2))
-    with pytest.raises(ClipError, match="damaged: a packet is marked as corrupt"):
-        extract_windows(_clip(path, wav))  # the counter of the transport stream jumps at the seam
-    kept = extract_windows(_clip(path, wav), damaged="keep")
-    assert kept.warnings[-1] == "damaged: decoders reported 1 places"
+    kept = extract_windows(_clip(path, wav))
+    assert kept.warnings == ("recordings joined at 0.8 s",)
     assert all(window.frames.shape[0] == 5 for window in kept.cut_windows)
 
 

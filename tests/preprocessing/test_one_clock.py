@@ -128,24 +128,10 @@ CASES = {
     "late sound in ts": _late_sound("ts h264"),
     "late sound in flv": _late_sound("flv h264"),
 }
-_FAILING = {name for name in CASES if name.startswith(("joined", "AAC", "MP2", "segments"))} | {
-    "advertisement",
-    "first time missing",
-    "one time missing",
-    "last time missing",
-    "doubled frames",
-    "50 fps",
-    "60 fps",
-}
-_XFAIL = pytest.mark.xfail(reason="each stream has its own clock; windows are counted", strict=False)
-
-
-def _mark(name):
-    return pytest.param(name, marks=[_XFAIL] if name in _FAILING else [])
 
 
 @pytest.mark.parametrize("reader", ["build", "detection"])
-@pytest.mark.parametrize("name", [*map(_mark, CASES)])
+@pytest.mark.parametrize("name", [*CASES])
 def test_frames_are_40_ms_apart_and_sound_is_in_step(tmp_path, name, reader):
     path = CASES[name](tmp_path)
     windows = build_windows(path) if reader == "build" else detect_windows(path)[0]
@@ -159,7 +145,6 @@ def test_frames_are_40_ms_apart_and_sound_is_in_step(tmp_path, name, reader):
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-@pytest.mark.xfail(reason="windows are five frames, whatever they span", strict=False)
 def test_no_window_spans_a_hole(tmp_path, suffix):
     path = _hole(suffix)(tmp_path)
     for windows in (build_windows(path), detect_windows(path)[0]):

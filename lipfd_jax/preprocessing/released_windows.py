@@ -1,4 +1,4 @@
-"""Frames of the ten windows of five frames, by the released and by the paper's convention."""
+"""Frames of the ten windows of five frames as the released code takes them, faults included."""
 
 import numpy as np
 
@@ -21,15 +21,3 @@ def released_frames(starts: list[int]) -> list[int]:
     It cuts this list every five entries, so overlapping windows show frames of other windows.
     """
     return sorted({start + offset for start in starts for offset in range(FRAMES_PER_WINDOW)})
-
-
-def paper_starts(frame_count: int) -> list[int]:
-    """Returns window starts spread evenly over the whole clip: ten, or fewer distinct ones in a short clip.
-
-    The first window begins with the first frame and the last one ends with the last frame. Raises ValueError
-    for fewer than five frames.
-    """
-    if frame_count < FRAMES_PER_WINDOW:
-        raise ValueError(f"{frame_count} frames, expected at least {FRAMES_PER_WINDOW}")
-    starts = np.rint(np.linspace(0, frame_count - FRAMES_PER_WINDOW, WINDOWS_PER_CLIP))
-    return sorted({int(start) for start in starts})
