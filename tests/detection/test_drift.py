@@ -7,13 +7,13 @@ from lipfd_jax.detection.drift import Drift, find_drift
 from lipfd_jax.detection.lip_sync import LipSync
 from lipfd_jax.detection.quality_warnings import find_sound_cautions
 from lipfd_jax.detection.sound import STEP_SECONDS, SoundTrack
-from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack
 from lipfd_jax.preprocessing.mel import COLUMNS_PER_SECOND
+from tests.scans import make_scan
 
 SECONDS = 60.0
 TIMES = np.arange(0, SECONDS, 0.04)
-SCAN = Scan(640, 480, TIMES, SECONDS, (), 0, np.zeros(len(TIMES), bool), True, 2_000_000, ())
+SCAN = make_scan(TIMES)
 
 
 def _draw_loudness(rng):
