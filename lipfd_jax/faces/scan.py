@@ -1,7 +1,7 @@
 """Scan of a video of any length in one pass: its faces, scene cuts, mouth motion and damage."""
 
 import bisect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from lipfd_jax.preprocessing.containers import (
     describe_streams,
     open_container,
 )
-from lipfd_jax.preprocessing.pictures import read_brightness, to_rgb
+from lipfd_jax.preprocessing.pictures import Pictures, read_brightness, to_rgb
 from lipfd_jax.preprocessing.stillness import StillMeter
 from lipfd_jax.preprocessing.video import check_frame_size, find_video_stream
 
@@ -100,15 +100,10 @@ def scan_video(
             raise ClipError(f"{path}: no video frames; truncated or empty")
         header = {"container": container.format.name, "streams": describe_streams(container)}
         set_threading(stream)
-        scanner, stamp, reported = _Scanner(find, clock), Stamp(clock.video), 0.0
-        for packet in container.demux(stream):
-            scanner.bytes += packet.size
-            places, at_seam = damage.places, stamp.correct(packet)
-            for frame in decode_packet(path, packet, damage, at_seam=at_seam):
-                check_frame_size(path, frame)
-                scanner.add_frame(frame)
-            if damage.places > places and clock.video.counted:
-                scanner.note_damage()
+        scanner, reported = _Scanner(find, clock), 0.0
+        decoded = _decode(path, container, stream, damage, scanner)
+        for frame in Pictures(path, stream).prepare(decoded):
+            scanner.add_frame(frame)
             _check_length(path, scanner.seconds, len(scanner.times))
             if progress and scanner.seconds >= reported + 1:
                 reported = scanner.seconds
@@ -117,6 +112,27 @@ def scan_video(
         why = "none could be decoded; damaged" if damage.places else "truncated or empty"
         raise ClipError(f"{path}: no video frames; {why}")
     return replace(scanner.finish(damage), **header)
+
+
+def _decode(
+    path: Path,
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    damage: Damage,
+    scanner: "_Scanner",
+) -> Iterator[av.VideoFrame]:
+    """Yields the frames of the stream; notes its bytes, and damage without a time, in the scanner."""
+    clock = scanner.clock.video
+    assert clock is not None
+    stamp = Stamp(clock)
+    for packet in container.demux(stream):
+        scanner.bytes += packet.size
+        places, at_seam = damage.places, stamp.correct(packet)
+        for frame in decode_packet(path, packet, damage, at_seam=at_seam):
+            check_frame_size(path, frame)
+            yield frame
+        if damage.places > places and clock.counted:
+            scanner.note_damage()
 
 
 def set_threading(stream: av.VideoStream) -> None:

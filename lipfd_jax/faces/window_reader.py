@@ -13,7 +13,7 @@ from lipfd_jax.faces.scan import Scan, set_threading
 from lipfd_jax.preprocessing.composite import stack_frames
 from lipfd_jax.preprocessing.containers import Damage, decode_frames, open_container
 from lipfd_jax.preprocessing.frame_cache import FrameCache
-from lipfd_jax.preprocessing.pictures import to_rgb
+from lipfd_jax.preprocessing.pictures import Pictures, to_rgb
 from lipfd_jax.preprocessing.video import (
     FramePerturbation,
     check_frame_size,
@@ -23,7 +23,8 @@ from lipfd_jax.preprocessing.video import (
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
 
 _SEEK_SECONDS = 3.0  # from this distance to the next window on it seeks instead of decoding
-_EARLIER = (0.0, 10.0, 60.0)  # seconds before the wanted frame to seek to, in turn
+# Seconds before the wanted frame to seek to, in turn; deinterlacing needs the frame before, too.
+_EARLIER = (0.1, 10.0, 60.0)
 _MARGIN = 0.001  # seconds within which a frame's time equals the one of the first pass
 
 
@@ -130,6 +131,7 @@ class _SeekingReader:
         set_threading(self.stream)
         self.number = -1  # number of the last frame returned
         self.reformatter = av.video.reformatter.VideoReformatter()
+        self._pictures = Pictures(path, self.stream)
         self._frames = self._decode_on()
         self._sought = False
         self._seekable = scan.seekable and bool((np.diff(scan.times) > 2 * _MARGIN).all())
@@ -158,7 +160,8 @@ class _SeekingReader:
 
     def _decode_on(self) -> Iterator[av.VideoFrame]:
         """Decodes from here on. Damage is ignored: the scan has already refused or recorded it."""
-        return decode_frames(self.path, self.container, self.stream, Damage("keep"))
+        decoded = decode_frames(self.path, self.container, self.stream, Damage("keep"))
+        return self._pictures.prepare(decoded)
 
     def _decode_to(self, number: int) -> av.VideoFrame | None:
         for frame in self._frames:

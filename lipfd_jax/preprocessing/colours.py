@@ -20,7 +20,6 @@ from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.containers import (
     Damage,
     decode_frames,
-    find_stream,
     open_container,
     promised_seconds,
 )
@@ -98,14 +97,14 @@ def convert_grey(grey: np.ndarray, conversion: Conversion) -> np.ndarray:
     return cv2.LUT(grey, _grey_table(conversion))
 
 
-def find_white(path: Path, transfer: int) -> float:
-    """Returns the reference white of a video of high dynamic range, in nits.
+def find_white(path: Path, index: int, transfer: int) -> float:
+    """Returns the reference white of a file's stream of high dynamic range, in nits.
 
     It is the lower one if no spot of some pixels is brighter in eight frames, spread over the video. Faults
     of the file are left to who reads it.
     """
     reformatter, brightest = VideoReformatter(), 0.0
-    for frame in _probe_frames(path):
+    for frame in _probe_frames(path, index):
         grey = reformatter.reformat(frame, format="gray").to_ndarray().astype(np.float32)
         size = max(round(grey.shape[1] * _PROBE_HEIGHT / len(grey)), 1), _PROBE_HEIGHT
         brightest = max(brightest, float(cv2.resize(grey, size, interpolation=cv2.INTER_AREA).max()))
@@ -113,10 +112,10 @@ def find_white(path: Path, transfer: int) -> float:
     return WHITE if light * _PEAKS[transfer] > _BRIGHTER else LOWER_WHITE
 
 
-def _probe_frames(path: Path) -> Iterator[av.VideoFrame]:
+def _probe_frames(path: Path, index: int) -> Iterator[av.VideoFrame]:
     try:
         with open_container(path) as container:
-            stream = find_stream(path, container, "video")
+            stream = container.streams[index]
             seconds = promised_seconds(container)
             for probe in range(_PROBES if seconds else 1):
                 container.seek(int((container.start_time or 0) + probe * seconds / _PROBES * av.time_base))

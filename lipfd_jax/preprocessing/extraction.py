@@ -86,16 +86,18 @@ def extract_windows(
     sound = read_clip_sound(clip, track.clock, damage)
     mel = make_mel_image(sound.samples if perturbation.sound is None else perturbation.sound(sound.samples))
     cut = _cut_released_windows if convention == "released" else _cut_paper_windows
-    read = functools.partial(read, clock=track.clock.video)
+    read = functools.partial(read, clock=track.clock.video, convention=convention)
     built, warnings = cut(
-        clip.path, track, sound, mel, damage, _perturb_frames(clip.path, perturbation, read)
+        clip.path, track, sound, mel, damage, _perturb_frames(clip.path, perturbation, read, convention)
     )
     if not built:
         raise ClipError(f"{clip.path}: no complete window of {FRAMES_PER_WINDOW} frames")
     return Extraction(tuple(built), (*_sound_warnings(track, sound), *warnings, *damage_warnings(damage)))
 
 
-def _perturb_frames(path: Path, perturbation: ClipPerturbation, read: FrameReader) -> FrameReader:
+def _perturb_frames(
+    path: Path, perturbation: ClipPerturbation, read: FrameReader, convention: WindowConvention
+) -> FrameReader:
     """Returns a reader of the perturbed frames; which of them are frozen is told by those of the clip."""
     if perturbation.crf is None:
         return functools.partial(read, path, perturbation=perturbation.frame)
@@ -103,7 +105,7 @@ def _perturb_frames(path: Path, perturbation: ClipPerturbation, read: FrameReade
 
     def read_recoded(wanted: Collection[int], damage: Damage) -> DecodedFrames:
         plain = read(path, (), damage)
-        with recode_video(path, crf) as video:
+        with recode_video(path, crf, convention) as video:
             return replace(plain, frames=read_frames(video, wanted, None, perturbation.frame).frames)
 
     return read_recoded

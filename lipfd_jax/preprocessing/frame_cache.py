@@ -9,6 +9,7 @@ import numpy as np
 from lipfd_jax.preprocessing.clock import StreamClock
 from lipfd_jax.preprocessing.containers import Damage
 from lipfd_jax.preprocessing.video import DecodedFrames, FramePerturbation, read_frames, shrink_to_tile
+from lipfd_jax.vocabulary import WindowConvention
 
 _MAX_BYTES = 400 * 2**20  # frames at full size; larger videos are decoded each time
 
@@ -18,7 +19,7 @@ class FrameCache:
 
     def __init__(self, max_bytes: int = _MAX_BYTES):
         self._max_bytes = max_bytes
-        self._key: tuple[Path, frozenset[int]] | None = None
+        self._key: tuple[Path, frozenset[int], WindowConvention] | None = None
         self._whole: DecodedFrames | None = None
 
     def read(
@@ -29,11 +30,12 @@ class FrameCache:
         perturbation: FramePerturbation | None = None,
         *,
         clock: StreamClock | None = None,
+        convention: WindowConvention = "paper",
     ) -> DecodedFrames:
         """Returns the same frames, bit for bit, as `read_frames` with these arguments. Raises ClipError."""
-        whole = self.read_whole(path, wanted, damage, clock)
+        whole = self.read_whole(path, wanted, damage, clock, convention)
         if whole is None:
-            return read_frames(path, wanted, damage, perturbation, clock=clock)
+            return read_frames(path, wanted, damage, perturbation, clock=clock, convention=convention)
         # A perturbation may draw random numbers, so frames come in the order of decoding.
         frames = {
             n: shrink_to_tile(p if perturbation is None else perturbation(p))
@@ -47,17 +49,23 @@ class FrameCache:
         wanted: Collection[int],
         damage: Damage | None = None,
         clock: StreamClock | None = None,
+        convention: WindowConvention = "paper",
     ) -> DecodedFrames | None:
         """Returns the frames at full size; None if these would take too much memory. Raises ClipError."""
-        key = path, frozenset(wanted)
+        key = path, frozenset(wanted), convention
         if key != self._key:
             self._key, self._whole = None, None
-            self._whole = self._decode(path, key[1], damage, clock)
+            self._whole = self._decode(path, key[1], damage, clock, convention)
             self._key = key
         return self._whole
 
     def _decode(
-        self, path: Path, wanted: frozenset[int], damage: Damage | None, clock: StreamClock | None
+        self,
+        path: Path,
+        wanted: frozenset[int],
+        damage: Damage | None,
+        clock: StreamClock | None,
+        convention: WindowConvention,
     ) -> DecodedFrames | None:
         held = 0
 
@@ -69,7 +77,9 @@ class FrameCache:
             return frame
 
         try:
-            return read_frames(path, wanted, damage, count_bytes, whole=True, clock=clock)
+            return read_frames(
+                path, wanted, damage, count_bytes, whole=True, clock=clock, convention=convention
+            )
         except _TooLarge:
             return None
 

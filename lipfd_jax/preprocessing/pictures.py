@@ -41,7 +41,8 @@ class Pictures:
     """Prepares the decoded frames of a stream for `to_rgb`; to be made before any is decoded."""
 
     def __init__(self, path: Path, stream: av.VideoStream, convention: WindowConvention = "paper"):
-        self._path, self._aspects, self._convention = path, PixelAspects(stream), convention
+        self._path, self._stream, self._convention = path, stream, convention
+        self._aspects = PixelAspects(stream)
         self._white: float | None = None  # once it was needed
 
     def prepare(self, frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
@@ -63,7 +64,7 @@ class Pictures:
         if conversion is None or not conversion.is_hdr:
             return WHITE
         if self._white is None:
-            self._white = find_white(self._path, conversion.transfer)
+            self._white = find_white(self._path, self._stream.index, conversion.transfer)
         return self._white
 
 

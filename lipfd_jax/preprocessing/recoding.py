@@ -9,8 +9,9 @@ from pathlib import Path
 import av
 
 from lipfd_jax.preprocessing.containers import Damage, decode_frames, open_container
-from lipfd_jax.preprocessing.pictures import to_rgb
+from lipfd_jax.preprocessing.pictures import Pictures, to_rgb
 from lipfd_jax.preprocessing.video import check_frame_size, find_video_stream
+from lipfd_jax.vocabulary import WindowConvention
 
 # Equal frames give equal bytes: one thread, and arithmetic that is the same on every processor. Without the
 # latter, x264's (core 165) AVX-512 code gives different bytes in nearly every run, even on one thread.
@@ -19,27 +20,31 @@ _CLOCK = 90_000  # ticks per second
 
 
 @contextmanager
-def recode_video(path: Path, crf: int) -> Iterator[Path]:
+def recode_video(path: Path, crf: int, convention: WindowConvention = "paper") -> Iterator[Path]:
     """Yields a temporary file with the video's frames encoded by libx264 at rate factor `crf`.
 
-    Frames, their order and their times stay; it has no sound. Sizes with an odd side are encoded without
-    chroma subsampling, which needs even ones. Raises ClipError.
+    Frames are as `pictures.to_rgb` shows them in this convention. Their order and their times stay; it has no
+    sound. Sizes with an odd side are encoded without chroma subsampling, which needs even ones. Raises
+    ClipError.
     """
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "recoded.mp4"
         with av.open(str(target), "w") as output:
-            _encode_video(path, output, crf)
+            _encode_video(path, output, crf, convention)
         yield target
 
 
-def _encode_video(path: Path, output: av.container.OutputContainer, crf: int) -> None:
+def _encode_video(
+    path: Path, output: av.container.OutputContainer, crf: int, convention: WindowConvention
+) -> None:
     stream, last = None, -1
     reformatter = av.video.reformatter.VideoReformatter()
     with open_container(path) as container:
         source = find_video_stream(path, container)
-        for number, frame in enumerate(decode_frames(path, container, source, Damage("keep"))):
+        decoded = decode_frames(path, container, source, Damage("keep"))
+        for number, frame in enumerate(Pictures(path, source, convention).prepare(decoded)):
             check_frame_size(path, frame)
-            image = av.VideoFrame.from_ndarray(to_rgb(frame, reformatter), format="rgb24")
+            image = av.VideoFrame.from_ndarray(to_rgb(frame, reformatter, convention), format="rgb24")
             if stream is None:
                 stream = _add_stream(output, image, source.guessed_rate or Fraction(25), crf)
                 begin = frame.time or 0.0

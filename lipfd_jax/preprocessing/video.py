@@ -27,9 +27,9 @@ from lipfd_jax.preprocessing.containers import (
     find_stream,
     open_container,
 )
-from lipfd_jax.preprocessing.pictures import read_brightness, to_rgb
+from lipfd_jax.preprocessing.pictures import Pictures, read_brightness, to_rgb
 from lipfd_jax.preprocessing.stillness import StillMeter
-from lipfd_jax.vocabulary import TILE
+from lipfd_jax.vocabulary import TILE, WindowConvention
 
 MAX_FRAMES = 1_000_000
 MAX_BYTES = 64 << 20  # largest decoded frame; a decoder may hold seventeen of them, and more with threads
@@ -107,14 +107,15 @@ def read_frames(
     perturbation: FramePerturbation | None = None,
     *,
     whole: bool = False,
+    convention: WindowConvention = "paper",
     clock: StreamClock | None = None,
 ) -> DecodedFrames:
     """Returns the wanted frames of a video, decoding it once from beginning to end.
 
-    Frames are as `pictures.to_rgb` shows them; those of more than 500x500 pixels are resized to 500x500
-    immediately, as the composite needs them, unless `whole`. Before that, `perturbation` may replace a frame
-    by another of the same size. `damage` is as for `decode_frames`. `clock` is the file's, read if it isn't
-    given. Raises ClipError.
+    Frames are as `pictures.to_rgb` shows them in this convention; those of more than 500x500 pixels are
+    resized to 500x500 immediately, as the composite needs them, unless `whole`. Before that, `perturbation`
+    may replace a frame by another of the same size. `damage` is as for `decode_frames`. `clock` is the
+    file's, read if it isn't given. Raises ClipError.
     """
     wanted = frozenset(wanted)
     images: dict[int, np.ndarray] = {}
@@ -127,11 +128,12 @@ def read_frames(
             raise ClipError(f"{path}: no video frames; truncated or empty")
         shown = FrameTimes(clock)
         reformatter = av.video.reformatter.VideoReformatter()
-        for frame in decode_frames(path, container, stream, damage, clock):
+        decoded = decode_frames(path, container, stream, damage, clock)
+        for frame in Pictures(path, stream, convention).prepare(decoded):
             check_frame_size(path, frame)
             meter.add_frame(read_brightness(frame, reformatter))
             if len(times) in wanted:
-                image = to_rgb(frame, reformatter)
+                image = to_rgb(frame, reformatter, convention)
                 image = image if perturbation is None else perturbation(image)
                 images[len(times)] = image if whole else shrink_to_tile(image)
             times.append(shown.take(frame))
