@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 from av.video.reformatter import VideoReformatter
 
+from lipfd_jax.faces.scan import scan_video
+from lipfd_jax.faces.window_reader import WindowRequest, read_windows
 from lipfd_jax.preprocessing import pictures as module
 from lipfd_jax.preprocessing.containers import Damage, decode_frames, open_container
 from lipfd_jax.preprocessing.pictures import Pictures, read_brightness, to_rgb
-from lipfd_jax.preprocessing.video import find_video_stream
+from lipfd_jax.preprocessing.video import find_video_stream, read_frames
 from tests.preprocessing.drawn_pictures import (
     SIZE,
     draw_pictures,
+    flag_interlaced,
+    interlace,
     set_matrix,
     to_frames,
     write_frames,
@@ -259,3 +263,63 @@ def test_released_pictures_of_high_dynamic_range_stay_as_coded(tmp_path):
         frame.color_primaries, frame.color_trc = 9, 18
     shown = [image for image, _ in _read(write_frames(tmp_path / "a.mkv", frames, "ffv1"), "released")]
     assert _differ(shown, [picture // 257 for picture in graded]) < 2
+
+
+def _write_plain(folder):
+    return write_frames(folder / "plain.mp4", to_frames(draw_pictures(60)), g="10")
+
+
+def _write_mirrored(folder):
+    coded = [np.ascontiguousarray(picture[:, ::-1]) for picture in draw_pictures(60)]
+    return set_matrix(write_frames(folder / "mirrored.mp4", to_frames(coded), g="10"), -ONE, 0, 0, ONE)
+
+
+def _write_anamorphic(folder):
+    size = SIZE[1] * 3 // 4, SIZE[0]
+    coded = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in draw_pictures(60)]
+    return write_frames(folder / "anamorphic.mp4", to_frames(coded), aspect=Fraction(4, 3), g="10")
+
+
+def _write_interlaced(folder):
+    woven = interlace(draw_pictures(120, fps=50))
+    options = {"flags": "+ilme+ildct", "x264-params": "tff=1", "g": "10"}
+    return write_frames(folder / "interlaced.mp4", flag_interlaced(to_frames(woven)), **options)
+
+
+def _write_hlg(folder):
+    frames = to_frames([_grade(picture, "HLG") for picture in draw_pictures(60)], "yuv420p10le", colorspace=9)
+    for frame in frames:
+        frame.color_primaries, frame.color_trc = 9, 18
+    return write_frames(folder / "hlg.mkv", frames, "ffv1")
+
+
+@pytest.mark.parametrize(
+    "write", [_write_plain, _write_mirrored, _write_anamorphic, _write_interlaced, _write_hlg]
+)
+def test_builds_scans_and_windows_show_the_plain_clip(tmp_path, monkeypatch, write):
+    plain, path = _write_plain(tmp_path), write(tmp_path)
+    numbers = (0, 20, 30, 59)
+    expected = read_frames(plain, numbers).frames
+    built = read_frames(path, numbers).frames
+    assert _differ([built[k] for k in numbers], [expected[k] for k in numbers]) < 3
+    monkeypatch.setattr("lipfd_jax.faces.scan._CACHE_BYTES", 0)  # so that windows are sought in the file
+    monkeypatch.setattr("lipfd_jax.faces.window_reader._SEEK_SECONDS", 0.2)
+    scan = scan_video(path, None)
+    assert (scan.height, scan.width) == SIZE
+    assert not scan.cached_frames
+    one, other = (s.thumbnails[0].image for s in (scan, scan_video(plain, None)))
+    assert _differ([one], [other]) < 3
+    wanted = [WindowRequest(0, tuple(range(start, start + 5)), None, reduce=False) for start in (0, 20, 40)]
+    whole = read_frames(path, range(60), whole=True).frames
+    for window, frames in read_windows(path, scan, wanted):
+        for number, frame in zip(window.frames, frames, strict=True):
+            np.testing.assert_array_equal(frame, whole[number])
+
+
+def test_released_windows_keep_interlaced_pictures(tmp_path):
+    path = _write_interlaced(tmp_path)
+    shown = read_frames(path, range(60), convention="released").frames
+    with av.open(str(path)) as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            np.testing.assert_array_equal(shown[number], to_rgb(frame, VideoReformatter(), "released"))
+    assert _differ([shown[3]], [read_frames(path, {3}).frames[3]]) > 0.1
