@@ -41,7 +41,7 @@ def drop_outliers(times: np.ndarray) -> np.ndarray:
     if len(known) < 5:
         return times
     values = times[known]
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(values, 2, mode="edge"), 5)
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(values, 2, mode="reflect"), 5)
     kept = times.copy()
     kept[known[np.abs(values - np.median(around, axis=1)) > _OUTLIER]] = np.nan
     return kept
