@@ -19,7 +19,7 @@ ORDER = np.array([0, 3, 1, 2])  # of frames in the file, within four: two B-fram
 def _reorder(times):
     """Times in the order of the file."""
     groups = [times[k : k + 4] for k in range(0, len(times), 4)]
-    return np.concatenate([group[ORDER[ORDER < len(group)]] for group in groups])
+    return np.concatenate([group[ORDER[len(group) > ORDER]] for group in groups])
 
 
 def _video(*parts, keys=None):
