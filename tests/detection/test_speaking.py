@@ -53,7 +53,7 @@ def test_a_talking_head_is_judged(reasons, talking):
     assert set(reasons(_with_noise(talking[0], 4))) == {""}
 
 
-@pytest.mark.parametrize("fps", [10, 15, 20, 50])
+@pytest.mark.parametrize("fps", [15, 20, 50])
 def test_a_talking_head_is_judged_at_any_frame_rate(reasons, talking, fps):
     shown = np.arange(6 * fps) * 25 // fps
     assert set(reasons(talking[0][shown], fps=fps)) == {""}
@@ -208,6 +208,6 @@ def test_stretches_without_motion(rate):
 
 def test_a_glimpse_of_something_before_the_mouth_is_judged():
     begins, ends = _times(25, 4)
-    assert not find_hidden(begins, ends, np.where((begins > 2) & (begins < 2.2), -3.0, 6.0)).any()
-    found = find_hidden(begins, ends, np.where((begins >= 2) & (begins < 3), -6.0, np.nan))
+    assert not find_hidden(begins, ends, np.where((begins > 2) & (begins < 2.2), -3.0, 6.0), -2.0).any()
+    found = find_hidden(begins, ends, np.where((begins >= 2) & (begins < 3), -6.0, np.nan), -2.0)
     assert begins[found].min() <= 2 < 2.95 <= ends[found].max()
