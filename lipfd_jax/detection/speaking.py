@@ -11,7 +11,7 @@ from lipfd_jax.faces.mouths import ARTICULATION, VISIBILITY
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack
 
-# Limits were chosen on half of the people of 500 clips; docs/detection.md has the error rates.
+# Limits were chosen on 500 clips of real and forged speakers; docs/detection.md has the error rates.
 _STRETCH = 2.0  # seconds within which lips that speak move
 _HEARD = 1.2  # seconds of it with speech
 _MOVING = 0.045  # articulation from which lips move ...
