@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -70,7 +71,8 @@ def _run(names: Sequence[str], interrupted: Sequence[int]) -> "Sequence[VideoRow
     """Lists and detects videos; raises KeyboardInterrupt soon after `interrupted` has an entry."""
     if interrupted:  # while this module was imported
         raise KeyboardInterrupt
-    settings, listing = detector_flags.build_settings(), _list_inputs(names)
+    settings = replace(detector_flags.build_settings(), compare_sound=flags.FLAGS.compare_sound)
+    listing = _list_inputs(names)
     check_writable(Path(flags.FLAGS.output), "a detection")  # before minutes go into opening the checkpoint
     with (
         exit_when_exhausted("try a smaller --batch_size"),
@@ -147,6 +149,12 @@ def define_flags() -> None:
     detector_flags.define_flags()
     flags.DEFINE_string("output", "detected", "Folder for the results, one subfolder per video.")
     flags.DEFINE_string("sound", None, "File to read the sound from instead of the video.")
+    flags.DEFINE_bool(
+        "compare_sound",
+        DetectionSettings.compare_sound,
+        "Compare --sound with the sound inside the video: mend a shift, refuse another sound. "
+        "--compare_sound=false: take it as it is, from the first frame on, e.g. another language.",
+    )
     flags.DEFINE_bool(
         "csv", False, "Also write results.csv, and left_out.csv of what folders hold besides videos."
     )

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from lipfd_jax.detection import coverage
-from lipfd_jax.detection.drift import Drift, find_drift
 from lipfd_jax.detection.lip_sync import LipSync, measure_lip_sync
+from lipfd_jax.detection.offset_fit import OffsetFit, fit_offset
 from lipfd_jax.detection.sound import SoundTrack, read_sound_track
 from lipfd_jax.detection.speaking import with_speaking_reasons
 from lipfd_jax.faces.finders import Finder
@@ -21,6 +21,7 @@ from lipfd_jax.faces.tracks import FaceTrack, follow_faces
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.clock_reading import read_clock
 from lipfd_jax.preprocessing.containers import Damage
+from lipfd_jax.preprocessing.separate_sound import place_separate_sound, read_beginning
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
 
 # Called with a part ("looking", "scoring"), how much of it is done, and its total (0: unknown), in seconds of
@@ -57,7 +58,8 @@ class VideoAnalysis:
     sound: SoundTrack | None  # None: the video has no sound track
     tracks: tuple[FaceTrack, ...]  # tracks long enough for a window, the likeliest speaker first
     lip_syncs: tuple[LipSync, ...]  # one for each track
-    drift: Drift | None = None  # of lips and sound, over all tracks
+    offset: OffsetFit | None = None  # between lips and sound, over all tracks
+    sound_shift: float = 0.0  # seconds after the first frame at which a separate sound was found to begin
 
 
 def analyse_video(
@@ -65,6 +67,7 @@ def analyse_video(
     *,
     finder: Finder | None,
     sound: Path | None = None,
+    compare_sound: bool = True,
     timer: PartTimer | None = None,
     progress: Progress = ignore_progress,
 ) -> VideoAnalysis:
@@ -74,10 +77,12 @@ def analyse_video(
 
     Args:
       finder: face finder; None for videos whose frames are cut already.
-      sound: a file whose sound starts with the first frame; by default the video's own sound track.
+      sound: a file to take the sound from; by default the video's own sound track.
+      compare_sound: whether that file is placed in time by the video's own track, which must hold the same
+        sound; otherwise it starts with the first frame.
 
     Raises:
-      ClipError: the file can't be read as a whole.
+      ClipError: the file can't be read as a whole, or the sound is another one.
     """
     timer = timer or PartTimer()
     with timer.time("clock"):
@@ -86,17 +91,31 @@ def analyse_video(
         looking = partial(progress, "looking")
         scan = scan_video(video, finder, damage=Damage("keep"), progress=looking, clock=clock)
     with timer.time("sound"):
-        track = _read_sound(video, sound, scan)
+        shift = _measure_shift(video, sound, scan) if sound and compare_sound else 0.0
+        track = _read_sound(video, sound, scan, shift)
     faces, lip_syncs = _find_faces(scan, track, with_faces=finder is not None)
-    drift = find_drift(faces, scan, track)
-    return VideoAnalysis(video, scan, track, tuple(faces), tuple(lip_syncs), drift)
+    offset = fit_offset(faces, scan, track)
+    return VideoAnalysis(video, scan, track, tuple(faces), tuple(lip_syncs), offset, shift)
 
 
-def _read_sound(video: Path, sound: Path | None, scan: Scan) -> SoundTrack | None:
+def _measure_shift(video: Path, sound: Path, scan: Scan) -> float:
+    """Seconds from the first frame to where a separate sound begins. Raises ClipError for another sound."""
+    heard = read_beginning(sound)
+    if heard is None:  # reading all of it gives the reason
+        return 0.0
+    placed = place_separate_sound(video, heard[1], scan.clock)
+    if placed.fault:
+        raise ClipError(
+            f"{sound}: {placed.fault}; --compare_sound=false takes it as it is, from the first frame on"
+        )
+    return placed.shift
+
+
+def _read_sound(video: Path, sound: Path | None, scan: Scan, shift: float) -> SoundTrack | None:
     """The sound track; None for a video without one. A separate sound file must be readable."""
     longest = MAX_HOURS * 3600
     if sound is not None:
-        return replace(read_sound_track(sound, longest), start=float(scan.times[0]))
+        return replace(read_sound_track(sound, longest), start=float(scan.times[0]) + shift)
     if scan.clock.audio is None:
         return None
     try:

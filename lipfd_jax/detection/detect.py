@@ -57,7 +57,7 @@ def detect_video(
     """Detects lip-sync forgery in a video.
 
     Args:
-      sound: a file to take the sound from; it starts with the first frame.
+      sound: a file to take the sound from; see `analyse_video`.
       predict: replaces the model's own, for videos that share batches.
 
     Raises:
@@ -69,7 +69,14 @@ def detect_video(
     started, timer = _format_now(), PartTimer()
     checksums = hash_inputs(video, sound)
     finder = default_finder() if settings.crop == "auto" else None
-    analysis = analyse_video(video, finder=finder, sound=sound, timer=timer, progress=progress)
+    analysis = analyse_video(
+        video,
+        finder=finder,
+        sound=sound,
+        compare_sound=settings.compare_sound,
+        timer=timer,
+        progress=progress,
+    )
     decision = make_decision(model.metadata.calibration)  # waits for the model, if it is still loading
     scorer = WindowScorer(
         analysis,
@@ -148,7 +155,8 @@ def _find_cautions(
     judged_seconds = sum(face.judged_seconds for face in faces)
     return (
         *quality_warnings.find_frame_cautions(analysis.scan, scorer.squares),
-        *quality_warnings.find_sound_cautions(analysis.sound, analysis.lip_syncs, analysis.drift),
+        *quality_warnings.find_sound_cautions(analysis.sound, analysis.lip_syncs, analysis.offset),
+        *quality_warnings.find_placement_cautions(analysis.sound_shift),
         *quality_warnings.find_selection_cautions(settings, left_out, judged_seconds),
         *quality_warnings.find_checkpoint_cautions(convention),
     )

@@ -20,6 +20,7 @@ class DetectionSettings:
     max_windows: int = 60  # scored at first, spread over the faces
     refined: int = 30  # further windows around suspicions, at most
     stride: float = 0.0  # seconds from window to window; above 0: full coverage in place of both numbers
+    compare_sound: bool = True  # place a separate sound file by the video's own track, or refuse it
 
     def __post_init__(self):
         if self.crop not in CROP_MODES:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from lipfd_jax.detection.detection_settings import DetectionSettings
-from lipfd_jax.detection.drift import IN_STEP, Drift
 from lipfd_jax.detection.lip_sync import LipSync
+from lipfd_jax.detection.offset_fit import IN_STEP, OffsetFit
 from lipfd_jax.detection.result import Caution
 from lipfd_jax.detection.sound import SoundTrack
 from lipfd_jax.detection.texts import WARNINGS, format_number, format_time
@@ -70,7 +70,7 @@ def _share_outside(square: Square, scan: Scan) -> float:
 
 
 def find_sound_cautions(
-    sound: SoundTrack | None, lip_syncs: Sequence[LipSync], drift: Drift | None = None
+    sound: SoundTrack | None, lip_syncs: Sequence[LipSync], fit: OffsetFit | None = None
 ) -> list[Caution]:
     """Finds warnings about the sound and how the mouths follow it."""
     if sound is None:
@@ -79,8 +79,10 @@ def find_sound_cautions(
     if not sound.voice.any():
         return found
     shifted = [a for a in lip_syncs if _is_shifted(a)]
-    if drift:  # and not the offset, which is the same fault
-        found.append(make_caution("drift", describe_drift(drift)))
+    if fit and fit.is_constant:
+        found.append(make_caution("offset", format_number(abs(fit.first))))
+    elif fit:  # and not a track's offset, which is the same fault
+        found.append(make_caution("drift", describe_drift(fit)))
     elif shifted and len(shifted) * 2 > len(lip_syncs):
         found.append(make_caution("offset", format_number(abs(shifted[0].offset))))
     used = _share_of_used_bands(sound)
@@ -93,13 +95,18 @@ def _is_shifted(found: LipSync) -> bool:
     return abs(found.offset) >= OFFSET_SECONDS and found.prominence >= OFFSET_PROMINENCE
 
 
-def describe_drift(drift: Drift) -> str:
+def find_placement_cautions(shift: float) -> list[Caution]:
+    """Finds a warning about a separate sound that was moved by so many seconds."""
+    return [make_caution("moved_sound", format_number(abs(shift)))] if shift else []
+
+
+def describe_drift(fit: OffsetFit) -> str:
     """Words the offsets of a drift at its two ends, and when they change."""
-    begin, end = _format_moment(drift.begin), _format_moment(drift.end)
-    first, last = (_describe_offset(seconds) for seconds in (drift.first, drift.last))
-    if drift.step is None:
+    begin, end = _format_moment(fit.begin), _format_moment(fit.end)
+    first, last = (_describe_offset(seconds) for seconds in (fit.first, fit.last))
+    if fit.step is None:
         return f"{first} at {begin}, {last} at {end}"
-    return f"{first} until about {_format_moment(drift.step)}, {last} from there on"
+    return f"{first} until about {_format_moment(fit.step)}, {last} from there on"
 
 
 def _format_moment(seconds: float) -> str:

@@ -105,6 +105,12 @@ WARNINGS = {
         "about the lips.",
         True,
     ),
+    "moved_sound": WarningText(
+        "The separate sound did not begin with the picture: it was moved by {} s, to where the video's own "
+        "sound has it.",
+        "If it was meant to be elsewhere, sound and lips are out of step: the score may be too high.",
+        False,
+    ),
     "short": WarningText(
         "Only {} s could be judged.",
         "The score rests on few windows; another stretch might give another.",

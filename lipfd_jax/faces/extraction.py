@@ -113,7 +113,7 @@ def _strip(mel: np.ndarray, bounds: np.ndarray, frames: tuple[int, ...], sound: 
 
 def _find_warnings(track: FaceTrack, seen: Scan, sound: Sound) -> list[str]:
     missing = 1 - float((track.unfit == "").sum()) / len(seen.times)
-    found = ["silent sound"] if sound.is_silent else []
+    found = ["silent sound"] * sound.is_silent + list(sound.warnings)
     if missing > _WARNED_SHARE:
         found.append(f"no usable face in {100 * missing:.0f} % of the frames")
     return found

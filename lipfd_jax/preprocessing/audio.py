@@ -35,6 +35,7 @@ class Sound:
 
     samples: np.ndarray  # (n,) float32 at 22050 Hz, mono
     start: float  # time of the first sample on the file's clock, seconds
+    warnings: tuple[str, ...] = ()  # how it was placed in time, where that needs saying
 
     @property
     def seconds(self) -> float:

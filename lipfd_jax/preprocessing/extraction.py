@@ -22,6 +22,7 @@ from lipfd_jax.preprocessing.paper_windows import (
 )
 from lipfd_jax.preprocessing.recoding import recode_video
 from lipfd_jax.preprocessing.released_windows import released_frames, released_starts
+from lipfd_jax.preprocessing.separate_sound import place_separate_sound
 from lipfd_jax.preprocessing.video import (
     DecodedFrames,
     FramePerturbation,
@@ -83,7 +84,7 @@ def extract_windows(
         raise ClipError(f"{clip.path}: no wav next to it, which released windows need; use paper windows")
     track = read_track(clip.path)
     _check_frame_count(clip.path, len(track.times))
-    sound = read_clip_sound(clip, track.clock, damage)
+    sound = read_clip_sound(clip, track.clock, damage, convention)
     mel = make_mel_image(sound.samples if perturbation.sound is None else perturbation.sound(sound.samples))
     cut = _cut_released_windows if convention == "released" else _cut_paper_windows
     read = functools.partial(read, clock=track.clock.video, convention=convention)
@@ -116,13 +117,17 @@ def damage_warnings(damage: Damage) -> list[str]:
     return [f"damaged: decoders reported {damage.places} places"] if damage.places else []
 
 
-def read_clip_sound(clip: Clip, clock: FileClock, damage: Damage) -> Sound:
-    """Reads a clip's sound: its wav, which starts with the first frame, else the track inside the video.
+def read_clip_sound(
+    clip: Clip, clock: FileClock, damage: Damage, convention: WindowConvention = "paper"
+) -> Sound:
+    """Reads a clip's sound: its wav, placed by `place_separate_sound`, else the track inside the video.
 
-    Raises ClipError also where the track's clock contradicts that of the picture.
+    Released windows do not depend on where the wav starts, and are only warned of one that is not in place.
+    Raises ClipError also for a wav with another sound than the video's track, and where the track's clock
+    contradicts that of the picture.
     """
     if clip.wav is not None:
-        return Sound(read_sound(clip.wav, damage).samples, start=clock.start)
+        return _place_wav(clip, read_sound(clip.wav, damage), clock, convention)
     sound = read_sound(clip.path, damage, clock.audio)
     for begin, _ in clock.undecided:
         raise ClipError(
@@ -130,6 +135,16 @@ def read_clip_sound(clip: Clip, clock: FileClock, damage: Damage) -> Sound:
             "contradict each other, as in a badly joined recording; cut it there"
         )
     return sound
+
+
+def _place_wav(clip: Clip, sound: Sound, clock: FileClock, convention: WindowConvention) -> Sound:
+    placed = place_separate_sound(clip.path, sound.samples, clock)
+    if convention == "released":
+        found = placed.fault or placed.warning
+        return Sound(sound.samples, clock.start, (f"{found}; released windows ignore that",) if found else ())
+    if placed.fault:
+        raise ClipError(f"{clip.wav}: {placed.fault}; remove the wrong one of the two")
+    return Sound(sound.samples, placed.start, (placed.warning,) if placed.warning else ())
 
 
 def _cut_paper_windows(
@@ -239,7 +254,7 @@ def _check_frame_count(path: Path, count: int) -> None:
 
 def _sound_warnings(track: VideoTrack, sound: Sound) -> list[str]:
     begin, end = (time - track.times[0] for time in (sound.start, sound.start + sound.seconds))
-    found = ["silent sound"] if sound.is_silent else []
+    found = ["silent sound"] * sound.is_silent + list(sound.warnings)
     if max(abs(begin), abs(end - track.seconds)) > _TOLERATED:
         found.append(f"sound from {begin:.2f} to {end:.2f} s, video from 0 to {track.seconds:.2f} s")
     return found

@@ -7,6 +7,7 @@ import numpy as np
 
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.audio import read_sound_pieces
+from lipfd_jax.preprocessing.clock import FileClock, StreamClock
 from lipfd_jax.preprocessing.containers import Damage
 from lipfd_jax.preprocessing.mel import SAMPLE_RATE
 from lipfd_jax.preprocessing.sound_match import TOLERANCE, SoundMatch, match_sounds
@@ -28,16 +29,18 @@ class Placement:
         if not self.shift:
             return ""
         side = "after" if self.shift > 0 else "before"
-        return f"wav begins {abs(self.shift):.2f} s {side} the first frame, by the video's own track"
+        return f"wav begins {abs(self.shift):.2f} s {side} the first frame, measured by the track inside"
 
 
-def place_separate_sound(video: Path, samples: np.ndarray, first_frame: float) -> Placement:
+def place_separate_sound(video: Path, samples: np.ndarray, clock: FileClock) -> Placement:
     """Measures where a separate sound, samples (n,) at 22050 Hz, begins, by the track inside the video.
 
     It begins with the first frame where the two differ by no more than 0.04 s from that, and where they can't
-    be compared: no readable track in the video, or silence, hum or too little sound in one of them.
+    be compared: no readable track in the video or none of certain times, or silence, hum or too little sound
+    in one of them.
     """
-    own = _read_own_track(video)
+    first_frame = clock.start
+    own = None if clock.audio is None or clock.undecided else read_beginning(video, clock.audio)
     if own is None:
         return Placement(first_frame)
     start, track = own
@@ -50,11 +53,11 @@ def place_separate_sound(video: Path, samples: np.ndarray, first_frame: float) -
     return Placement(first_frame + shift, shift)
 
 
-def _read_own_track(video: Path) -> tuple[float, np.ndarray] | None:
-    """Start and samples of the track inside a video, damage ignored; None without a readable one."""
+def read_beginning(path: Path, clock: StreamClock | None = None) -> tuple[float, np.ndarray] | None:
+    """Start and samples of a sound track's first half hour, damage ignored; None without a readable one."""
     pieces, count, start = [], 0, 0.0
     try:
-        for start, piece in read_sound_pieces(video, np.inf, Damage("keep")):  # noqa: B007
+        for start, piece in read_sound_pieces(path, np.inf, Damage("keep"), clock):  # noqa: B007
             pieces.append(piece)
             count += len(piece)
             if count >= COMPARED_SECONDS * SAMPLE_RATE:
@@ -67,24 +70,11 @@ def _read_own_track(video: Path) -> tuple[float, np.ndarray] | None:
 def _describe_fault(found: SoundMatch, apart: float) -> str:
     """Why a sound can't be placed by the video's own track, which begins `apart` seconds after the frames."""
     if found.relation == "unrelated":
-        return "another sound than the video's own track"
+        return "another sound than the track inside the video"
     if found.relation == "changing":
         (begin, first), (end, last) = found.places[0], found.places[-1]
         return (
-            f"does not stay with the video's own track: {first + apart:+.2f} s at {begin:.0f} s, "
+            f"drifts away from the track inside the video: {first + apart:+.2f} s at {begin:.0f} s, "
             f"{last + apart:+.2f} s at {end:.0f} s"
         )
     return ""
-
-
-def find_sound_start(
-    video: Path, wav: Path, samples: np.ndarray, first_frame: float
-) -> tuple[float, list[str]]:
-    """Returns where a wav next to a video begins on the video's clock, in seconds, and a warning of a shift.
-
-    Raises ClipError for the sound of something else, and for one whose shift changes.
-    """
-    placed = place_separate_sound(video, samples, first_frame)
-    if placed.fault:
-        raise ClipError(f"{wav}: {placed.fault}; remove it to use the video's track, or that track to use it")
-    return placed.start, [placed.warning] * bool(placed.warning)

@@ -109,7 +109,7 @@ def _compute_envelopes(samples: np.ndarray) -> np.ndarray:
     level = np.quantile(power, 0.95, axis=1, keepdims=True)
     decades = np.log10(power + _FLOOR * level + _LEAKAGE * level.max() + 1e-12)[1:]
     smooth = uniform_filter1d(decades, 3, axis=1)
-    return np.float32(smooth - uniform_filter1d(smooth, int(_RATE), axis=1, mode="nearest"))
+    return (smooth - uniform_filter1d(smooth, int(_RATE), axis=1, mode="nearest")).astype(np.float32)
 
 
 def _list_pieces(steps: int) -> tuple[list[int], int]:

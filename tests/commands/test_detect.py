@@ -19,7 +19,7 @@ def given(tmp_path, monkeypatch):
         raise AssertionError("the checkpoint is opened")
 
     flags = SimpleNamespace(
-        output=str(tmp_path / "out"), sound=None, csv=False, checkpoint="nowhere",
+        output=str(tmp_path / "out"), sound=None, compare_sound=True, csv=False, checkpoint="nowhere",
         crop="auto", max_windows=3, refined=0, stride=0.0,
     )  # fmt: skip
     monkeypatch.setattr(detector_flags.flags, "FLAGS", flags)

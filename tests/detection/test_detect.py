@@ -55,6 +55,23 @@ def test_sound_from_another_file(film, grainy, tmp_path, model, one_face, speech
     assert result.file.sound["file"] == "a.wav"
 
 
+def test_a_sound_file_is_placed_by_the_videos_own_track(film, grainy, tmp_path, model, one_face, speech):
+    import soundfile
+
+    soundfile.write(tmp_path / "late.wav", speech[22050 // 2 : 5 * 22050], 22050)
+    soundfile.write(tmp_path / "other.wav", speech[::-1][: 5 * 22050], 22050)
+    video = film(tmp_path / "a.mp4", grainy(60, 125), sound=speech[: 5 * 22050], rate=22050)
+    own = detect_video(model, video).result
+    moved = detect_video(model, video, sound=tmp_path / "late.wav").result
+    (caution,) = {caution for caution in moved.cautions if caution.key == "moved_sound"}
+    assert "moved by 0.5 s" in caution.text
+    assert moved.faces[0].windows[-1].start == own.faces[0].windows[-1].start
+    with pytest.raises(ClipError, match=r"other\.wav: another sound .* --compare_sound=false"):
+        detect_video(model, video, sound=tmp_path / "other.wav")
+    dubbed = DetectionSettings(compare_sound=False)
+    assert detect_video(model, video, sound=tmp_path / "other.wav", settings=dubbed).result.faces
+
+
 def test_pictures_as_they_are(video, model):
     result = detect_video(model, video, settings=DetectionSettings(crop="none")).result
     (face,) = result.faces

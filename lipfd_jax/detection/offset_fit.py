@@ -1,4 +1,4 @@
-"""Drift between lips and sound: an offset that grows, or changes once, fitted jointly over a whole video.
+"""Offset between lips and sound, constant, growing or changing once, fitted jointly over a whole video.
 
 The correlation of mouth and sound is computed for pieces of a few seconds at every offset. One piece rarely
 decides; the sum along a line in (time, offset), over all pieces and faces, does. See docs/detection.md.
@@ -27,9 +27,12 @@ from lipfd_jax.faces.tracks import FaceTrack
 _REACH = 75  # steps of the grid; largest offset: 3 s
 _BEGIN = 35  # largest offset at the beginning of a line
 _PIECE, _SHORTEST = 4.0, 2.0  # seconds of a piece, and of the shortest track
-_SHORTEST_SPAN = 18.0  # seconds between the first and the last piece
+_FEWEST = 3  # pieces
+_SHORTEST_SPAN = 18.0  # seconds between the first and the last piece, for an offset that changes
 _STEEPEST = 0.05  # seconds of drift a second
-_CHANGE = 6  # steps; smaller changes, and offsets that stay below, are no drift
+_CHANGE = 6  # steps; smaller changes, and changing offsets that stay below, do not count
+_SMALLEST = 5  # steps; smaller constant offsets do not count
+_PEAK = 5  # steps around the best offset that belong to it
 IN_STEP = 0.16  # seconds; lips and sound are in step up to this offset
 _NEAR = round(IN_STEP / GRID)
 _DENSITY = 0.013  # ratio between successive offsets that lie beyond the reach at a video's end
@@ -40,20 +43,26 @@ class _Limits(NamedTuple):
     lead: float  # over the best constant offset
 
 
+_CONSTANT = _Limits(4.2, 1.0)  # the lead is that over offsets near zero
 # Of a line and a step with an end that is in step, and of others, of which there are more to find by chance.
 _LINE, _ANY_LINE = _Limits(4.5, 1.6), _Limits(5.0, 2.2)
 _STEP, _ANY_STEP = _Limits(4.8, 2.2), _Limits(5.5, 2.8)
 
 
 @dataclass(frozen=True)
-class Drift:
-    """Offsets at two times; between them the offset grows evenly, or changes at once."""
+class OffsetFit:
+    """Offsets at two times; between them the offset stays, grows evenly or changes at once."""
 
     begin: float  # seconds from the first frame
     first: float  # seconds by which the sound would have to be delayed at `begin`
     end: float
     last: float
-    step: float | None  # seconds from the first frame; when the offset changes at once. None: it grows evenly
+    step: float | None = None  # seconds from the first frame; when the offset changes at once, if it does
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the offset is the same everywhere."""
+        return self.first == self.last
 
 
 @dataclass(frozen=True)
@@ -74,13 +83,14 @@ class _Pieces:
         return round((_REACH - float(column)) * GRID, 2)
 
 
-def find_drift(tracks: Sequence[FaceTrack], scan: Scan, sound: SoundTrack | None) -> Drift | None:
-    """Returns the drift between the mouths of all tracks and the sound, if there is a marked one."""
+def fit_offset(tracks: Sequence[FaceTrack], scan: Scan, sound: SoundTrack | None) -> OffsetFit | None:
+    """Returns the offset between the mouths of all tracks and the sound, if there is a marked one."""
     pieces = None if sound is None else _correlate_pieces(tracks, scan, sound)
     if pieces is None:
         return None
-    found = [_fit_line(pieces), _fit_step(pieces)]
-    return max((fit for fit in found if fit), key=lambda fit: fit[0], default=(0.0, None))[1]
+    long = pieces.times[-1] - pieces.times[0] >= _SHORTEST_SPAN
+    found = [fit for fit in (_fit_line(pieces), _fit_step(pieces)) if fit] if long else []
+    return max(found, key=lambda fit: fit[0])[1] if found else _fit_constant(pieces)
 
 
 def _correlate_pieces(tracks: Sequence[FaceTrack], scan: Scan, sound: SoundTrack) -> _Pieces | None:
@@ -94,7 +104,7 @@ def _correlate_pieces(tracks: Sequence[FaceTrack], scan: Scan, sound: SoundTrack
     weighted = weights[:, None] * (scores - scores.mean(axis=1, keepdims=True))
     variances = weighted.var(axis=1)
     total = float(variances.sum())
-    if not total or times[-1] - times[0] < _SHORTEST_SPAN:
+    if not total or len(times) < _FEWEST:
         return None
     return _Pieces(times - float(scan.times[0]), weighted / np.sqrt(total), variances / total)
 
@@ -116,7 +126,25 @@ def _correlate_track(track: FaceTrack, scan: Scan, sound: SoundTrack) -> list[tu
     return rows
 
 
-def _fit_line(pieces: _Pieces) -> tuple[float, Drift] | None:
+def _fit_constant(pieces: _Pieces) -> OffsetFit | None:
+    """Returns the best constant offset if it exceeds the limits and is not near zero.
+
+    Where footage is repeated, the sum over the pieces varies more than by chance, and so do its peaks.
+    """
+    total = pieces.scores.sum(axis=0)
+    best = int(total.argmax())
+    others = np.delete(total, np.s_[max(best - _PEAK, 0) : best + _PEAK + 1])
+    spread = max(1.0, float(others.std()))
+    lead = total[best] - total[_REACH - _NEAR : _REACH + _NEAR + 1].max()
+    if abs(best - _REACH) < _SMALLEST or lead < _CONSTANT.lead * spread:
+        return None
+    if total[best] - others.mean() < _CONSTANT.score * spread:
+        return None
+    offset = pieces.seconds(best)
+    return OffsetFit(float(pieces.times[0]), offset, float(pieces.times[-1]), offset)
+
+
+def _fit_line(pieces: _Pieces) -> tuple[float, OffsetFit] | None:
     """Returns the best line and its lead over the best constant offset, if it exceeds the limits."""
     span = pieces.times[-1] - pieces.times[0]
     along = (pieces.times - pieces.times[0]) / span
@@ -141,9 +169,7 @@ def _fit_line(pieces: _Pieces) -> tuple[float, Drift] | None:
         last = pieces.times[0] + (np.sign(slope) * _REACH - begins[i, 0]) / slope
     final = begins[i, 0] + slope * (last - pieces.times[0])
     at = pieces.seconds
-    return lead, Drift(
-        float(pieces.times[0]), at(_REACH + begins[i, 0]), float(last), at(_REACH + final), None
-    )
+    return lead, OffsetFit(float(pieces.times[0]), at(_REACH + begins[i, 0]), float(last), at(_REACH + final))
 
 
 def _list_ends(furthest: float) -> np.ndarray:
@@ -153,7 +179,7 @@ def _list_ends(furthest: float) -> np.ndarray:
     return np.concatenate([-beyond[::-1], np.arange(-_REACH, _REACH + 1), beyond])
 
 
-def _fit_step(pieces: _Pieces) -> tuple[float, Drift] | None:
+def _fit_step(pieces: _Pieces) -> tuple[float, OffsetFit] | None:
     """Returns the best step and its lead over the best constant offset, if it exceeds the limits."""
     before = np.cumsum(pieces.scores, axis=0)[:-1]
     after = pieces.scores.sum(axis=0) - before
@@ -170,7 +196,7 @@ def _fit_step(pieces: _Pieces) -> tuple[float, Drift] | None:
         return None
     lead, (i, j) = best
     begin, step, end = pieces.times[0], pieces.times[at : at + 2].mean(), pieces.times[-1]
-    return lead, Drift(float(begin), pieces.seconds(i), float(end), pieces.seconds(j), float(step))
+    return lead, OffsetFit(float(begin), pieces.seconds(i), float(end), pieces.seconds(j), float(step))
 
 
 def _is_apart(first: np.ndarray, last: np.ndarray) -> np.ndarray:

@@ -1,10 +1,10 @@
-"""Drift of lips and sound: found where it is, with its size and place, and not where there is none."""
+"""OffsetFit of lips and sound: found where it is, with its size and place, and not where there is none."""
 
 import numpy as np
 import pytest
 
-from lipfd_jax.detection.drift import Drift, find_drift
 from lipfd_jax.detection.lip_sync import LipSync
+from lipfd_jax.detection.offset_fit import OffsetFit, fit_offset
 from lipfd_jax.detection.quality_warnings import find_sound_cautions
 from lipfd_jax.detection.sound import STEP_SECONDS, SoundTrack
 from lipfd_jax.faces.tracks import FaceTrack
@@ -48,46 +48,52 @@ def _make_track(frames, mouth):
 
 @pytest.mark.parametrize(("rate", "shots"), [(1.01, 1), (0.99, 8), (1.03, 1)])
 def test_an_offset_that_grows_is_found_with_its_size(rate, shots):
-    drift = find_drift(*_with_scan(_draw(lambda t: t / rate, shots=shots)))
-    assert drift.step is None
-    assert drift.begin < 6
-    assert drift.end > 54
-    for place, offset in ((drift.begin, drift.first), (drift.end, drift.last)):
+    fit = fit_offset(*_with_scan(_draw(lambda t: t / rate, shots=shots)))
+    assert fit.step is None
+    assert fit.begin < 6
+    assert fit.end > 54
+    for place, offset in ((fit.begin, fit.first), (fit.end, fit.last)):
         assert -offset == pytest.approx(place * (1 - 1 / rate), abs=0.15)
 
 
 def test_one_that_changes_at_once_is_found_with_its_place():
-    drift = find_drift(*_with_scan(_draw(lambda t: t - 0.6 * (t > 25))))
-    assert drift.step == pytest.approx(25, abs=3)
-    assert drift.first == pytest.approx(0, abs=0.1)
-    assert drift.last == pytest.approx(-0.6, abs=0.1)
+    fit = fit_offset(*_with_scan(_draw(lambda t: t - 0.6 * (t > 25))))
+    assert fit.step == pytest.approx(25, abs=3)
+    assert fit.first == pytest.approx(0, abs=0.1)
+    assert fit.last == pytest.approx(-0.6, abs=0.1)
 
 
-@pytest.mark.parametrize(
-    "spoken_at",
-    [lambda t: t, lambda t: t - 0.4, lambda t: t + 1.0, lambda t: t / 1.001],
-    ids=["in step", "late", "early", "hardly"],
-)
-def test_a_constant_offset_is_no_drift(spoken_at):
-    assert find_drift(*_with_scan(_draw(spoken_at))) is None
+@pytest.mark.parametrize("shift", [0.4, -1.0, 2.0])
+@pytest.mark.parametrize("shots", [1, 20])
+def test_a_constant_offset_is_found_in_shots_of_any_length(shift, shots):
+    fit = fit_offset(*_with_scan(_draw(lambda t: t - shift, noise=2.0, shots=shots)))
+    assert fit.is_constant
+    assert -fit.first == pytest.approx(shift, abs=0.1)
 
 
-def test_lips_that_do_not_follow_the_sound_have_no_drift():
+@pytest.mark.parametrize("rate", [1.0, 1.001])
+def test_nothing_is_found_where_lips_and_sound_are_in_step(rate):
+    assert fit_offset(*_with_scan(_draw(lambda t: t / rate))) is None
+
+
+def test_lips_that_do_not_follow_the_sound_have_no_offset():
     tracks, _ = _draw(lambda t: t, seed=1)
     _, sound = _draw(lambda t: t, seed=2)
-    assert find_drift(tracks, SCAN, sound) is None
-    assert find_drift(tracks, SCAN, None) is None
-    assert find_drift([], SCAN, sound) is None
+    assert fit_offset(tracks, SCAN, sound) is None
+    assert fit_offset(tracks, SCAN, None) is None
+    assert fit_offset([], SCAN, sound) is None
 
 
 def test_the_warning_gives_size_and_place_and_replaces_that_of_the_offset():
     _, sound = _draw(lambda t: t)
     shifted = [LipSync(0.3, 0.4, 9.0)]
-    (growing,) = find_sound_cautions(sound, shifted, Drift(0.4, -0.04, 71.2, -0.71, None))
+    (growing,) = find_sound_cautions(sound, shifted, OffsetFit(0.4, -0.04, 71.2, -0.71))
     assert growing.key == "drift"
     assert "in step at 0:00, 0.7 s apart at 1:11" in growing.text
     assert growing.serious
-    (sudden,) = find_sound_cautions(sound, shifted, Drift(2.0, 0.0, 71.0, 0.4, 35.2))
+    (sudden,) = find_sound_cautions(sound, shifted, OffsetFit(2.0, 0.0, 71.0, 0.4, 35.2))
+    (constant,) = find_sound_cautions(sound, [], OffsetFit(2.0, 0.4, 71.0, 0.4))
+    assert constant.key == "offset"
     assert "in step until about 0:35, 0.4 s apart from there on" in sudden.text
 
 
