@@ -11,7 +11,7 @@ from lipfd_jax.vocabulary import COMPOSITE_SHAPE, TILE
 
 @dataclass(frozen=True)
 class Window:
-    """Five consecutive frames and the mel strip of their time, before resizing."""
+    """Five frames and the mel strip of their time, before resizing."""
 
     index: int  # number of the window within its clip, the J of NAME_J.png
     start_frame: int  # number of the first frame shown, from 0
