@@ -12,7 +12,7 @@ from lipfd_jax.data import records
 from lipfd_jax.data.sources import open_source
 
 HERE = pathlib.Path(__file__).parent
-WIDTH, HEIGHT = 1000, 1500  # of the browser's window, in pixels: down to the curve of scores
+WIDTH, HEIGHT = 1000, 1500  # of the browser's window, in pixels: down to the suspicious stretch
 
 
 def draw_composite(demo: pathlib.Path, output: pathlib.Path) -> None:
