@@ -12,6 +12,7 @@ from lipfd_jax.detection.sound import SoundTrack
 from lipfd_jax.detection.texts import WARNINGS, format_number, format_time
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.scan import Scan
+from lipfd_jax.preprocessing.key_frames import NOTICED_SECONDS
 from lipfd_jax.preprocessing.mel import mel_frequencies
 
 SMALL_SQUARE = 160  # pixels; AVLips' clips have 224
@@ -48,6 +49,8 @@ def find_frame_cautions(scan: Scan, squares: Sequence[Square | None]) -> list[Ca
         found.append(make_caution("corrupt", str(scan.corrupt)))
     if scan.clock.missing:
         found.append(make_caution("cut_off", format_time(scan.end - float(scan.times[0]))))
+    if scan.missing_start > NOTICED_SECONDS:
+        found.append(make_caution("no_key_frame", format_number(scan.missing_start, 1)))
     if scan.clock.joins:
         places = [format_time(join - float(scan.times[0])) for join in scan.clock.joins[:_LISTED]]
         found.append(make_caution("joined", ", ".join(places) + " ..." * (len(scan.clock.joins) > _LISTED)))

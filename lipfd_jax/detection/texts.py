@@ -151,6 +151,11 @@ WARNINGS = {
         "What is missing was not judged: a forgery there does not raise the score.",
         False,
     ),
+    "no_key_frame": WarningText(
+        "The video was cut where no full picture is: its first {} s can't be shown.",
+        "What is missing was not judged: a forgery there does not raise the score.",
+        False,
+    ),
     "joined": WarningText(
         "The file is made of recordings that were joined: another one begins at {}.",
         "No score reaches across a join, but parts of different origin may share one score.",

@@ -22,6 +22,7 @@ from lipfd_jax.preprocessing.extraction import (
     mel_strip,
     read_clip_sound,
 )
+from lipfd_jax.preprocessing.key_frames import NOTICED_SECONDS, word_missing_start
 from lipfd_jax.preprocessing.mel import mel_columns
 from lipfd_jax.preprocessing.paper_windows import find_window_span, pick_frames, spread_starts
 from lipfd_jax.preprocessing.recoding import recode_video
@@ -114,6 +115,8 @@ def _strip(mel: np.ndarray, bounds: np.ndarray, frames: tuple[int, ...], sound: 
 def _find_warnings(track: FaceTrack, seen: Scan, sound: Sound) -> list[str]:
     missing = 1 - float((track.unfit == "").sum()) / len(seen.times)
     found = ["silent sound"] * sound.is_silent + list(sound.warnings)
+    if seen.missing_start > NOTICED_SECONDS:
+        found.append(word_missing_start(seen.missing_start))
     if missing > _WARNED_SHARE:
         found.append(f"no usable face in {100 * missing:.0f} % of the frames")
     return found

@@ -23,6 +23,7 @@ from lipfd_jax.preprocessing.containers import (
     describe_streams,
     open_container,
 )
+from lipfd_jax.preprocessing.key_frames import KeyFrameGate, explain_no_frames
 from lipfd_jax.preprocessing.pictures import Pictures, read_brightness, to_rgb
 from lipfd_jax.preprocessing.stillness import StillMeter
 from lipfd_jax.preprocessing.video import check_frame_size, find_video_stream
@@ -68,6 +69,11 @@ class Scan:
         """Frames per second where none are missing."""
         return 1 / float(np.median(np.diff(self.boundaries())))
 
+    @property
+    def missing_start(self) -> float:
+        """Seconds of frames at the beginning that can't be decoded, as no key frame is before them."""
+        return max(float(self.times[0]) - self.clock.start, 0.0)
+
     def boundaries(self) -> np.ndarray:
         """(frames + 1,) float64: frame k is shown from entry k to entry k + 1, on the file's clock."""
         return np.append(self.times, self.end)
@@ -101,8 +107,8 @@ def scan_video(
         header = {"container": container.format.name, "streams": describe_streams(container)}
         set_threading(stream)
         scanner, reported = _Scanner(find, clock), 0.0
-        decoded = _decode(path, container, stream, damage, scanner)
-        for frame in Pictures(path, stream).prepare(decoded):
+        decoded, gate = _decode(path, container, stream, damage, scanner), KeyFrameGate(path, damage)
+        for frame in Pictures(path, stream).prepare(gate.watch(decoded)):
             scanner.add_frame(frame)
             _check_length(path, scanner.seconds, len(scanner.times))
             if progress and scanner.seconds >= reported + 1:
@@ -110,7 +116,8 @@ def scan_video(
                 progress(reported, clock.video.end - clock.start)
     if not scanner.times:
         why = "none could be decoded; damaged" if damage.places else "truncated or empty"
-        raise ClipError(f"{path}: no video frames; {why}")
+        raise ClipError(f"{path}: {explain_no_frames(path, f'no video frames; {why}')}")
+    scanner.note_damaged_start(gate.refused)
     return replace(scanner.finish(damage), **header)
 
 
@@ -217,6 +224,10 @@ class _Scanner:
     def note_damage(self) -> None:
         """Records damage between frames that has no timestamp."""
         self._corrupt.append(max(len(self.times) - 1, 0))
+
+    def note_damaged_start(self, count: int) -> None:
+        """Records that the first `count` frames lack the key frame that they depend on."""
+        self._corrupt += range(count)
 
     def finish(self, damage: Damage) -> Scan:
         """Returns the scan, with damaged places."""

@@ -12,6 +12,7 @@ from lipfd_jax.preprocessing.audio import Sound, make_mel_image, read_sound
 from lipfd_jax.preprocessing.clock import FileClock
 from lipfd_jax.preprocessing.composite import Window, stack_frames
 from lipfd_jax.preprocessing.containers import Damage, DamagePolicy
+from lipfd_jax.preprocessing.key_frames import describe_missing_start
 from lipfd_jax.preprocessing.mel import mel_columns
 from lipfd_jax.preprocessing.paper_windows import (
     find_holes,
@@ -154,7 +155,8 @@ def _cut_paper_windows(
     decoded, warnings = read(chosen.ravel().tolist(), damage), []
     if len(decoded.times) != len(track.times):
         # Packets of some codecs do not map to frames one to one.
-        warnings = [f"{len(track.times)} frames announced, {len(decoded.times)} decoded"]
+        announced = f"{len(track.times)} frames announced, {len(decoded.times)} decoded"
+        warnings = [describe_missing_start(path) or announced]
         _check_frame_count(path, len(decoded.times))
         track = track.with_times(decoded.times)
     if warnings or decoded.frozen.any():  # rare, so a second pass is acceptable

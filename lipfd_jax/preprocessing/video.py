@@ -27,6 +27,7 @@ from lipfd_jax.preprocessing.containers import (
     find_stream,
     open_container,
 )
+from lipfd_jax.preprocessing.key_frames import KeyFrameGate, explain_no_frames
 from lipfd_jax.preprocessing.pictures import Pictures, read_brightness, to_rgb
 from lipfd_jax.preprocessing.stillness import StillMeter
 from lipfd_jax.vocabulary import TILE, WindowConvention
@@ -128,7 +129,9 @@ def read_frames(
             raise ClipError(f"{path}: no video frames; truncated or empty")
         shown = FrameTimes(clock)
         reformatter = av.video.reformatter.VideoReformatter()
+        damage = damage or Damage()
         decoded = decode_frames(path, container, stream, damage, clock)
+        decoded = KeyFrameGate(path, damage).watch(decoded)
         for frame in Pictures(path, stream, convention).prepare(decoded):
             check_frame_size(path, frame)
             meter.add_frame(read_brightness(frame, reformatter))
@@ -137,6 +140,8 @@ def read_frames(
                 image = image if perturbation is None else perturbation(image)
                 images[len(times)] = image if whole else shrink_to_tile(image)
             times.append(shown.take(frame))
+    if not times:
+        raise ClipError(f"{path}: {explain_no_frames(path, 'none of its frames can be decoded')}")
     bounds = np.array([*times, max(clock.end, *times[-1:])])
     return DecodedFrames(images, tuple(times), meter.find_frozen(bounds))
 
@@ -157,8 +162,8 @@ def find_video_stream(
     stream = container.streams[clock.index] if clock else find_stream(path, container, "video")
     context = stream.codec_context
     if not context.width * context.height:  # also set by ffmpeg for sizes beyond `MAX_PIXELS`
-        most = MAX_PIXELS // 10**6
-        raise ClipError(f"{path}: the size of its frames is over {most} million pixels, or can't be read")
+        reason = f"the size of its frames is over {MAX_PIXELS // 10**6} million pixels, or can't be read"
+        raise ClipError(f"{path}: {explain_no_frames(path, reason)}")
     check_frame_size(path, context)
     # Frames may become larger later, or change format: the decoder then refuses them itself.
     most = max(context.width * context.height, MAX_BYTES * 8 // _MAX_BITS)
