@@ -8,7 +8,6 @@ from tests.media_files import FORMS
 
 SECONDS = 2.0
 _FAILING = {
-    "mxf": "this container is not opened",
     "wmv": "the first frame is left out",
 }
 
