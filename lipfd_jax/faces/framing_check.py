@@ -10,7 +10,13 @@ import numpy as np
 from lipfd_jax.faces.finders import Finder, MissingFinder, default_finder
 from lipfd_jax.listing.clips import Clip
 from lipfd_jax.preprocessing.clip_task import attempt_task
-from lipfd_jax.preprocessing.containers import Damage, decode_packet, open_container, promised_seconds
+from lipfd_jax.preprocessing.containers import (
+    Damage,
+    decode_packet,
+    demux_packets,
+    open_container,
+    promised_seconds,
+)
 from lipfd_jax.preprocessing.pictures import to_rgb
 from lipfd_jax.preprocessing.video import find_video_stream
 from lipfd_jax.vocabulary import LABELS
@@ -106,7 +112,10 @@ def _read_frames(path: Path) -> list[np.ndarray]:
         for moment in _MOMENTS if seconds else (0.0,):
             if moment:
                 container.seek((container.start_time or 0) + int(moment * seconds * av.time_base))
-            packets = (packet for _, packet in zip(range(_PACKETS), container.demux(stream), strict=False))
+            packets = (
+                packet
+                for _, packet in zip(range(_PACKETS), demux_packets(path, container, stream), strict=False)
+            )
             decoded = (frame for packet in packets for frame in decode_packet(path, packet, damage))
             if (frame := next(decoded, None)) is not None:
                 frames.append(to_rgb(frame, reformatter))

@@ -20,6 +20,7 @@ from lipfd_jax.preprocessing.clock_reading import read_clock
 from lipfd_jax.preprocessing.containers import (
     Damage,
     decode_packet,
+    demux_packets,
     describe_streams,
     open_container,
 )
@@ -132,7 +133,7 @@ def _decode(
     clock = scanner.clock.video
     assert clock is not None
     stamp = Stamp(clock)
-    for packet in container.demux(stream):
+    for packet in demux_packets(path, container, stream):
         scanner.bytes += packet.size
         places, at_seam = damage.places, stamp.correct(packet)
         for frame in decode_packet(path, packet, damage, at_seam=at_seam):

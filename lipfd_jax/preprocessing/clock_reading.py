@@ -14,7 +14,7 @@ import numpy as np
 
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.clock import FileClock, StreamClock, to_ticks
-from lipfd_jax.preprocessing.containers import find_stream, open_container
+from lipfd_jax.preprocessing.containers import demux_packets, find_stream, open_container
 from lipfd_jax.preprocessing.joins import (
     Join,
     PacketTimes,
@@ -100,7 +100,7 @@ def _collect_packets(
     """Returns the packets of each stream, and the end of the last packet of any stream, seconds."""
     found = {stream.index: _Packets(stream) for stream in streams if stream is not None}
     seen, place = 0.0, 0
-    for packet in container.demux():
+    for packet in demux_packets(path, container):
         if not packet.size:
             continue
         place += 1

@@ -103,11 +103,6 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
         if error.errno in MACHINE_ERRORS:
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise ClipError(f"{path}: {_explain_failure(path, error)}") from error
-    except IndexError as error:  # raised by PyAV for a stream that was not there when it opened the file
-        raise ClipError(
-            f"{path}: a track begins far inside the file, too late to be read; remux it, for example by "
-            "ffmpeg -i FILE -c copy NEW"
-        ) from error
 
 
 def _explain_failure(path: Path, error: av.FFmpegError) -> str:
@@ -144,6 +139,27 @@ def _is_wav(file: _NamedFile) -> bool:
     return head[:4] == b"RIFF" and head[8:] == b"WAVE"
 
 
+def demux_packets(
+    path: Path, container: av.container.InputContainer, *streams: av.stream.Stream
+) -> Iterator[av.Packet]:
+    """Yields the packets of these streams, or of all without any, as `container.demux` does.
+
+    Raises ClipError for a stream that was not there when the file was opened, on which PyAV fails.
+    """
+    packets = container.demux(*streams)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except IndexError as error:
+            raise ClipError(
+                f"{path}: a track begins far inside the file, too late to be read; remux it, for example by "
+                "ffmpeg -i FILE -c copy NEW"
+            ) from error
+        yield packet
+
+
 def decode_frames(
     path: Path,
     container: av.container.InputContainer,
@@ -160,7 +176,7 @@ def decode_frames(
     """
     damage = damage or Damage()
     stamp = None if clock is None else Stamp(clock)
-    for packet in container.demux(stream):
+    for packet in demux_packets(path, container, stream):
         at_seam = stamp is not None and stamp.correct(packet)
         yield from decode_packet(path, packet, damage, at_seam=at_seam)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import av
 
-from lipfd_jax.preprocessing.containers import Damage, find_stream, open_container
+from lipfd_jax.preprocessing.containers import Damage, demux_packets, find_stream, open_container
 
 NOT_A_KEY = "begins without a key frame"
 NOTICED_SECONDS = 0.2  # missing at the beginning, from which on they are said
@@ -26,7 +26,7 @@ def find_first_key(path: Path) -> FirstKey:
     with open_container(path) as container:
         stream = find_stream(path, container, "video")
         times, before = [], 0
-        for packet in container.demux(stream):
+        for packet in demux_packets(path, container, stream):
             if not packet.size:
                 continue
             time = packet.pts if packet.pts is not None else packet.dts
