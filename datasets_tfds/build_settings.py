@@ -8,6 +8,7 @@ from lipfd_jax.listing.folder import LINKS, Links
 from lipfd_jax.listing.layouts import LAYOUTS
 from lipfd_jax.preprocessing.containers import DAMAGE_POLICIES, DamagePolicy
 from lipfd_jax.preprocessing.encoding import Encoding
+from lipfd_jax.preprocessing.track_choices import TrackRequest
 from lipfd_jax.storage.checksums import hash_file
 from lipfd_jax.vocabulary import SPLITS, WINDOW_CONVENTIONS, WindowConvention
 
@@ -46,6 +47,8 @@ class BuildSettings:
     links: Links = "refuse"  # symbolic links that lead out of the input folder
     damaged: DamagePolicy = "refuse"  # clips in which a decoder reports damage; kept ones carry a warning
     crop: Crop = "none"  # faces: windows are cropped to the face visible longest, framed like AVLips
+    audio_track: str = ""  # of videos without a wav: number from 1 or language; "": the first with speech
+    video_track: int = 0  # number from 1; 0: the default one
     videos_per_shard: int = 64
 
     def __post_init__(self) -> None:
@@ -60,8 +63,14 @@ class BuildSettings:
             raise ValueError(f"effort {self.effort}: expected 0 to 6")
         if self.crop == "faces" and (LAYOUTS[self.layout].composites or self.window_convention != "paper"):
             raise ValueError(f"crop faces: needs videos and paper windows, not {self.name}")
+        TrackRequest(self.audio_track, self.video_track)  # raises for what can be no track
         if self.videos_per_shard < 1:
             raise ValueError(f"videos_per_shard {self.videos_per_shard}: expected 1 or more")
+
+    @property
+    def tracks(self) -> TrackRequest:
+        """The tracks asked for."""
+        return TrackRequest(self.audio_track, self.video_track)
 
     @property
     def name(self) -> str:

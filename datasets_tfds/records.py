@@ -74,10 +74,12 @@ def make_records(item: Item, settings: BuildSettings) -> VideoRecords:
 
 def _extract_windows(clip: Clip, settings: BuildSettings) -> extraction.Extraction:
     if settings.crop == "none":
-        return extraction.extract_windows(clip, settings.window_convention, settings.damaged)
+        return extraction.extract_windows(
+            clip, settings.window_convention, settings.damaged, tracks=settings.tracks
+        )
     from lipfd_jax.faces.extraction import extract_face_windows  # lazy: needs the extra `faces`
 
-    return extract_face_windows(clip, damaged=settings.damaged)
+    return extract_face_windows(clip, damaged=settings.damaged, tracks=settings.tracks)
 
 
 def _read_composites(item: CompositeFiles, settings: BuildSettings) -> VideoRecords:

@@ -17,6 +17,8 @@ _SETTINGS = (  # flags that are fields of BuildSettings; the values of None are 
     "links",
     "damaged",
     "crop",
+    "audio_track",
+    "video_track",
 )
 
 

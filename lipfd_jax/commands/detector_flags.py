@@ -4,7 +4,7 @@ import sys
 
 from absl import flags
 
-from lipfd_jax.commands import shared_flags
+from lipfd_jax.commands import shared_flags, track_flags
 from lipfd_jax.commands.deprecated_flags import define_old_flag
 from lipfd_jax.detection.detection_settings import CROP_MODES, DetectionSettings
 from lipfd_jax.inference.background import BackgroundDetector
@@ -51,6 +51,7 @@ def define_flags() -> None:
         "Seconds from window to window for full coverage; replaces --max_windows and --refined. 0: off.",
         lower_bound=0,
     )
+    track_flags.define_tracks()
     shared_flags.define_batch_size(None)
     shared_flags.define_compilation_cache()
     shared_flags.define_engine()
@@ -66,7 +67,15 @@ def check_checkpoint() -> None:
 def build_settings() -> DetectionSettings:
     """Builds the settings of detection. Raises ValueError for values that exclude each other."""
     given = flags.FLAGS
-    return DetectionSettings(given.crop, given.max_windows, given.refined, given.stride)
+    tracks = track_flags.read_tracks()
+    return DetectionSettings(
+        given.crop,
+        given.max_windows,
+        given.refined,
+        given.stride,
+        audio_track=tracks.audio,
+        video_track=tracks.video,
+    )
 
 
 def open_detector() -> CompositeDetector:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from absl import app, flags
 
-from lipfd_jax.commands import deprecated_flags, preprocessing_flags
+from lipfd_jax.commands import deprecated_flags, preprocessing_flags, track_flags
 from lipfd_jax.faces.framing_check import check_framing
 from lipfd_jax.listing.avlips import list_avlips
 from lipfd_jax.listing.clips import Clip, ClipError, Listing
@@ -40,6 +40,7 @@ def main(argv: list[str]) -> None:
             Path(given.output),
             convention=given.convention,
             damaged=given.damaged or "refuse",
+            tracks=track_flags.read_tracks(),
             workers=(os.cpu_count() or 1) if given.workers is None else given.workers,
             progress=True,
         )

@@ -1,7 +1,8 @@
-"""Flags of the commands that read videos to build data: input checks and worker processes."""
+"""Flags of the commands that read videos to build data: input checks, tracks and worker processes."""
 
 from absl import flags
 
+from lipfd_jax.commands import track_flags
 from lipfd_jax.listing.folder import LINKS
 from lipfd_jax.preprocessing.containers import DAMAGE_POLICIES
 
@@ -9,7 +10,8 @@ flags.disclaim_key_flags()  # the flags belong to the command that defines them,
 
 
 def define_flags() -> None:
-    """Defines --workers, --links and --damaged."""
+    """Defines --workers, --links, --damaged, --audio_track and --video_track."""
+    track_flags.define_tracks()
     flags.DEFINE_integer(
         "workers",
         None,

@@ -19,9 +19,11 @@ from lipfd_jax.faces.fitness import find_fit_starts, find_flaws, with_flaws
 from lipfd_jax.faces.scan import MAX_HOURS, Scan, scan_video
 from lipfd_jax.faces.tracks import FaceTrack, follow_faces
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.preprocessing.clock import FileClock
 from lipfd_jax.preprocessing.clock_reading import read_clock
 from lipfd_jax.preprocessing.containers import Damage
 from lipfd_jax.preprocessing.separate_sound import place_separate_sound, read_beginning
+from lipfd_jax.preprocessing.track_choices import NO_REQUEST, AudioChoice, TrackRequest
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
 
 # Called with a part ("looking", "scoring"), how much of it is done, and its total (0: unknown), in seconds of
@@ -60,6 +62,7 @@ class VideoAnalysis:
     lip_syncs: tuple[LipSync, ...]  # one for each track
     offset: OffsetFit | None = None  # between lips and sound, over all tracks
     sound_shift: float = 0.0  # seconds after the first frame at which a separate sound was found to begin
+    sound_choice: AudioChoice | None = None  # which track of the file it is; None: there is none
 
 
 def analyse_video(
@@ -68,6 +71,7 @@ def analyse_video(
     finder: Finder | None,
     sound: Path | None = None,
     compare_sound: bool = True,
+    tracks: TrackRequest = NO_REQUEST,
     timer: PartTimer | None = None,
     progress: Progress = ignore_progress,
 ) -> VideoAnalysis:
@@ -80,27 +84,31 @@ def analyse_video(
       sound: a file to take the sound from; by default the video's own sound track.
       compare_sound: whether that file is placed in time by the video's own track, which must hold the same
         sound; otherwise it starts with the first frame.
+      tracks: asked for; the sound track is one of the file that the sound is taken from.
 
     Raises:
-      ClipError: the file can't be read as a whole, or the sound is another one.
+      ClipError: the file can't be read as a whole or lacks a track that is asked for, or the sound is another
+        one.
     """
     timer = timer or PartTimer()
     with timer.time("clock"):
-        clock = read_clock(video)
+        clock = read_clock(video, tracks if sound is None else replace(tracks, audio=""))
+        sound_clock = clock if sound is None else read_clock(sound, replace(tracks, video=0))
     with timer.time("picture and faces"):
         looking = partial(progress, "looking")
         scan = scan_video(video, finder, damage=Damage("keep"), progress=looking, clock=clock)
     with timer.time("sound"):
-        shift = _measure_shift(video, sound, scan) if sound and compare_sound else 0.0
-        track = _read_sound(video, sound, scan, shift)
+        shift = _measure_shift(video, sound, scan, sound_clock) if sound and compare_sound else 0.0
+        track = _read_sound(video, sound, scan, sound_clock, shift)
     faces, lip_syncs = _find_faces(scan, track, with_faces=finder is not None)
     offset = fit_offset(faces, scan, track)
-    return VideoAnalysis(video, scan, track, tuple(faces), tuple(lip_syncs), offset, shift)
+    choice = sound_clock.audio_choice
+    return VideoAnalysis(video, scan, track, tuple(faces), tuple(lip_syncs), offset, shift, choice)
 
 
-def _measure_shift(video: Path, sound: Path, scan: Scan) -> float:
+def _measure_shift(video: Path, sound: Path, scan: Scan, clock: FileClock) -> float:
     """Seconds from the first frame to where a separate sound begins. Raises ClipError for another sound."""
-    heard = read_beginning(sound)
+    heard = read_beginning(sound, clock.audio)
     if heard is None:  # reading all of it gives the reason
         return 0.0
     placed = place_separate_sound(video, heard[1], scan.clock)
@@ -111,15 +119,18 @@ def _measure_shift(video: Path, sound: Path, scan: Scan) -> float:
     return placed.shift
 
 
-def _read_sound(video: Path, sound: Path | None, scan: Scan, shift: float) -> SoundTrack | None:
+def _read_sound(
+    video: Path, sound: Path | None, scan: Scan, clock: FileClock, shift: float
+) -> SoundTrack | None:
     """The sound track; None for a video without one. A separate sound file must be readable."""
     longest = MAX_HOURS * 3600
     if sound is not None:
-        return replace(read_sound_track(sound, longest), start=float(scan.times[0]) + shift)
-    if scan.clock.audio is None:
+        found = read_sound_track(sound, longest, clock.audio)
+        return replace(found, start=float(scan.times[0]) + shift)
+    if clock.audio is None:
         return None
     try:
-        return read_sound_track(video, longest, scan.clock.audio)
+        return read_sound_track(video, longest, clock.audio)
     except ClipError as error:
         if str(error) == f"{video}: no sound track":
             return None

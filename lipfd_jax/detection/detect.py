@@ -74,6 +74,7 @@ def detect_video(
         finder=finder,
         sound=sound,
         compare_sound=settings.compare_sound,
+        tracks=settings.tracks,
         timer=timer,
         progress=progress,
     )
@@ -98,7 +99,7 @@ def detect_video(
         not_judged=coverage.find_gaps(analysis.tracks, analysis.scan, analysis.sound),
         cautions=cautions,
         notes=list_notes(model.metadata),
-        file=describe_file(video, sound, analysis.scan, checksums),
+        file=describe_file(video, sound, analysis, checksums),
         checkpoint=describe_checkpoint(model),
         settings=settings.to_json(),
         versions=list_versions(),
@@ -155,6 +156,7 @@ def _find_cautions(
     judged_seconds = sum(face.judged_seconds for face in faces)
     return (
         *quality_warnings.find_frame_cautions(analysis.scan, scorer.squares),
+        *quality_warnings.find_track_cautions(analysis.scan.clock.video_choice, analysis.sound_choice),
         *quality_warnings.find_sound_cautions(analysis.sound, analysis.lip_syncs, analysis.offset),
         *quality_warnings.find_placement_cautions(analysis.sound_shift),
         *quality_warnings.find_selection_cautions(settings, left_out, judged_seconds),

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.detection.analysis import VideoAnalysis
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.result import SCHEMA, FileFacts
 from lipfd_jax.detection.texts import DRAWN_PEOPLE, UNCALIBRATED
 from lipfd_jax.faces.finders import FINDERS
-from lipfd_jax.faces.scan import Scan
 from lipfd_jax.inference.predictor import Predictor
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.folder import find_irregularity
-from lipfd_jax.preprocessing.containers import describe_streams, open_container
+from lipfd_jax.preprocessing.containers import describe_stream, open_container
 from lipfd_jax.storage.checksums import hash_file, hash_json
 from lipfd_jax.version import __version__
 
@@ -59,13 +59,20 @@ def compute_fingerprint(checksums: Mapping[str, str], model: Predictor, settings
     return hash_json([dict(checksums), model.fingerprint, {**settings.to_json(), **stated}], _DIGITS)
 
 
-def describe_file(video: Path, sound: Path | None, scan: Scan, checksums: Mapping[str, str]) -> FileFacts:
+def describe_file(
+    video: Path, sound: Path | None, analysis: VideoAnalysis, checksums: Mapping[str, str]
+) -> FileFacts:
     """Size, length and streams of the video, and of a separate sound file. Raises ClipError."""
-    sound_facts = scan.streams.get("audio")
-    if sound is not None:
+    scan, track = analysis.scan, analysis.sound_choice
+    video_facts, sound_facts = scan.streams["video"], scan.streams.get("audio")
+    if scan.clock.video_choice:
+        video_facts = video_facts | scan.clock.video_choice.to_json()
+    if sound is not None and track is not None:
         with open_container(sound) as container:
             sound_facts = {"file": sound.name, "sha256": checksums["sound"]}
-            sound_facts |= describe_streams(container)["audio"]
+            sound_facts |= describe_stream(container.streams[track.index])
+    if sound_facts and track is not None:
+        sound_facts = sound_facts | track.to_json()
     return FileFacts(
         name=video.name,
         sha256=checksums["video"],
@@ -76,7 +83,7 @@ def describe_file(video: Path, sound: Path | None, scan: Scan, checksums: Mappin
         height=scan.height,
         fps=round(scan.fps, 3),
         container=scan.container,
-        video=scan.streams["video"],
+        video=video_facts,
         sound=sound_facts,
     )
 

@@ -14,6 +14,7 @@ from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.preprocessing.key_frames import NOTICED_SECONDS
 from lipfd_jax.preprocessing.mel import mel_frequencies
+from lipfd_jax.preprocessing.track_choices import AudioChoice, VideoChoice
 
 SMALL_SQUARE = 160  # pixels; AVLips' clips have 224
 LOW_RATE = 20.0  # frames a second
@@ -70,6 +71,26 @@ def _share_outside(square: Square, scan: Scan) -> float:
     width = min(right, scan.width) - max(square.left, 0)
     height = min(bottom, scan.height) - max(square.top, 0)
     return 1 - max(width, 0) * max(height, 0) / square.side**2
+
+
+def find_track_cautions(video: VideoChoice | None, audio: AudioChoice | None) -> list[Caution]:
+    """Finds warnings about the choice among several tracks and channels, where nobody asked for one."""
+    found = []
+    if video is not None and video.count > 1 and not video.requested:
+        found.append(make_caution("several_pictures", f"{video.number} of {video.count}"))
+    if audio is None:
+        return found
+    if len(audio.spoken) > 1 and not audio.requested:
+        found.append(make_caution("several_voices", _name_track(audio)))
+    elif audio.count > 1 and not audio.requested:
+        found.append(make_caution("several_sounds", _name_track(audio)))
+    if audio.cancels:
+        found.append(make_caution("cancelling_channels", audio.channels_taken))
+    return found
+
+
+def _name_track(audio: AudioChoice) -> str:
+    return f"{audio.number} of {audio.count}" + (f" ({audio.language})" if audio.language else "")
 
 
 def find_sound_cautions(

@@ -1,5 +1,7 @@
 """Texts of a detection's page: its evidence in sentences, a text to quote, facts of file and model."""
 
+from typing import Any
+
 from lipfd_jax.detection.result import Result
 from lipfd_jax.detection.texts import OUTCOMES, UNCALIBRATED, format_number, format_time
 
@@ -58,12 +60,14 @@ def list_facts(result: Result) -> list[tuple[str, str]]:
     sound = "none"
     if file.sound:
         sound = f"{file.sound['codec']}, {file.sound['rate']} Hz, {file.sound['channels']} channels"
+        sound += _describe_choice(file.sound)
     return [
         ("file", f"{file.name}, {file.bytes:,} bytes, {format_time(file.seconds)}"),
         ("SHA-256", file.sha256),
         (
             "picture",
-            f"{file.video['codec']}, {file.width}x{file.height}, {format_number(file.fps)} frames a second",
+            f"{file.video['codec']}, {file.width}x{file.height}, {format_number(file.fps)} frames a second"
+            + _describe_choice(file.video),
         ),
         ("sound", sound),
         ("checkpoint", f"{checkpoint['fingerprint']}, {checkpoint['origin']}{step}"),
@@ -77,3 +81,14 @@ def list_facts(result: Result) -> list[tuple[str, str]]:
         ("judged", f"{result.started} to {result.finished}"),
         ("command", " ".join(result.command)),
     ]
+
+
+def _describe_choice(stream: dict[str, Any]) -> str:
+    """Which of several tracks a stream is, and which of its channels are used."""
+    notes = ""
+    if stream.get("tracks", 1) > 1:
+        language = f" ({stream['language']})" if stream.get("language") else ""
+        notes += f", track {stream['track']} of {stream['tracks']}{language}"
+    if stream.get("channels", 1) > 1:
+        notes += f", {stream.get('used', '')}"
+    return notes

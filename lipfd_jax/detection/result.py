@@ -129,8 +129,8 @@ class FileFacts:
     height: int
     fps: float
     container: str
-    video: dict[str, Any]  # codec, pixel format, bit rate
-    sound: dict[str, Any] | None  # codec, rate, channels, bit rate; name and checksum of a separate file
+    video: dict[str, Any]  # codec, pixel format, bit rate; number of the track among how many
+    sound: dict[str, Any] | None  # likewise; rate, language, channels used; name and sum of a separate file
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,27 @@ WARNINGS = {
         "The model sees grey there, which it rarely saw in training: the score may be wrong either way.",
         False,
     ),
+    "several_voices": WarningText(
+        "Somebody speaks on more than one sound track of the file; track {} was used.",
+        "If it is a translation or a commentary, the lips do not fit it, and the score is that of a forgery. "
+        "--audio_track uses another one.",
+        True,
+    ),
+    "several_sounds": WarningText(
+        "The file has several sound tracks; track {} was used.",
+        "If the person speaks on another one, the scores mean nothing. --audio_track uses another one.",
+        False,
+    ),
+    "several_pictures": WarningText(
+        "The file has several video tracks; track {} was used.",
+        "The score says nothing about what the others show. --video_track uses another one.",
+        False,
+    ),
+    "cancelling_channels": WarningText(
+        "The left and the right channel of the sound cancel each other out; only {} was used.",
+        "A fault of the recording. One channel holds the whole sound, so the score should not suffer.",
+        False,
+    ),
     "left_out": WarningText(
         "{} short appearances of faces were left out, as the number of windows is bounded.",
         "A forgery there does not raise the score; --max_windows or --stride looks at more.",

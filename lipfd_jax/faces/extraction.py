@@ -12,6 +12,7 @@ from lipfd_jax.faces.tracks import FaceTrack, follow_faces
 from lipfd_jax.faces.window_reader import WindowRequest, read_windows
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing.audio import Sound, make_mel_image
+from lipfd_jax.preprocessing.clock_reading import read_clock
 from lipfd_jax.preprocessing.composite import Window
 from lipfd_jax.preprocessing.containers import Damage, DamagePolicy
 from lipfd_jax.preprocessing.extraction import (
@@ -21,11 +22,14 @@ from lipfd_jax.preprocessing.extraction import (
     damage_warnings,
     mel_strip,
     read_clip_sound,
+    request_tracks,
+    track_warnings,
 )
 from lipfd_jax.preprocessing.key_frames import NOTICED_SECONDS, word_missing_start
 from lipfd_jax.preprocessing.mel import mel_columns
 from lipfd_jax.preprocessing.paper_windows import find_window_span, pick_frames, spread_starts
 from lipfd_jax.preprocessing.recoding import recode_video
+from lipfd_jax.preprocessing.track_choices import NO_REQUEST, TrackRequest
 
 _WARNED_SHARE = 0.1  # share of frames without a usable face above which a warning is given
 
@@ -43,6 +47,7 @@ def extract_face_windows(
     perturbation: ClipPerturbation = NO_PERTURBATION,
     seen: Scan | None = None,
     read: WindowReader = read_windows,
+    tracks: TrackRequest = NO_REQUEST,
 ) -> Extraction:
     """Extracts up to ten windows of the face that is visible longest, cropped to it; paper windows.
 
@@ -56,13 +61,16 @@ def extract_face_windows(
       perturbation: of sound and frames; faces are detected, and windows chosen, before it.
       seen: an earlier result of `scan_video` for the clip.
       read: replaces `read_windows` on the clip itself.
+      tracks: asked for; see `request_tracks`.
 
     Raises:
       ClipError: no window can be built; names the file and the reason.
       MissingFinder: no face detector is installed.
     """
     damage = Damage(damaged)
-    seen = seen or scan_video(clip.path, find or default_finder(), damage=damage)
+    if seen is None:
+        clock = read_clock(clip.path, request_tracks(clip, tracks))
+        seen = scan_video(clip.path, find or default_finder(), damage=damage, clock=clock)
     track = _find_longest_track(clip, seen)
     sound = read_clip_sound(clip, seen.clock, damage)
     starts = spread_starts(find_fit_starts(track, seen))
@@ -73,7 +81,8 @@ def extract_face_windows(
         Window(index, window.start, seen.fps, _strip(mel, bounds, window.frames, sound), frames)
         for index, (window, frames) in enumerate(_read_frames(clip, seen, wanted, perturbation, read))
     ]
-    return Extraction(tuple(built), (*_find_warnings(track, seen, sound), *damage_warnings(damage)))
+    warnings = [*track_warnings(clip, seen.clock), *_find_warnings(track, seen, sound)]
+    return Extraction(tuple(built), (*warnings, *damage_warnings(damage)))
 
 
 def _read_frames(
@@ -83,7 +92,7 @@ def _read_frames(
     if perturbation.crf is None:
         yield from read(clip.path, seen, wanted, perturbation.frame)
     else:
-        with recode_video(clip.path, perturbation.crf) as video:
+        with recode_video(clip.path, perturbation.crf, clock=seen.clock.video) as video:
             yield from read_windows(
                 video, replace(seen, seekable=False, cached_frames=()), wanted, perturbation.frame
             )

@@ -21,7 +21,7 @@ from lipfd_jax.preprocessing.containers import (
     Damage,
     decode_packet,
     demux_packets,
-    describe_streams,
+    describe_stream,
     open_container,
 )
 from lipfd_jax.preprocessing.key_frames import KeyFrameGate, explain_no_frames
@@ -58,7 +58,7 @@ class Scan:
     clock: FileClock
     cached_frames: tuple[av.VideoFrame, ...] = ()  # all decoded frames of a small video; else none
     container: str = ""  # ffmpeg's name of the format
-    streams: dict[str, dict[str, Any]] = field(default_factory=dict)  # see `containers.describe_streams`
+    streams: dict[str, dict[str, Any]] = field(default_factory=dict)  # see `containers.describe_stream`
 
     @property
     def fps(self) -> float:
@@ -105,7 +105,7 @@ def scan_video(
         stream = find_video_stream(path, container, clock.video)
         if clock.video is None:
             raise ClipError(f"{path}: no video frames; truncated or empty")
-        header = {"container": container.format.name, "streams": describe_streams(container)}
+        header = {"container": container.format.name, "streams": _describe_streams(container, clock)}
         set_threading(stream)
         scanner, reported = _Scanner(find, clock), 0.0
         decoded, gate = _decode(path, container, stream, damage, scanner), KeyFrameGate(path, damage)
@@ -141,6 +141,12 @@ def _decode(
             yield frame
         if damage.places > places and clock.counted:
             scanner.note_damage()
+
+
+def _describe_streams(container: av.container.InputContainer, clock: FileClock) -> dict[str, dict[str, Any]]:
+    choices = {"video": clock.video_choice, "audio": clock.audio_choice}
+    chosen = {kind: container.streams[choice.index] for kind, choice in choices.items() if choice}
+    return {kind: describe_stream(stream) for kind, stream in chosen.items()}
 
 
 def set_threading(stream: av.VideoStream) -> None:

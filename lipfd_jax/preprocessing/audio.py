@@ -10,17 +10,18 @@ from matplotlib import colormaps
 from matplotlib.colors import Normalize
 
 from lipfd_jax.listing.clips import ClipError
+from lipfd_jax.preprocessing.channels import split_channels, take_channel
 from lipfd_jax.preprocessing.clock import StreamClock
 from lipfd_jax.preprocessing.clock_reading import read_clock
 from lipfd_jax.preprocessing.containers import (
     Damage,
     check_seconds,
     decode_frames,
-    find_stream,
     open_container,
 )
 from lipfd_jax.preprocessing.mel import FFT_SIZE, HOP, SAMPLE_RATE, mel_power, to_decibels
 from lipfd_jax.preprocessing.sound_placement import Piece, place_pieces, resample_pieces
+from lipfd_jax.preprocessing.stream_choice import choose_audio
 from lipfd_jax.vocabulary import COLOUR_MAP
 
 LOUDEST = 1e6  # full scale is 1; beyond 1e16 the power overflows and the mel image is black
@@ -78,11 +79,11 @@ def read_sound_pieces(
     clock = clock or read_clock(path).audio
     with open_container(path) as container:
         if clock is None:
-            find_stream(path, container, "audio")  # raises where there is no track
+            choose_audio(path, container)  # raises where there is no track
             raise ClipError(f"{path}: no sound track")
         frames = decode_frames(path, container, container.streams[clock.index], damage, clock)
         count = 0
-        for start, samples in resample_pieces(place_pieces(_mono_pieces(path, frames))):
+        for start, samples in resample_pieces(place_pieces(_mono_pieces(path, frames, clock.channel))):
             count += len(samples)
             check_seconds(path, count / SAMPLE_RATE, longest)
             yield start, samples
@@ -100,18 +101,18 @@ def _check_samples(path: Path, mono: np.ndarray) -> None:
         )
 
 
-def _mono_pieces(path: Path, frames: Iterable[av.AudioFrame]) -> Iterator[Piece]:
-    """Yields decoded pieces of a track, in mono: the mean of the channels. Raises ClipError."""
-    time, converter, form = 0.0, av.AudioResampler(format="fltp"), None
+def _mono_pieces(path: Path, frames: Iterable[av.AudioFrame], channel: str) -> Iterator[Piece]:
+    """Yields decoded pieces of a track, in mono: one channel, or the mean of all. Raises ClipError."""
+    time, converter, form = 0.0, av.AudioResampler(format="flt"), None
     for frame in frames:
         if form != (form := (frame.format.name, frame.layout.name, rate := frame.sample_rate)):
             if rate not in _RATES:
                 raise ClipError(f"{path}: sound at {rate} Hz, expected {_RATES.start} to {_RATES.stop - 1}")
-            converter = av.AudioResampler(format="fltp")
+            converter = av.AudioResampler(format="flt")
         time = frame.time if frame.time is not None else time
         for piece in converter.resample(frame):
-            samples = piece.to_ndarray()  # (channels, n)
-            mono = samples.mean(axis=0) if len(samples) > 1 else samples[0]
+            samples = split_channels(piece)  # (channels, n)
+            mono = take_channel(samples, piece.layout, channel)
             _check_samples(path, mono)
             yield Piece(time, rate, mono)
             time += samples.shape[1] / rate

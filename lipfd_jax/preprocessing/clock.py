@@ -6,6 +6,9 @@ from fractions import Fraction
 import av
 import numpy as np
 
+from lipfd_jax.preprocessing.channels import MEAN
+from lipfd_jax.preprocessing.track_choices import AudioChoice, VideoChoice
+
 _OUTLIER = 5.0  # seconds that a frame's time may lie before the latest one; beyond it is no time at all
 
 
@@ -21,6 +24,7 @@ class StreamClock:
     step: float  # usual duration of a packet, seconds
     counted: bool  # without presentation times: the k-th frame is shown at the k-th slot
     seams: frozenset[int]  # numbers of the packets where one recording ends and the next begins
+    channel: str = MEAN  # of sound: the channel that is read, see `channels.take_channel`
 
     @property
     def is_plain(self) -> bool:
@@ -38,6 +42,8 @@ class FileClock:
     undecided: tuple[tuple[float, float], ...]  # stretches in which picture and sound contradict each other
     promised: float  # seconds of the video by the file's header; 0 where it states none
     missing: float  # seconds of them that the file lacks at its end; 0 for a whole file
+    video_choice: VideoChoice | None = None  # which stream it is; None: the file has none
+    audio_choice: AudioChoice | None = None
 
     @property
     def start(self) -> float:

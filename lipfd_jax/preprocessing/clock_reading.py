@@ -4,17 +4,18 @@ It finds where joined recordings begin, which times are missing, and whether the
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import TypeVar
 
 import av
 import numpy as np
 
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing.clock import FileClock, StreamClock, to_ticks
-from lipfd_jax.preprocessing.containers import demux_packets, find_stream, open_container
+from lipfd_jax.preprocessing.containers import demux_packets, open_container
 from lipfd_jax.preprocessing.joins import (
     Join,
     PacketTimes,
@@ -23,7 +24,10 @@ from lipfd_jax.preprocessing.joins import (
     find_video_breaks,
     pair_breaks,
 )
+from lipfd_jax.preprocessing.stream_choice import choose_audio, choose_video
+from lipfd_jax.preprocessing.track_choices import NO_REQUEST, MissingStream, TrackRequest
 
+Choice = TypeVar("Choice")
 MAX_PACKETS = 10_000_000  # 12 hours at 60 frames a second and their sound are 5 million, some 200 MB
 _FALLBACK_RATE = 25  # frames per second of files with neither timestamps nor a rate
 _FALLBACK_PIECE = 0.02  # seconds of a packet of sound that states none
@@ -35,21 +39,26 @@ _OVERLAP = 0.05  # seconds by which a recording may begin before the last one en
 _SHORT_STREAM, _SHORT_FILE = 0.1, 0.5  # seconds that may be missing, by the duration of a stream or the file
 
 
-def read_clock(path: Path) -> FileClock:
-    """Reads the clock of a file from its packets.
+def read_clock(path: Path, request: TrackRequest = NO_REQUEST) -> FileClock:
+    """Chooses a file's video stream and sound track, and reads their clock from its packets.
 
-    Raises ClipError if it can't be opened. A missing stream has no clock.
+    Raises ClipError if it can't be opened, or lacks a track that is asked for. A missing stream has no clock.
     """
     with open_container(path) as container:
-        return read_open_clock(path, container)
+        return read_open_clock(path, container, request)
 
 
-def read_open_clock(path: Path, container: av.container.InputContainer) -> FileClock:
+def read_open_clock(
+    path: Path, container: av.container.InputContainer, request: TrackRequest = NO_REQUEST
+) -> FileClock:
     """Reads the clock of an open file, as `read_clock`; the container is then at its end.
 
     Raises ClipError for more than `MAX_PACKETS`.
     """
-    streams = [_find_stream(path, container, "video"), _find_stream(path, container, "audio")]
+    video_choice = _choose(choose_video, path, container, request)
+    audio_choice = _choose(choose_audio, path, container, request)
+    choices = (video_choice, audio_choice)
+    streams = [None if choice is None else container.streams[choice.index] for choice in choices]
     (video, audio), seen = _collect_packets(path, container, streams)
     kind = container.format.name
     lines = {
@@ -60,16 +69,18 @@ def read_open_clock(path: Path, container: av.container.InputContainer) -> FileC
     joins = [] if kind in _COUNTED else _find_joins(lines, trusted=kind in _TRANSPORT)
     places, undecided = _join_recordings(lines, joins)
     clocks = {name: line.make_clock() for name, line in lines.items()}
+    if audio_choice is not None and "audio" in clocks:
+        clocks["audio"] = replace(clocks["audio"], channel=audio_choice.channel)
     promised, missing = _measure_length(container, streams[0], clocks.get("video"), seen)
-    return FileClock(clocks.get("video"), clocks.get("audio"), places, undecided, promised, missing)
+    return FileClock(clocks.get("video"), clocks.get("audio"), places, undecided, promised, missing, *choices)
 
 
-def _find_stream(
-    path: Path, container: av.container.InputContainer, kind: Literal["video", "audio"]
-) -> av.stream.Stream | None:
+def _choose(
+    choose: Callable[..., Choice], path: Path, container: av.container.InputContainer, request: TrackRequest
+) -> Choice | None:
     try:
-        return find_stream(path, container, kind)
-    except ClipError:
+        return choose(path, container, request)
+    except MissingStream:
         return None
 
 

@@ -16,6 +16,7 @@ from lipfd_jax.preprocessing.composite import make_composite
 from lipfd_jax.preprocessing.containers import DamagePolicy
 from lipfd_jax.preprocessing.encoding import encode_png
 from lipfd_jax.preprocessing.extraction import extract_windows
+from lipfd_jax.preprocessing.track_choices import NO_REQUEST, TrackRequest
 from lipfd_jax.preprocessing.workers import map_clips
 from lipfd_jax.storage.error_log import append_traceback
 from lipfd_jax.storage.files import remove_leftovers, write_bytes, write_text
@@ -56,6 +57,7 @@ def write_composites(
     convention: WindowConvention,
     workers: int,
     damaged: DamagePolicy = "refuse",
+    tracks: TrackRequest = NO_REQUEST,
     progress: bool = False,
 ) -> PngSummary:
     """Writes {0_real,1_fake}/NAME_J.png for all windows of all clips, then checks that all of them exist.
@@ -69,7 +71,7 @@ def write_composites(
     with lock_folder(output, "preprocessing"):
         for name in CLASSES:
             remove_leftovers(output / name)
-        return _write_all(listing, output, convention, damaged, workers, progress)
+        return _write_all(listing, output, convention, damaged, tracks, workers, progress)
 
 
 def _write_all(
@@ -77,6 +79,7 @@ def _write_all(
     output: Path,
     convention: WindowConvention,
     damaged: DamagePolicy,
+    tracks: TrackRequest,
     workers: int,
     progress: bool,
 ) -> PngSummary:
@@ -88,7 +91,7 @@ def _write_all(
     skipped = len(listing.clips) - len(todo)
     warnings, problems = [], list(listing.problems)
     outcomes = map_clips(
-        functools.partial(_write_clip, output=output, convention=convention, damaged=damaged),
+        functools.partial(_write_clip, output=output, convention=convention, damaged=damaged, tracks=tracks),
         todo,
         workers=workers,
     )
@@ -125,9 +128,9 @@ def _log_fault(output: Path, outcome: ClipOutcome) -> str:
 
 
 def _write_clip(
-    clip: Clip, *, output: Path, convention: WindowConvention, damaged: DamagePolicy
+    clip: Clip, *, output: Path, convention: WindowConvention, damaged: DamagePolicy, tracks: TrackRequest
 ) -> tuple[int, tuple[str, ...]]:
-    extraction = extract_windows(clip, convention, damaged)
+    extraction = extract_windows(clip, convention, damaged, tracks=tracks)
     for window in extraction.cut_windows:
         write_bytes(output / composite_name(clip.video, window.index), encode_png(make_composite(window)))
     return len(extraction.cut_windows), extraction.warnings

@@ -209,27 +209,8 @@ def _packet_time(packet: av.Packet) -> float | None:
     return None if packet.pts is None else float(packet.pts * packet.time_base)
 
 
-def find_stream(
-    path: Path, container: av.container.InputContainer, kind: Literal["video", "audio"]
-) -> av.stream.Stream:
-    """Returns the stream a player would choose. Raises ClipError if there is none or its codec is unknown."""
-    name = {"video": "video stream", "audio": "sound track"}[kind]
-    # None is best where only packets beyond the probed ones tell a track's format.
-    stream = container.streams.best(kind) or next(iter(getattr(container.streams, kind)), None)
-    if stream is None:
-        raise ClipError(f"{path}: no {name}")
-    if stream.codec_context is None:
-        raise ClipError(f"{path}: the codec of its {name} is unknown here")
-    return stream
-
-
-def describe_streams(container: av.container.InputContainer) -> dict[str, dict[str, Any]]:
-    """Returns codec, bit rate and format of the streams a player would choose, by "video" and "audio"."""
-    streams = {kind: container.streams.best(kind) for kind in ("video", "audio")}
-    return {kind: _describe_stream(stream) for kind, stream in streams.items() if stream is not None}
-
-
-def _describe_stream(stream: av.stream.Stream) -> dict[str, Any]:
+def describe_stream(stream: av.stream.Stream) -> dict[str, Any]:
+    """Returns codec, bit rate and format of a video stream or a sound track."""
     context = stream.codec_context
     if context is None:
         return {"codec": "unknown", "bit_rate": None}

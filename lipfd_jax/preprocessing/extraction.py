@@ -9,7 +9,7 @@ import numpy as np
 
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing.audio import Sound, make_mel_image, read_sound
-from lipfd_jax.preprocessing.clock import FileClock
+from lipfd_jax.preprocessing.clock import FileClock, StreamClock
 from lipfd_jax.preprocessing.composite import Window, stack_frames
 from lipfd_jax.preprocessing.containers import Damage, DamagePolicy
 from lipfd_jax.preprocessing.key_frames import describe_missing_start
@@ -24,6 +24,7 @@ from lipfd_jax.preprocessing.paper_windows import (
 from lipfd_jax.preprocessing.recoding import recode_video
 from lipfd_jax.preprocessing.released_windows import released_frames, released_starts
 from lipfd_jax.preprocessing.separate_sound import place_separate_sound
+from lipfd_jax.preprocessing.track_choices import NO_REQUEST, TrackRequest
 from lipfd_jax.preprocessing.video import (
     DecodedFrames,
     FramePerturbation,
@@ -64,6 +65,7 @@ def extract_windows(
     damaged: DamagePolicy = "refuse",
     perturbation: ClipPerturbation = NO_PERTURBATION,
     read: FrameReader = read_frames,
+    tracks: TrackRequest = NO_REQUEST,
 ) -> Extraction:
     """Extracts all windows of a clip in one decoding pass, without temporary files unless it is recoded.
 
@@ -76,6 +78,7 @@ def extract_windows(
       damaged: whether clips of which a decoder reports damage are refused, or kept with a warning.
       perturbation: of sound and frames.
       read: replaces `read_frames` on the clip itself, e.g. with `FrameCache.read`.
+      tracks: asked for; see `request_tracks`.
 
     Raises:
       ClipError: no window can be built; names the file and the reason.
@@ -83,22 +86,38 @@ def extract_windows(
     damage = Damage(damaged)
     if convention == "released" and clip.wav is None:
         raise ClipError(f"{clip.path}: no wav next to it, which released windows need; use paper windows")
-    track = read_track(clip.path)
+    track = read_track(clip.path, request_tracks(clip, tracks))
     _check_frame_count(clip.path, len(track.times))
     sound = read_clip_sound(clip, track.clock, damage, convention)
     mel = make_mel_image(sound.samples if perturbation.sound is None else perturbation.sound(sound.samples))
     cut = _cut_released_windows if convention == "released" else _cut_paper_windows
-    read = functools.partial(read, clock=track.clock.video, convention=convention)
-    built, warnings = cut(
-        clip.path, track, sound, mel, damage, _perturb_frames(clip.path, perturbation, read, convention)
-    )
+    clock = track.clock.video
+    read = functools.partial(read, clock=clock, convention=convention)
+    read = _perturb_frames(clip.path, perturbation, read, convention, clock)
+    built, warnings = cut(clip.path, track, sound, mel, damage, read)
     if not built:
         raise ClipError(f"{clip.path}: no complete window of {FRAMES_PER_WINDOW} frames")
-    return Extraction(tuple(built), (*_sound_warnings(track, sound), *warnings, *damage_warnings(damage)))
+    warnings = [*track_warnings(clip, track.clock), *_sound_warnings(track, sound), *warnings]
+    return Extraction(tuple(built), (*warnings, *damage_warnings(damage)))
+
+
+def request_tracks(clip: Clip, tracks: TrackRequest) -> TrackRequest:
+    """The tracks to ask a clip's video for: no sound track if the clip has a wav beside it."""
+    return tracks if clip.wav is None else replace(tracks, audio="")
+
+
+def track_warnings(clip: Clip, clock: FileClock) -> list[str]:
+    """Names the track and the channel that are read, where there were others."""
+    audio = clock.audio_choice if clip.wav is None else None
+    return [note for choice in (clock.video_choice, audio) if choice and (note := choice.describe())]
 
 
 def _perturb_frames(
-    path: Path, perturbation: ClipPerturbation, read: FrameReader, convention: WindowConvention
+    path: Path,
+    perturbation: ClipPerturbation,
+    read: FrameReader,
+    convention: WindowConvention,
+    clock: StreamClock | None,
 ) -> FrameReader:
     """Returns a reader of the perturbed frames; which of them are frozen is told by those of the clip."""
     if perturbation.crf is None:
@@ -107,7 +126,7 @@ def _perturb_frames(
 
     def read_recoded(wanted: Collection[int], damage: Damage) -> DecodedFrames:
         plain = read(path, (), damage)
-        with recode_video(path, crf, convention) as video:
+        with recode_video(path, crf, convention, clock) as video:
             return replace(plain, frames=read_frames(video, wanted, None, perturbation.frame).frames)
 
     return read_recoded

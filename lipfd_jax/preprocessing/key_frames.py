@@ -6,7 +6,8 @@ from pathlib import Path
 
 import av
 
-from lipfd_jax.preprocessing.containers import Damage, demux_packets, find_stream, open_container
+from lipfd_jax.preprocessing.containers import Damage, demux_packets, open_container
+from lipfd_jax.preprocessing.stream_choice import choose_video
 
 NOT_A_KEY = "begins without a key frame"
 NOTICED_SECONDS = 0.2  # missing at the beginning, from which on they are said
@@ -22,9 +23,9 @@ class FirstKey:
 
 
 def find_first_key(path: Path) -> FirstKey:
-    """Reads a video up to its first key frame, without decoding. Raises ClipError as `find_stream`."""
+    """Reads a video up to its first key frame, without decoding. Raises ClipError as `choose_video`."""
     with open_container(path) as container:
-        stream = find_stream(path, container, "video")
+        stream = container.streams[choose_video(path, container).index]
         times, before = [], 0
         for packet in demux_packets(path, container, stream):
             if not packet.size:

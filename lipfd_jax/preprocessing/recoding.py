@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 
+from lipfd_jax.preprocessing.clock import StreamClock
 from lipfd_jax.preprocessing.containers import Damage, decode_frames, open_container
 from lipfd_jax.preprocessing.pictures import Pictures, to_rgb
 from lipfd_jax.preprocessing.video import check_frame_size, find_video_stream
@@ -20,27 +21,33 @@ _CLOCK = 90_000  # ticks per second
 
 
 @contextmanager
-def recode_video(path: Path, crf: int, convention: WindowConvention = "paper") -> Iterator[Path]:
+def recode_video(
+    path: Path, crf: int, convention: WindowConvention = "paper", clock: StreamClock | None = None
+) -> Iterator[Path]:
     """Yields a temporary file with the video's frames encoded by libx264 at rate factor `crf`.
 
     Frames are as `pictures.to_rgb` shows them in this convention. Their order and their times stay; it has no
-    sound. Sizes with an odd side are encoded without chroma subsampling, which needs even ones. Raises
-    ClipError.
+    sound. Sizes with an odd side are encoded without chroma subsampling, which needs even ones. `clock` names
+    the video stream. Raises ClipError.
     """
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "recoded.mp4"
         with av.open(str(target), "w") as output:
-            _encode_video(path, output, crf, convention)
+            _encode_video(path, output, crf, convention, clock)
         yield target
 
 
 def _encode_video(
-    path: Path, output: av.container.OutputContainer, crf: int, convention: WindowConvention
+    path: Path,
+    output: av.container.OutputContainer,
+    crf: int,
+    convention: WindowConvention,
+    clock: StreamClock | None,
 ) -> None:
     stream, last = None, -1
     reformatter = av.video.reformatter.VideoReformatter()
     with open_container(path) as container:
-        source = find_video_stream(path, container)
+        source = find_video_stream(path, container, clock)
         decoded = decode_frames(path, container, source, Damage("keep"))
         for number, frame in enumerate(Pictures(path, source, convention).prepare(decoded)):
             check_frame_size(path, frame)

@@ -8,16 +8,21 @@ channel of surround sound, or one of two channels that cancel each other out.
 import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import av
 from av.stream import Disposition
 
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing.channels import CHANNELS, MEAN
 from lipfd_jax.preprocessing.languages import normalise_language, read_language
 from lipfd_jax.preprocessing.speech_likeness import SPEECH
+from lipfd_jax.preprocessing.track_choices import (
+    NO_REQUEST,
+    AudioChoice,
+    MissingStream,
+    TrackRequest,
+    VideoChoice,
+)
 from lipfd_jax.preprocessing.track_listening import Impression, listen
 
 _CLEARLY = 0.4  # of the speech of the best track, that another one must have
@@ -35,63 +40,18 @@ _ASIDE_TITLES = re.compile(r"com+ent|kommentar|descri|deskription|director|karao
 _STILL_CODECS = {"png", "mjpeg", "bmp", "gif", "webp", "tiff"}
 
 
-@dataclass(frozen=True)
-class TrackRequest:
-    """Tracks that a user asks for. Raises ValueError for what can be no track."""
-
-    audio: str = ""  # number from 1, or a language such as "deu"; "": the first with speech
-    video: int = 0  # number from 1; 0: the default one
-
-    def __post_init__(self) -> None:
-        if self.video < 0:
-            raise ValueError(f"video track {self.video}: expected a number from 1")
-        if not re.fullmatch(r"|[1-9]\d*|[a-zA-Z]{2,3}([-_].*)?", self.audio):
-            expected = "a number from 1, or a language of two or three letters such as deu"
-            raise ValueError(f"audio track {self.audio!r}: expected {expected}")
-
-
-NO_REQUEST = TrackRequest()
-
-
-@dataclass(frozen=True)
-class VideoChoice:
-    """The video stream that is read."""
-
-    index: int  # among all streams of the file
-    number: int  # among its video streams, from 1
-    count: int  # of video streams, covers not counted
-
-
-@dataclass(frozen=True)
-class AudioChoice:
-    """The sound track that is read."""
-
-    index: int  # among all streams of the file
-    number: int  # among its sound tracks, from 1
-    count: int
-    language: str = ""  # of three letters, as the file says; "": it says none
-    channel: str = MEAN  # ffmpeg's name of the channel that is taken wherever there is one of this name
-    cancels: bool = False  # whether it is taken because the channels cancel each other out
-    spoken: tuple[int, ...] = ()  # numbers of the tracks in which speech was heard; empty: not looked for
-    requested: bool = False
-
-    @property
-    def channels_taken(self) -> str:
-        """The channels taken, in words; "" for the mean, which needs none."""
-        return CHANNELS.get(self.channel, self.channel)
-
-
 def choose_video(
     path: Path, container: av.container.InputContainer, request: TrackRequest = NO_REQUEST
 ) -> VideoChoice:
     """Chooses a video stream by the file's header.
 
-    Raises ClipError if there is none, or not the requested one, or if its codec is unknown.
+    Raises ClipError if the requested one does not exist, MissingStream if there is none, or none with a known
+    codec.
     """
     streams = list_videos(container)
     if not streams:
         covers = " but cover pictures" if container.streams.video else ""
-        raise ClipError(f"{path}: no video stream{covers}")
+        raise MissingStream(f"{path}: no video stream{covers}")
     if request.video > len(streams):
         raise ClipError(f"{path}: no video track {request.video}; {_count(len(streams), 'video track')}")
     if request.video:
@@ -100,7 +60,7 @@ def choose_video(
         usable = [stream for stream in streams if stream.codec_context is not None] or streams
         found = min(usable, key=lambda stream: not stream.disposition & Disposition.default)
     _check_codec(path, found, "video stream")
-    return VideoChoice(found.index, streams.index(found) + 1, len(streams))
+    return VideoChoice(found.index, streams.index(found) + 1, len(streams), bool(request.video))
 
 
 def list_videos(container: av.container.InputContainer) -> list[av.VideoStream]:
@@ -123,11 +83,12 @@ def choose_audio(
 
     A single mono track is chosen by the header alone; a single stereo track after at most 20 s of its sound;
     of several tracks, and of surround sound, up to a minute of sound is compared, once for a file.
-    Raises ClipError if there is none, or not the requested one, or if its codec is unknown.
+    Raises ClipError if the requested one does not exist, MissingStream if there is none, or none with a known
+    codec.
     """
     tracks = list(container.streams.audio)
     if not tracks:
-        raise ClipError(f"{path}: no sound track")
+        raise MissingStream(f"{path}: no sound track")
     asked = [tracks[number - 1] for number in _select_numbers(path, tracks, request.audio)]
     candidates = [track for track in asked if track.codec_context is not None]
     if not candidates:
@@ -175,7 +136,7 @@ def _count(count: int, name: str) -> str:
 
 def _check_codec(path: Path, stream: av.stream.Stream, name: str) -> None:
     if stream.codec_context is None:
-        raise ClipError(f"{path}: the codec of its {name} is unknown here")
+        raise MissingStream(f"{path}: the codec of its {name} is unknown here")
 
 
 def _rank(container: av.container.InputContainer, track: av.AudioStream) -> tuple[bool, bool, bool]:

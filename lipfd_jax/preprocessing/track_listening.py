@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from lipfd_jax.preprocessing.channels import CENTRE, MEAN, SIDES, name_channels, split_channels
-from lipfd_jax.preprocessing.containers import open_container
+from lipfd_jax.preprocessing.containers import demux_packets, open_container
 from lipfd_jax.preprocessing.speech_likeness import RATE, SPEECH, measure_speech
 
 _PROBED = 60.0  # seconds of sound, silence not counted, that are enough to tell speech
@@ -18,6 +18,7 @@ _LONGEST = 180.0  # seconds of the file that are looked at
 _AUDIBLE = 1e-3  # quieter pieces, -60 dB, are silence
 _AGREE = 0.3  # power of the mean over that of unrelated channels; stereo that cancels out has less
 _CANCELS = 0.1
+_CANCELLED_SHARE = 0.1  # of the audible seconds, from which one channel is taken
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,18 @@ class _Heard:
 
     # By channel, MEAN among them: pieces (n,) float32 at 16 kHz.
     parts: dict[str, list[np.ndarray]] = field(default_factory=dict)
-    mean_power: float = 0.0  # sums over all samples
-    apart_power: float = 0.0  # of the mean, if the channels were unrelated
     agree: bool = True  # in every audible piece
-    seconds: float = 0.0  # audible ones
+    seconds: float = 0.0  # audible ones ...
+    cancelled: float = 0.0  # ... in which the channels cancel each other out
 
     def add(self, samples: np.ndarray, names: Sequence[str]) -> None:
         """Adds samples (channels, n) with their channels' names, unless they are silent."""
         if not samples.size or np.abs(samples).max() < _AUDIBLE:
             return
         power, apart = _measure_powers(samples)
-        self.mean_power, self.apart_power = self.mean_power + power, self.apart_power + apart
         self.agree &= power >= _AGREE * apart
-        self.seconds += samples.shape[1] / RATE
+        self.seconds += (seconds := samples.shape[1] / RATE)
+        self.cancelled += seconds * (power < _CANCELS * apart)
         self.parts.setdefault(MEAN, []).append(samples.mean(axis=0))
         for name in (CENTRE, *SIDES):
             if len(samples) > 1 and name in names:
@@ -65,31 +65,23 @@ class _Heard:
 
     def _take_channel(self) -> tuple[str, bool]:
         """The channel to take, and whether because of channels that cancel each other out."""
-        if len(self.parts) < 2:
+        if self._speaks_in_centre():
+            return CENTRE, False
+        sides = [name for name in SIDES if name in self.parts]
+        if self.agree or not sides:
             return MEAN, False
-        if CENTRE in self.parts:
-            return self._take_centre()
-        if self.agree:
-            return MEAN, False
-        loud = max(SIDES, key=lambda name: self.speeches.get(name, 0.0))
-        if loud not in self.parts:
-            return MEAN, False
-        if self.mean_power < _CANCELS * self.apart_power:
-            return self._loudest_side(), True
-        heard = self.speeches[loud]
-        return (loud, True) if heard >= SPEECH and self.speeches[MEAN] < heard / 2 else (MEAN, False)
+        if self.cancelled >= _CANCELLED_SHARE * self.seconds:
+            return max(sides, key=self._measure_power), True
+        clear = max(sides, key=lambda name: self.speeches[name])
+        speaks = self.speeches[clear] >= max(SPEECH, 2 * self.speeches[MEAN])
+        return (clear, True) if speaks else (MEAN, False)
 
-    def _take_centre(self) -> tuple[str, bool]:
-        centre, others = self.speeches[CENTRE], self.speeches[MEAN]
-        return (CENTRE, False) if centre >= max(SPEECH, others / 2) else (MEAN, False)
+    def _speaks_in_centre(self) -> bool:
+        least = max(SPEECH, self.speeches[MEAN] / 2) if CENTRE in self.parts else 0.0
+        return CENTRE in self.parts and self.speeches[CENTRE] >= least
 
-    def _loudest_side(self) -> str:
-        powers = {
-            name: sum(float((part**2).sum()) for part in self.parts[name])
-            for name in SIDES
-            if name in self.parts
-        }
-        return max(powers, key=lambda name: powers[name])
+    def _measure_power(self, channel: str) -> float:
+        return sum(float((part**2).sum()) for part in self.parts[channel])
 
 
 @functools.lru_cache(maxsize=64)
@@ -102,7 +94,7 @@ def listen(path: Path, size: int, changed: int, indices: tuple[int, ...]) -> dic
         streams = [container.streams[index] for index in indices]
         listeners = {stream.index: _Listener(heard[stream.index]) for stream in streams}
         first: float | None = None
-        for packet in container.demux(*streams):
+        for packet in demux_packets(path, container, *streams):
             now = None if packet.pts is None else float(packet.pts * packet.time_base)
             first = now if first is None else first
             if now is not None and first is not None and now - first > _LONGEST:
@@ -119,7 +111,7 @@ def _is_plain(path: Path, index: int) -> bool:
     """Whether two channels agree in every second that is heard: the usual case, found without resampling."""
     with open_container(path) as container:
         heard, looked, held, seconds = 0.0, 0.0, [], 0.0
-        for frame in _decode_leniently(container, container.streams[index]):
+        for frame in _decode_leniently(path, container, container.streams[index]):
             if frame.layout.nb_channels != len(SIDES) or looked > _LONGEST:
                 return False
             held.append(_read_pair(frame))
@@ -139,10 +131,10 @@ def _is_plain(path: Path, index: int) -> bool:
 
 
 def _decode_leniently(
-    container: av.container.InputContainer, stream: av.AudioStream
+    path: Path, container: av.container.InputContainer, stream: av.AudioStream
 ) -> Iterator[av.AudioFrame]:
     """Yields what can be decoded of a track; the rest is left to the track's reader."""
-    for packet in container.demux(stream):
+    for packet in demux_packets(path, container, stream):
         try:
             yield from packet.decode()
         except (av.FFmpegError, ValueError):
@@ -156,7 +148,7 @@ def _read_pair(frame: av.AudioFrame) -> np.ndarray:
     if samples.dtype.kind == "f":
         return samples.astype(np.float32)
     middle = 128 if samples.dtype == np.uint8 else 0
-    return (samples.astype(np.float32) - middle) / np.float32(np.iinfo(samples.dtype).max // 2 + 1)
+    return (samples.astype(np.float32) - middle) / (np.float32(np.iinfo(samples.dtype).max) + 1)
 
 
 def _agree(samples: np.ndarray) -> bool:
@@ -176,7 +168,8 @@ class _Listener:
 
     def __init__(self, heard: _Heard):
         self._heard = heard
-        self._resampler, self._form = av.AudioResampler(format="flt", rate=RATE), None
+        self._resampler = av.AudioResampler(format="flt", rate=RATE)
+        self._form: tuple[str, int, str] | None = None
         self._waiting: list[np.ndarray] = []
         self._names: list[str] = []
 

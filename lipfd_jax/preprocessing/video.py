@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -24,12 +25,13 @@ from lipfd_jax.preprocessing.containers import (
     Damage,
     check_seconds,
     decode_frames,
-    find_stream,
     open_container,
 )
 from lipfd_jax.preprocessing.key_frames import KeyFrameGate, explain_no_frames
 from lipfd_jax.preprocessing.pictures import Pictures, read_brightness, to_rgb
 from lipfd_jax.preprocessing.stillness import StillMeter
+from lipfd_jax.preprocessing.stream_choice import choose_video
+from lipfd_jax.preprocessing.track_choices import NO_REQUEST, TrackRequest
 from lipfd_jax.vocabulary import TILE, WindowConvention
 
 MAX_FRAMES = 1_000_000
@@ -70,15 +72,15 @@ class VideoTrack:
         return replace(self, times=shown, end=float(shown[-1]) + 1 / self.fps)
 
 
-def read_track(path: Path) -> VideoTrack:
-    """Reads the timestamps of a video from its packets, without decoding.
+def read_track(path: Path, request: TrackRequest = NO_REQUEST) -> VideoTrack:
+    """Reads the timestamps of a video from its packets, without decoding; chooses its tracks.
 
     Raises ClipError if there is no video stream, no frame, more than `MAX_SECONDS` or `MAX_FRAMES`, or if the
     file ends earlier than its header declares.
     """
     with open_container(path) as container:
-        stream = find_video_stream(path, container)
-        clock = read_open_clock(path, container)
+        stream = find_video_stream(path, container, request=request)
+        clock = read_open_clock(path, container, request)
         count = _opencv_count(container, stream)
     if clock.video is None or not len(clock.video.slots):
         raise ClipError(f"{path}: no video frames; truncated or empty")
@@ -152,14 +154,18 @@ def shrink_to_tile(frame: np.ndarray) -> np.ndarray:
 
 
 def find_video_stream(
-    path: Path, container: av.container.InputContainer, clock: StreamClock | None = None
+    path: Path,
+    container: av.container.InputContainer,
+    clock: StreamClock | None = None,
+    request: TrackRequest = NO_REQUEST,
 ) -> av.VideoStream:
-    """Returns the stream a player would show, with limits on its decoder's frame size and threads.
+    """Returns the stream to read, with limits on its decoder's frame size and threads.
 
-    With a clock, it is the clock's. Raises ClipError if there is none, or if its frames are too large or have
-    no size.
+    With a clock, it is the clock's, else the one that `choose_video` chooses. Raises ClipError if there is
+    none, or if its frames are too large or have no size.
     """
-    stream = container.streams[clock.index] if clock else find_stream(path, container, "video")
+    index = clock.index if clock else choose_video(path, container, request).index
+    stream = cast(av.VideoStream, container.streams[index])
     context = stream.codec_context
     if not context.width * context.height:  # also set by ffmpeg for sizes beyond `MAX_PIXELS`
         reason = f"the size of its frames is over {MAX_PIXELS // 10**6} million pixels, or can't be read"

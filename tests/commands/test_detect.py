@@ -20,7 +20,7 @@ def given(tmp_path, monkeypatch):
 
     flags = SimpleNamespace(
         output=str(tmp_path / "out"), sound=None, compare_sound=True, csv=False, checkpoint="nowhere",
-        crop="auto", max_windows=3, refined=0, stride=0.0,
+        crop="auto", max_windows=3, refined=0, stride=0.0, audio_track=None, video_track=None,
     )  # fmt: skip
     monkeypatch.setattr(detector_flags.flags, "FLAGS", flags)
     monkeypatch.setattr(detector_flags, "open_in_background", open_in_background)

@@ -62,10 +62,10 @@ def test_everything_good_is_built_and_the_rest_is_named(data, tmp_path):
 def test_whatever_one_clip_raises_the_others_are_built_and_its_traceback_is_logged(
     data, tmp_path, monkeypatch
 ):
-    def fail(clip, *arguments):
+    def fail(clip, *arguments, **options):
         if clip.video == "0_real/0":
             raise IndexError("list index out of range")
-        return extract_windows(clip, *arguments)
+        return extract_windows(clip, *arguments, **options)
 
     monkeypatch.setattr(composite_pngs, "extract_windows", fail)
     (data / "0_real" / "._0.mp4").touch()

@@ -92,9 +92,9 @@ def test_tracks_are_asked_for_by_number_and_language(tmp_path):
 
 @pytest.mark.parametrize("audio", ["0", "-1", "1.5", "first", "d"])
 def test_what_can_be_no_track_is_refused(audio):
-    with pytest.raises(ValueError, match="audio track"):
+    with pytest.raises(ValueError, match="audio_track"):
         TrackRequest(audio)
-    with pytest.raises(ValueError, match="video track"):
+    with pytest.raises(ValueError, match="video_track"):
         TrackRequest(video=-1)
 
 
@@ -109,6 +109,17 @@ def test_speech_that_cancels_out_over_music_is_taken_from_one_channel(tmp_path):
     found = _choose(_write(tmp_path, np.stack([SPEECH_A + 0.4 * MUSIC, -SPEECH_A + 0.4 * MUSIC])))
     assert found.channel in ("FL", "FR")
     assert found.cancels
+
+
+def test_one_channel_is_taken_where_both_cancel_out_for_a_while(tmp_path):
+    half = np.where(TIMES < 1.5, -1, 1).astype(np.float32)
+    found = _choose(_write(tmp_path, np.stack([SPEECH_A, half * SPEECH_A])))
+    assert (found.channel in ("FL", "FR"), found.cancels) == (True, True)
+
+
+def test_surround_sound_without_a_voice_in_its_centre_may_cancel_out(tmp_path):
+    sides = [SPEECH_A, -SPEECH_A, SILENCE, SILENCE, SILENCE, SILENCE]
+    assert _choose(_write(tmp_path, np.stack(sides), codec="flac")).channel == "FL"
 
 
 @pytest.mark.parametrize(

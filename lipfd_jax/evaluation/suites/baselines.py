@@ -12,8 +12,9 @@ from lipfd_jax.evaluation.metrics.compute import compute_metrics
 from lipfd_jax.evaluation.suites.results import Baseline
 from lipfd_jax.evaluation.suites.videos import ClipVideo, SuiteVideo
 from lipfd_jax.preprocessing.composite import Window, resize_to_tile
-from lipfd_jax.preprocessing.containers import find_stream, open_container
+from lipfd_jax.preprocessing.containers import open_container
 from lipfd_jax.preprocessing.mouth_region import locate_mouth
+from lipfd_jax.preprocessing.stream_choice import choose_audio, choose_video
 
 _FOLDS = 5
 _MEANING = "Reached here by {what} alone: a detector must do better to show anything."
@@ -55,7 +56,7 @@ def read_file_properties(video: ClipVideo) -> dict[str, float | str]:
     """Properties of a clip's file: numbers as logarithms, formats as words. Raises ClipError."""
     path = video.clip.path
     with open_container(path) as container:
-        stream = find_stream(path, container, "video")
+        stream = container.streams[choose_video(path, container).index]
         context = stream.codec_context
         seconds = float(container.duration or 0) / av.time_base or 1.0
         rate = stream.average_rate or stream.guessed_rate or 25
@@ -68,7 +69,7 @@ def read_file_properties(video: ClipVideo) -> dict[str, float | str]:
         }
     sound = video.clip.wav or path
     with open_container(sound) as container:
-        track = find_stream(sound, container, "audio")
+        track = container.streams[choose_audio(sound, container).index]
         format_ = f"{track.codec_context.name} {track.rate} {track.channels}"
     return {**columns, "sound": format_}
 
