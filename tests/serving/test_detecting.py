@@ -53,7 +53,7 @@ def clip(film, tmp_path_factory):
     times = np.arange(44100) / 22050
     pulse = sum(np.sin(2 * np.pi * 140 * k * times) / k for k in range(1, 30))
     sound = 0.2 * pulse * (0.6 + 0.4 * np.sin(2 * np.pi * 4 * times))
-    pictures = [np.full((96, 96, 3), 230 - i % 3, np.uint8) for i in range(50)]
+    pictures = [np.full((96, 96, 3), 230 - 8 * (i % 3), np.uint8) for i in range(50)]
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     return film(path, pictures, sound=sound, rate=22050).read_bytes()
 
