@@ -204,12 +204,13 @@ def _find_restarts(packets: _Packets) -> set[int]:
     """
     keys = np.frombuffer(packets.keys, bool)
     marked = np.flatnonzero(np.frombuffer(packets.corrupt, bool))
-    return {int(k) for k in marked if keys[k : k + _SEAM].any()} if packets.stream.type == "video" else set()
+    pictures = isinstance(packets.stream, av.VideoStream)
+    return {int(k) for k in marked if keys[k : k + _SEAM].any()} if pictures else set()
 
 
 def _guess_step(packets: _Packets) -> float:
     stream = packets.stream
-    if stream.type == "video":
+    if isinstance(stream, av.VideoStream):  # its type may have changed on the way
         return 1 / float(stream.guessed_rate or stream.average_rate or _FALLBACK_RATE)
     return float(np.median(packets.durations)) or _FALLBACK_PIECE
 
@@ -266,7 +267,8 @@ def _append_recording(lines: dict[str, _Line], join: Join, later: Sequence[Join]
     nexts = {name: next((k for j in later if (k := getattr(j, name)) is not None), None) for name in firsts}
     begin = min(lines[name].find_span(k, nexts[name])[0] for name, k in firsts.items())
     shift = max(lines[name].shift for name in firsts)
-    end = max(lines[name].find_span(lines[name].firsts[-1], k)[1] for name, k in firsts.items()) + shift
+    ending = [(lines[name], k) for name, k in firsts.items()]
+    end = max(line.find_span(line.firsts[-1], k)[1] + line.shift for line, k in ending)
     if not end - _OVERLAP < begin + shift < end + _MAX_HOURS_AHEAD * 3600:
         shift = end - begin
     for name, first in firsts.items():

@@ -14,6 +14,8 @@ _REORDERED, _REORDERED_SECONDS = 17, 2.0  # frames that may be stored before one
 _STEP = 1e-3  # seconds; smaller steps back are rounding
 _OVERLAP = 0.5  # seconds; sound that steps back less, without the picture, overlaps
 _NEAR = 500  # packets of the file within which all streams of a joined recording begin
+_EARLY = 100  # packets of the file by which a stream of a recording may begin before the other
+_LATE = 2  # packets of a stream that belong before a place but come after it: parsers give the last ones late
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,8 @@ def pair_breaks(
     """Matches the breaks of picture and sound that are near each other in the file.
 
     A break of the sound alone that steps back by less than half a second is an overlap, and a leap ahead of
-    one stream alone a gap: they are left out. A break of one stream where the other has no packets near is
-    certain; where the other goes on, it is not.
+    one stream alone a gap: they are left out. A stream without packets near before a break of the other
+    begins in that recording, and shares its clock; where it goes on over the break, the join is not certain.
     """
     joins: list[Join] = []
     v, a = list(video_breaks), list(audio_breaks)
@@ -104,12 +106,16 @@ def pair_breaks(
             assert video is not None
             k = v.pop(0)
             if _steps_back(video, k):
-                joins.append(Join(k, None, certain=not _has_packets_near(audio, video.places[k])))
+                begins, certain = _follow(audio, video, k)
+                a = [other for other in a if other != begins]
+                joins.append(Join(k, begins, certain))
         else:
             assert audio is not None
             k = a.pop(0)
             if _steps_back(audio, k, _OVERLAP):
-                joins.append(Join(None, k, certain=not _has_packets_near(video, audio.places[k])))
+                begins, certain = _follow(video, audio, k)
+                v = [other for other in v if other != begins]
+                joins.append(Join(begins, k, certain))
     return joins
 
 
@@ -127,10 +133,20 @@ def _steps_back(packets: PacketTimes, k: int, by: float = 0.0) -> bool:
     return bool(len(known)) and bool(packets.shown[k] < known.max() - by)
 
 
-def _has_packets_near(packets: PacketTimes | None, place: int) -> bool:
-    """Whether a stream has packets on both sides of a place in the file."""
+def _follow(packets: PacketTimes | None, other: PacketTimes, k: int) -> tuple[int | None, bool]:
+    """What a stream does where only the other starts anew, at its packet k, by its packets before and after.
+
+    Returns the number of its first packet in that recording if it has none before; and whether that, or that
+    it has ended, is certain. It is not where the stream goes on.
+    """
     if packets is None:
-        return False
-    at = int(np.searchsorted(packets.places, place))
-    before = at > 0 and place - packets.places[at - 1] <= _NEAR
-    return bool(before and at < len(packets.places) and packets.places[at] - place <= _NEAR)
+        return None, True
+    place, places = other.places[k], packets.places
+    at = int(np.searchsorted(places, place))
+    if at == 0 or place - places[at - 1] > _NEAR:
+        return (at if at < len(places) else None), True
+    began = places[0] - other.places[0]  # packets after the other stream
+    if place - places[0] <= min(_EARLY, began):
+        return 0, True
+    goes_on = at + _LATE < len(places) and places[at + _LATE] - place <= _NEAR
+    return None, not goes_on

@@ -86,6 +86,29 @@ def test_a_picture_that_starts_anew_after_the_sound_has_ended_is_certain():
     assert _joins(video, _audio(_frames(2))) == [Join(1500, None)]
 
 
+def test_sound_that_begins_in_the_second_recording_shares_its_clock():
+    video = _video(_frames(4), _frames(4))
+    audio = _audio(_frames(4))
+    for early in (-60, 0, 20):  # packets by which the sound begins before, or after, the picture starts anew
+        places = audio.places + 200 - early
+        late = PacketTimes(audio.shown, audio.decoded, places, audio.keys)
+        assert _joins(video, late) == [Join(100, 0)]
+
+
+def test_a_picture_that_begins_in_the_second_recording_shares_its_clock():
+    video, audio = _video(_frames(4)), _audio(_frames(4), _frames(4))
+    late = PacketTimes(video.shown, video.decoded, video.places + 200, video.keys)
+    assert _joins(late, audio) == [Join(0, 100)]
+
+
+def test_a_picture_that_ends_before_the_sound_starts_anew_is_certain():
+    video, audio = _video(_frames(4)), _audio(_frames(4), _frames(4))
+    places = video.places.copy()
+    places[-2:] += 200  # as parsers hold the last packets back
+    held = PacketTimes(video.shown, video.decoded, places, video.keys)
+    assert _joins(held, audio) == [Join(None, 100)]
+
+
 def test_a_leap_ahead_counts_where_both_leap():
     both = _joins(_video(_frames(4), _frames(4, 60)), _audio(_frames(4), _frames(4, 60)))
     assert both == [Join(100, 100)]

@@ -144,6 +144,19 @@ def test_frames_are_40_ms_apart_and_sound_is_in_step(tmp_path, name, reader):
     assert np.abs(offs - UNDISTURBED).max() <= TOLERANCE, offs.round(3)
 
 
+@pytest.mark.parametrize("name", ["ts h264", "mpg mpeg2"])
+def test_sound_that_begins_in_the_second_recording_is_heard_there(tmp_path, name):
+    form = FORMS[name]
+    pictures = Pictures(draw_pictures(np.arange(75) / 25))
+    mute = write_streams(tmp_path / f"mute.{form.suffix}", [pictures], form)
+    second = write_coded(tmp_path / f"second.{form.suffix}", 3.0, form, first=10.0)
+    path = join_files(tmp_path / f"joined.{form.suffix}", [mute, second])
+    windows = detect_windows(path)[0]
+    assert min(window.frames[0] for window in windows) >= 10
+    offs = np.array([window.off for window in windows])
+    assert np.abs(offs - UNDISTURBED).max() <= TOLERANCE, offs.round(3)
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_no_window_spans_a_hole(tmp_path, suffix):
     path = _hole(suffix)(tmp_path)
