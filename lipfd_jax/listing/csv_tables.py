@@ -11,6 +11,7 @@ from lipfd_jax.listing.names import escape_controls
 
 _SEPARATORS = (",", ";", "\t", "|")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_HEAD, _UTF16_SHARE = 200, 5  # bytes looked at, of which UTF-16 has more than a fifth NULs
 _FALLBACK = "cp1252"  # Excel's plain CSV in Western Europe and America
 
 
@@ -52,6 +53,8 @@ def read_csv_table(path: str | Path) -> CsvTable:
     """
     path = Path(path)
     text, notes = _decode(path, _read_bytes(path))
+    if not text.strip():
+        raise ClipError(f"{path}: is empty; expected a first line that names the columns")
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     separator, skipped = _find_separator(lines)
     reader = csv.reader((f"{line}\n" for line in lines[skipped:]), delimiter=separator, skipinitialspace=True)
@@ -63,7 +66,7 @@ def read_csv_table(path: str | Path) -> CsvTable:
             if any(map(str.strip, cells))
         ]
     except csv.Error as error:
-        raise ClipError(f"{path}: can't be read as CSV in UTF-8: {error}") from error
+        raise ClipError(f"{path}: line {skipped + reader.line_num} can't be read as CSV: {error}") from error
     twice = sorted({name for name in columns if name and columns.count(name) > 1})
     if twice:
         raise ClipError(f"{path}: has two columns named {twice[0]!r}; remove or rename one")
@@ -92,8 +95,10 @@ def _decode(path: Path, data: bytes) -> tuple[str, list[str]]:
         raise ClipError(f"{path}: a spreadsheet or zip, not a CSV; save it as 'CSV UTF-8'")
     if data.startswith(_UTF16_MARKS):
         return _decode_as(path, data, "utf-16"), []
-    if b"\0" in data[:200]:  # UTF-16 without a mark
+    if data[:_HEAD].count(0) > len(data[:_HEAD]) / _UTF16_SHARE:  # UTF-16 without a mark
         return _decode_as(path, data, "utf-16-be" if data[:1] == b"\0" else "utf-16-le"), []
+    if b"\0" in data:
+        raise ClipError(f"{path}: holds NUL bytes, so it is no text or damaged; save it anew as 'CSV UTF-8'")
     try:
         return data.decode("utf-8-sig"), []
     except UnicodeDecodeError:

@@ -26,6 +26,7 @@ from lipfd_jax.vocabulary import COLOUR_MAP
 
 LOUDEST = 1e6  # full scale is 1; beyond 1e16 the power overflows and the mel image is black
 SILENCE = 1e-4  # sound with all samples below this (-80 dBFS) is silent
+_ROUNDED = 5e-4  # seconds by which an extrapolated time may be rounded
 _RATES = range(1000, 768_001)  # sample rates a real file may have
 _BLOCK = 4096  # mel columns per step (95 s), so that a long clip's spectrum is never in memory as a whole
 
@@ -101,15 +102,36 @@ def _check_samples(path: Path, mono: np.ndarray) -> None:
         )
 
 
+class _RateStamps:
+    """Separates stored times of a track from those that ffmpeg extrapolates at the track's first rate.
+
+    A block of a transport stream holds several frames and one time. After a change of rate the other times
+    in it are wrong by up to the length of the block.
+    """
+
+    def __init__(self) -> None:
+        self._first_rate, self._next = 0, -np.inf
+
+    def trusts(self, frame: av.AudioFrame) -> bool:
+        """Whether the time of the next frame, if it has one, is its own."""
+        self._first_rate = self._first_rate or frame.sample_rate
+        if frame.time is None:
+            return False
+        extrapolated = frame.sample_rate != self._first_rate and abs(frame.time - self._next) < _ROUNDED
+        self._next = frame.time + frame.samples / self._first_rate
+        return not extrapolated
+
+
 def _mono_pieces(path: Path, frames: Iterable[av.AudioFrame], channel: str) -> Iterator[Piece]:
     """Yields decoded pieces of a track, in mono: one channel, or the mean of all. Raises ClipError."""
     time, converter, form = 0.0, av.AudioResampler(format="flt"), None
+    stamps = _RateStamps()
     for frame in frames:
         if form != (form := (frame.format.name, frame.layout.name, rate := frame.sample_rate)):
             if rate not in _RATES:
                 raise ClipError(f"{path}: sound at {rate} Hz, expected {_RATES.start} to {_RATES.stop - 1}")
             converter = av.AudioResampler(format="flt")
-        time = frame.time if frame.time is not None else time
+        time = frame.time if stamps.trusts(frame) else time
         for piece in converter.resample(frame):
             samples = split_channels(piece)  # (channels, n)
             mono = take_channel(samples, piece.layout, channel)

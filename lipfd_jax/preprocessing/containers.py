@@ -115,6 +115,8 @@ def _explain_failure(path: Path, error: av.FFmpegError) -> str:
             "can't be decoded, as its index (moov) is missing: the recording, copy or download was not "
             "finished"
         )
+    if isinstance(error, av.error.PatchWelcomeError):
+        return f"holds what can't be decoded here; convert it, as with ffmpeg -i {path.name} out.mp4"
     if not kind and error.errno == errno.EINVAL:
         return f"its container is not read here; convert it, as with ffmpeg -i {path.name} out.mp4"
     if kind in ("", VIDEO, SOUND):

@@ -105,14 +105,14 @@ def pair_breaks(
         ):
             assert video is not None
             k = v.pop(0)
-            if _steps_back(video, k):
+            if _steps_back(video, max((join.video or 0 for join in joins), default=0), k):
                 begins, certain = _follow(audio, video, k)
                 a = [other for other in a if other != begins]
                 joins.append(Join(k, begins, certain))
         else:
             assert audio is not None
             k = a.pop(0)
-            if _steps_back(audio, k, _OVERLAP):
+            if _steps_back(audio, max((join.audio or 0 for join in joins), default=0), k, _OVERLAP):
                 begins, certain = _follow(video, audio, k)
                 v = [other for other in v if other != begins]
                 joins.append(Join(begins, k, certain))
@@ -127,8 +127,9 @@ def _is_pair(video: PacketTimes, audio: PacketTimes, v: Sequence[int], a: Sequen
     return distance <= min([_NEAR, *later])
 
 
-def _steps_back(packets: PacketTimes, k: int, by: float = 0.0) -> bool:
-    before = packets.shown[:k]
+def _steps_back(packets: PacketTimes, first: int, k: int, by: float = 0.0) -> bool:
+    """Whether a packet is before others of its recording, which begins with the packet `first`."""
+    before = packets.shown[first:k]
     known = before[~np.isnan(before)][-50:]
     return bool(len(known)) and bool(packets.shown[k] < known.max() - by)
 

@@ -86,6 +86,20 @@ def test_uncommon_labels_are_named_and_unknown_ones_refused(listed):
     assert "did you mean fake?" in found.problems[0][1]
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"path,label\nb.mp4,fa\0ke\n", "holds NUL bytes"),
+        (b"path,label\nb.mp4,fake\n" * 20 + b"\0\n", "holds NUL bytes"),
+        ("\n \n", "is empty"),
+        ("path,label\nb.mp4,fake\nb.mp4," + "f" * 200_000, "line 3 can't be read as CSV: field larger"),
+    ],
+)
+def test_what_is_no_table_is_said(listed, content, reason):
+    with pytest.raises(ClipError, match=reason):
+        listed(content)
+
+
 def test_ignored_columns_are_named(listed):
     found = listed(",path,label,grup,start,end\n0,b.mp4,fake,g,0.5,1\n1,sub/a.mp4,real,h,,\n")
     pieces, others = found.notes

@@ -109,6 +109,12 @@ def test_a_picture_that_ends_before_the_sound_starts_anew_is_certain():
     assert _joins(held, audio) == [Join(None, 100)]
 
 
+def test_small_steps_back_after_a_join_are_no_joins():
+    second = np.concatenate([_frames(1), _frames(1, 0.9), _frames(1, 1.8)])
+    joins = _joins(_video(_frames(4), _frames(3)), _audio(_frames(4), second))
+    assert joins == [Join(100, 100)]
+
+
 def test_a_leap_ahead_counts_where_both_leap():
     both = _joins(_video(_frames(4), _frames(4, 60)), _audio(_frames(4), _frames(4, 60)))
     assert both == [Join(100, 100)]

@@ -79,13 +79,18 @@ def _hole(suffix: str) -> Callable[[Path], Path]:
     return write
 
 
-def _sound_changes(codec: str, rates=(48000, 48000), channels=(1, 1)) -> Callable[[Path], Path]:
+def _sound_changes(
+    codec: str, rates=(48000, 48000), channels=(1, 1), anew: bool = False
+) -> Callable[[Path], Path]:
+    """Two recordings; the clock of the second goes on, or begins anew."""
+
     def write(folder: Path) -> Path:
         parts = []
         for k, (rate, count) in enumerate(zip(rates, channels, strict=True)):
             sound = np.tile(draw_sound(2.0, 2.0 * k, rate), (count, 1))
-            pictures = Pictures(draw_pictures(2.0 * k + np.arange(50) / 25), start=1 + 2.0 * k)
-            streams = [pictures, Sounds(sound, rate, 1 + 2.0 * k, codec)]
+            start = 1 + 2.0 * k * (not anew)
+            pictures = Pictures(draw_pictures(2.0 * k + np.arange(50) / 25), start=start)
+            streams = [pictures, Sounds(sound, rate, start, codec)]
             parts.append(write_streams(folder / f"{k}.ts", streams, FORMS["ts h264"]))
         return join_ts(folder / "joined.ts", parts)
 
@@ -119,6 +124,10 @@ CASES = {
     "hole in mp4": _hole("mp4"),
     "hole in mkv": _hole("mkv"),
     "AAC 48 to 24 kHz": _sound_changes("aac", rates=(48000, 24000)),
+    "AAC 24 to 48 kHz": _sound_changes("aac", rates=(24000, 48000)),
+    "AAC 44.1 to 48 kHz": _sound_changes("aac", rates=(44100, 48000)),
+    "AAC 44.1 to 48 kHz, clock anew": _sound_changes("aac", rates=(44100, 48000), anew=True),
+    "AAC 24 to 48 kHz, clock anew": _sound_changes("aac", rates=(24000, 48000), anew=True),
     "AAC mono to stereo": _sound_changes("aac", channels=(1, 2)),
     "MP2 mono to stereo": _sound_changes("mp2", channels=(1, 2)),
     "MP2 48 to 32 kHz": _sound_changes("mp2", rates=(48000, 32000)),
