@@ -36,6 +36,7 @@ def with_flaws(tracks: Sequence[FaceTrack], flaws: np.ndarray) -> list[FaceTrack
 
 def find_fit_starts(track: FaceTrack, scan: Scan) -> np.ndarray:
     """Returns (n,) int64: the frames that can start a window of frames fit for scoring."""
-    fit = np.zeros(len(scan.times), bool)
-    fit[track.frames] = track.unfit == ""
-    return find_starts(scan.boundaries(), fit, scan.clock.joins)
+    first, last = int(track.frames[0]), int(track.frames[-1]) + 1
+    end = scan.times[last] if last < len(scan.times) else scan.end
+    bounds = np.append(scan.times[first:last], end)  # not of the whole video: it may have thousands of tracks
+    return first + find_starts(bounds, track.unfit == "", scan.clock.joins)
