@@ -129,7 +129,11 @@ def _make_clip(name: str, row: Row, folder: Path, links: Links) -> Clip:
 
 
 def _name_clips(clips: Sequence[Clip], problems: list[tuple[str, str]]) -> Listing:
-    """Replaces relative paths by video ids; clips whose ids still collide become problems."""
+    """Replaces relative paths by video ids; repeated rows and ids that still collide become problems."""
+    first = {(clip.path, clip.label): clip for clip in reversed(clips)}
+    repeated = [clip for clip in clips if first[clip.path, clip.label] is not clip]
+    problems += [(clip.video, "is in the table more than once; its first row is taken") for clip in repeated]
+    clips = [clip for clip in clips if first[clip.path, clip.label] is clip]
     short = Counter((clip.label, _flatten_path(clip.video, keep_suffix=False)) for clip in clips)
     named: dict[str, Clip] = {}
     for clip in clips:

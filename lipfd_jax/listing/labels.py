@@ -29,6 +29,8 @@ def explain_label(text: str) -> str:
     """Returns why a label is refused, with what was expected."""
     if not text.strip():
         return "no label; expected real or fake"
+    if _simplify(text) in ("true", "false"):  # true: real, or it is true that it is fake
+        return f"label {text!r} says neither real nor fake; write one of these"
     near = difflib.get_close_matches(_simplify(text), [word for word in _WORDS if word.isalpha()], n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     return f"label {text!r}, expected real or fake (or 0, 1, or words such as original and deepfake){hint}"

@@ -100,6 +100,18 @@ def test_what_is_no_table_is_said(listed, content, reason):
         listed(content)
 
 
+def test_a_repeated_row_is_named_and_changes_no_name(listed):
+    found = listed("path,label\nb.mp4,fake\nb.mp4,fake\n")
+    assert [clip.video for clip in found.clips] == ["1_fake/b"]
+    assert found.problems == (("b.mp4", "is in the table more than once; its first row is taken"),)
+
+
+def test_true_and_false_are_no_labels(listed):
+    found = listed("path,label\nsub/a.mp4,TRUE\nb.mp4,FALSE\n")
+    assert not found.clips
+    assert all("neither real nor fake" in reason for _, reason in found.problems)
+
+
 def test_ignored_columns_are_named(listed):
     found = listed(",path,label,grup,start,end\n0,b.mp4,fake,g,0.5,1\n1,sub/a.mp4,real,h,,\n")
     pieces, others = found.notes
