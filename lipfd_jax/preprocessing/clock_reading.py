@@ -71,7 +71,7 @@ def read_open_clock(
     clocks = {name: line.make_clock() for name, line in lines.items()}
     if audio_choice is not None and "audio" in clocks:
         clocks["audio"] = replace(clocks["audio"], channel=audio_choice.channel)
-    promised, missing = _measure_length(container, streams[0], clocks.get("video"), seen)
+    promised, missing = _measure_length(container, video, clocks.get("video"), seen)
     return FileClock(clocks.get("video"), clocks.get("audio"), places, undecided, promised, missing, *choices)
 
 
@@ -278,7 +278,7 @@ def _append_recording(lines: dict[str, _Line], join: Join, later: Sequence[Join]
 
 def _measure_length(
     container: av.container.InputContainer,
-    stream: av.stream.Stream | None,
+    video: _Packets | None,
     clock: StreamClock | None,
     seen: float,
 ) -> tuple[float, float]:
@@ -287,12 +287,13 @@ def _measure_length(
     `seen`: end of the last packet of any stream. Durations in headers count from the beginning of the
     stream, or from zero: a file is whole by either.
     """
-    if clock is None or stream is None or container.format.name in _TRANSPORT or not len(clock.slots):
+    if clock is None or video is None or container.format.name in _TRANSPORT or not len(clock.slots):
         return 0.0, 0.0
-    length = clock.end - float(clock.slots[0])
+    length, stream = clock.end - float(clock.slots[0]), video.stream
     if stream.duration is not None:
         promised, tolerance = float(stream.duration * stream.time_base), _SHORT_STREAM
-        found = max(length, clock.end if clock.is_plain else 0.0)
+        stated = float(np.nanmax(video.shown, initial=clock.end))  # by an impossible last time, too
+        found = max(length, stated if clock.is_plain else 0.0)
     elif container.duration is not None:
         promised, tolerance = container.duration / av.time_base, _SHORT_FILE
         found = max(seen, seen - (container.start_time or 0) / av.time_base)

@@ -91,7 +91,7 @@ def open_container(path: Path) -> Iterator[av.container.InputContainer]:
             named = _NamedFile(file, path)
             options |= _WAV_PROBES if _is_wav(named) else {}
             with _open(named, options) as container:
-                if not _lacks_stream(container):
+                if not _lacks_sound(container):
                     yield container
                     return
             file.seek(0)
@@ -130,10 +130,9 @@ def _open(file: _NamedFile, options: dict[str, str]) -> av.container.InputContai
     return av.open(file, options=options, buffer_size=_BUFFER, **_METADATA)
 
 
-def _lacks_stream(container: av.container.InputContainer) -> bool:
-    """Whether a container without sound or pictures so far is one in which they may begin later."""
-    pictures = any(video.width and video.height for video in container.streams.video)
-    return container.format.name in _LATE_STREAMS and not (container.streams.audio and pictures)
+def _lacks_sound(container: av.container.InputContainer) -> bool:
+    """Whether a container without sound so far is one in which it may begin later."""
+    return not container.streams.audio and container.format.name in _LATE_STREAMS
 
 
 def _is_wav(file: _NamedFile) -> bool:

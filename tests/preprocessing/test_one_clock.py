@@ -1,11 +1,13 @@
 """Frames and sound of joined, damaged and unusual recordings stay in step, in builds and in detection."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lipfd_jax.preprocessing.clock_reading import read_clock
 from tests.coded import (
     TOLERANCE,
     UNDISTURBED,
@@ -164,6 +166,18 @@ def test_sound_that_begins_in_the_second_recording_is_heard_there(tmp_path, name
     assert min(window.frames[0] for window in windows) >= 10
     offs = np.array([window.off for window in windows])
     assert np.abs(offs - UNDISTURBED).max() <= TOLERANCE, offs.round(3)
+
+
+def test_an_impossible_last_time_cuts_no_video_off(tmp_path):
+    times = np.arange(50) / 25
+    times[-1] += 900
+    pictures = Pictures(draw_pictures(np.arange(50) / 25), times)
+    form = replace(FORMS["mp4"], options={"preset": "veryfast", "bf": "0"})
+    path = write_streams(tmp_path / "a.mp4", [pictures, Sounds(draw_sound(2.0))], form)
+    clock = read_clock(path)
+    assert clock.promised > 900
+    assert clock.missing == 0
+    assert clock.video.end == pytest.approx(2.0, abs=0.01)
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
