@@ -12,7 +12,7 @@ def make_clock(times: np.ndarray, step: float = 0.04, *, counted: bool = False) 
     """The clock of a video whose frames are shown at `times` (n,), in seconds, without sound."""
     end = float(times[-1]) + step
     video = StreamClock(0, (0,), (0,), np.asarray(times, float), end, step, counted, frozenset())
-    return FileClock(video, None, (), (), 0.0, 0.0)
+    return FileClock(video, None, (), (), 0.0, 0.0, 0)
 
 
 def make_scan(times: np.ndarray, step: float = 0.04, **fields) -> Scan:

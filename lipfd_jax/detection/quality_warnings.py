@@ -52,6 +52,8 @@ def find_frame_cautions(scan: Scan, squares: Sequence[Square | None]) -> list[Ca
         found.append(make_caution("cut_off", format_time(scan.end - float(scan.times[0]))))
     if scan.missing_start > NOTICED_SECONDS:
         found.append(make_caution("no_key_frame", format_number(scan.missing_start, 1)))
+    if scan.clock.unread:
+        found.append(make_caution("unread", f"{scan.clock.unread / 1e6:.1f} MB"))
     if scan.clock.joins:
         places = [format_time(join - float(scan.times[0])) for join in scan.clock.joins[:_LISTED]]
         found.append(make_caution("joined", ", ".join(places) + " ..." * (len(scan.clock.joins) > _LISTED)))

@@ -177,6 +177,11 @@ WARNINGS = {
         "What is missing was not judged: a forgery there does not raise the score.",
         False,
     ),
+    "unread": WarningText(
+        "{} at the end of the file belong to no picture or sound: another file may be appended.",
+        "What is in them was not judged, and counts in no score.",
+        False,
+    ),
     "joined": WarningText(
         "The file is made of recordings that were joined: another one begins at {}.",
         "No score reaches across a join, but parts of different origin may share one score.",

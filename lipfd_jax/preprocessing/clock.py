@@ -42,6 +42,7 @@ class FileClock:
     undecided: tuple[tuple[float, float], ...]  # stretches in which picture and sound contradict each other
     promised: float  # seconds of the video by the file's header; 0 where it states none
     missing: float  # seconds of them that the file lacks at its end; 0 for a whole file
+    unread: int  # bytes after the last packet, where they are more than an index; else 0
     video_choice: VideoChoice | None = None  # which stream it is; None: the file has none
     audio_choice: AudioChoice | None = None
 

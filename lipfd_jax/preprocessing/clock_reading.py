@@ -36,6 +36,8 @@ _TRANSPORT = ("mpegts", "mpeg")  # store decode times, and no duration: ffmpeg e
 _MAX_HOURS_AHEAD = 1.0  # a longer leap ahead is another clock, not a pause
 _SEAM = 3  # packets before and after the beginning of a recording that may be marked as corrupt there
 _OVERLAP = 0.05  # seconds by which a recording may begin before the last one ends
+# Of a file after its last packet: more is no index, but another file that was appended to it.
+_UNREAD_SHARE, _UNREAD_BYTES = 0.1, 30_000
 _SHORT_STREAM, _SHORT_FILE = 0.1, 0.5  # seconds that may be missing, by the duration of a stream or the file
 
 
@@ -59,7 +61,7 @@ def read_open_clock(
     audio_choice = _choose(choose_audio, path, container, request)
     choices = (video_choice, audio_choice)
     streams = [None if choice is None else container.streams[choice.index] for choice in choices]
-    (video, audio), seen = _collect_packets(path, container, streams)
+    (video, audio), seen, read = _collect_packets(path, container, streams)
     kind = container.format.name
     lines = {
         name: _Line(packets, counted=name == "video" and kind in _COUNTED)
@@ -72,7 +74,11 @@ def read_open_clock(
     if audio_choice is not None and "audio" in clocks:
         clocks["audio"] = replace(clocks["audio"], channel=audio_choice.channel)
     promised, missing = _measure_length(container, video, clocks.get("video"), seen)
-    return FileClock(clocks.get("video"), clocks.get("audio"), places, undecided, promised, missing, *choices)
+    size = path.stat().st_size
+    unread = size - read if size - read > max(_UNREAD_SHARE * size, _UNREAD_BYTES) else 0
+    return FileClock(
+        clocks.get("video"), clocks.get("audio"), places, undecided, promised, missing, unread, *choices
+    )
 
 
 def _choose(
@@ -107,10 +113,10 @@ class _Packets:
 
 def _collect_packets(
     path: Path, container: av.container.InputContainer, streams: Sequence[av.stream.Stream | None]
-) -> tuple[list[_Packets | None], float]:
-    """Returns the packets of each stream, and the end of the last packet of any stream, seconds."""
+) -> tuple[list[_Packets | None], float, int]:
+    """Returns the packets of each stream, and where the last packet of any ends: in seconds, and in bytes."""
     found = {stream.index: _Packets(stream) for stream in streams if stream is not None}
-    seen, place = 0.0, 0
+    seen, read, place = 0.0, 0, 0
     for packet in demux_packets(path, container):
         if not packet.size:
             continue
@@ -119,10 +125,11 @@ def _collect_packets(
             raise ClipError(f"{path}: over {MAX_PACKETS} packets; cut it into shorter files")
         if packet.stream_index in found:
             found[packet.stream_index].add(packet, place)
+        read = max(read, (packet.pos or 0) + packet.size)
         if packet.pts is not None and packet.time_base:
             seen = max(seen, float((packet.pts + (packet.duration or 0)) * packet.time_base))
     kept = (None if stream is None else found[stream.index] for stream in streams)
-    return [packets if packets is not None and packets.shown else None for packets in kept], seen
+    return [packets if packets is not None and packets.shown else None for packets in kept], seen, read
 
 
 class _Line:

@@ -219,6 +219,8 @@ def _picture_warnings(track: VideoTrack, frozen: np.ndarray) -> list[str]:
         found.append(
             f"{holes[:-1].sum()} gaps between frames, {lengths[:-1][holes[:-1]].sum():.1f} s, not used"
         )
+    if track.clock.unread:
+        found.append(f"{track.clock.unread / 1e6:.1f} MB at its end are no part of it, not used")
     if track.clock.joins:
         places = ", ".join(f"{join - track.times[0]:.1f}" for join in track.clock.joins[:5])
         found.append(f"recordings joined at {places} s")

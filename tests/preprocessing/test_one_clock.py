@@ -180,6 +180,13 @@ def test_an_impossible_last_time_cuts_no_video_off(tmp_path):
     assert clock.video.end == pytest.approx(2.0, abs=0.01)
 
 
+def test_a_file_appended_to_another_is_not_passed_over_in_silence(tmp_path):
+    path = write_coded(tmp_path / "a.mp4", 3.0)
+    assert read_clock(path).unread == 0
+    path.write_bytes(path.read_bytes() * 2)
+    assert read_clock(path).unread == pytest.approx(path.stat().st_size / 2, rel=0.1)
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_no_window_spans_a_hole(tmp_path, suffix):
     path = _hole(suffix)(tmp_path)
