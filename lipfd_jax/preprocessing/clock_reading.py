@@ -94,17 +94,17 @@ class _Packets:
     """Packets of a stream: their times as the file gives them."""
 
     def __init__(self, stream: av.stream.Stream):
-        self.stream = stream
+        self.stream, self._base = stream, Fraction(stream.time_base).as_integer_ratio()
         self.shown, self.decoded, self.durations = array("d"), array("d"), array("d")  # seconds
         self.places = array("q")
         self.keys, self.discarded, self.corrupt = bytearray(), bytearray(), bytearray()
 
     def add(self, packet: av.Packet, place: int) -> None:
         """Adds a packet, given its number among those of all streams."""
-        base = packet.time_base
-        self.shown.append(np.nan if packet.pts is None else float(packet.pts * base))
-        self.decoded.append(np.nan if packet.dts is None else float(packet.dts * base))
-        self.durations.append(float((packet.duration or 0) * base))
+        pts, dts, (up, down) = packet.pts, packet.dts, self._base
+        self.shown.append(np.nan if pts is None else pts * up / down)
+        self.decoded.append(np.nan if dts is None else dts * up / down)
+        self.durations.append((packet.duration or 0) * up / down)
         self.places.append(place)
         self.keys.append(packet.is_keyframe)
         self.discarded.append(packet.is_discard)
@@ -127,7 +127,8 @@ def _collect_packets(
             found[packet.stream_index].add(packet, place)
         read = max(read, (packet.pos or 0) + packet.size)
         if packet.pts is not None and packet.time_base:
-            seen = max(seen, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+            base = packet.time_base
+            seen = max(seen, (packet.pts + (packet.duration or 0)) * base.numerator / base.denominator)
     kept = (None if stream is None else found[stream.index] for stream in streams)
     return [packets if packets is not None and packets.shown else None for packets in kept], seen, read
 

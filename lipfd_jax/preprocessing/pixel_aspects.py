@@ -34,4 +34,5 @@ class PixelAspects:
 
 def _is_nearly_square(aspect: Fraction) -> bool:
     """Whether pixels of this aspect are shown as they are; nonsense too."""
-    return not Fraction(1, _LARGEST) <= aspect <= _LARGEST or abs(float(aspect) - 1) <= _SAME
+    ratio = float(aspect)  # fractions compare slowly, and this is asked for every frame
+    return not 1 / _LARGEST <= ratio <= _LARGEST or abs(ratio - 1) <= _SAME

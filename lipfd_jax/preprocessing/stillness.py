@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-_SHORT_SIDE = 160  # pixels, about, of the grid on which frames are compared
+_SHORT_SIDE = 120  # pixels, about, of the grid on which frames are compared
 _SAME = 4  # brightness, of 255, by which no pixel of a repeated frame differs; encoders refine it a little
 _REFRESHED = 2.0  # mean difference at a key frame in the middle of a frozen picture, at most
 _SIDES = 3  # repeated frames on both sides of such a key frame
