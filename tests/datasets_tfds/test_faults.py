@@ -293,7 +293,7 @@ def test_names_that_records_can_not_hold_are_refused_and_printed_harmlessly(tmp_
     ("content", "reason"),
     [
         (b"\xff\xfe\x00", "CSV in UTF-8"),
-        (b"video,split\n" + b"x" * 200_000 + b",train\n", "CSV in UTF-8"),
+        (b"video,split\n" + b"x" * 200_000 + b",train\n", "line 2 can.t be read as CSV"),
         (b"video,split\n0_real/a\n", "split ''"),
     ],
 )
