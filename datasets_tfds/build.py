@@ -16,7 +16,7 @@ from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.layouts import find_archive
 from lipfd_jax.listing.names import escape_bytes
 from lipfd_jax.storage import atomic_folder
-from lipfd_jax.storage.output_folder import check_writable
+from lipfd_jax.storage.output_folder import check_unused
 from lipfd_jax.storage.unavailable import is_remote
 
 # What TFDS raises for a dataset_info.json that is damaged.
@@ -114,7 +114,7 @@ def _check_places(place: pathlib.Path, root: pathlib.Path, settings: BuildSettin
         find_archive(place, settings.layout, settings.clips_csv)
     except ClipError as error:
         raise BuildError(str(error)) from error
-    check_writable(root, "a build")
+    check_unused(root, "a build")
 
 
 def _replacement_place(root: pathlib.Path, settings: BuildSettings) -> pathlib.Path:

@@ -26,7 +26,7 @@ from lipfd_jax.listing.videos import VideoListing, list_videos
 from lipfd_jax.runtime.interrupts import record_interrupts
 from lipfd_jax.runtime.memory import exit_when_exhausted
 from lipfd_jax.storage.errors import describe_error
-from lipfd_jax.storage.output_folder import check_writable
+from lipfd_jax.storage.output_folder import check_unused
 
 if TYPE_CHECKING:
     from lipfd_jax.detection.batch_run import VideoRow
@@ -73,7 +73,7 @@ def _run(names: Sequence[str], interrupted: Sequence[int]) -> "Sequence[VideoRow
         raise KeyboardInterrupt
     settings = replace(detector_flags.build_settings(), compare_sound=flags.FLAGS.compare_sound)
     listing = _list_inputs(names)
-    check_writable(Path(flags.FLAGS.output), "a detection")  # before minutes go into opening the checkpoint
+    check_unused(Path(flags.FLAGS.output), "a detection")  # before minutes go into opening the checkpoint
     with (
         exit_when_exhausted("try a smaller --batch_size"),
         closing(detector_flags.open_in_background()) as detector,

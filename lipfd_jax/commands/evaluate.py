@@ -57,7 +57,7 @@ def main(argv: list[str]) -> None:
 def _run_evaluation(given: flags.FlagValues, options: Options) -> None:
     """One checkpoint on one data set, with --fit to calibrate it; or each on each."""
     if not is_remote(given.output):  # an address is refused later, with its reason
-        check_writable(Path(given.output), "an evaluation", shared=True)  # before the checkpoint is opened
+        check_writable(Path(given.output))  # before the checkpoint is opened
     checkpoints, data = [
         [NamedPath.parse(text) for text in texts] for texts in (given.checkpoint, given.data)
     ]

@@ -25,7 +25,7 @@ from lipfd_jax.evaluation.metrics.scores import read_scores
 from lipfd_jax.evaluation.report.write import write_results
 from lipfd_jax.evaluation.suites.results import SuiteResult
 from lipfd_jax.storage.errors import describe_error
-from lipfd_jax.storage.output_folder import check_writable
+from lipfd_jax.storage.output_folder import check_unused
 
 
 def main(argv: Sequence[str]) -> int | None:
@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int | None:
     other, output = given.compare, given.output
     try:
         if output:
-            check_writable(Path(output), "a report")
+            check_unused(Path(output), "a report")
         decision = make_decision(threshold=given.threshold, pooling=metric_flags.read_pooling(given))
         bootstrap = metric_flags.read_bootstrap_settings(given)
         scores, others = read_pooled_scores(given.scores), read_scores(other) if other else None

@@ -18,7 +18,7 @@ from lipfd_jax.preprocessing.clip_task import MachineError
 from lipfd_jax.preprocessing.composite_pngs import write_composites
 from lipfd_jax.storage.errors import describe_error
 from lipfd_jax.storage.locks import InUseError
-from lipfd_jax.storage.output_folder import check_writable
+from lipfd_jax.storage.output_folder import check_unused
 from lipfd_jax.vocabulary import WINDOW_CONVENTIONS
 
 
@@ -33,7 +33,7 @@ def main(argv: list[str]) -> None:
         list_clips = list_avlips if given.avlips else list_csv_clips
         listing = list_clips(given.avlips or given.csv, given.links or "refuse")
         drawn = is_synthetic(Path(given.avlips) if given.avlips else Path(given.csv).parent)
-        check_writable(Path(given.output), "preprocessing")
+        check_unused(Path(given.output), "preprocessing")
         _print_notes(listing)
         summary = write_composites(
             dataclasses.replace(listing, synthetic=drawn),

@@ -47,7 +47,7 @@ def main(argv: list[str]) -> None:
         experiment = Experiment.from_dict(given.config.to_dict() | settings_for(given["from"].value or []))
         experiment = set_precision(experiment, given.precision)
         if not is_remote(given.workdir) and is_first_process():
-            check_writable(Path(given.workdir), "a training run", shared=True)  # before the data are opened
+            check_writable(Path(given.workdir))  # before the data are opened
         with exit_when_exhausted("try a smaller batch_size or a larger accumulate; the same command resumes"):
             result = train(
                 experiment,
