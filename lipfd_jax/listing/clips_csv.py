@@ -8,21 +8,28 @@ from pathlib import Path
 from lipfd_jax.listing import folder as folders
 from lipfd_jax.listing import names
 from lipfd_jax.listing.clips import Clip, ClipError, Listing, drop_duplicates
-from lipfd_jax.listing.csv_paths import explain_missing, find_relative_path
-from lipfd_jax.listing.csv_tables import CsvTable, Row, escape_names, read_csv_table, suggest_column
+from lipfd_jax.listing.csv_paths import explain_missing_clip, find_relative_path
+from lipfd_jax.listing.csv_tables import (
+    CsvTable,
+    Row,
+    escape_names,
+    read_csv_table,
+    simplify_word,
+    suggest_column,
+)
 from lipfd_jax.listing.folder import Links
 from lipfd_jax.listing.labels import describe_words, explain_label, parse_label
 from lipfd_jax.listing.videos import find_unlisted
 from lipfd_jax.vocabulary import CLASSES
 
 COLUMNS = ("path", "file", "label", "group", "generator")
-_SYNONYMS = {  # without spaces, hyphens and underscores: the column that it probably means
+_SYNONYMS = {  # a word as `simplify_word` returns it: the column that it probably means
     **dict.fromkeys(("filename", "filepath", "name", "video", "videopath", "clip", "files", "paths"), "path"),
     **dict.fromkeys(("labels", "class", "classes", "category", "target", "truth", "isfake", "fake"), "label"),
     **dict.fromkeys(("source", "speaker", "person", "subject", "identity", "groups", "actor"), "group"),
     **dict.fromkeys(("method", "attack", "manipulation", "model", "algorithm"), "generator"),
 }
-_PIECES = {
+_PIECES = [
     "start",
     "end",
     "begin",
@@ -34,7 +41,7 @@ _PIECES = {
     "onset",
     "offset",
     "duration",
-}
+]
 _SHOWN_COLUMNS = 10
 
 
@@ -86,11 +93,7 @@ def _find_notes(csv_path: Path, table: CsvTable) -> list[str]:
     """Returns what a reader of the table should know: guesses, ignored columns, uncommon labels."""
     notes = list(table.notes)
     ignored = table.find_ignored(COLUMNS)
-    pieces = [
-        name
-        for name in ignored
-        if name.replace("_", "").replace(" ", "") in _PIECES and table.count_values(name)
-    ]
+    pieces = [name for name in ignored if simplify_word(name) in _PIECES and table.count_values(name)]
     others = [name for name in ignored if name not in pieces]
     if pieces:
         used = max(table.count_values(name) for name in pieces)
@@ -163,7 +166,7 @@ def _find_problem(given: str, name: str | None, row: Row, folder: Path, links: L
         if not names.is_printable(row.values.get(column, "")):
             return f"{column} {row.values[column]!r} holds control characters"
     if name is None:
-        return explain_missing(given, folder)
+        return explain_missing_clip(given, folder)
     if links == "refuse" and folders.leads_outside(folder / name, folder):
         return "a link out of the folder of the CSV; copy the file, or use --links=follow"
     return folders.find_file_problem(folder / name, folder, links)

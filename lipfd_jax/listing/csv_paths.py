@@ -8,6 +8,7 @@ from pathlib import Path, PureWindowsPath
 
 from lipfd_jax.listing.addresses import explain_address
 from lipfd_jax.listing.file_kinds import VIDEO_SUFFIXES
+from lipfd_jax.listing.folder import climbs_out
 
 _WINDOWS_ROOT = re.compile(r"[a-zA-Z]:[\\/]|\\\\")
 
@@ -25,7 +26,7 @@ def find_relative_path(given: str, folder: Path) -> str | None:
     return None
 
 
-def explain_missing(given: str, folder: Path) -> str:
+def explain_missing_clip(given: str, folder: Path) -> str:
     """Returns why no file inside `folder` has the given path, and what helps."""
     if address := explain_address(given):
         return address
@@ -49,12 +50,11 @@ def _spellings(given: str) -> Iterator[str]:
 def _make_relative(name: str, folder: Path) -> str | None:
     """Returns a path relative to the folder, without `..`; None for one that leaves the folder."""
     if not os.path.isabs(name):
-        climbs = os.path.normpath(name).split(os.sep)[0] == os.pardir
-        return None if climbs else name
+        return None if climbs_out(name) else name
     parent, last = os.path.split(os.path.normpath(name))
     for start, root in ((parent, folder.absolute()), (os.path.realpath(parent), folder.resolve())):
         inside = os.path.relpath(os.path.join(start, last), os.path.normpath(root))
-        if inside.split(os.sep)[0] != os.pardir:
+        if not climbs_out(inside):
             return inside
     return None
 

@@ -74,12 +74,22 @@ def read_csv_table(path: str | Path) -> CsvTable:
 
 
 def suggest_column(name: str, wanted: Sequence[str], synonyms: Mapping[str, str]) -> str:
-    """Returns the column that a misspelt name or a synonym probably means; "" where none is near."""
-    plain = name.replace("_", "").replace("-", "").replace(" ", "")
+    """Returns the column that a misspelt name or a synonym probably means; "" where none is near.
+
+    Args:
+      wanted: names of columns.
+      synonyms: columns by words as `simplify_word` returns them.
+    """
+    plain = simplify_word(name)
     if plain in synonyms:
         return synonyms[plain] if synonyms[plain] in wanted else ""
     near = difflib.get_close_matches(plain, wanted, n=1, cutoff=0.7)
     return near[0] if near else ""
+
+
+def simplify_word(text: str) -> str:
+    """Returns a word of a table as it is compared: in lower case, without spaces, hyphens and underscores."""
+    return "".join(text.lower().replace("_", "").replace("-", "").split())
 
 
 def _read_bytes(path: Path) -> bytes:

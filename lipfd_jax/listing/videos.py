@@ -77,7 +77,7 @@ def find_unlisted(folder: Path, listed: Collection[Path]) -> tuple[str, ...]:
     Hidden files and linked folders are left out. Looks at `_MAX_LOOKED_AT` files at most.
     """
     known = {os.path.normpath(path) for path in listed}
-    found = (path for path in itertools.islice(_walk_files(folder), _MAX_LOOKED_AT))
+    found = itertools.islice(_walk_files(folder), _MAX_LOOKED_AT)
     paths = [path for path in found if path.lower().endswith(VIDEO_SUFFIXES) and path not in known]
     return tuple(natsort.natsorted(os.path.relpath(path, folder) for path in paths))
 

@@ -117,6 +117,9 @@ def test_ignored_columns_are_named(listed):
     pieces, others = found.notes
     assert "ignored columns: start, end (1 row(s) have a value): the whole clip is used" in pieces
     assert "ignored columns: one without a name, grup; did you mean 'group' by 'grup'?" in others
+    for name in ("start-time", "Start_Time", "start time"):
+        (note,) = listed(f"path,label,{name}\nb.mp4,fake,0.5\nsub/a.mp4,real,\n").notes
+        assert f"ignored columns: {name.lower()} (1 row(s) have a value): the whole clip is used" in note
     with pytest.raises(ClipError, match=r"expected path .or file. and label; rename 'lable' to 'label'"):
         listed("path,lable\nb.mp4,fake\n")
     with pytest.raises(ClipError, match="rename 'filename' to 'path'"):

@@ -134,8 +134,8 @@ def test_a_folder_without_a_video_says_what_it_holds(tmp_path):
         ("s3://bucket/clip.mp4", "aws s3 cp 's3://bucket/clip.mp4' ."),
         ("gs://bucket/clip.mp4", "gcloud storage cp 'gs://bucket/clip.mp4' ."),
         ("smb://server/clip.mp4", "copy it to this machine first"),
-        ("file:///tmp/my%20clip.mp4", "give the path /tmp/my clip.mp4"),
-        ("file://localhost/tmp/x.mp4", "give the path /tmp/x.mp4"),
+        ("file:///videos/my%20clip.mp4", "give the path /videos/my clip.mp4"),
+        ("file://localhost/videos/x.mp4", "give the path /videos/x.mp4"),
     ],
 )
 def test_an_address_gets_the_way_to_a_file(name, remedy):
