@@ -1,6 +1,5 @@
 """Writes the composites of a data set as PNGs: lipfd preprocess --avlips=DIR --output=DIR."""
 
-import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -13,7 +12,6 @@ from lipfd_jax.listing.avlips import list_avlips
 from lipfd_jax.listing.clips import Clip, ClipError, Listing
 from lipfd_jax.listing.clips_csv import list_csv_clips
 from lipfd_jax.listing.names import escape_controls
-from lipfd_jax.listing.synthetic_mark import is_synthetic
 from lipfd_jax.preprocessing.clip_task import MachineError
 from lipfd_jax.preprocessing.composite_pngs import write_composites
 from lipfd_jax.storage.errors import describe_error
@@ -32,11 +30,10 @@ def main(argv: list[str]) -> None:
     try:
         list_clips = list_avlips if given.avlips else list_csv_clips
         listing = list_clips(given.avlips or given.csv, given.links or "refuse")
-        drawn = is_synthetic(Path(given.avlips) if given.avlips else Path(given.csv).parent)
         check_unused(Path(given.output), "preprocessing")
         _print_notes(listing)
         summary = write_composites(
-            dataclasses.replace(listing, synthetic=drawn),
+            listing,
             Path(given.output),
             convention=given.convention,
             damaged=given.damaged or "refuse",

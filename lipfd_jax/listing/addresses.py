@@ -2,7 +2,6 @@
 
 import os
 import re
-from pathlib import Path
 from urllib.parse import unquote
 
 # A path has lost one of the two slashes. One letter is no scheme but a drive of Windows.
@@ -37,12 +36,3 @@ def _find_local_path(rest: str) -> str:
     """The path that a file address names; its host, if any, is this machine."""
     path = unquote(rest.removeprefix("localhost/"))
     return path if path.startswith("/") else f"/{path}"
-
-
-def explain_missing(path: Path, plain: str = "no such file or folder") -> str:
-    """Returns why there is no file: an address, a link to nothing, or `plain`."""
-    if address := explain_address(path):
-        return address
-    if os.path.islink(path):
-        return f"a link to nothing ({os.readlink(path)})"
-    return plain

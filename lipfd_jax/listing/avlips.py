@@ -9,6 +9,7 @@ from lipfd_jax.listing.clips import Clip, ClipError, Listing, drop_duplicates
 from lipfd_jax.listing.file_kinds import VIDEO_SUFFIXES, find_kind_problem
 from lipfd_jax.listing.folder import Links
 from lipfd_jax.listing.names import escape_controls
+from lipfd_jax.listing.synthetic_mark import is_synthetic
 from lipfd_jax.vocabulary import CLASSES
 
 
@@ -40,7 +41,8 @@ def list_avlips(folder: str | Path, links: Links = "refuse") -> Listing:
                 continue
             clips[video] = Clip(video, path, wav if wav.exists() else None, label, source=path.stem)
     listing = drop_duplicates(clips.values(), problems + _find_strays(folder) + _find_unused_sounds(folder))
-    return replace(listing, hidden=sum(map(folders.count_hidden_entries, _list_folders(folder))))
+    hidden = sum(map(folders.count_hidden_entries, _list_folders(folder)))
+    return replace(listing, hidden=hidden, synthetic=is_synthetic(folder))
 
 
 def _list_folders(folder: Path) -> list[Path]:

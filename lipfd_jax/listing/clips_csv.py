@@ -19,6 +19,7 @@ from lipfd_jax.listing.csv_tables import (
 )
 from lipfd_jax.listing.folder import Links
 from lipfd_jax.listing.labels import describe_words, explain_label, parse_label
+from lipfd_jax.listing.synthetic_mark import is_synthetic
 from lipfd_jax.listing.videos import find_unlisted
 from lipfd_jax.vocabulary import CLASSES
 
@@ -29,19 +30,10 @@ _SYNONYMS = {  # a word as `simplify_word` returns it: the column that it probab
     **dict.fromkeys(("source", "speaker", "person", "subject", "identity", "groups", "actor"), "group"),
     **dict.fromkeys(("method", "attack", "manipulation", "model", "algorithm"), "generator"),
 }
-_PIECES = [
-    "start",
-    "end",
-    "begin",
-    "stop",
-    "from",
-    "to",
-    "starttime",
-    "endtime",
-    "onset",
-    "offset",
-    "duration",
-]
+_PIECES = (  # as `simplify_word` returns them
+    *("start", "begin", "from", "starttime", "onset", "offset"),
+    *("end", "stop", "to", "endtime", "duration"),
+)
 _SHOWN_COLUMNS = 10
 
 
@@ -72,7 +64,8 @@ def list_csv_clips(csv_path: str | Path, links: Links = "refuse") -> Listing:
     listing = _name_clips(clips, problems)
     named = {*(clip.path for clip in clips), *(csv_path.parent / name for name, _ in problems)}
     unlisted = find_unlisted(csv_path.parent, named)
-    return replace(listing, notes=tuple(_find_notes(csv_path, table)), unlisted=unlisted)
+    notes, synthetic = tuple(_find_notes(csv_path, table)), is_synthetic(csv_path.parent)
+    return replace(listing, notes=notes, unlisted=unlisted, synthetic=synthetic)
 
 
 def _check_columns(csv_path: Path, table: CsvTable) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 from natsort import natsorted
 
 from lipfd_jax.listing import names
-from lipfd_jax.listing.addresses import explain_missing
+from lipfd_jax.listing.addresses import explain_address
 
 # Links out of the data folder. `follow` is for the user's own folders, such as caches and link farms; links
 # out of an unpacked archive are always refused.
@@ -67,6 +67,15 @@ def find_irregularity(path: Path) -> str:
     if stat.S_ISDIR(mode):
         return "a link to a folder, which is not followed" if path.is_symlink() else "a folder"
     return "no file, but a pipe or a device"
+
+
+def explain_missing(path: Path, plain: str = "no such file or folder") -> str:
+    """Returns why there is no file: an address, a link to nothing, or `plain`."""
+    if address := explain_address(path):
+        return address
+    if os.path.islink(path):
+        return f"a link to nothing ({os.readlink(path)})"
+    return plain
 
 
 def leads_outside(path: Path, folder: Path) -> bool:

@@ -45,7 +45,7 @@ def _list_official(root: Path, clips_csv: str, links: Links) -> Listing:
     if convention != "released":
         raise ClipError(f"{root}: holds {convention} windows; this layout is for the released ones")
     found = list_composites(root, links)
-    return drop_duplicates(found.clips, found.problems)
+    return dataclasses.replace(drop_duplicates(found.clips, found.problems), synthetic=is_synthetic(root))
 
 
 # By name, which config names of TFDS begin with; the first one is the default.
@@ -102,8 +102,7 @@ def list_layout(
     root = _find_root(place, layout, clips_csv)
     if root is None:
         raise ClipError(f"{place}: holds no {LAYOUTS[layout].expected.format(clips_csv=clips_csv)}")
-    listing = LAYOUTS[layout].list_clips(root, clips_csv, links)
-    return dataclasses.replace(listing, synthetic=is_synthetic(root))
+    return LAYOUTS[layout].list_clips(root, clips_csv, links)
 
 
 def find_archive(place: Path, layout: str, clips_csv: str = "clips.csv") -> Path | None:

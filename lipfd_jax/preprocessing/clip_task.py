@@ -14,9 +14,8 @@ from typing import Generic, Protocol, TypeVar
 import av
 import cv2
 
-from lipfd_jax.listing.addresses import explain_missing
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.listing.folder import find_irregularity
+from lipfd_jax.listing.folder import explain_missing, find_irregularity
 from lipfd_jax.preprocessing import memory_limit
 from lipfd_jax.preprocessing.containers import MACHINE_ERRORS, SMALL_FILE
 

@@ -8,6 +8,7 @@ from lipfd_jax.listing.avlips import list_avlips
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.clips_csv import list_csv_clips
 from lipfd_jax.listing.layouts import find_archive, list_layout
+from lipfd_jax.listing.synthetic_mark import mark_synthetic
 
 
 def _touch(*paths):
@@ -180,6 +181,26 @@ def test_an_address_of_a_data_set_is_named(tmp_path):
         list_avlips("gs://bucket/AVLips")
     with pytest.raises(ClipError, match="gcloud storage cp"):
         list_layout("gs://bucket/AVLips", "avlips", unpack_dir=tmp_path)
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+@pytest.mark.parametrize(
+    ("layout", "file", "marked"),
+    [
+        ("avlips", "0_real/a.mp4", ""),
+        ("folder", "sub/a.mp4", "sub"),  # beside the table
+        ("official_val", "0_real/a_0.png", ""),
+    ],
+)
+def test_every_layout_knows_drawn_people_by_their_mark(tmp_path, layout, file, marked, drawn):
+    _touch(tmp_path / file)
+    _touch(tmp_path / "sub/clips.csv")
+    (tmp_path / "sub/clips.csv").write_text("path,label\na.mp4,0\n")
+    if drawn:
+        mark_synthetic(tmp_path / marked, {})
+    listing = list_layout(tmp_path, layout, unpack_dir=tmp_path / "un", clips_csv="sub/clips.csv")
+    assert len(listing.clips) == 1
+    assert listing.synthetic == drawn
 
 
 def test_a_mac_s_copy_of_an_archive_is_no_second_archive(tmp_path):
