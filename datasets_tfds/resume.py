@@ -77,7 +77,7 @@ def finish_videos(
 def serialize_video(item: Item, settings: BuildSettings) -> tuple[VideoOutcome, list[bytes]]:
     """Builds one video: returns its outcome, and its serialized records in the order of the outcome's keys.
 
-    Raises OSError or MemoryError for a failure of the machine, which is no property of the video.
+    Raises OSError, MemoryError or MachineError for failures of the machine, which are none of the video.
     """
     found = attempt_task(functools.partial(make_records, settings=settings), item)
     if found.result is None:

@@ -12,8 +12,7 @@ from datasets_tfds.build import build, verify_build
 from datasets_tfds.build_settings import BuildError
 from lipfd_jax.commands import build_flags, shared_flags
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing.clip_task import MachineError
-from lipfd_jax.storage.errors import describe_error
+from lipfd_jax.storage.errors import MachineError, describe_error
 
 
 def main(argv: list[str]) -> None:

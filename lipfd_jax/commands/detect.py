@@ -25,7 +25,7 @@ from lipfd_jax.listing.names import escape_bytes, escape_controls
 from lipfd_jax.listing.videos import VideoListing, list_videos
 from lipfd_jax.runtime.interrupts import record_interrupts
 from lipfd_jax.runtime.memory import exit_when_exhausted
-from lipfd_jax.storage.errors import describe_error
+from lipfd_jax.storage.errors import MachineError, describe_error
 from lipfd_jax.storage.output_folder import check_unused
 
 if TYPE_CHECKING:
@@ -43,12 +43,10 @@ def main(argv: list[str]) -> None:
     logging.getLogger("lipfd_jax").setLevel(logging.INFO)
     with record_interrupts() as interrupted:
         try:
-            lines = _run(argv[1:], interrupted)
+            lines = _detect(argv[1:], interrupted)
         except ValueError as error:  # ours name the file and what to do
             sys.exit(f"error: {describe_error(error)}")
-        except (OSError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and not _is_of_machine(error):
-                raise
+        except (MachineError, OSError) as error:
             remedy = "fix that and run the same command again, finished videos are kept"
             sys.exit(f"error: {describe_error(error)}; {remedy}")
         except KeyboardInterrupt:
@@ -61,13 +59,7 @@ def main(argv: list[str]) -> None:
     sys.exit(choose_exit_code(lines))
 
 
-def _is_of_machine(error: RuntimeError) -> bool:
-    from lipfd_jax.preprocessing.clip_task import MachineError  # late, as it imports what decodes videos
-
-    return isinstance(error, MachineError)
-
-
-def _run(names: Sequence[str], interrupted: Sequence[int]) -> "Sequence[VideoRow]":
+def _detect(names: Sequence[str], interrupted: Sequence[int]) -> "Sequence[VideoRow]":
     """Lists and detects videos; raises KeyboardInterrupt soon after `interrupted` has an entry."""
     if interrupted:  # while this module was imported
         raise KeyboardInterrupt

@@ -12,9 +12,8 @@ from lipfd_jax.listing.avlips import list_avlips
 from lipfd_jax.listing.clips import Clip, ClipError, Listing
 from lipfd_jax.listing.clips_csv import list_csv_clips
 from lipfd_jax.listing.names import escape_controls
-from lipfd_jax.preprocessing.clip_task import MachineError
 from lipfd_jax.preprocessing.composite_pngs import write_composites
-from lipfd_jax.storage.errors import describe_error
+from lipfd_jax.storage.errors import MachineError, describe_error
 from lipfd_jax.storage.locks import InUseError
 from lipfd_jax.storage.output_folder import check_unused
 from lipfd_jax.vocabulary import WINDOW_CONVENTIONS

@@ -17,7 +17,7 @@ import numpy as np
 
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing import memory_limit
-from lipfd_jax.preprocessing.clip_task import MachineError
+from lipfd_jax.storage.errors import MachineError
 
 _SCARCE = 512 << 20  # bytes: with less memory free than this, a dying process is not the frame's fault
 _FRAMES_PER_PROCESS = 400  # at most 0.5 GB of leaked memory for large ones, 150 MB for usual ones

@@ -18,16 +18,13 @@ from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.folder import explain_missing, find_irregularity
 from lipfd_jax.preprocessing import memory_limit
 from lipfd_jax.preprocessing.containers import MACHINE_ERRORS, SMALL_FILE
+from lipfd_jax.storage.errors import MachineError
 
 Value = TypeVar("Value")
 # Errors of opening that are the input's fault: it is missing, not accessible, or not a file.
 _ABSENT = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EILSEQ}
 _ABSENT |= {errno.ESTALE}  # replaced on a network share
 _SMALL_SHARE, _LARGE_SHARE = 600 << 20, 3 << 30  # bytes of memory for one clip
-
-
-class MachineError(RuntimeError):
-    """Failure of the machine, not of a clip; the message names the remedy before the command is run again."""
 
 
 class Task(Protocol):

@@ -17,8 +17,9 @@ import cv2
 import threadpoolctl
 
 from lipfd_jax.preprocessing import memory_limit
-from lipfd_jax.preprocessing.clip_task import ClipOutcome, MachineError, Value, Work, attempt_task
+from lipfd_jax.preprocessing.clip_task import ClipOutcome, Value, Work, attempt_task
 from lipfd_jax.runtime.interrupts import record_interrupts
+from lipfd_jax.storage.errors import MachineError
 
 _AHEAD = 4  # pending clips per worker, so that a slow one does not stall the others; bounds memory
 _SCARCE = 512 << 20  # bytes: with less memory free than this, a dying worker is not the clip's fault

@@ -16,9 +16,9 @@ from lipfd_jax.detection.texts import OUTCOMES, Outcome
 from lipfd_jax.inference.predictor import Predictor
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing import memory_limit
-from lipfd_jax.preprocessing.clip_task import MachineError
 from lipfd_jax.serving import protocol, reader
 from lipfd_jax.serving.limits import Limits
+from lipfd_jax.storage.errors import MachineError
 
 if TYPE_CHECKING:  # not every system has both
     from multiprocessing.context import ForkServerContext, SpawnContext

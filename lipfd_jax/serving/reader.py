@@ -19,11 +19,12 @@ from lipfd_jax.inference.predictor import Predictions
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.models.saliency import MAP_SHAPE
 from lipfd_jax.preprocessing import memory_limit
-from lipfd_jax.preprocessing.clip_task import MachineError, attempt_task
+from lipfd_jax.preprocessing.clip_task import attempt_task
 from lipfd_jax.preprocessing.containers import read_promised_seconds
 from lipfd_jax.preprocessing.workers import prepare_worker
 from lipfd_jax.serving import protocol
 from lipfd_jax.storage import files
+from lipfd_jax.storage.errors import MachineError
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, REGIONS
 
 

@@ -8,9 +8,9 @@ from typing import Protocol
 from lipfd_jax.detection.texts import Outcome
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.names import escape_controls
-from lipfd_jax.preprocessing.clip_task import MachineError
 from lipfd_jax.serving.detecting import Progress
 from lipfd_jax.serving.jobs import Job, Jobs
+from lipfd_jax.storage.errors import MachineError
 
 _LOG = logging.getLogger(__name__)
 

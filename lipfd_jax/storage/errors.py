@@ -1,9 +1,13 @@
-"""Errors of the machine, found behind those of libraries."""
+"""Errors of the machine: of our own, and those found behind libraries' errors."""
 
 import errno
 import os
 import re
 from pathlib import Path
+
+
+class MachineError(RuntimeError):
+    """Failure of the machine, not of a clip; the message names the remedy before the command is run again."""
 
 
 def describe_error(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from lipfd_jax.commands import detect, detector_flags
-from lipfd_jax.preprocessing.clip_task import MachineError
+from lipfd_jax.storage.errors import MachineError
 
 
 @pytest.fixture

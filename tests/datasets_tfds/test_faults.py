@@ -23,7 +23,7 @@ from datasets_tfds.avlips.make_dummy_data import (
 from datasets_tfds.build_settings import BuildError, BuildSettings, select_settings
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.preprocessing import memory_limit
-from lipfd_jax.preprocessing.clip_task import MachineError
+from lipfd_jax.storage.errors import MachineError
 
 
 def _build(data_dir, *, manual_dir=FOLDER, config="avlips", overwrite=False, **changes):

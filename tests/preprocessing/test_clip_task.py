@@ -12,6 +12,7 @@ import pytest
 
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing import clip_task, memory_limit
+from lipfd_jax.storage.errors import MachineError
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux bounds memory")
 
@@ -42,7 +43,7 @@ def test_so_is_one_for_which_opencv_wants_it(clip):
 
 def test_where_memory_is_short_the_machine_is_at_fault(clip, monkeypatch):
     monkeypatch.setattr(memory_limit, "available_bytes", lambda: 50 << 20)
-    with pytest.raises(clip_task.MachineError, match=r"a\.mp4: 50 MB of memory are left"):
+    with pytest.raises(MachineError, match=r"a\.mp4: 50 MB of memory are left"):
         clip_task.attempt_task(_greedy, clip, base=memory_limit.private_bytes())
 
 
@@ -56,7 +57,7 @@ def test_where_the_process_may_not_have_more_no_clip_is_at_fault(clip, limit, fi
         number, (memory_limit._status_bytes(field) + (200 << 20), hard)
     )  # as a batch system may
     try:
-        with pytest.raises(clip_task.MachineError, match=r"a\.mp4: \d+ MB of memory are left"):
+        with pytest.raises(MachineError, match=r"a\.mp4: \d+ MB of memory are left"):
             clip_task.attempt_task(_greedy, clip, base=memory_limit.private_bytes())
     finally:
         resource.setrlimit(number, (before, hard))

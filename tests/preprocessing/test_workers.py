@@ -14,7 +14,7 @@ import pytest
 
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing import workers
-from lipfd_jax.preprocessing.clip_task import MachineError
+from lipfd_jax.storage.errors import MachineError
 
 # A script of its own, as worker processes find functions by importing the main file.
 SCRIPT = """

@@ -17,10 +17,10 @@ from lipfd_jax.detection.result import load_schema
 from lipfd_jax.detection.texts import OUTCOMES
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.models.lipfd import ModelConfig
-from lipfd_jax.preprocessing.clip_task import MachineError
 from lipfd_jax.serving import protocol
 from lipfd_jax.serving.detecting import IsolatedDetector
 from lipfd_jax.serving.limits import Limits
+from lipfd_jax.storage.errors import MachineError
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
 pytest.importorskip("webrtcvad", reason="the extra 'faces' is not installed")
