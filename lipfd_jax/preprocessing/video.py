@@ -82,7 +82,7 @@ def read_track(path: Path, request: TrackRequest = NO_REQUEST) -> VideoTrack:
         stream = find_video_stream(path, container, request=request)
         clock = read_open_clock(path, container, request)
         count = _opencv_count(container, stream)
-    if clock.video is None or not len(clock.video.slots):
+    if clock.video is None:
         raise ClipError(f"{path}: no video frames; truncated or empty")
     if len(clock.video.slots) > MAX_FRAMES:
         raise ClipError(f"{path}: over {MAX_FRAMES} frames; cut it into shorter clips")

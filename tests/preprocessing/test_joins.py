@@ -1,18 +1,12 @@
 """Joins of recordings, from times of packets alone: found where clocks start anew, and nowhere else."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from lipfd_jax.preprocessing.clock_reading import fill_times
-from lipfd_jax.preprocessing.joins import (
-    Join,
-    PacketTimes,
-    drop_outliers,
-    find_audio_breaks,
-    find_video_breaks,
-    pair_breaks,
-)
+from lipfd_jax.preprocessing.joins import Join, find_audio_breaks, find_video_breaks, pair_breaks
+from lipfd_jax.preprocessing.packets import NO_PACKETS, PacketTimes, drop_outliers, fill_times
 
-GROUP = 25  # frames from key frame to key frame
 ORDER = np.array([0, 3, 1, 2])  # of frames in the file, within four: two B-frames
 
 
@@ -22,6 +16,10 @@ def _reorder(times):
     return np.concatenate([group[ORDER[len(group) > ORDER]] for group in groups])
 
 
+def _make_times(shown, decoded, places, keys) -> PacketTimes:
+    return replace(NO_PACKETS, shown=shown, decoded=decoded, places=places, keys=keys)
+
+
 def _video(*parts, keys=None):
     """Packets of recordings (times, in order of presentation), each with a key frame at its beginning."""
     shown = np.concatenate([_reorder(np.asarray(part)) for part in parts])
@@ -29,12 +27,12 @@ def _video(*parts, keys=None):
     key = np.zeros(len(shown), bool)
     key[first if keys is None else keys] = True
     nan = np.full(len(shown), np.nan)
-    return PacketTimes(shown, nan, 2 * np.arange(len(shown)), key)
+    return _make_times(shown, nan, 2 * np.arange(len(shown)), key)
 
 
 def _audio(*parts):
     shown = np.concatenate([np.asarray(part, float) for part in parts])
-    return PacketTimes(shown, shown, 2 * np.arange(len(shown)) + 1, np.ones(len(shown), bool))
+    return _make_times(shown, shown, 2 * np.arange(len(shown)) + 1, np.ones(len(shown), bool))
 
 
 def _frames(seconds, start=0.0):
@@ -62,7 +60,7 @@ def test_a_recording_that_begins_without_a_key_frame_is_found_by_its_distance():
     video = _video(_frames(4), _frames(4), keys=[0])
     (found,) = find_video_breaks(video, trust_decode_times=False)
     assert abs(found - 100) <= 1
-    trusted = PacketTimes(video.shown, np.concatenate([_frames(4), _frames(4)]), video.places, video.keys)
+    trusted = replace(video, decoded=np.concatenate([_frames(4), _frames(4)]))
     assert 100 in find_video_breaks(trusted, trust_decode_times=True)
 
 
@@ -91,13 +89,13 @@ def test_sound_that_begins_in_the_second_recording_shares_its_clock():
     audio = _audio(_frames(4))
     for early in (-60, 0, 20):  # packets by which the sound begins before, or after, the picture starts anew
         places = audio.places + 200 - early
-        late = PacketTimes(audio.shown, audio.decoded, places, audio.keys)
+        late = replace(audio, places=places)
         assert _joins(video, late) == [Join(100, 0)]
 
 
 def test_a_picture_that_begins_in_the_second_recording_shares_its_clock():
     video, audio = _video(_frames(4)), _audio(_frames(4), _frames(4))
-    late = PacketTimes(video.shown, video.decoded, video.places + 200, video.keys)
+    late = replace(video, places=video.places + 200)
     assert _joins(late, audio) == [Join(0, 100)]
 
 
@@ -105,7 +103,7 @@ def test_a_picture_that_ends_before_the_sound_starts_anew_is_certain():
     video, audio = _video(_frames(4)), _audio(_frames(4), _frames(4))
     places = video.places.copy()
     places[-2:] += 200  # as parsers hold the last packets back
-    held = PacketTimes(video.shown, video.decoded, places, video.keys)
+    held = replace(video, places=places)
     assert _joins(held, audio) == [Join(None, 100)]
 
 
@@ -139,3 +137,24 @@ def test_missing_times_come_from_the_gaps_around_them():
     none = np.full(50, np.nan)
     np.testing.assert_allclose(fill_times(none, decoded, 0.04), _frames(2))
     np.testing.assert_allclose(fill_times(none, _frames(2, 3.0), 0.04), _frames(2, 3.0))
+
+
+def test_many_missing_times_are_filled_from_their_own_neighbours():
+    times = np.arange(40_000) / 25
+    holed = times.copy()
+    holed[1::2] = np.nan
+    nothing = np.full(len(times), np.nan)
+    np.testing.assert_allclose(np.sort(fill_times(holed, nothing, 0.04)), times, atol=1e-9)
+    few = np.where(np.arange(len(times)) % 50 == 20, times, np.nan)
+    np.testing.assert_allclose(fill_times(few, nothing, 0.04), times, atol=1e-9)
+
+
+def test_a_stream_that_is_missing_has_no_breaks():
+    video = _video(_frames(4), _frames(4))
+    assert _joins(video, NO_PACKETS) == [Join(100, None)]
+    assert _joins(NO_PACKETS, _audio(_frames(4), _frames(4))) == [Join(None, 100)]
+
+
+def test_sound_of_uneasy_times_has_no_joins():
+    times = _frames(800)
+    assert _joins(_video(_frames(2)), _audio(times - 0.2 * (np.arange(len(times)) % 2))) == []
