@@ -14,10 +14,10 @@ from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.preprocessing.key_frames import NOTICED_SECONDS
 from lipfd_jax.preprocessing.mel import mel_frequencies
+from lipfd_jax.preprocessing.paper_windows import LOWEST_RATE
 from lipfd_jax.preprocessing.track_choices import AudioChoice, VideoChoice
 
 SMALL_SQUARE = 160  # pixels; AVLips' clips have 224
-LOW_RATE = 20.0  # frames a second
 LOW_BITS = 0.03  # per pixel and frame
 SHORT_SECONDS = 2.0
 OFFSET_SECONDS, OFFSET_PROMINENCE = 0.2, 3.0
@@ -41,7 +41,7 @@ def find_frame_cautions(scan: Scan, squares: Sequence[Square | None]) -> list[Ca
     sides = [short_side if square is None else min(square.side, short_side) for square in squares]
     if sides and np.median(sides) < SMALL_SQUARE:
         found.append(make_caution("small_face", format_number(float(np.median(sides)), 0)))
-    if scan.usual_fps < LOW_RATE:
+    if scan.usual_fps < LOWEST_RATE:
         found.append(make_caution("low_frame_rate", format_number(scan.usual_fps, 1)))
     bits = compute_bits_per_pixel(scan)
     if bits < LOW_BITS:

@@ -8,6 +8,7 @@ from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.faces.fitness import find_fit_starts
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack
+from lipfd_jax.preprocessing.paper_windows import spread_starts
 from lipfd_jax.vocabulary import WINDOWS_PER_CLIP
 
 CLIP_SECONDS = 8.0  # a training clip; that much of a face gets ten windows while the budget lasts
@@ -30,10 +31,11 @@ def select_windows(
     times, fit = scan.times, [find_fit_starts(track, scan) for track in tracks]
     if settings.stride > 0:
         return [_step_evenly(starts, times, settings.stride) for starts in fit], 0
-    seconds = np.array([_judgeable_seconds(starts, times) for starts in fit])
+    step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    seconds = step * np.array([len(starts) for starts in fit], float)  # of each track that can be scored
     counts = _count_windows([len(starts) for starts in fit], seconds, settings.max_windows)
     left_out = sum(count == 0 < len(starts) for count, starts in zip(counts, fit, strict=True))
-    return [_spread_evenly(starts, count) for starts, count in zip(fit, counts, strict=True)], left_out
+    return [spread_starts(starts, count) for starts, count in zip(fit, counts, strict=True)], left_out
 
 
 def _count_windows(available: list[int], seconds: np.ndarray, windows: int) -> list[int]:
@@ -55,22 +57,11 @@ def _count_windows(available: list[int], seconds: np.ndarray, windows: int) -> l
     return [count + int(more * share) for count, more in zip(counts, missing, strict=True)]
 
 
-def _spread_evenly(starts: np.ndarray, count: int) -> np.ndarray:
-    if not count:
-        return starts[:0]
-    return starts[np.unique(np.rint(np.linspace(0, len(starts) - 1, count)).astype(int))]
-
-
 def _step_evenly(starts: np.ndarray, times: np.ndarray, stride: float) -> np.ndarray:
     if not len(starts):
         return starts
     wanted = np.arange(times[starts[0]], times[starts[-1]] + 1e-6, stride)
     return np.unique(starts[np.clip(np.searchsorted(times[starts], wanted - 1e-6), 0, len(starts) - 1)])
-
-
-def _judgeable_seconds(starts: np.ndarray, times: np.ndarray) -> float:
-    """Seconds of a track that can be scored, given the start frames of its windows."""
-    return float(len(starts) * np.median(np.diff(times))) if len(starts) and len(times) > 1 else 0.0
 
 
 def refine_windows(

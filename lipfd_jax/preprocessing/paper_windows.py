@@ -13,7 +13,7 @@ from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WINDOWS_PER_CLIP
 STEP_SECONDS = 0.04  # between the frames of a window
 WINDOW_SECONDS = FRAMES_PER_WINDOW * STEP_SECONDS
 _TOLERANCE = 0.005  # seconds by which times may be off: containers round them to milliseconds
-_SLOWEST = 0.0505  # seconds from frame to frame, up to which a window shows at least four of them
+LOWEST_RATE = 20.0  # frames a second, from which on a window shows at least four of them
 _LONGEST_FRAME = 2 * STEP_SECONDS + _TOLERANCE  # seconds; a frame shown longer is followed by a hole
 
 
@@ -71,11 +71,11 @@ def find_starts(bounds: np.ndarray, fit: np.ndarray, seams: Sequence[float] = ()
 
 def _count_fewest(bounds: np.ndarray) -> int:
     """Fewest different frames of a window: a slow video has no more, in others they are missing."""
-    return FRAMES_PER_WINDOW - 1 if np.median(np.diff(bounds)) <= _SLOWEST else 1
+    return FRAMES_PER_WINDOW - 1 if np.median(np.diff(bounds)) <= 1 / LOWEST_RATE + _TOLERANCE / 10 else 1
 
 
-def spread_starts(starts: np.ndarray) -> np.ndarray:
-    """Returns up to ten of the possible window starts, spread evenly: the first and the last included."""
+def spread_starts(starts: np.ndarray, count: int = WINDOWS_PER_CLIP) -> np.ndarray:
+    """Returns up to `count` of the possible window starts, spread evenly: the first and the last included."""
     if not len(starts):
         return starts
-    return starts[np.unique(np.rint(np.linspace(0, len(starts) - 1, WINDOWS_PER_CLIP)).astype(int))]
+    return starts[np.unique(np.rint(np.linspace(0, len(starts) - 1, count)).astype(int))]
