@@ -7,25 +7,14 @@ from pathlib import Path
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mp4v", ".mov", ".qt", ".f4v", ".3gp", ".3gpp", ".3g2", ".3gp2"),
     *(".mkv", ".mk3d", ".webm", ".avi", ".divx", ".flv", ".wmv", ".asf", ".ogv", ".ogm"),
-    *(
-        ".mpg",
-        ".mpeg",
-        ".mpe",
-        ".m1v",
-        ".m2v",
-        ".m2p",
-        ".mpv",
-        ".mp2v",
-        ".vob",
-        ".vro",
-        ".evo",
-        ".mod",
-        ".tod",
-    ),
+    *(".mpg", ".mpeg", ".mpe", ".m1v", ".m2v", ".m2p", ".mpv", ".mp2v"),
+    *(".vob", ".vro", ".evo", ".mod", ".tod"),
     *(".ts", ".mts", ".m2ts", ".m2t", ".tp", ".trp", ".mxf", ".dv", ".dif"),
     *(".gxf", ".wtv", ".rm", ".rmvb"),
 )
-VIDEO, SOUND = "a video", "sound without a picture"  # kinds; others are words for messages too
+# Kinds: words for messages.
+VIDEO, SOUND, PICTURE = "a video", "sound without a picture", "a picture"
+TEXT, DOCUMENT, ARCHIVE, PLAYLIST = "text", "a document", "an archive: unpack it", "a playlist"
 
 UNREAD = "a video of a kind that is not read here: convert it, as with ffmpeg -i FILE out.mp4"
 BARE = (
@@ -36,13 +25,13 @@ _UNFINISHED = re.compile(
     r"\.(part(-frag\d+)?|crdownload|partial|filepart|opdownload|download|ytdl|aria2|!ut|!qb|bc!)$", re.I
 )
 _KINDS = {
-    "a picture": ".jpg .jpeg .png .gif .bmp .tif .tiff .webp .heic .heif .avif .svg .psd .dng .cr2 .nef .thm",
+    PICTURE: ".jpg .jpeg .png .gif .bmp .tif .tiff .webp .heic .heif .avif .svg .psd .dng .cr2 .nef .thm",
     SOUND: ".wav .mp3 .m4a .aac .flac .oga .opus .wma .aif .aiff .ac3 .amr .mka .weba",
-    "text": ".txt .md .csv .tsv .json .jsonl .xml .srt .vtt .ass .log .yaml .yml .py .sh .js .css .nfo .edl",
+    TEXT: ".txt .md .csv .tsv .json .jsonl .xml .srt .vtt .ass .log .yaml .yml .py .sh .js .css .nfo .edl",
     "a web page": ".html .htm .mhtml .url .webloc",
-    "a document": ".pdf .doc .docx .xls .xlsx .ppt .pptx .odt .ods .rtf .pages .numbers",
-    "an archive: unpack it": ".zip .rar .7z .tar .gz .tgz .bz2 .xz .iso .dmg",
-    "a playlist": ".m3u .m3u8 .pls .mpd .xspf",
+    DOCUMENT: ".pdf .doc .docx .xls .xlsx .ppt .pptx .odt .ods .rtf .pages .numbers",
+    ARCHIVE: ".zip .rar .7z .tar .gz .tgz .bz2 .xz .iso .dmg",
+    PLAYLIST: ".m3u .m3u8 .pls .mpd .xspf",
     UNREAD: ".swf .ivf .y4m .nut .braw .r3d .h264 .264 .h265 .265 .hevc .mjpeg .bik .amv .dav",
 }
 _KIND_BY_SUFFIX = {suffix: kind for kind, suffixes in _KINDS.items() for suffix in suffixes.split()}
@@ -52,57 +41,51 @@ _HEAD = 4096  # bytes that identify a kind
 _CONTROLS = bytes({*range(9), 11, *range(14, 27), *range(28, 32), 127})  # never in text of 8 bits
 _TEXTS = (  # by their beginning, in small letters
     (("<!doctype html", "<html"), "a web page, as a download of an address gives it"),
-    (("#extm3u", "[playlist]"), "a playlist"),
+    (("#extm3u", "[playlist]"), PLAYLIST),
     (("version https://git-lfs",), "a pointer of Git LFS: fetch the file with git lfs pull"),
 )
-_SIGNATURES = (  # offset, bytes, kind; the first that fits
-    (0, b"\x1aE\xdf\xa3", VIDEO),  # Matroska, WebM
-    (0, b"FLV\x01", VIDEO),
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", VIDEO),  # ASF
-    (0, b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02", VIDEO),  # MXF
-    (0, b"\0\0\x01\xba", VIDEO),  # MPEG program stream
-    (0, b"\0\0\x01\xb3", VIDEO),  # MPEG video
-    (0, b"\x1f\x07\x00\x3f", VIDEO),  # DV, 525 lines
-    (0, b"\x1f\x07\x00\xbf", VIDEO),  # DV, 625 lines
-    (0, b".RMF", VIDEO),  # RealMedia
-    (0, b"\xb7\xd8\x00\x20\x37\x49\xda\x11", VIDEO),  # WTV
-    (0, b"\0\0\0\0\x01\xbc", VIDEO),  # GXF
-    (0, b"nut/multimedia container", f"NUT, {UNREAD}"),
-    (0, b"DKIF", f"IVF, {UNREAD}"),
-    (0, b"YUV4MPEG2 ", f"Y4M, {UNREAD}"),
-    (0, b"DHAV", f"DAV of a camera, {UNREAD}"),
-    *((0, mark, f"Flash, {UNREAD}") for mark in (b"FWS", b"CWS", b"ZWS")),
-    *((0, mark, f"Bink, {UNREAD}") for mark in (b"BIK", b"KB2")),
-    *((0, b"\0\0\0\x01" + unit, f"H.264 {BARE}") for unit in (b"\x67", b"\x27", b"\x09", b"\x06")),
-    *((0, b"\0\0\0\x01" + unit, f"H.265 {BARE}") for unit in (b"\x40\x01", b"\x46\x01")),
-    (4, b"RED2", f"RED, {UNREAD}"),
-    (8, b"AMV ", f"AMV, {UNREAD}"),
-    (8, b"AVI ", VIDEO),
-    (8, b"AVIX", VIDEO),
-    (8, b"WAVE", SOUND),
-    (8, b"WEBP", "a picture"),
-    (0, b"\xff\xd8\xff", "a picture"),
-    (0, b"\x89PNG", "a picture"),
-    (0, b"GIF8", "a picture"),
-    (0, b"II*\0", "a picture"),
-    (0, b"MM\0*", "a picture"),
-    (0, b"ID3", SOUND),
-    (0, b"fLaC", SOUND),
-    *((0, mark, SOUND) for mark in (b"caff", b".snd", b"#!AMR", b"\x0bw", b"FORM")),
-    (0, b"%PDF", "a document"),
-    (0, b"\xd0\xcf\x11\xe0", "a document"),
-    (0, b"PK\x03\x04", "an archive: unpack it"),
-    (0, b"Rar!", "an archive: unpack it"),
-    (0, b"7z\xbc\xaf", "an archive: unpack it"),
-    (0, b"\x1f\x8b", "an archive: unpack it"),
-    (0, b"\x7fELF", "a program"),
-    (0, b"MZ", "a program"),
-    (0, b"\0\x05\x16\x07", "what a Mac keeps besides a file (AppleDouble)"),
-    *((4, box, VIDEO) for box in (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")),  # old QuickTime
-)
+_SIGNATURES = {  # of each kind: offset and bytes
+    VIDEO: (
+        (0, b"\x1aE\xdf\xa3"),  # Matroska, WebM
+        (0, b"FLV\x01"),
+        (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),  # ASF
+        (0, b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02"),  # MXF
+        (0, b"\0\0\x01\xba"),  # MPEG program stream
+        (0, b"\0\0\x01\xb3"),  # MPEG video
+        (0, b"\x1f\x07\x00\x3f"),  # DV, 525 lines
+        (0, b"\x1f\x07\x00\xbf"),  # DV, 625 lines
+        (0, b".RMF"),  # RealMedia
+        (0, b"\xb7\xd8\x00\x20\x37\x49\xda\x11"),  # WTV
+        (0, b"\0\0\0\0\x01\xbc"),  # GXF
+        *((4, box) for box in (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")),  # old QuickTime
+        *((8, form) for form in (b"AVI ", b"AVIX")),
+    ),
+    SOUND: (
+        *((0, mark) for mark in (b"ID3", b"fLaC", b"caff", b".snd", b"#!AMR", b"\x0bw", b"FORM")),
+        (8, b"WAVE"),
+    ),
+    PICTURE: (
+        *((0, mark) for mark in (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*")),
+        (8, b"WEBP"),
+    ),
+    DOCUMENT: ((0, b"%PDF"), (0, b"\xd0\xcf\x11\xe0")),
+    ARCHIVE: tuple((0, mark) for mark in (b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b")),
+    "a program": ((0, b"\x7fELF"), (0, b"MZ")),
+    "what a Mac keeps besides a file (AppleDouble)": ((0, b"\0\x05\x16\x07"),),
+    f"NUT, {UNREAD}": ((0, b"nut/multimedia container"),),
+    f"IVF, {UNREAD}": ((0, b"DKIF"),),
+    f"Y4M, {UNREAD}": ((0, b"YUV4MPEG2 "),),
+    f"DAV of a camera, {UNREAD}": ((0, b"DHAV"),),
+    f"Flash, {UNREAD}": ((0, b"FWS"), (0, b"CWS"), (0, b"ZWS")),
+    f"Bink, {UNREAD}": ((0, b"BIK"), (0, b"KB2")),
+    f"RED, {UNREAD}": ((4, b"RED2"),),
+    f"AMV, {UNREAD}": ((8, b"AMV "),),
+    f"H.264 {BARE}": tuple((0, b"\0\0\0\x01" + unit) for unit in (b"\x67", b"\x27", b"\x09", b"\x06")),
+    f"H.265 {BARE}": tuple((0, b"\0\0\0\x01" + unit) for unit in (b"\x40\x01", b"\x46\x01")),
+}
 _KIND_BY_BRAND = {  # of files of the MP4 family; those of videos are many
-    **dict.fromkeys((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"), "a picture"),
-    **dict.fromkeys((b"avif", b"avis", b"crx "), "a picture"),
+    **dict.fromkeys((b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"), PICTURE),
+    **dict.fromkeys((b"avif", b"avis", b"crx "), PICTURE),
     **dict.fromkeys((b"M4A ", b"M4B ", b"M4P "), SOUND),
 }
 _OGG_VIDEO = (b"theora", b"fishead", b"BBCD", b"OVP80", b"video\0")
@@ -125,7 +108,7 @@ def find_kind_problem(path: Path) -> str:
     except OSError as error:
         return f"can't be read: {error.strerror or error}"
     if suffix in VIDEO_SUFFIXES:
-        return f"not a video: {kind}" if kind == "text" else ""
+        return f"not a video: {kind}" if kind == TEXT else ""
     return "" if kind == VIDEO else f"not a video: {kind or 'unknown content'}"
 
 
@@ -152,7 +135,8 @@ def name_kind(head: bytes) -> str:
         return VIDEO if any(mark in head for mark in _OGG_VIDEO) else SOUND
     if _is_transport_stream(head):
         return VIDEO
-    return next((kind for at, mark, kind in _SIGNATURES if head.startswith(mark, at)), "")
+    signatures = ((kind, *place) for kind, places in _SIGNATURES.items() for place in places)
+    return next((kind for kind, offset, mark in signatures if head.startswith(mark, offset)), "")
 
 
 def lacks_index(path: Path) -> bool:
@@ -181,11 +165,11 @@ def lacks_index(path: Path) -> bool:
 def _name_text(head: bytes) -> str:
     """The kind of a text; empty for other content."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) and b"\0" in head:  # UTF-16 marks its byte order
-        return "text"
+        return TEXT
     if head.translate(None, _CONTROLS) != head:
         return ""
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().decode("latin-1")
-    return next((kind for beginnings, kind in _TEXTS if start.startswith(beginnings)), "text")
+    return next((kind for beginnings, kind in _TEXTS if start.startswith(beginnings)), TEXT)
 
 
 def _is_transport_stream(head: bytes) -> bool:
