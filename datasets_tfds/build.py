@@ -60,18 +60,11 @@ def build(
       ClipError: the input has no usable clips.
       ValueError: a setting is invalid.
     """
+    _check_data_dir(data_dir)
     place, root = pathlib.Path(manual_dir), pathlib.Path(data_dir)
     folder = root / Builder.name / settings.name / str(Builder.VERSION)
-    if set(str(root)) & set("*?["):
-        raise BuildError(f"--data_dir={root}: TFDS reads *, ? and [ as patterns; name a folder without them")
-    if (shown := escape_bytes(str(root))) != str(root):
-        raise BuildError(f"--data_dir={shown}: not UTF-8, which shards' paths are; name another folder")
     replacing = _replacement_place(root, settings)
     atomic_folder.recover_folder(folder, replacing)
-    if is_remote(data_dir):
-        raise BuildError(
-            f"--data_dir={data_dir}: records are built on a disk of this machine; copy them there afterwards"
-        )
     prepare = functools.partial(
         _prepare,
         place=place,
@@ -106,6 +99,19 @@ def verify_build(data_dir: str, settings: BuildSettings) -> None:
     folder = pathlib.Path(data_dir) / Builder.name / settings.name / str(Builder.VERSION)
     _raise_damaged(report.find_damaged_shards(folder))
     print(f"{folder}: all {len(report.read_report(folder)['shards'])} shards match their checksums")
+
+
+def _check_data_dir(data_dir: str) -> None:
+    """Raises BuildError for a name that records can't be built under."""
+    root = str(pathlib.Path(data_dir))
+    if set(root) & set("*?["):
+        raise BuildError(f"--data_dir={root}: TFDS reads *, ? and [ as patterns; name a folder without them")
+    if (shown := escape_bytes(root)) != root:
+        raise BuildError(f"--data_dir={shown}: not UTF-8, which shards' paths are; name another folder")
+    if is_remote(data_dir):
+        raise BuildError(
+            f"--data_dir={data_dir}: records are built on a disk of this machine; copy them there afterwards"
+        )
 
 
 def _check_places(place: pathlib.Path, root: pathlib.Path, settings: BuildSettings) -> None:

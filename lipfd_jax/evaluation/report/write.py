@@ -10,7 +10,12 @@ from lipfd_jax.evaluation.metrics.compute import compute_released_metrics
 from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, Decision
 from lipfd_jax.evaluation.metrics.scores import Scores
 from lipfd_jax.evaluation.metrics.summary import MetricSummary, summarise_scores
-from lipfd_jax.evaluation.report.comparison import compare_scores, format_comparison, record_comparison
+from lipfd_jax.evaluation.report.comparison import (
+    Comparison,
+    compare_scores,
+    format_comparison,
+    record_comparison,
+)
 from lipfd_jax.evaluation.report.metrics_files import (
     METRICS_CSV,
     METRICS_JSON,
@@ -70,9 +75,8 @@ def write_results(
     comparison, sections = None, make_sections(held)
     if others is not None:
         compared = compare_scores(scores, others, decision.window_threshold, decision.pooling, bootstrap)
-        comparison, text = record_comparison(compared), format_comparison(compared)
-        print(f"\nCompared with {others_name}\n{text}")
-        sections = [Section(f"Compared with {others_name}", text), *sections]
+        comparison = record_comparison(compared)
+        sections = [_print_comparison(compared, others_name), *sections]
     if output is None:
         return summary
     folder = Path(output)
@@ -94,6 +98,13 @@ def write_results(
         card = write_model_card(folder, notes=notes, metadata=metadata, summary=summary, suites=lines)
         print(f"card: {card}")
     return summary
+
+
+def _print_comparison(compared: Comparison, others_name: str) -> Section:
+    """Prints a comparison, and returns it as a section of the report."""
+    title, text = f"Compared with {others_name}", format_comparison(compared)
+    print(f"\n{title}\n{text}")
+    return Section(title, text)
 
 
 def _write_metrics(folder: Path, content: MetricsFile, metrics: str, videos: str) -> None:
