@@ -21,7 +21,7 @@ from lipfd_jax.commands import detector_flags
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.inference.background import BackgroundDetector
 from lipfd_jax.listing.addresses import explain_address
-from lipfd_jax.listing.names import escape_bytes, escape_controls
+from lipfd_jax.listing.names import escape_path
 from lipfd_jax.listing.videos import VideoListing, list_videos
 from lipfd_jax.runtime.interrupts import record_interrupts
 from lipfd_jax.runtime.memory import exit_when_exhausted
@@ -55,7 +55,7 @@ def main(argv: list[str]) -> None:
 
     for line in lines:
         if line.folder:
-            print(f"report: {escape_controls(escape_bytes(str(line.folder / 'report.html')))}")
+            print(f"report: {escape_path(line.folder / 'report.html')}")
     sys.exit(choose_exit_code(lines))
 
 

@@ -77,7 +77,7 @@ def read_crop(source: RecordReader) -> str:
         return "none"
 
 
-def is_drawn(source: RecordReader) -> bool:
+def is_synthetic_source(source: RecordReader) -> bool:
     """Whether a source's records show drawn people, by a build's report or a folder's mark."""
     if isinstance(source, CompositeFolder):
         return is_synthetic(cast(Path, source.folder))

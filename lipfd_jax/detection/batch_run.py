@@ -22,7 +22,7 @@ from lipfd_jax.detection.result import SCHEMA
 from lipfd_jax.detection.run_model import EndOfRun, RunModel, end_run
 from lipfd_jax.detection.texts import OUTCOMES, Outcome, format_number
 from lipfd_jax.inference.predictor import Predictor
-from lipfd_jax.listing.names import encode_name, escape_bytes, escape_controls
+from lipfd_jax.listing.names import encode_name, escape_bytes, escape_controls, escape_path
 from lipfd_jax.preprocessing.clip_task import attempt_task
 from lipfd_jax.storage import files
 from lipfd_jax.storage.error_log import append_traceback
@@ -66,9 +66,9 @@ class VideoRow:
 
     def text(self) -> str:
         """The row as a line for the terminal."""
-        name = escape_controls(escape_bytes(str(self.path)))
+        name = escape_path(self.path)
         if self.outcome is None:
-            return f"error: {escape_controls(escape_bytes(self.error))}"
+            return f"error: {escape_path(self.error)}"
         metrics = [] if self.score is None else [f"score {format_number(self.score, 3)}"]
         if self.log10_likelihood_ratio is not None:
             metrics.append(f"likelihood ratio {format_number(10**self.log10_likelihood_ratio)}")

@@ -45,3 +45,8 @@ def encode_name(name: str) -> bytes:
 def escape_bytes(text: str) -> str:
     r"""Returns a text that UTF-8 can hold: bytes of names that are not UTF-8 become \xNN."""
     return text if text.isascii() else encode_name(text).decode("utf-8", "backslashreplace")
+
+
+def escape_path(path: object) -> str:
+    r"""Returns a path, or a message with one, on one line; bytes that are not UTF-8 become \xNN."""
+    return escape_controls(escape_bytes(str(path)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from lipfd_jax.listing.names import escape_bytes, escape_controls
+from lipfd_jax.listing.names import escape_controls, escape_path
 
 _NAMES, _REASONS = 5, 20  # shown, of a reason and in all
 
@@ -15,7 +15,7 @@ def group_problems(problems: Iterable[tuple[object, str]], all_in: str) -> list[
     """
     by_reason: dict[str, list[str]] = {}
     for name, reason in problems:
-        by_reason.setdefault(reason, []).append(escape_controls(escape_bytes(str(name))))
+        by_reason.setdefault(reason, []).append(escape_path(name))
     lines = [_describe_reason(reason, names, all_in) for reason, names in by_reason.items()]
     more = len(lines) - _REASONS
     return lines[:_REASONS] + ([f"... and {more} more, all in {all_in}"] if more > 0 else [])

@@ -18,7 +18,7 @@ from lipfd_jax.data.sources import (
     RecordReader,
     Records,
     find_window_convention,
-    is_drawn,
+    is_synthetic_source,
     open_source,
 )
 from lipfd_jax.evaluation.predict import RecordSubset
@@ -104,9 +104,8 @@ def open_data(settings: DataSettings) -> RunData:
         for name, source in sources.items()
     }
     training = sources[TRAINING]
-    return RunData(
-        sources, fingerprints, corrupt, find_window_convention(training), synthetic=is_drawn(training)
-    )
+    convention, synthetic = find_window_convention(training), is_synthetic_source(training)
+    return RunData(sources, fingerprints, corrupt, convention, synthetic=synthetic)
 
 
 def _open_source(settings: DataSettings, setting: str, path: str) -> RecordReader:

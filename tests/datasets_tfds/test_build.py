@@ -26,7 +26,7 @@ from datasets_tfds.avlips.make_dummy_data import (
     write_wav,
 )
 from datasets_tfds.build_settings import BuildError, select_settings
-from lipfd_jax.data.sources import is_drawn, open_source
+from lipfd_jax.data.sources import is_synthetic_source, open_source
 from lipfd_jax.listing.synthetic_mark import mark_synthetic
 from lipfd_jax.preprocessing import encoding
 from lipfd_jax.vocabulary import CLASSES, COMPOSITE_SHAPE
@@ -87,8 +87,8 @@ def test_a_build_of_drawn_people_is_known_as_one(dummy, tmp_path):
     drawn = shutil.copytree(FOLDER, tmp_path / "drawn")
     mark_synthetic(drawn, {})
     _build(drawn, tmp_path / "built")
-    assert is_drawn(open_source(str(tmp_path / "built")))
-    assert not is_drawn(open_source(str(dummy.data_dir)))
+    assert is_synthetic_source(open_source(str(tmp_path / "built")))
+    assert not is_synthetic_source(open_source(str(dummy.data_dir)))
 
 
 def test_other_settings_are_refused_and_overwrite_builds_again(tmp_path):

@@ -1,8 +1,10 @@
 """Names: which can be stored, and how odd ones are printed."""
 
+from pathlib import Path
+
 import pytest
 
-from lipfd_jax.listing.names import encode_name, escape_bytes, escape_controls, find_name_problem
+from lipfd_jax.listing.names import encode_name, escape_bytes, escape_controls, escape_path, find_name_problem
 
 
 @pytest.mark.parametrize(
@@ -38,5 +40,6 @@ def test_controls_and_bytes_are_escaped(name, shown):
 
 def test_bytes_that_are_not_utf8_can_be_stored():
     assert escape_bytes("é\udce9\n") == "é\\xe9\n"
+    assert escape_path(Path("é\udce9\n")) == r"é\xe9\n"
     assert encode_name("é\udce9") == b"\xc3\xa9\xe9"
     assert escape_bytes("half \ud83d") == r"half \ud83d"
