@@ -68,7 +68,7 @@ def read_windows(
                 yield from (
                     (w, stack_frames(pieces)) for w, pieces in begun if len(pieces) == FRAMES_PER_WINDOW
                 )
-                begun = [entry for entry in begun if len(entry[1]) < FRAMES_PER_WINDOW]
+            begun = [(window, pieces) for window, pieces in begun if window.frames[-1] > reader.number]
 
 
 def read_cached_windows(
