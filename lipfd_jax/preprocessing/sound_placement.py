@@ -12,9 +12,8 @@ import soxr
 
 from lipfd_jax.preprocessing.mel import SAMPLE_RATE
 
-_GAP = 0.1  # seconds; longer gaps are filled, to keep later sound in time
-_SHIFT = 0.02  # seconds; a smaller gap, or an overlap, counts if it stays for the following pieces too
-_FOLLOWING = 6  # pieces: times of a live recording may be off for a moment
+_SHIFT = 0.02  # seconds; a longer gap or overlap counts if it stays for the following pieces too
+_FOLLOWING = 6  # pieces: times of a live recording may be off for a moment, and one may be impossible
 _LONG_GAP = 10  # seconds; the middle of longer gaps is not resampled
 
 
@@ -66,8 +65,6 @@ class _Position:
     def _find_missing(self, piece: Piece, following: Iterable[Piece]) -> int:
         """Samples missing before a piece; negative: its first samples that overlap."""
         missing = round((piece.time - self._start) * self._rate) - self._count
-        if missing > _GAP * self._rate:
-            return missing
         if abs(missing) <= _SHIFT * self._rate:
             return 0
         sign, count = (1 if missing > 0 else -1), self._count + len(piece.samples)

@@ -24,7 +24,9 @@ def _place(pieces):
 def test_rounded_times_and_a_moment_of_jitter_change_nothing():
     exact = np.arange(50) * 0.02
     jitter = exact + np.where(np.arange(50) % 20 == 10, 0.06, 0)
-    for times in (exact, np.round(exact, 2), exact + 7.3, jitter, exact - np.where(jitter > exact, 0.05, 0)):
+    impossible = exact + np.where(np.arange(50) == 20, 3600, 0) - np.where(np.arange(50) == 30, 500, 0)
+    early = exact - np.where(jitter > exact, 0.05, 0)
+    for times in (exact, np.round(exact, 2), exact + 7.3, jitter, early, impossible):
         np.testing.assert_array_equal(_place(_pieces(times)), np.arange(50 * LENGTH))
 
 
