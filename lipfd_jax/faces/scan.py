@@ -108,7 +108,8 @@ def scan_video(
         header = {"container": container.format.name, "streams": _describe_streams(container, clock)}
         set_threading(stream)
         scanner, reported = _Scanner(find, clock), 0.0
-        decoded, gate = _decode(path, container, stream, damage, scanner), KeyFrameGate(path, damage)
+        decoded = _decode(path, container, stream, damage, scanner)
+        gate = KeyFrameGate(path, stream.index, damage)
         for frame in Pictures(path, stream).prepare(gate.watch(decoded)):
             scanner.add_frame(frame)
             _check_length(path, scanner.seconds, len(scanner.times))
@@ -117,7 +118,7 @@ def scan_video(
                 progress(reported, clock.video.end - clock.start)
     if not scanner.times:
         why = "none could be decoded; damaged" if damage.places else "truncated or empty"
-        raise ClipError(f"{path}: {explain_no_frames(path, f'no video frames; {why}')}")
+        raise ClipError(f"{path}: {explain_no_frames(path, clock.video.index, f'no video frames; {why}')}")
     scanner.note_damaged_start(gate.refused)
     return replace(scanner.finish(damage), **header)
 

@@ -175,7 +175,7 @@ def _cut_paper_windows(
     if len(decoded.times) != len(track.times):
         # Packets of some codecs do not map to frames one to one.
         announced = f"{len(track.times)} frames announced, {len(decoded.times)} decoded"
-        warnings = [describe_missing_start(path) or announced]
+        warnings = [describe_missing_start(path, track.index) or announced]
         _check_frame_count(path, len(decoded.times))
         track = track.with_times(decoded.times)
     if warnings or decoded.frozen.any():  # rare, so a second pass is acceptable

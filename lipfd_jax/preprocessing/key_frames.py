@@ -7,7 +7,6 @@ from pathlib import Path
 import av
 
 from lipfd_jax.preprocessing.containers import Damage, demux_packets, open_container
-from lipfd_jax.preprocessing.stream_choice import choose_video
 
 NOT_A_KEY = "begins without a key frame"
 NOTICED_SECONDS = 0.2  # missing at the beginning, from which on they are said
@@ -22,12 +21,11 @@ class FirstKey:
     found: bool  # whether there is one
 
 
-def find_first_key(path: Path) -> FirstKey:
-    """Reads a video up to its first key frame, without decoding. Raises ClipError as `choose_video`."""
+def find_first_key(path: Path, index: int) -> FirstKey:
+    """Reads a file's stream of this index up to its first key frame, without decoding. Raises ClipError."""
     with open_container(path) as container:
-        stream = container.streams[choose_video(path, container).index]
         times, before = [], 0
-        for packet in demux_packets(path, container, stream):
+        for packet in demux_packets(path, container, container.streams[index]):
             if not packet.size:
                 continue
             time = packet.pts if packet.pts is not None else packet.dts
@@ -38,9 +36,9 @@ def find_first_key(path: Path) -> FirstKey:
     return FirstKey(before, max(times) - min(times) if times else 0.0, False)
 
 
-def explain_no_frames(path: Path, otherwise: str) -> str:
-    """Returns why a video has no frame that can be decoded: it has no key frame, or `otherwise`."""
-    first = find_first_key(path)
+def explain_no_frames(path: Path, index: int, otherwise: str) -> str:
+    """Returns why no frame of a video stream can be decoded: it has no key frame, or `otherwise`."""
+    first = find_first_key(path, index)
     if first.found or not first.packets:
         return otherwise
     return (
@@ -49,9 +47,9 @@ def explain_no_frames(path: Path, otherwise: str) -> str:
     )
 
 
-def describe_missing_start(path: Path) -> str:
-    """Returns that the first frames of a video can't be decoded; "" where it begins with a key frame."""
-    first = find_first_key(path)
+def describe_missing_start(path: Path, index: int) -> str:
+    """Returns that a stream's first frames can't be decoded; "" where it begins with a key frame."""
+    first = find_first_key(path, index)
     if not first.found or not first.packets:
         return ""
     return word_missing_start(first.seconds)
@@ -65,8 +63,8 @@ def word_missing_start(seconds: float) -> str:
 class KeyFrameGate:
     """Records frames before the first key frame as damage: some decoders show them without their basis."""
 
-    def __init__(self, path: Path, damage: Damage):
-        self._path, self._damage = path, damage
+    def __init__(self, path: Path, index: int, damage: Damage):
+        self._path, self._index, self._damage = path, index, damage
         self.refused = 0  # frames before the first key frame
 
     def watch(self, frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
@@ -77,7 +75,7 @@ class KeyFrameGate:
         frames = iter(frames)
         for frame in frames:
             # An edit list may hide the key frame at the beginning.
-            if frame.key_frame or (not self.refused and not find_first_key(self._path).packets):
+            if frame.key_frame or (not self.refused and not find_first_key(self._path, self._index).packets):
                 yield frame
                 break
             self.refused += 1

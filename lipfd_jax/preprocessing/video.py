@@ -53,6 +53,12 @@ class VideoTrack:
     clock: FileClock
 
     @property
+    def index(self) -> int:
+        """Index of its stream in the file."""
+        assert self.clock.video is not None  # see `read_track`
+        return self.clock.video.index
+
+    @property
     def seconds(self) -> float:
         """Duration of the video."""
         return self.end - float(self.times[0])
@@ -133,7 +139,7 @@ def read_frames(
         reformatter = av.video.reformatter.VideoReformatter()
         damage = damage or Damage()
         decoded = decode_frames(path, container, stream, damage, clock)
-        decoded = KeyFrameGate(path, damage).watch(decoded)
+        decoded = KeyFrameGate(path, stream.index, damage).watch(decoded)
         for frame in Pictures(path, stream, convention).prepare(decoded):
             check_frame_size(path, frame)
             meter.add_frame(read_brightness(frame, reformatter))
@@ -143,7 +149,8 @@ def read_frames(
                 images[len(times)] = image if whole else shrink_to_tile(image)
             times.append(shown.take(frame))
     if not times:
-        raise ClipError(f"{path}: {explain_no_frames(path, 'none of its frames can be decoded')}")
+        why = explain_no_frames(path, clock.index, "none of its frames can be decoded")
+        raise ClipError(f"{path}: {why}")
     bounds = np.array([*times, max(clock.end, *times[-1:])])
     return DecodedFrames(images, tuple(times), meter.find_frozen(bounds))
 
@@ -169,7 +176,7 @@ def find_video_stream(
     context = stream.codec_context
     if not context.width * context.height:  # also set by ffmpeg for sizes beyond `MAX_PIXELS`
         reason = f"the size of its frames is over {MAX_PIXELS // 10**6} million pixels, or can't be read"
-        raise ClipError(f"{path}: {explain_no_frames(path, reason)}")
+        raise ClipError(f"{path}: {explain_no_frames(path, index, reason)}")
     check_frame_size(path, context)
     # Frames may become larger later, or change format: the decoder then refuses them itself.
     most = max(context.width * context.height, MAX_BYTES * 8 // _MAX_BITS)

@@ -11,6 +11,7 @@ from lipfd_jax.faces.scan import scan_video
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing.containers import Damage
 from lipfd_jax.preprocessing.extraction import extract_windows
+from lipfd_jax.preprocessing.track_choices import TrackRequest
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,21 @@ def test_a_video_without_any_key_frame_is_named(whole, tmp_path, suffix):
         extract_windows(Clip("0_real/none", path, None, 0, "none"), "paper")
     with pytest.raises(ClipError, match="no key frame in it"):
         scan_video(path, None)
+
+
+def test_the_key_frames_are_those_of_the_track_that_is_read(whole, tmp_path):
+    """Of two video tracks the second lacks its first ten frames."""
+    path = tmp_path / "both.ts"
+    with av.open(str(whole)) as old, av.open(str(path), "w") as new:
+        copies = [new.add_stream_from_template(stream) for stream in old.streams.video * 2]
+        for number, packet in enumerate(packet for packet in old.demux(video=0) if packet.dts is not None):
+            for copy in copies if number >= 10 else copies[:1]:
+                packet.stream = copy
+                new.mux(packet)
+    clip = Clip("0_real/both", path, whole, 0, "both")
+    assert not any("key frame" in warning for warning in extract_windows(clip).warnings)
+    warnings = extract_windows(clip, tracks=TrackRequest(video=2)).warnings
+    assert "begins without a key frame: its first 0.6 s can't be decoded and are not used" in warnings
 
 
 def test_frames_that_a_decoder_shows_before_a_key_frame_are_damage(tmp_path):
