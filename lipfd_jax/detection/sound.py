@@ -16,8 +16,8 @@ from lipfd_jax.preprocessing.audio import (
     read_sound_pieces,
 )
 from lipfd_jax.preprocessing.clock import StreamClock
+from lipfd_jax.preprocessing.composite import cut_mel_strip
 from lipfd_jax.preprocessing.containers import Damage
-from lipfd_jax.preprocessing.extraction import mel_strip
 from lipfd_jax.preprocessing.mel import COLUMNS_PER_SECOND
 
 CONTEXT_SECONDS = 8.0  # sound over which a window's mel is scaled: the training clips' length
@@ -72,7 +72,7 @@ class SoundTrack:
         if (begin, end) not in self._images:
             self._images.clear()
             self._images[begin, end] = colour_mel(self.mel_power(begin, end))
-        return mel_strip(self._images[begin, end], first - begin, last - begin)
+        return cut_mel_strip(self._images[begin, end], first - begin, last - begin)
 
 
 def find_scaling_context(first: int, last: int, columns: int) -> tuple[int, int]:

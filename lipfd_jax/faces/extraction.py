@@ -12,18 +12,15 @@ from lipfd_jax.faces.tracks import FaceTrack, follow_faces
 from lipfd_jax.faces.window_reader import WindowRequest, read_windows
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing.audio import Sound, make_mel_image
+from lipfd_jax.preprocessing.clip_sound import read_clip_sound, request_tracks
+from lipfd_jax.preprocessing.clip_warnings import damage_warnings, sound_warnings, track_warnings
 from lipfd_jax.preprocessing.clock_reading import read_clock
-from lipfd_jax.preprocessing.composite import Window
+from lipfd_jax.preprocessing.composite import Window, cut_mel_strip
 from lipfd_jax.preprocessing.containers import Damage, DamagePolicy
 from lipfd_jax.preprocessing.extraction import (
     NO_PERTURBATION,
     ClipPerturbation,
     Extraction,
-    damage_warnings,
-    mel_strip,
-    read_clip_sound,
-    request_tracks,
-    track_warnings,
 )
 from lipfd_jax.preprocessing.key_frames import NOTICED_SECONDS, word_missing_start
 from lipfd_jax.preprocessing.mel import mel_columns
@@ -75,7 +72,7 @@ def extract_face_windows(
     sound = read_clip_sound(clip, seen.clock, damage)
     starts = spread_starts(find_fit_starts(track, seen))
     wanted = [_make_request(track, seen, frames) for frames in pick_frames(seen.boundaries(), starts)]
-    mel = make_mel_image(sound.samples if perturbation.sound is None else perturbation.sound(sound.samples))
+    mel = make_mel_image(perturbation.perturb_sound(sound.samples))
     bounds = seen.boundaries()
     built = [
         Window(index, window.start, seen.fps, _strip(mel, bounds, window.frames, sound), frames)
@@ -118,12 +115,12 @@ def _make_request(track: FaceTrack, seen: Scan, frames: np.ndarray) -> WindowReq
 
 
 def _strip(mel: np.ndarray, bounds: np.ndarray, frames: tuple[int, ...], sound: Sound) -> np.ndarray:
-    return mel_strip(mel, *mel_columns(*find_window_span(bounds, frames), sound.start))
+    return cut_mel_strip(mel, *mel_columns(*find_window_span(bounds, frames), sound.start))
 
 
 def _find_warnings(track: FaceTrack, seen: Scan, sound: Sound) -> list[str]:
     missing = 1 - float((track.unfit == "").sum()) / len(seen.times)
-    found = ["silent sound"] * sound.is_silent + list(sound.warnings)
+    found = sound_warnings(sound)
     if seen.missing_start > NOTICED_SECONDS:
         found.append(word_missing_start(seen.missing_start))
     if missing > _WARNED_SHARE:

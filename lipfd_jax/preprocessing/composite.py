@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lipfd_jax.vocabulary import COMPOSITE_SHAPE, TILE
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE, TILE, colour_table
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,16 @@ def resize_to_tile(frame: np.ndarray) -> np.ndarray:
     if frame.shape[:2] == (TILE, TILE):
         return frame
     return cv2.resize(frame, (TILE, TILE))
+
+
+def cut_mel_strip(mel: np.ndarray, first: int, last: int) -> np.ndarray:
+    """Returns columns first..last-1 of a mel image (128, columns, 3); minimum colour beyond its ends."""
+    strip = np.empty((len(mel), last - first, 3), np.uint8)
+    strip[:] = colour_table()[0]
+    heard = mel[:, max(first, 0) : max(last, 0)]
+    offset = max(-first, 0)
+    strip[:, offset : offset + heard.shape[1]] = heard
+    return strip
 
 
 def stack_frames(frames: Sequence[np.ndarray]) -> np.ndarray:

@@ -8,14 +8,22 @@ from pathlib import Path
 import numpy as np
 
 from lipfd_jax.listing.clips import Clip, ClipError
-from lipfd_jax.preprocessing.audio import Sound, make_mel_image, read_sound
-from lipfd_jax.preprocessing.clock import FileClock, StreamClock
-from lipfd_jax.preprocessing.composite import Window, stack_frames
+from lipfd_jax.preprocessing.audio import Sound, make_mel_image
+from lipfd_jax.preprocessing.clip_sound import read_clip_sound, request_tracks
+from lipfd_jax.preprocessing.clip_warnings import (
+    damage_warnings,
+    length_warnings,
+    picture_warnings,
+    rate_warnings,
+    sound_warnings,
+    track_warnings,
+)
+from lipfd_jax.preprocessing.clock import StreamClock
+from lipfd_jax.preprocessing.composite import Window, cut_mel_strip, stack_frames
 from lipfd_jax.preprocessing.containers import Damage, DamagePolicy
 from lipfd_jax.preprocessing.key_frames import describe_missing_start
 from lipfd_jax.preprocessing.mel import mel_columns
 from lipfd_jax.preprocessing.paper_windows import (
-    find_holes,
     find_starts,
     find_window_span,
     pick_frames,
@@ -23,7 +31,6 @@ from lipfd_jax.preprocessing.paper_windows import (
 )
 from lipfd_jax.preprocessing.recoding import recode_video
 from lipfd_jax.preprocessing.released_windows import released_frames, released_starts
-from lipfd_jax.preprocessing.separate_sound import place_separate_sound
 from lipfd_jax.preprocessing.track_choices import NO_REQUEST, TrackRequest
 from lipfd_jax.preprocessing.video import (
     DecodedFrames,
@@ -32,11 +39,9 @@ from lipfd_jax.preprocessing.video import (
     read_frames,
     read_track,
 )
-from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WindowConvention, colour_table
+from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, WindowConvention
 
 FrameReader = Callable[..., DecodedFrames]  # read_frames, or FrameCache.read
-_RELEASED_RATES = (23.0, 31.0)  # frames a second at which released windows are about as long as in AVLips
-_TOLERATED = 0.5  # seconds by which sound and video may differ in length without a warning
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,10 @@ class ClipPerturbation:
     sound: Callable[[np.ndarray], np.ndarray] | None = None  # takes samples (n,) float32 at 22050 Hz
     frame: FramePerturbation | None = None  # takes every frame shown, before it is resized
     crf: int | None = None  # rate factor at which frames are recoded as H.264
+
+    def perturb_sound(self, samples: np.ndarray) -> np.ndarray:
+        """Returns the perturbed samples (n,) float32 at 22050 Hz."""
+        return samples if self.sound is None else self.sound(samples)
 
 
 NO_PERTURBATION = ClipPerturbation()
@@ -89,7 +98,7 @@ def extract_windows(
     track = read_track(clip.path, request_tracks(clip, tracks))
     _check_frame_count(clip.path, len(track.times))
     sound = read_clip_sound(clip, track.clock, damage, convention)
-    mel = make_mel_image(sound.samples if perturbation.sound is None else perturbation.sound(sound.samples))
+    mel = make_mel_image(perturbation.perturb_sound(sound.samples))
     cut = _cut_released_windows if convention == "released" else _cut_paper_windows
     clock = track.clock.video
     read = functools.partial(read, clock=clock, convention=convention)
@@ -97,19 +106,8 @@ def extract_windows(
     built, warnings = cut(clip.path, track, sound, mel, damage, read)
     if not built:
         raise ClipError(f"{clip.path}: no complete window of {FRAMES_PER_WINDOW} frames")
-    warnings = [*track_warnings(clip, track.clock), *_sound_warnings(track, sound), *warnings]
-    return Extraction(tuple(built), (*warnings, *damage_warnings(damage)))
-
-
-def request_tracks(clip: Clip, tracks: TrackRequest) -> TrackRequest:
-    """The tracks to ask a clip's video for: no sound track if the clip has a wav beside it."""
-    return tracks if clip.wav is None else replace(tracks, audio="")
-
-
-def track_warnings(clip: Clip, clock: FileClock) -> list[str]:
-    """Names the track and the channel that are read, where there were others."""
-    audio = clock.audio_choice if clip.wav is None else None
-    return [note for choice in (clock.video_choice, audio) if choice and (note := choice.describe())]
+    found = [*track_warnings(clip, track.clock), *sound_warnings(sound), *length_warnings(track, sound)]
+    return Extraction(tuple(built), (*found, *warnings, *damage_warnings(damage)))
 
 
 def _perturb_frames(
@@ -130,41 +128,6 @@ def _perturb_frames(
             return replace(plain, frames=read_frames(video, wanted, None, perturbation.frame).frames)
 
     return read_recoded
-
-
-def damage_warnings(damage: Damage) -> list[str]:
-    """Returns the warning of a clip kept despite damage, if any."""
-    return [f"damaged: decoders reported {damage.places} places"] if damage.places else []
-
-
-def read_clip_sound(
-    clip: Clip, clock: FileClock, damage: Damage, convention: WindowConvention = "paper"
-) -> Sound:
-    """Reads a clip's sound: its wav, placed by `place_separate_sound`, else the track inside the video.
-
-    Released windows do not depend on where the wav starts, and are only warned of one that is not in place.
-    Raises ClipError also for a wav with another sound than the video's track, and where the track's clock
-    contradicts that of the picture.
-    """
-    if clip.wav is not None:
-        return _place_wav(clip, read_sound(clip.wav, damage), clock, convention)
-    sound = read_sound(clip.path, damage, clock.audio)
-    for begin, _ in clock.undecided:
-        raise ClipError(
-            f"{clip.path}: from {begin - clock.start:.1f} s on, the times of its picture and its sound "
-            "contradict each other, as in a badly joined recording; cut it there"
-        )
-    return sound
-
-
-def _place_wav(clip: Clip, sound: Sound, clock: FileClock, convention: WindowConvention) -> Sound:
-    placed = place_separate_sound(clip.path, sound.samples, clock)
-    if convention == "released":
-        found = placed.fault or placed.warning
-        return Sound(sound.samples, clock.start, (f"{found}; released windows ignore that",) if found else ())
-    if placed.fault:
-        raise ClipError(f"{clip.wav}: {placed.fault}; remove the wrong one of the two")
-    return Sound(sound.samples, placed.start, (placed.warning,) if placed.warning else ())
 
 
 def _cut_paper_windows(
@@ -191,8 +154,8 @@ def _cut_paper_windows(
         first, last = mel_columns(*find_window_span(bounds, frames), sound.start)
         unheard += bool(first >= mel.shape[1] or last <= 0)
         pictures = stack_frames([decoded.frames[number] for number in frames])
-        built.append(Window(index, int(frames[0]), track.fps, mel_strip(mel, first, last), pictures))
-    warnings += _picture_warnings(track, decoded.frozen)
+        built.append(Window(index, int(frames[0]), track.fps, cut_mel_strip(mel, first, last), pictures))
+    warnings += picture_warnings(track, decoded.frozen)
     return built, warnings + [f"{unheard} windows are outside the sound"] * (unheard > 0)
 
 
@@ -207,24 +170,6 @@ def _describe_obstacle(track: VideoTrack, decoded: DecodedFrames) -> str:
     if decoded.frozen.mean() > 0.5:
         return "the picture stands still"
     return f"it has {track.fps:.1f} frames a second, and gaps of more than 80 ms between them"
-
-
-def _picture_warnings(track: VideoTrack, frozen: np.ndarray) -> list[str]:
-    """Names stretches from which no window is taken."""
-    lengths, found = np.diff(track.boundaries()), []
-    if frozen.any():
-        found.append(f"a frozen picture for {lengths[frozen].sum():.1f} s, not used")
-    holes = find_holes(track.boundaries())
-    if holes[:-1].any():
-        found.append(
-            f"{holes[:-1].sum()} gaps between frames, {lengths[:-1][holes[:-1]].sum():.1f} s, not used"
-        )
-    if track.clock.unread:
-        found.append(f"{track.clock.unread / 1e6:.1f} MB at its end are no part of it, not used")
-    if track.clock.joins:
-        places = ", ".join(f"{join - track.times[0]:.1f}" for join in track.clock.joins[:5])
-        found.append(f"recordings joined at {places} s")
-    return found
 
 
 def _cut_released_windows(
@@ -247,37 +192,9 @@ def _cut_released_windows(
         built.append(Window(index, numbers[0], track.fps, np.ascontiguousarray(mel[:, first:last]), frames))
     left = len(kept) % FRAMES_PER_WINDOW
     warnings = [f"last {left} frames dropped, as they fill no window"] * (left > 0)
-    return built, warnings + _rate_warnings(track)
-
-
-def _rate_warnings(track: VideoTrack) -> list[str]:
-    if _RELEASED_RATES[0] <= track.fps <= _RELEASED_RATES[1]:
-        return []
-    span = 1000 * FRAMES_PER_WINDOW / track.fps
-    return [
-        f"{track.fps:.1f} frames a second: a released window shows {span:.0f} ms instead of 200, so its "
-        "scores mean little; paper windows suit any rate"
-    ]
-
-
-def mel_strip(mel: np.ndarray, first: int, last: int) -> np.ndarray:
-    """Returns columns first..last-1 of a mel image (128, columns, 3); minimum colour beyond its ends."""
-    strip = np.empty((len(mel), last - first, 3), np.uint8)
-    strip[:] = colour_table()[0]
-    heard = mel[:, max(first, 0) : max(last, 0)]
-    offset = max(-first, 0)
-    strip[:, offset : offset + heard.shape[1]] = heard
-    return strip
+    return built, warnings + rate_warnings(track)
 
 
 def _check_frame_count(path: Path, count: int) -> None:
     if count < FRAMES_PER_WINDOW:
         raise ClipError(f"{path}: {count} frames, expected at least {FRAMES_PER_WINDOW}")
-
-
-def _sound_warnings(track: VideoTrack, sound: Sound) -> list[str]:
-    begin, end = (time - track.times[0] for time in (sound.start, sound.start + sound.seconds))
-    found = ["silent sound"] * sound.is_silent + list(sound.warnings)
-    if max(abs(begin), abs(end - track.seconds)) > _TOLERATED:
-        found.append(f"sound from {begin:.2f} to {end:.2f} s, video from 0 to {track.seconds:.2f} s")
-    return found
