@@ -13,7 +13,12 @@ from lipfd_jax.faces.window_reader import WindowRequest, read_windows
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing.audio import Sound, make_mel_image
 from lipfd_jax.preprocessing.clip_sound import read_clip_sound, request_tracks
-from lipfd_jax.preprocessing.clip_warnings import damage_warnings, sound_warnings, track_warnings
+from lipfd_jax.preprocessing.clip_warnings import (
+    damage_warnings,
+    picture_warnings,
+    sound_warnings,
+    track_warnings,
+)
 from lipfd_jax.preprocessing.clock_reading import read_clock
 from lipfd_jax.preprocessing.composite import Window, cut_mel_strip
 from lipfd_jax.preprocessing.containers import Damage, DamagePolicy
@@ -120,7 +125,7 @@ def _strip(mel: np.ndarray, bounds: np.ndarray, frames: tuple[int, ...], sound: 
 
 def _find_warnings(track: FaceTrack, seen: Scan, sound: Sound) -> list[str]:
     missing = 1 - float((track.unfit == "").sum()) / len(seen.times)
-    found = sound_warnings(sound)
+    found = [*sound_warnings(sound), *picture_warnings(seen.clock, seen.boundaries(), seen.frozen)]
     if seen.missing_start > NOTICED_SECONDS:
         found.append(word_missing_start(seen.missing_start))
     if missing > _WARNED_SHARE:

@@ -38,20 +38,25 @@ def length_warnings(track: VideoTrack, sound: Sound) -> list[str]:
     return [f"sound from {begin:.2f} to {end:.2f} s, video from 0 to {track.seconds:.2f} s"]
 
 
-def picture_warnings(track: VideoTrack, frozen: np.ndarray) -> list[str]:
-    """Names stretches from which no window is taken; `frozen`: (frames,) bool."""
-    lengths, found = np.diff(track.boundaries()), []
+def picture_warnings(clock: FileClock, bounds: np.ndarray, frozen: np.ndarray) -> list[str]:
+    """Names stretches from which no paper window is taken.
+
+    Args:
+      bounds: (frames + 1,) seconds; frame k is shown from entry k to entry k + 1.
+      frozen: (frames,) bool: part of a picture that stands still.
+    """
+    lengths, found = np.diff(bounds), []
     if frozen.any():
         found.append(f"a frozen picture for {lengths[frozen].sum():.1f} s, not used")
-    holes = find_holes(track.boundaries())
+    holes = find_holes(bounds)
     if holes[:-1].any():
         found.append(
             f"{holes[:-1].sum()} gaps between frames, {lengths[:-1][holes[:-1]].sum():.1f} s, not used"
         )
-    if track.clock.unread:
-        found.append(f"{track.clock.unread / 1e6:.1f} MB at its end are no part of it, not used")
-    if track.clock.joins:
-        places = ", ".join(f"{join - track.times[0]:.1f}" for join in track.clock.joins[:5])
+    if clock.unread:
+        found.append(f"{clock.unread / 1e6:.1f} MB at its end are no part of it, not used")
+    if clock.joins:
+        places = ", ".join(f"{join - bounds[0]:.1f}" for join in clock.joins[:5])
         found.append(f"recordings joined at {places} s")
     return found
 

@@ -155,7 +155,7 @@ def _cut_paper_windows(
         unheard += bool(first >= mel.shape[1] or last <= 0)
         pictures = stack_frames([decoded.frames[number] for number in frames])
         built.append(Window(index, int(frames[0]), track.fps, cut_mel_strip(mel, first, last), pictures))
-    warnings += picture_warnings(track, decoded.frozen)
+    warnings += picture_warnings(track.clock, bounds, decoded.frozen)
     return built, warnings + [f"{unheard} windows are outside the sound"] * (unheard > 0)
 
 

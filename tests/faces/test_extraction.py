@@ -9,6 +9,7 @@ from lipfd_jax.faces.extraction import extract_face_windows
 from lipfd_jax.faces.finders import Face
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.preprocessing.extraction import ClipPerturbation, extract_windows
+from tests.media_files import FORMS, Pictures, Sounds, join_ts, write_streams
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,15 @@ def test_ten_windows_of_the_square(clip):
     assert [window.index for window in found.cut_windows] == list(range(10))
     assert {window.frames.shape for window in found.cut_windows} == {(5, 130, 130, 3)}
     assert found.warnings == ()
+
+
+def test_what_is_left_out_of_the_picture_is_named_as_without_cropping(tmp_path):
+    pictures = [np.full((240, 320, 3), 60 + 20 * (n % 3), np.uint8) for n in range(50)]
+    streams = [Pictures(pictures), Sounds(np.sin(np.arange(88200) / 9))]
+    parts = [write_streams(tmp_path / f"{name}.ts", streams, FORMS["ts h264"]) for name in "ab"]
+    both = Clip("0_real/both", join_ts(tmp_path / "both.ts", parts), None, 0, "both")
+    for extraction in (extract_face_windows(both, _at(100, 80)), extract_windows(both)):
+        assert "recordings joined at 2.0 s" in extraction.warnings
 
 
 def test_changes_are_made_before_anything_is_cut(clip):
