@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lipfd_jax.detection.sound import STEP_SECONDS, SoundTrack
+from lipfd_jax.detection.sound import SoundTrack
 from lipfd_jax.faces.mouths import CONTRAST, DARKNESS, MOTION, SYNCED
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack
 from lipfd_jax.preprocessing.mel import COLUMNS_PER_SECOND
+from lipfd_jax.preprocessing.voice import STEP_SECONDS
 
 GRID = 0.04  # seconds between the compared values
 _FEWEST = 25  # measured frames, for a correlation

@@ -19,12 +19,11 @@ from lipfd_jax.preprocessing.clock import StreamClock
 from lipfd_jax.preprocessing.composite import cut_mel_strip
 from lipfd_jax.preprocessing.containers import Damage
 from lipfd_jax.preprocessing.mel import COLUMNS_PER_SECOND
+from lipfd_jax.preprocessing.voice import RATE, STEP, STEP_SECONDS, VoiceDetector
 
 CONTEXT_SECONDS = 8.0  # sound over which a window's mel is scaled: the training clips' length
 WHOLE_SECONDS = 8.5  # tracks up to this long are scaled as a whole; clips of 8 s often have a little more
-STEP_SECONDS = 0.03  # length of a step, for which loudness and speech are measured
-_SPEECH_RATE = 16000  # Hz, of the speech detector's input
-_SPEECH_STRICTNESS = 2  # webrtcvad's mode, 0 to 3
+_SPEECH_STRICTNESS = 2  # of the voice detector
 _SPEECH_REACH = 0.4  # seconds around a moment in which ...
 _SPEECH_SHARE = 0.3  # ... this share must be speech
 _PAUSE_SECONDS = 1.0  # shorter pauses, between words or at the ends, belong to speech
@@ -103,14 +102,11 @@ class _SoundMeter:
     """Measures loudness and speech of the pieces that pass through it."""
 
     def __init__(self):
-        import webrtcvad
-
         self.start = 0.0
-        self._detector = webrtcvad.Vad(_SPEECH_STRICTNESS)
-        self._resampler = soxr.ResampleStream(SAMPLE_RATE, _SPEECH_RATE, 1, dtype="float32")
-        self._length = round(STEP_SECONDS * _SPEECH_RATE)  # samples of a step
+        self._detector = VoiceDetector(_SPEECH_STRICTNESS)
+        self._resampler = soxr.ResampleStream(SAMPLE_RATE, RATE, 1, dtype="float32")
         self._held = np.zeros(0, np.float32)
-        self._found: list[tuple[np.ndarray, np.ndarray, list[bool]]] = []
+        self._found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
     def measure(self, pieces: Iterable[tuple[float, np.ndarray]]) -> Iterator[np.ndarray]:
         """Yields the same samples, and measures them."""
@@ -127,24 +123,23 @@ class _SoundMeter:
     def finish(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Returns loudness, peak and speech, each (steps,)."""
         if len(self._held):
-            self._measure_samples(np.zeros(self._length - len(self._held), np.float32))
+            self._measure_samples(np.zeros(STEP - len(self._held), np.float32))
         loudness, peak, voice = zip(*self._found, strict=True) if self._found else ([], [], [])
         none = np.zeros(0, np.float32)
         return (
             np.concatenate([none, *loudness]),
             np.concatenate([none, *peak]),
-            np.array([spoken for part in voice for spoken in part], bool),
+            np.concatenate([np.zeros(0, bool), *voice]),
         )
 
     def _measure_samples(self, samples: np.ndarray) -> None:
         held = np.concatenate([self._held, samples])
-        count = len(held) // self._length
-        rows = held[: count * self._length].reshape(count, self._length)
-        self._held = held[count * self._length :]
+        count = len(held) // STEP
+        rows = held[: count * STEP].reshape(count, STEP)
+        self._held = held[count * STEP :]
         if not count:
             return
-        pcm = (np.clip(rows, -1, 1) * 32767).astype(np.int16)
-        voice = [self._detector.is_speech(row.tobytes(), _SPEECH_RATE) for row in pcm]
+        voice = self._detector.detect(rows)
         self._found.append((np.sqrt((rows**2).mean(axis=1)), np.abs(rows).max(axis=1), voice))
 
 

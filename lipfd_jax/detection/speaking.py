@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from lipfd_jax.detection.lip_sync import measure_lip_sync
-from lipfd_jax.detection.sound import STEP_SECONDS, SoundTrack, find_runs
+from lipfd_jax.detection.sound import SoundTrack, find_runs
 from lipfd_jax.faces.mouths import ARTICULATION, VISIBILITY
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack
+from lipfd_jax.preprocessing.voice import STEP_SECONDS
 
 # Limits were chosen on 500 clips of real and forged speakers; docs/detection.md has the error rates.
 _STRETCH = 2.0  # seconds within which lips that speak move

@@ -9,12 +9,12 @@ import functools
 import numpy as np
 import scipy.signal
 
-RATE = 16000  # Hz, of all sound here
+from lipfd_jax.preprocessing.voice import RATE, STEP, VoiceDetector
+
 SPEECH = 0.2  # likeness from which a sound has speech: nearly all clips of speech have 0.45 to 1, music less
-_STEP = 480  # samples of a step of the voice detector: 30 ms
 _LEVEL = 0.05  # root mean square to which sound is brought: the voice detector hears little in quiet sound
 _VOICE = (70.0, 1000.0)  # hertz in which pauses and pitch are measured
-_STRICTNESS = 3  # webrtcvad's mode, 0 to 3
+_STRICTNESS = 3  # of the voice detector: the most
 _SECOND = 33  # steps
 _PAUSE_SHARE = 0.25  # steps below half the mean power of their second; fewer make a sound less like speech
 _FRAME, _HOP = 640, 160  # samples of a frame whose pitch is measured, and from one to the next
@@ -29,7 +29,7 @@ _FEWEST = 10  # pairs of frames with a pitch; of fewer nothing can be said
 
 def measure_speech(samples: np.ndarray) -> float:
     """Returns how much samples (n,) float32 at 16 kHz are like speech, 0 to 1, however loud they are."""
-    if len(samples) < _STEP * _SECOND or not np.abs(samples).max() > 0:
+    if len(samples) < STEP * _SECOND or not np.abs(samples).max() > 0:
         return 0.0
     samples = samples * np.float32(_LEVEL / np.sqrt((samples**2).mean()))
     voice = scipy.signal.sosfilt(_voice_filter(), samples).astype(np.float32)
@@ -42,15 +42,11 @@ def _voice_filter() -> np.ndarray:
 
 
 def _voice_share(samples: np.ndarray) -> float:
-    import webrtcvad
-
-    detector = webrtcvad.Vad(_STRICTNESS)
-    pcm = (np.clip(_cut_steps(samples), -1, 1) * 32767).astype(np.int16)
-    return float(np.mean([detector.is_speech(step.tobytes(), RATE) for step in pcm]))
+    return float(VoiceDetector(_STRICTNESS).detect(_cut_steps(samples)).mean())
 
 
 def _cut_steps(samples: np.ndarray) -> np.ndarray:
-    return samples[: len(samples) // _STEP * _STEP].reshape(-1, _STEP)
+    return samples[: len(samples) // STEP * STEP].reshape(-1, STEP)
 
 
 def _pause_factor(samples: np.ndarray) -> float:

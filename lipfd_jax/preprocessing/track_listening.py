@@ -10,7 +10,8 @@ import numpy as np
 
 from lipfd_jax.preprocessing.channels import CENTRE, MEAN, SIDES, name_channels, split_channels
 from lipfd_jax.preprocessing.containers import demux_packets, open_container
-from lipfd_jax.preprocessing.speech_likeness import RATE, SPEECH, measure_speech
+from lipfd_jax.preprocessing.speech_likeness import SPEECH, measure_speech
+from lipfd_jax.preprocessing.voice import RATE
 
 _PROBED = 60.0  # seconds of sound, silence not counted, that are enough to tell speech
 _PLAIN = 20.0  # seconds that are enough for one stereo track whose channels agree

@@ -6,9 +6,10 @@ import pytest
 from lipfd_jax.detection.lip_sync import LipSync
 from lipfd_jax.detection.offset_fit import OffsetFit, fit_offset
 from lipfd_jax.detection.quality_warnings import find_sound_cautions
-from lipfd_jax.detection.sound import STEP_SECONDS, SoundTrack
+from lipfd_jax.detection.sound import SoundTrack
 from lipfd_jax.faces.tracks import FaceTrack
 from lipfd_jax.preprocessing.mel import COLUMNS_PER_SECOND
+from lipfd_jax.preprocessing.voice import STEP_SECONDS
 from tests.scans import make_scan
 
 SECONDS = 60.0

@@ -8,11 +8,12 @@ import pytest
 from lipfd_jax.detection import quality_warnings
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.lip_sync import LipSync, measure_lip_sync
-from lipfd_jax.detection.sound import STEP_SECONDS, SoundTrack
+from lipfd_jax.detection.sound import SoundTrack
 from lipfd_jax.detection.texts import WARNINGS
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.tracks import FaceTrack
 from lipfd_jax.preprocessing.mel import COLUMNS_PER_SECOND
+from lipfd_jax.preprocessing.voice import STEP_SECONDS
 from tests.scans import make_scan
 
 RNG = np.random.default_rng(0)
