@@ -62,7 +62,7 @@ def attempt_task(
     Raises OSError (full disk, failing disk), MemoryError and MachineError.
     """
     try:
-        check_present(clip.files)
+        _check_present(clip.files)
         if base is None:
             return ClipOutcome(clip, _call(function, clip))
         allowance = _SMALL_SHARE if sum(f.stat().st_size for f in clip.files) <= SMALL_FILE else _LARGE_SHARE
@@ -132,7 +132,7 @@ def _call_bounded(
         return ClipOutcome(clip, None, f"{clip.path}: takes more than {allowance >> 20} MB of memory")
 
 
-def check_present(files: tuple[Path, ...]) -> None:
+def _check_present(files: tuple[Path, ...]) -> None:
     """Raises ClipError if a file is missing, irregular or not accessible, OSError if the disk fails."""
     for path in files:
         try:

@@ -12,7 +12,7 @@ from lipfd_jax.preprocessing.containers import Damage
 from lipfd_jax.preprocessing.mel import SAMPLE_RATE
 from lipfd_jax.preprocessing.sound_match import TOLERANCE, SoundMatch, match_sounds
 
-COMPARED_SECONDS = 1800.0  # of each sound, at most
+_COMPARED_SECONDS = 1800.0  # of each sound, at most
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def place_separate_sound(video: Path, samples: np.ndarray, clock: FileClock) -> 
     if own is None:
         return Placement(first_frame)
     start, track = own
-    found = match_sounds(track, samples[: round(COMPARED_SECONDS * SAMPLE_RATE)])
+    found = match_sounds(track, samples[: round(_COMPARED_SECONDS * SAMPLE_RATE)])
     if fault := _describe_fault(found, start - first_frame):
         return Placement(first_frame, fault=fault)
     shift = start + found.shift - first_frame
@@ -60,7 +60,7 @@ def read_beginning(path: Path, clock: StreamClock | None = None) -> tuple[float,
         for start, piece in read_sound_pieces(path, np.inf, Damage("keep"), clock):  # noqa: B007
             pieces.append(piece)
             count += len(piece)
-            if count >= COMPARED_SECONDS * SAMPLE_RATE:
+            if count >= _COMPARED_SECONDS * SAMPLE_RATE:
                 break
     except ClipError:
         return None

@@ -11,7 +11,7 @@ import scipy.signal
 
 from lipfd_jax.preprocessing.voice import RATE, STEP, VoiceDetector
 
-SPEECH = 0.2  # likeness from which a sound has speech: nearly all clips of speech have 0.45 to 1, music less
+SPEECH = 0.2  # likeness from which a sound has speech: nearly all clips of speech have 0.45 to 1, music 0
 _LEVEL = 0.05  # root mean square to which sound is brought: the voice detector hears little in quiet sound
 _VOICE = (70.0, 1000.0)  # hertz in which pauses and pitch are measured
 _STRICTNESS = 3  # of the voice detector: the most
