@@ -70,22 +70,25 @@ def find_window_convention(source: RecordReader) -> WindowConvention:
 
 def read_crop(source: RecordReader) -> str:
     """Returns the crop of a source's windows: "faces" if a build's report has it, else "none"."""
-    try:
-        report = json.loads((cast(Records, source).folder / BUILD_REPORT).read_text())
-        return "faces" if report["settings"]["crop"] == "faces" else "none"
-    except (AttributeError, KeyError, OSError, TypeError, ValueError):  # no build, or one without a crop
-        return "none"
+    return "faces" if _read_report(source, "settings", "crop") == "faces" else "none"
 
 
 def is_synthetic_source(source: RecordReader) -> bool:
     """Whether a source's records show drawn people, by a build's report or a folder's mark."""
     if isinstance(source, CompositeFolder):
         return is_synthetic(cast(Path, source.folder))
+    return _read_report(source, "synthetic") is True
+
+
+def _read_report(source: RecordReader, *keys: str) -> Any:
+    """A value in the report of a source's build; None where there is no build, or an earlier version's."""
     try:
-        report = json.loads((cast(Records, source).folder / BUILD_REPORT).read_text())
-        return report["synthetic"] is True
-    except (AttributeError, KeyError, OSError, TypeError, ValueError):  # no build, or an earlier version's
-        return False
+        value = json.loads((cast(Records, source).folder / BUILD_REPORT).read_text())
+        for key in keys:
+            value = value[key]
+        return value
+    except (AttributeError, KeyError, OSError, TypeError, ValueError):
+        return None
 
 
 def find_build(folder: epath.Path, builder_config: str | None = None) -> epath.Path:

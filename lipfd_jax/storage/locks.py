@@ -59,9 +59,8 @@ def _lock_on_disk(folder: epath.Path, what: str) -> Iterator[None]:
             files.remove_leftovers(path.parent)
             yield
         finally:
-            if _is_at(
-                file, path
-            ):  # and while it is locked: whoever has opened it finds out in `_open_locked`
+            # While it is locked: whoever has opened it finds out in `_open_locked`.
+            if _is_at(file, path):
                 with contextlib.suppress(OSError):  # a folder that can't be written to any more
                     path.unlink()
 
