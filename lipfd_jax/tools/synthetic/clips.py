@@ -1,6 +1,7 @@
 """Real and forged clips in the AVLips layout, written by the same encoder in the same formats."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -81,6 +82,7 @@ def write_video(path: Path, frames: np.ndarray, sound: np.ndarray) -> None:
         container.mux(video.encode())
         block = av.AudioFrame.from_ndarray(sound[None].astype(np.float32), format="fltp", layout="mono")
         block.sample_rate = RATE
+        block.pts, block.time_base = 0, Fraction(1, RATE)  # else the encoder's delay is heard
         container.mux(audio.encode(block))
         container.mux(audio.encode())
 

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from lipfd_jax.listing.clips import Clip
+from lipfd_jax.preprocessing.audio import read_sound
+from lipfd_jax.preprocessing.extraction import extract_windows
 from lipfd_jax.tools.synthetic import clips
 from lipfd_jax.tools.synthetic.clips import draw_take, write_take, write_video
 
@@ -98,6 +101,18 @@ def test_decoded_frames_show_what_was_drawn_and_match_outside_the_mouth(takes, t
     detail = [np.mean([_detail(frame)[outside].mean() for frame in frames]) for frames in (real, fake)]
     assert detail[0] == pytest.approx(detail[1], rel=0.03)
     assert real[:, outside].mean() == pytest.approx(fake[:, outside].mean(), abs=0.3)
+
+
+def test_the_sound_inside_is_in_step_with_the_wav(takes, tmp_path):
+    write_take(takes[0], tmp_path, "0")
+    for kind in ("0_real", "1_fake"):
+        video, wav = tmp_path / kind / "0.mp4", tmp_path / "wav" / kind / "0.wav"
+        inside, beside = read_sound(video), read_sound(wav)
+        length = min(len(inside.samples), len(beside.samples))
+        assert inside.start == beside.start == 0
+        assert np.corrcoef(inside.samples[:length], beside.samples[:length])[0, 1] > 0.98
+        clip = Clip(video=f"{kind}/0", path=video, wav=wav, label=0, source="0")
+        assert not extract_windows(clip, "paper").warnings
 
 
 def test_encoding_is_repeatable(takes, tmp_path):
