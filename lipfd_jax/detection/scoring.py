@@ -12,13 +12,13 @@ from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.result import WindowScore
 from lipfd_jax.detection.stills import Stills, encode_still
 from lipfd_jax.evaluation.metrics.pooling import Decision
-from lipfd_jax.faces.framing import Square
+from lipfd_jax.faces.framing import CROP_SIDE, Square
 from lipfd_jax.faces.window_reader import WindowRequest, read_windows
 from lipfd_jax.inference.program import choose_part_size
 from lipfd_jax.preprocessing.composite import assemble_composite
 from lipfd_jax.preprocessing.mel import mel_columns
 from lipfd_jax.preprocessing.paper_windows import find_window_span, pick_frames
-from lipfd_jax.vocabulary import COMPOSITE_SHAPE
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE, TILE
 
 EXAMPLES_PER_FACE = 3  # windows of each face that the report shows
 _ROUNDS = 3  # refinements around suspicious windows
@@ -115,7 +115,8 @@ class WindowScorer:
         track, scan = self._analysis.tracks[index], self._analysis.scan
         (frames,) = pick_frames(self._bounds, np.array([start]))
         square = track.square(int(frames[len(frames) // 2]), scan.width, scan.height)
-        return WindowRequest(index, tuple(frames.tolist()), square, reduce=self._settings.crop == "auto")
+        side = CROP_SIDE if self._settings.crop == "auto" else TILE
+        return WindowRequest(index, tuple(frames.tolist()), square, side)
 
     def _make_images(self, request: WindowRequest, frames: np.ndarray, refined: bool) -> WindowImages:
         begin, end = find_window_span(self._bounds, request.frames)

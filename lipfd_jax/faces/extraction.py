@@ -7,6 +7,7 @@ import numpy as np
 
 from lipfd_jax.faces.finders import Finder, default_finder
 from lipfd_jax.faces.fitness import find_fit_starts, find_flaws, with_flaws
+from lipfd_jax.faces.framing import CROP_SIDE
 from lipfd_jax.faces.scan import Scan, scan_video
 from lipfd_jax.faces.tracks import FaceTrack, follow_faces
 from lipfd_jax.faces.window_reader import WindowRequest, read_windows
@@ -50,6 +51,7 @@ def extract_face_windows(
     seen: Scan | None = None,
     read: WindowReader = read_windows,
     tracks: TrackRequest = NO_REQUEST,
+    side: int = CROP_SIDE,
 ) -> Extraction:
     """Extracts up to ten windows of the face that is visible longest, cropped to it; paper windows.
 
@@ -64,6 +66,7 @@ def extract_face_windows(
       seen: an earlier result of `scan_video` for the clip.
       read: replaces `read_windows` on the clip itself.
       tracks: asked for; see `request_tracks`.
+      side: pixels to which crops are shrunk where larger.
 
     Raises:
       ClipError: no window can be built; names the file and the reason.
@@ -76,7 +79,7 @@ def extract_face_windows(
     track = _find_longest_track(clip, seen)
     sound = read_clip_sound(clip, seen.clock, damage)
     starts = spread_starts(find_fit_starts(track, seen))
-    wanted = [_make_request(track, seen, frames) for frames in pick_frames(seen.boundaries(), starts)]
+    wanted = [_make_request(track, seen, frames, side) for frames in pick_frames(seen.boundaries(), starts)]
     mel = make_mel_image(perturbation.perturb_sound(sound.samples))
     bounds = seen.boundaries()
     built = [
@@ -114,9 +117,9 @@ def _find_longest_track(clip: Clip, seen: Scan) -> FaceTrack:
     return best
 
 
-def _make_request(track: FaceTrack, seen: Scan, frames: np.ndarray) -> WindowRequest:
+def _make_request(track: FaceTrack, seen: Scan, frames: np.ndarray, side: int) -> WindowRequest:
     middle = int(frames[len(frames) // 2])
-    return WindowRequest(0, tuple(frames.tolist()), track.square(middle, seen.width, seen.height))
+    return WindowRequest(0, tuple(frames.tolist()), track.square(middle, seen.width, seen.height), side)
 
 
 def _strip(mel: np.ndarray, bounds: np.ndarray, frames: tuple[int, ...], sound: Sound) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 
 from lipfd_jax.faces.finders import FINDERS
 
-CROP_SIDE = 224  # pixels; squares are shrunk to it, as AVLips' clips were, and never enlarged
+CROP_SIDE = 224  # pixels; squares are shrunk to it by default, as AVLips' clips were, and never enlarged
 SMALLEST_SIDE = 97  # smallest square, pixels: a face of 60 for dlib
 _PADDING = 110  # grey outside the frame, as in the usual SyncNet crop
 _SHIFT = 0.1  # fraction of its side by which a square is moved to stay inside the frame
@@ -61,15 +61,15 @@ def is_cut_by_edge(box: np.ndarray, width: int, height: int) -> bool:
     return bool(box[0] < margin or box[2] > width - margin or box[3] > height - margin)
 
 
-def cut_square(frame: np.ndarray, square: Square | None) -> np.ndarray:
+def cut_square(frame: np.ndarray, square: Square | None, side: int = CROP_SIDE) -> np.ndarray:
     """Crops the square from a frame (height, width, 3) uint8; None keeps the whole frame.
 
-    Grey outside the frame; shrunk to 224 pixels if larger.
+    Grey outside the frame; shrunk to `side` pixels if larger, and never enlarged.
     """
     piece = frame if square is None else _cut_padded(frame, square)
-    if max(piece.shape[:2]) <= CROP_SIDE:
+    if max(piece.shape[:2]) <= side:
         return piece
-    return cv2.resize(piece, (CROP_SIDE, CROP_SIDE), interpolation=cv2.INTER_AREA)
+    return cv2.resize(piece, (side, side), interpolation=cv2.INTER_AREA)
 
 
 def _cut_padded(frame: np.ndarray, square: Square) -> np.ndarray:

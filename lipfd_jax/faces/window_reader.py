@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from lipfd_jax.faces.framing import Square, cut_square
+from lipfd_jax.faces.framing import CROP_SIDE, Square, cut_square
 from lipfd_jax.faces.scan import Scan, set_threading
 from lipfd_jax.preprocessing.composite import stack_frames
 from lipfd_jax.preprocessing.containers import Damage, decode_frames, open_container
@@ -20,7 +20,7 @@ from lipfd_jax.preprocessing.video import (
     find_video_stream,
     shrink_to_tile,
 )
-from lipfd_jax.vocabulary import FRAMES_PER_WINDOW
+from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, TILE
 
 _SEEK_SECONDS = 3.0  # from this distance to the next window on it seeks instead of decoding
 # Seconds before the wanted frame to seek to, in turn; deinterlacing needs the frame before, too.
@@ -35,7 +35,7 @@ class WindowRequest:
     track: int  # index of the face
     frames: tuple[int, ...]  # numbers of its five frames, ascending; a slow video's may occur twice
     square: Square | None  # crop of its frames; None for whole frames
-    reduce: bool = True  # to 224 pixels, as face crops are; else only to a tile
+    side: int = CROP_SIDE  # pixels, to which larger crops are shrunk; TILE: whole frames, only to a tile
 
     @property
     def start(self) -> int:
@@ -94,9 +94,9 @@ def read_cached_windows(
 
 def cut_for_window(frame: np.ndarray, window: WindowRequest) -> np.ndarray:
     """Returns a window's part of a whole frame."""
-    if window.reduce:
-        return cut_square(frame, window.square)
-    return shrink_to_tile(frame)
+    if window.square is None and window.side == TILE:
+        return shrink_to_tile(frame)
+    return cut_square(frame, window.square, window.side)
 
 
 @contextmanager

@@ -54,3 +54,5 @@ def test_cutting_takes_the_square_pads_with_grey_and_never_enlarges():
     assert (padded[:, 10:] == 110).all()
     assert cut_square(picture, None) is picture
     assert cut_square(np.zeros((600, 600, 3), np.uint8), None).shape == (224, 224, 3)
+    assert cut_square(np.zeros((600, 600, 3), np.uint8), Square(0, 0, 500), 448).shape == (448, 448, 3)
+    assert cut_square(picture, Square(10, 4, 20), 448).shape == (20, 20, 3)

@@ -10,6 +10,7 @@ from lipfd_jax.faces.scan import scan_video
 from lipfd_jax.faces.window_reader import WindowRequest, read_cached_windows, read_windows
 from lipfd_jax.preprocessing.frame_cache import FrameCache
 from lipfd_jax.preprocessing.video import read_frames
+from lipfd_jax.vocabulary import TILE
 
 TEN = (10, 11, 12, 13, 14)
 
@@ -30,7 +31,7 @@ def test_windows_hold_the_frames_they_name(video, jump, monkeypatch):
     seen = scan_video(video, None)
     assert len(seen.cached_frames) == (300 if jump is None else 0)
     starts = [0, 3, 130, 132, 295]
-    wanted = [WindowRequest(0, tuple(range(s, s + 5)), None, reduce=False) for s in starts[::-1]]
+    wanted = [WindowRequest(0, tuple(range(s, s + 5)), None, side=TILE) for s in starts[::-1]]
     found = {window.start: frames for window, frames in read_windows(video, seen, wanted)}
     assert list(found) == starts
     pictures = read_frames(video, range(300)).frames
@@ -64,7 +65,7 @@ def test_two_faces_of_one_window_are_cut_each(video):
 
 def test_frames_may_be_apart_and_occur_twice(video):
     wanted = [
-        WindowRequest(0, (4, 4, 6, 8, 8), None, reduce=False),
+        WindowRequest(0, (4, 4, 6, 8, 8), None, side=TILE),
         WindowRequest(1, (5, 7, 9, 11, 13), None),
     ]
     found = {window.track: frames for window, frames in read_windows(video, scan_video(video, None), wanted)}

@@ -14,6 +14,7 @@ from lipfd_jax.preprocessing import pictures as module
 from lipfd_jax.preprocessing.containers import Damage, decode_frames, open_container
 from lipfd_jax.preprocessing.pictures import Pictures, read_brightness, to_rgb
 from lipfd_jax.preprocessing.video import find_video_stream, read_frames
+from lipfd_jax.vocabulary import TILE
 from tests.preprocessing.drawn_pictures import (
     SIZE,
     draw_pictures,
@@ -309,7 +310,7 @@ def test_builds_scans_and_windows_show_the_plain_clip(tmp_path, monkeypatch, wri
     assert not scan.cached_frames
     one, other = (s.thumbnails[0].image for s in (scan, scan_video(plain, None)))
     assert _differ([one], [other]) < 3
-    wanted = [WindowRequest(0, tuple(range(start, start + 5)), None, reduce=False) for start in (0, 20, 40)]
+    wanted = [WindowRequest(0, tuple(range(start, start + 5)), None, side=TILE) for start in (0, 20, 40)]
     whole = read_frames(path, range(60), whole=True).frames
     for window, frames in read_windows(path, scan, wanted):
         for number, frame in zip(window.frames, frames, strict=True):
