@@ -90,11 +90,12 @@ def compress(frames: np.ndarray, severity: int, rng: np.random.Generator) -> np.
     and larger). JPEG lacks artefacts that carry over from frame to frame.
     """
     del rng
-    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITIES[severity - 1]]
-    return np.stack([_recode_jpeg(frame, options) for frame in frames])
+    return np.stack([recode_jpeg(frame, JPEG_QUALITIES[severity - 1]) for frame in frames])
 
 
-def _recode_jpeg(frame: np.ndarray, options: list[int]) -> np.ndarray:
+def recode_jpeg(frame: np.ndarray, quality: int) -> np.ndarray:
+    """Encodes a frame (height, width, 3) uint8 RGB as JPEG of a quality from 1 to 100 and decodes it."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     _, coded = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), options)
     decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
     assert decoded is not None  # it was encoded above

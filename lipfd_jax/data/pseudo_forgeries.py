@@ -1,0 +1,132 @@
+"""Pseudo-forgeries: real frames whose mouth is replaced as lip-sync generators replace it, for training.
+
+`draw_pseudo_forgery` draws all parameters of a window at once, `apply_pseudo_forgery` applies them to its
+frames. What then happens to whole pictures (`data.degradations`) has to be the same for the real window and
+its pseudo-forgery: draw one degradation and apply it to both.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+
+from lipfd_jax.data.forgery_contents import Content, ContentSettings, draw_content, match_colours, render
+from lipfd_jax.data.forgery_masks import (
+    FACE_BOX,
+    Mask,
+    MaskSettings,
+    draw_donor_mask,
+    draw_mask,
+    locate_masks,
+    make_masks,
+)
+
+Part = tuple[slice, slice]  # rows and columns
+
+_ALIGNED = (0.06, 0.46, 0.18, 0.82)  # rows and columns of eyes and nose, by which donors are aligned
+_ALIGNED_SIDE = 96  # of that part when shifts are measured, pixels
+_FARTHEST = 0.12  # larger shifts, in shares of the square's side, count as not found
+_WINDOW = cv2.createHanningWindow((_ALIGNED_SIDE, _ALIGNED_SIDE), cv2.CV_32F)
+
+
+@dataclass(frozen=True)
+class PseudoForgerySettings:
+    """Probabilities and weights of masks and contents."""
+
+    mask: MaskSettings = field(default_factory=MaskSettings)
+    content: ContentSettings = field(default_factory=ContentSettings)
+
+
+@dataclass(frozen=True)
+class PseudoForgery:
+    """All parameters of one pseudo-forgery, for all frames of a window."""
+
+    mask: Mask
+    content: Content
+    donor_mask: Mask  # what of the content is the donor's
+
+
+def draw_pseudo_forgery(
+    rng: np.random.Generator, settings: PseudoForgerySettings = PseudoForgerySettings()
+) -> PseudoForgery:
+    """Draws the parameters of a pseudo-forgery."""
+    mask, content = draw_mask(rng, settings.mask), draw_content(rng, settings.content)
+    if content.donor:
+        mask = replace(mask, opacity=1.0)  # two mouths over each other are no forgery's
+    return PseudoForgery(mask, content, draw_donor_mask(rng))
+
+
+def apply_pseudo_forgery(forgery: PseudoForgery, frames: np.ndarray, donor: np.ndarray) -> np.ndarray:
+    """Returns frames whose masked part is replaced by the forgery's content.
+
+    Args:
+      frames: (n, side, side, 3) uint8 RGB, squares framed as `faces.framing` frames them.
+      donor: another moment of the same face in the same shape, or the frames again where there is none.
+    """
+    masks = make_masks(forgery.mask, len(frames), frames.shape[1])
+    part = locate_masks(masks)
+    if part is None:
+        return frames.copy()
+    patches = frames[:, part[0], part[1]]
+    if forgery.content.donor:
+        patches = _replace_mouth(forgery, frames, donor, part)
+    box_side = (FACE_BOX.right - FACE_BOX.left) * frames.shape[1]
+    return _paste(frames, render(forgery.content, patches, box_side), masks, part)
+
+
+def _replace_mouth(forgery: PseudoForgery, frames: np.ndarray, donor: np.ndarray, part: Part) -> np.ndarray:
+    """A part of the frames in which mouth and chin are the donor's."""
+    covered = frames[:, part[0], part[1]]
+    patches = _cut_donor(forgery.content, frames, donor, part)
+    if forgery.content.cells:
+        patches = match_colours(patches, covered, forgery.content.cells)
+    masks = make_masks(forgery.donor_mask, len(frames), frames.shape[1])[:, part[0], part[1]]
+    return np.stack([_blend(*three) for three in zip(covered, patches, masks, strict=True)])
+
+
+def _cut_donor(content: Content, frames: np.ndarray, donor: np.ndarray, part: Part) -> np.ndarray:
+    if not content.aligned:
+        return donor[:, part[0], part[1]]
+    return np.stack([_cut_aligned(d, f, part) for d, f in zip(donor, frames, strict=True)])
+
+
+def _cut_aligned(donor: np.ndarray, frame: np.ndarray, part: Part) -> np.ndarray:
+    """The donor's part, moved so that its eyes and nose lie where the frame's do."""
+    x, y = measure_shift(donor, frame)
+    matrix = np.array([[1, 0, x - part[1].start], [0, 1, y - part[0].start]])
+    size = part[1].stop - part[1].start, part[0].stop - part[0].start
+    return cv2.warpAffine(donor, matrix, size, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def measure_shift(donor: np.ndarray, frame: np.ndarray) -> tuple[float, float]:
+    """Shift right and down, in pixels, from the donor's eyes and nose to the frame's, by phase correlation.
+
+    (0, 0) where it is implausibly large.
+    """
+    side = frame.shape[0]
+    (x, y), _ = cv2.phaseCorrelate(_cut_upper(donor), _cut_upper(frame), _WINDOW)
+    x *= side * (_ALIGNED[3] - _ALIGNED[2]) / _ALIGNED_SIDE
+    y *= side * (_ALIGNED[1] - _ALIGNED[0]) / _ALIGNED_SIDE
+    return (x, y) if max(abs(x), abs(y)) <= _FARTHEST * side else (0.0, 0.0)
+
+
+def _cut_upper(frame: np.ndarray) -> np.ndarray:
+    """Eyes and nose as grey values (_ALIGNED_SIDE, _ALIGNED_SIDE) float32."""
+    top, bottom, left, right = (round(frame.shape[0] * share) for share in _ALIGNED)
+    small = cv2.resize(
+        frame[top:bottom, left:right], (_ALIGNED_SIDE, _ALIGNED_SIDE), interpolation=cv2.INTER_AREA
+    )
+    return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+
+
+def _paste(frames: np.ndarray, content: np.ndarray, masks: np.ndarray, part: Part) -> np.ndarray:
+    """Frames with the content over their part; what a mask leaves at 0 keeps its bytes."""
+    pasted = frames.copy()
+    for frame, patch, mask in zip(pasted, content, masks, strict=True):
+        frame[part] = _blend(frame[part], patch, mask[part])
+    return pasted
+
+
+def _blend(below: np.ndarray, above: np.ndarray, opacity: np.ndarray) -> np.ndarray:
+    below, above, opacity = (np.ascontiguousarray(array) for array in (below, above, opacity))
+    return cv2.blendLinear(below, above, 1 - opacity, opacity)
