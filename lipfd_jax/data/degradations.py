@@ -105,7 +105,7 @@ class DegradationSettings:
     noise: float = 0.2
     sharpen: float = 0.15
     compress: float = 0.45
-    strongest: float = 1.0  # strengths are drawn evenly from 0 to this
+    strongest: float = 1.0  # strengths are drawn from 0 to this, weak ones more often
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def draw_degradation(rng: Random, settings: DegradationSettings = DegradationSet
     if rng.random() >= settings.any:
         return Degradation(())
     chosen = [name for name in OPERATIONS if rng.random() < getattr(settings, name)]
-    steps = [(name, rng.uniform(0, settings.strongest), int(rng.integers(2**32))) for name in chosen]
+    steps = [(name, settings.strongest * rng.random() ** 1.5, int(rng.integers(2**32))) for name in chosen]
     return Degradation(tuple(steps))
 
 

@@ -28,6 +28,7 @@ class ContentSettings:
 
     donor: float = 0.5  # the mouth of another moment, otherwise the same mouth
     aligned: float = 0.85  # a donor is moved so that eyes and nose coincide
+    least_fit: float = 0.6  # correlation of eyes and nose below which a donor's head is turned too far to use
     matched: float = 0.6  # a donor takes over the colours of what it covers, coarsely
     rendered: float = 0.65  # computed at a generator's side and enlarged
     smallest_side: int = 64  # of a generator's picture of the face's box, pixels
@@ -61,6 +62,7 @@ class Content:
 
     donor: bool  # the mouth of another moment
     aligned: bool  # with its eyes and nose where the frame has them
+    least_fit: float  # with less, the mouth of the frame itself is taken; -1: any donor fits
     cells: int  # a side: means of so many cells are taken over from the frame; 0: none
     side: int  # of the generator's picture of the face's box, pixels; 0: as large as in the frame
     enlargement: str  # a name in `ENLARGEMENTS`
@@ -76,6 +78,7 @@ def draw_content(rng: Random, settings: ContentSettings = ContentSettings()) -> 
     return Content(
         donor=donor,
         aligned=rng.random() < settings.aligned,
+        least_fit=settings.least_fit,
         cells=int(rng.choice([1, 4, 8])) if rng.random() < settings.matched and donor else 0,
         side=side,
         enlargement=str(rng.choice(list(ENLARGEMENTS), p=[0.5, 0.35, 0.15])),

@@ -61,7 +61,8 @@ def apply_pseudo_forgery(forgery: PseudoForgery, frames: np.ndarray, donor: np.n
 
     Args:
       frames: (n, side, side, 3) uint8 RGB, squares framed as `faces.framing` frames them.
-      donor: another moment of the same face in the same shape, or the frames again where there is none.
+      donor: (n, any side, the same, 3) uint8 RGB, another moment of the same clip framed alike; the frames
+        again where there is none. Where its head is turned differently, the frames' own mouth is taken.
     """
     masks = make_masks(forgery.mask, len(frames), frames.shape[1])
     part = locate_masks(masks)
@@ -75,27 +76,30 @@ def apply_pseudo_forgery(forgery: PseudoForgery, frames: np.ndarray, donor: np.n
 
 
 def _replace_mouth(forgery: PseudoForgery, frames: np.ndarray, donor: np.ndarray, part: Part) -> np.ndarray:
-    """A part of the frames in which mouth and chin are the donor's."""
+    """A part of the frames in which mouth and chin are the donor's, where its head is turned alike."""
     covered = frames[:, part[0], part[1]]
-    patches = _cut_donor(forgery.content, frames, donor, part)
+    donor = place_donor(frames, donor, forgery.content.aligned)
+    if measure_fit(frames, donor) < forgery.content.least_fit:
+        return covered
+    patches = donor[:, part[0], part[1]]
     if forgery.content.cells:
         patches = match_colours(patches, covered, forgery.content.cells)
     masks = make_masks(forgery.donor_mask, len(frames), frames.shape[1])[:, part[0], part[1]]
     return np.stack([_blend(*three) for three in zip(covered, patches, masks, strict=True)])
 
 
-def _cut_donor(content: Content, frames: np.ndarray, donor: np.ndarray, part: Part) -> np.ndarray:
-    if not content.aligned:
-        return donor[:, part[0], part[1]]
-    return np.stack([_cut_aligned(d, f, part) for d, f in zip(donor, frames, strict=True)])
+def place_donor(frames: np.ndarray, donor: np.ndarray, aligned: bool) -> np.ndarray:
+    """The donor at the frames' size; aligned, its eyes and nose are moved to where theirs are."""
+    if donor.shape != frames.shape:
+        method = cv2.INTER_AREA if donor.shape[1] > frames.shape[1] else cv2.INTER_CUBIC
+        donor = np.stack([cv2.resize(one, frames.shape[2:0:-1], interpolation=method) for one in donor])
+    return np.stack([_align(d, f) for d, f in zip(donor, frames, strict=True)]) if aligned else donor
 
 
-def _cut_aligned(donor: np.ndarray, frame: np.ndarray, part: Part) -> np.ndarray:
-    """The donor's part, moved so that its eyes and nose lie where the frame's do."""
+def _align(donor: np.ndarray, frame: np.ndarray) -> np.ndarray:
     x, y = measure_shift(donor, frame)
-    matrix = np.array([[1, 0, x - part[1].start], [0, 1, y - part[0].start]])
-    size = part[1].stop - part[1].start, part[0].stop - part[0].start
-    return cv2.warpAffine(donor, matrix, size, borderMode=cv2.BORDER_REFLECT_101)
+    matrix = np.array([[1, 0, x], [0, 1, y]])
+    return cv2.warpAffine(donor, matrix, donor.shape[1::-1], borderMode=cv2.BORDER_REFLECT_101)
 
 
 def measure_shift(donor: np.ndarray, frame: np.ndarray) -> tuple[float, float]:
@@ -110,12 +114,21 @@ def measure_shift(donor: np.ndarray, frame: np.ndarray) -> tuple[float, float]:
     return (x, y) if max(abs(x), abs(y)) <= _FARTHEST * side else (0.0, 0.0)
 
 
+def measure_fit(frames: np.ndarray, donor: np.ndarray) -> float:
+    """Correlation of eyes and nose, the lowest of all frames: below 0.6 heads are turned differently."""
+    pairs = zip(frames, donor, strict=True)
+    return float(min(_correlate(_cut_upper(f), _cut_upper(d)) for f, d in pairs))
+
+
+def _correlate(ours: np.ndarray, theirs: np.ndarray) -> float:
+    return float(cv2.matchTemplate(ours, theirs, cv2.TM_CCOEFF_NORMED)[0, 0])
+
+
 def _cut_upper(frame: np.ndarray) -> np.ndarray:
     """Eyes and nose as grey values (_ALIGNED_SIDE, _ALIGNED_SIDE) float32."""
     top, bottom, left, right = (round(frame.shape[0] * share) for share in _ALIGNED)
-    small = cv2.resize(
-        frame[top:bottom, left:right], (_ALIGNED_SIDE, _ALIGNED_SIDE), interpolation=cv2.INTER_AREA
-    )
+    size = _ALIGNED_SIDE, _ALIGNED_SIDE
+    small = cv2.resize(frame[top:bottom, left:right], size, interpolation=cv2.INTER_AREA)
     return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
 

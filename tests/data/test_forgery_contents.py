@@ -17,7 +17,9 @@ from lipfd_jax.data.forgery_contents import (
 )
 from lipfd_jax.data.forgery_operations import OPERATIONS
 
-PLAIN = Content(False, aligned=False, cells=0, side=0, enlargement="linear", steps=(), finish=())
+PLAIN = Content(
+    donor=False, aligned=False, least_fit=-1, cells=0, side=0, enlargement="linear", steps=(), finish=()
+)
 
 
 @pytest.fixture(scope="module")

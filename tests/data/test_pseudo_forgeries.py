@@ -12,7 +12,9 @@ from lipfd_jax.data.pseudo_forgeries import (
     PseudoForgerySettings,
     apply_pseudo_forgery,
     draw_pseudo_forgery,
+    measure_fit,
     measure_shift,
+    place_donor,
 )
 from lipfd_jax.settings import build_settings
 
@@ -69,16 +71,41 @@ def test_any_side_and_number_of_frames(side, count):
         assert not np.array_equal(forged, frames)
 
 
+def _draw_swap(mask=None, **content):
+    """A pseudo-forgery that pastes a donor's mouth and does nothing else."""
+    plain = dict.fromkeys(("matched", "rendered", "finish", "more", "aligned"), 0.0) | {"least_fit": -1.0}
+    forgery = _draw(0, mask=mask or MaskSettings(), content=ContentSettings(donor=1, **plain | content))
+    return dataclasses.replace(forgery, content=dataclasses.replace(forgery.content, steps=()))
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_donors_mouth_replaces_the_frames_but_not_its_eyes(frames, donor, shape):
     mask = MaskSettings(**dict.fromkeys(SHAPES, 0.0) | {shape: 1.0}, hard=1, jitter=0, elastic=0)
-    content = ContentSettings(donor=1, aligned=0, matched=0, rendered=0, finish=0, more=0)
-    forgery = _draw(0, mask=mask, content=content)
-    forgery = dataclasses.replace(forgery, content=dataclasses.replace(forgery.content, steps=()))
-    forged = apply_pseudo_forgery(forgery, frames, donor)
+    forged = apply_pseudo_forgery(_draw_swap(mask), frames, donor)
     mouth, eyes = np.s_[:, 86:98, 74:86], np.s_[:, 32:48, 40:120]
     np.testing.assert_array_equal(forged[mouth], donor[mouth])
     np.testing.assert_array_equal(forged[eyes], frames[eyes])
+
+
+def test_a_head_turned_differently_is_no_donor(frames, donor):
+    assert measure_fit(frames, donor) < 0.6
+    np.testing.assert_array_equal(apply_pseudo_forgery(_draw_swap(least_fit=0.6), frames, donor), frames)
+
+
+def test_a_head_turned_alike_is_a_donor(frames, donor):
+    alike = frames.copy()
+    alike[:, 80:] = donor[:, 80:]
+    assert measure_fit(frames, alike) > 0.95
+    forged = apply_pseudo_forgery(_draw_swap(least_fit=0.6), frames, alike)
+    np.testing.assert_array_equal(forged[:, 86:98, 74:86], donor[:, 86:98, 74:86])
+
+
+@pytest.mark.parametrize("side", [120, 200])
+def test_a_donor_of_another_size_is_scaled(frames, side):
+    donor = np.stack([cv2.resize(frame, (side, side), interpolation=cv2.INTER_AREA) for frame in frames])
+    placed = place_donor(frames, donor, aligned=True)
+    assert placed.shape == frames.shape
+    assert measure_fit(frames, placed) > 0.9
 
 
 @pytest.mark.parametrize("by", [(5, -3), (0, 0), (-8, 6)])
@@ -88,9 +115,7 @@ def test_donors_are_aligned(frames, by):
 
 
 def test_aligned_donors_coincide(frames):
-    content = ContentSettings(donor=1, aligned=1, matched=0, rendered=0, finish=0, more=0)
-    forgery = _draw(0, content=content)
-    forgery = dataclasses.replace(forgery, content=dataclasses.replace(forgery.content, steps=()))
+    forgery = _draw_swap(aligned=1.0)
     forged = apply_pseudo_forgery(forgery, frames, np.roll(frames, (4, 4), axis=(1, 2)))
     rows, columns = locate_masks(make_masks(forgery.mask, 3, 160))
     assert np.abs(forged.astype(int) - frames)[:, rows, columns].mean() < 12 < frames.std()
