@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from lipfd_jax.perturbations.frames import recode_jpeg
+from lipfd_jax.settings import check_ranges
 
 Random = np.random.Generator
 Operation = Callable[[np.ndarray, float, Random], np.ndarray]
@@ -106,6 +107,10 @@ class DegradationSettings:
     sharpen: float = 0.15
     compress: float = 0.45
     strongest: float = 1.0  # strengths are drawn from 0 to this, weak ones more often
+
+    def __post_init__(self) -> None:
+        names = ("any", "strongest", *OPERATIONS)
+        check_ranges(self, "degradations.", **dict.fromkeys(names, (0, 1)))
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,15 @@ the face's box) with what that leaves (`forgery_operations`), and enlarged into 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import cv2
 import numpy as np
 
 from lipfd_jax.data.forgery_operations import OPERATIONS, Random
+from lipfd_jax.settings import check_ranges
 
+_WHERE = "pseudo_forgeries.content."  # prefix of settings in messages
 _MOST = 3  # operations at the generator's size
 ENLARGEMENTS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
 
@@ -45,6 +48,18 @@ class ContentSettings:
     deform: float = 1.0
     smooth_in_time: float = 0.7
     grid: float = 0.6
+
+    def __post_init__(self) -> None:
+        probabilities = ("donor", "aligned", "matched", "rendered", "finish", "more")
+        check_ranges(self, _WHERE, **dict.fromkeys(probabilities, (0, 1)), least_fit=(-1, 1))
+        check_ranges(
+            self, _WHERE, **dict.fromkeys(OPERATIONS, (0, inf)), smallest_side=(16, self.largest_side)
+        )
+        if self.rendered < 1 and not any(getattr(self, name) for name in TEXTURES):
+            raise ValueError(
+                f"{_WHERE}rendered={self.rendered}: without a generator's side, one of {', '.join(TEXTURES)} "
+                "needs a weight above 0, or nothing would change"
+            )
 
 
 @dataclass(frozen=True)

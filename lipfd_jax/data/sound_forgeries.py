@@ -5,8 +5,11 @@ lip-sync forgery.
 """
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
+
+from lipfd_jax.settings import check_ranges
 
 KINDS = ("shifted", "other_moment", "other_speaker")
 
@@ -20,6 +23,11 @@ class SoundForgerySettings:
     other_speaker: float = 1.0
     nearest: float = 0.3  # smallest shift, seconds: below, viewers take sound for synchronous
     farthest: float = 2.0  # largest shift, seconds
+
+    def __post_init__(self) -> None:
+        check_ranges(self, "sound_forgeries.", **dict.fromkeys(KINDS, (0, inf)), nearest=(0, self.farthest))
+        if not any(getattr(self, kind) for kind in KINDS):
+            raise ValueError(f"sound_forgeries: expected a weight above 0 for one of {', '.join(KINDS)}")
 
 
 @dataclass(frozen=True)

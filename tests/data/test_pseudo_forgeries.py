@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lipfd_jax.data.forgery_contents import ContentSettings
+from lipfd_jax.data.degradations import DegradationSettings
+from lipfd_jax.data.forgery_contents import TEXTURES, ContentSettings
 from lipfd_jax.data.forgery_masks import SHAPES, MaskSettings, locate_masks, make_masks
 from lipfd_jax.data.pseudo_forgeries import (
     PseudoForgerySettings,
@@ -16,6 +17,7 @@ from lipfd_jax.data.pseudo_forgeries import (
     measure_shift,
     place_donor,
 )
+from lipfd_jax.data.sound_forgeries import SoundForgerySettings
 from lipfd_jax.settings import build_settings
 
 
@@ -135,3 +137,21 @@ def test_a_donor_never_shines_through():
 def test_a_config_changes_probabilities():
     settings = build_settings(PseudoForgerySettings(), {"content": {"donor": 0.0}, "mask": {"jaw": 9}})
     assert (settings.content.donor, settings.mask.jaw) == (0.0, 9)
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda: MaskSettings(hard=1.5), "hard"),
+        (lambda: MaskSettings(**dict.fromkeys(SHAPES, 0.0)), "face_box"),
+        (lambda: ContentSettings(donor=-0.1), "donor"),
+        (lambda: ContentSettings(smallest_side=300), "smallest_side"),
+        (lambda: ContentSettings(**dict.fromkeys(TEXTURES, 0.0)), "rendered"),
+        (lambda: DegradationSettings(blur=2), "blur"),
+        (lambda: SoundForgerySettings(nearest=3), "nearest"),
+        (lambda: SoundForgerySettings(shifted=0, other_moment=0, other_speaker=0), "shifted"),
+    ],
+)
+def test_settings_that_can_not_be_drawn_are_refused(make, named):
+    with pytest.raises(ValueError, match=named):
+        make()
