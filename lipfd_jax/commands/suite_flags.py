@@ -22,14 +22,16 @@ def define_flags() -> None:
         "suite",
         [],
         SUITES,
-        "Also score the videos under perturbations (robustness), or under controls that separate sound and "
-        "lips, for the report. May be given twice; an interrupted suite resumes.",
+        "Also compare the detector with baselines that need no model (baselines; takes little more than "
+        "another pass over the videos), or score the videos under perturbations (robustness) or under "
+        "controls that separate sound and lips, for the report. May be given several times; an interrupted "
+        "suite resumes.",
     )
     flags.DEFINE_string(
         "clips",
         None,
         "Videos that the data were built from (AVLips layout, or with --clips_csv), which make suites exact. "
-        "Without them, suites are limited to perturbations of stored windows.",
+        "Without them, suites are limited to perturbations of stored windows, and baselines to sharpness.",
     )
     flags.DEFINE_string("clips_csv", None, "CSV file that lists the videos of --clips, inside that folder.")
 

@@ -233,7 +233,8 @@ def _make_remarks(grid: Grid) -> list[str]:
         videos = grid.cells[grid.checkpoints[0], data].summary.videos
         positives = videos.metrics.positives
         counts = f"{videos.metrics.n - positives:,} real and {positives:,} fake videos"
-        reasons = [text for text in (videos.metrics.missing, videos.intervals.warning) if text]
+        missing = videos.metrics.missing if videos.metrics.auc is None else ""
+        reasons = [text for text in (missing, videos.intervals.warning) if text]
         found.append(f"{_cell_text(data)}: {'; '.join([counts, *reasons])}.")
     return found
 

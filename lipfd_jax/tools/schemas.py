@@ -166,10 +166,16 @@ def _of_metric(metric: Metric) -> dict[str, Any]:
     title = f"{metric.title}: " if metric.title else ""
     limits = {"minimum": metric.minimum, "maximum": metric.maximum}
     return {
-        "type": "integer" if metric.integer else ["number", "null"],
+        "type": _type_of_metric(metric),
         **{name: limit for name, limit in limits.items() if limit is not None},
         "description": title + metric.description.format(at="the threshold") + better,
     }
+
+
+def _type_of_metric(metric: Metric) -> str | list[str]:
+    """Counts are never null, except where sources are unknown."""
+    kind = "integer" if metric.integer else "number"
+    return kind if metric.integer and not metric.needs_sources else [kind, "null"]
 
 
 def _object(properties: Mapping[str, Any], required: Sequence[str]) -> dict[str, Any]:

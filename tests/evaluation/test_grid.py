@@ -63,7 +63,7 @@ def test_markdown(found):
 def test_csv(found):
     rows = list(csv.DictReader(io.StringIO(format_grid_csv(found))))
     names = [metric.name for metric in list_metrics("grid")]
-    assert names[:2] == ["auc", "ap"]
+    assert names[:3] == ["auc", "matched_rank", "ap"]
     assert {"eer", "balanced_acc", "fpr", "fnr", "tpr_at_fpr_1", "cllr", "min_cllr", "ece"} <= set(names)
     assert [row["figure"] for row in rows] == 4 * names
     auc = [row for row in rows if row["figure"] == "auc"]

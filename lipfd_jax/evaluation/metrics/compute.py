@@ -12,6 +12,7 @@ from lipfd_jax.evaluation.metrics.pooling import MEAN_POOLING, Pooling, pool_vid
 from lipfd_jax.evaluation.metrics.resamples import Resamples, split_draws
 from lipfd_jax.evaluation.metrics.samples import Sample
 from lipfd_jax.evaluation.metrics.scores import Scores
+from lipfd_jax.evaluation.metrics.source_metrics import NO_MATCHED_SOURCE, count_matched_sources
 from lipfd_jax.vocabulary import THRESHOLD
 
 _RELEASED_THRESHOLD = 0.5
@@ -79,7 +80,7 @@ def compute_metrics(
         positives=int(sample.fakes),
         threshold=sample.threshold,
         values={metric.name: _compute_metric(metric, sample, granularity) for metric in table.METRICS},
-        missing="" if sample.has_both_classes else _explain_missing(sample),
+        missing=_explain_missing(sample),
     )
 
 
@@ -171,7 +172,11 @@ def _resample_metric(metric: Metric, draws: Resamples) -> np.ndarray:
 
 
 def _explain_missing(sample: Sample) -> str:
+    """Why some metrics are None; "" where none is, or where only sources are unknown."""
     if not len(sample):
         return "nothing was scored"
+    if sample.has_both_classes:
+        unmatched = sample.sources is not None and not count_matched_sources(sample)
+        return NO_MATCHED_SOURCE if unmatched else ""
     kind = "fake" if sample.fakes else "real"
     return f"all {len(sample)} are {kind}: AUC, AP and EER compare the two classes"

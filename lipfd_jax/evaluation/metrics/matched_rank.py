@@ -11,9 +11,7 @@ from lipfd_jax.evaluation.metrics.bootstrap import (
     draw_sources,
 )
 from lipfd_jax.evaluation.metrics.samples import check_columns
-from lipfd_jax.evaluation.metrics.source_metrics import average_draws, rank_within_sources
-
-NO_MATCHED_SOURCE = "no source holds real and fake ones: matched rank compares them within sources"
+from lipfd_jax.evaluation.metrics.source_metrics import NO_MATCHED_SOURCE, average_draws, rank_within_sources
 
 
 @dataclass(frozen=True)

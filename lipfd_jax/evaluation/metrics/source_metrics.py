@@ -8,6 +8,8 @@ import numpy as np
 from lipfd_jax.evaluation.metrics.resamples import Resamples
 from lipfd_jax.evaluation.metrics.samples import Sample
 
+NO_MATCHED_SOURCE = "no source holds real and fake ones: matched rank compares them within sources"
+
 
 def rank_within_sources(labels: np.ndarray, scores: np.ndarray, place: np.ndarray) -> np.ndarray:
     """Share of the pairs (real, fake) of each source in which the fake scores higher; ties count half.
@@ -61,7 +63,7 @@ def average_draws(ranks: np.ndarray, draws: np.ndarray) -> np.ndarray:
 
 
 def _rank_sources(sample: Sample) -> np.ndarray:
-    _, place = np.unique(sample.sources, return_inverse=True)
+    _, place = np.unique(np.asarray(sample.sources), return_inverse=True)
     return rank_within_sources(sample.labels, sample.scores, place)
 
 

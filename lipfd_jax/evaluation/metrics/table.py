@@ -15,6 +15,7 @@ import numpy as np
 
 from lipfd_jax.evaluation.metrics import calibration_metrics as calibration
 from lipfd_jax.evaluation.metrics import detection_metrics as detection
+from lipfd_jax.evaluation.metrics import source_metrics as within_sources
 from lipfd_jax.evaluation.metrics.metric import Metric, View
 from lipfd_jax.evaluation.metrics.samples import Sample
 
@@ -167,11 +168,43 @@ METRICS: tuple[Metric, ...] = (
         views={"text": 40, "page": 40, "grid": 20, "comparison": 20},
     ),
     Metric(
+        name="matched_rank",
+        label="matched rank",
+        title="Matched rank",
+        description="Chance that a fake scores higher than a real one of the same source (person or "
+        "footage), mean over the sources that hold both: 0.5 is guessing, 1 is perfect. How files of "
+        "different origins differ has no part in it.",
+        direction="higher",
+        compute=within_sources.compute_mean_rank,
+        resample=within_sources.resample_mean_rank,
+        both_classes=True,
+        needs_sources=True,
+        detail=lambda m: f"in {m.matched_sources:,} sources",
+        views={
+            "text": 44,
+            "page": 25,
+            "grid": 15,
+            "comparison": 15,
+            "suites": 15,
+            "suite_differences": 15,
+        },
+    ),
+    Metric(
+        name="matched_sources",
+        label="  sources that hold both",
+        description="Sources with real ones and fakes, which the matched rank is the mean over.",
+        compute=within_sources.count_matched_sources,
+        needs_sources=True,
+        views={"text": 46},
+        **_COUNT,
+    ),
+    Metric(
         name="auc",
         label="AUC",
         title="AUC",
         description="Chance that a fake picked at random scores higher than a real one picked at random: "
-        "0.5 is guessing, 1 is perfect. Needs no threshold.",
+        "0.5 is guessing, 1 is perfect. Needs no threshold. Over clips of many origins, file properties "
+        "alone can make it high: read it with the matched rank.",
         direction="higher",
         compute=detection.compute_auc,
         resample=detection.resample_auc,

@@ -79,8 +79,9 @@ def _suite_rows(result: SuiteResult) -> Iterator[list[Any]]:
             ends = getattr(one, f"{name}_interval", None) or ("", "")
             yield [one.name, "videos", name, _blank_none(getattr(one, name)), *ends]
     for baseline in result.model_free or ():
-        ends = baseline.auc_interval or ("", "")
-        yield [f"no model: {baseline.name}", "videos", "auc", _blank_none(baseline.auc), *ends]
+        for name in ("auc", "matched_rank"):
+            ends = getattr(baseline, f"{name}_interval") or ("", "")
+            yield [f"no model: {baseline.name}", "videos", name, _blank_none(getattr(baseline, name)), *ends]
 
 
 def _summary_rows(summary: MetricSummary) -> Iterator[list[Any]]:

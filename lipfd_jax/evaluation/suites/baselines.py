@@ -1,93 +1,68 @@
-"""Baselines without a model: AUC by properties of the files alone, and by the sharpness of mouths."""
+"""Baselines without a model: matched rank and AUC by file properties alone, and by sharpness of mouths."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import av
-import cv2
 import numpy as np
 
 from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings, compute_intervals
 from lipfd_jax.evaluation.metrics.compute import compute_metrics
+from lipfd_jax.evaluation.metrics.source_metrics import rank_within_sources
 from lipfd_jax.evaluation.suites.results import Baseline
-from lipfd_jax.evaluation.suites.videos import ClipVideo, SuiteVideo
-from lipfd_jax.preprocessing.composite import Window, resize_to_tile
-from lipfd_jax.preprocessing.containers import open_container
-from lipfd_jax.preprocessing.mouth_region import locate_mouth
-from lipfd_jax.preprocessing.stream_choice import choose_audio, choose_video
 
 _FOLDS = 5
-_MEANING = "Reached here by {what} alone: a detector must do better to show anything."
+_TREES, _LEAF = 200, 2  # trees of the forest, and videos in a leaf at least
+_MEANING = {
+    "file properties": "Reached here by a small random forest on size, aspect, rates, length, formats and, "
+    "where known, framing, each video scored by one that never saw its source: a detector must do better to "
+    "show anything.",
+    "mouth sharpness": "Reached here by how sharp mouths are alone, sharper or blurrier called fake as other "
+    "sources suggest: a detector must do better to show anything.",
+}
 _LACKING = {  # in a few words: the same in a sentence
-    "too few sources": "Not known here: a class has fewer than two sources to fit on and score.",
+    "too few sources": "Not known here: a class has too few sources to fit on and score.",
     "needs the clips": "Not known here: the files have to be at hand (--clips).",
 }
 
-
-def measure_video(video: SuiteVideo, windows: Sequence[Window]) -> dict[str, Any]:
-    """Properties of a video that need no model: a row for `compute_baselines`, of plain values.
-
-    File properties (bit rate, size, frame rate, duration, sound format) only where the file is at hand.
-    Raises ClipError.
-    """
-    row = {"label": video.label, "source": video.source, "sharpness": measure_sharpness(windows)}
-    return row | {"file": read_file_properties(video) if isinstance(video, ClipVideo) else None}
+_Folds = Sequence[tuple[np.ndarray, np.ndarray]]  # places of videos to fit on, and to score
 
 
 def compute_baselines(rows: Sequence[dict[str, Any]], bootstrap: BootstrapSettings) -> tuple[Baseline, ...]:
-    """AUCs of videos by logistic regression on properties, each video scored by a fit to others.
+    """Matched ranks and AUCs of videos by properties that need no model, as the detector's are computed.
 
-    Folds keep sources together. Where a class has fewer than two sources, or files are not at hand, the AUC
-    is None and `lacking` gives the reason.
+    Folds keep sources together: each video is scored by a fit to others. Where a class has fewer than two
+    sources, or files are not at hand, both are None and `lacking` gives the reason. The same rows give the
+    same baselines.
 
     Args:
       rows: of `measure_video`, one a video.
     """
+    labels = np.array([row["label"] for row in rows])
+    sources = np.array([row["source"] for row in rows], object)
+    folds = _split_sources(labels, sources)
     files = [row["file"] for row in rows]
-    columns = encode_one_hot(files) if all(files) else None
-    sharpness = np.array([[row["sharpness"]] for row in rows])
-    return (
-        _fit_baseline("file properties", columns, rows, bootstrap),
-        _fit_baseline("mouth sharpness", sharpness, rows, bootstrap),
+    sharpness = np.array([row["sharpness"] for row in rows])
+    few = "" if folds else "too few sources"
+    lacking = {"file properties": few if all(files) else "needs the clips", "mouth sharpness": few}
+    fits: dict[str, Callable[[], np.ndarray]] = {
+        "file properties": lambda: _fit_forest(encode_one_hot(files), labels, folds),
+        "mouth sharpness": lambda: _orient_sharpness(sharpness, labels, sources, folds),
+    }
+    return tuple(
+        _without_scores(name, reason)
+        if reason
+        else _make_baseline(name, labels, fits[name](), sources, bootstrap)
+        for name, reason in lacking.items()
     )
 
 
-def read_file_properties(video: ClipVideo) -> dict[str, float | str]:
-    """Properties of a clip's file: numbers as logarithms, formats as words. Raises ClipError."""
-    path = video.clip.path
-    with open_container(path) as container:
-        stream = container.streams[choose_video(path, container).index]
-        context = stream.codec_context
-        seconds = float(container.duration or 0) / av.time_base or 1.0
-        rate = stream.average_rate or stream.guessed_rate or 25
-        columns: dict[str, float | str] = {
-            "bits": float(np.log(8 * path.stat().st_size / seconds)),
-            "pixels": float(np.log(context.width * context.height)),
-            "rate": float(np.log(float(rate))),
-            "seconds": float(np.log(seconds)),
-            "video": context.name,
-        }
-    sound = video.clip.wav or path
-    with open_container(sound) as container:
-        track = container.streams[choose_audio(sound, container).index]
-        format_ = f"{track.codec_context.name} {track.rate} {track.channels}"
-    return {**columns, "sound": format_}
-
-
-def measure_sharpness(windows: Sequence[Window]) -> float:
-    """Logarithm of the mean variance of the Laplacian of mouths, on frames of 500x500 pixels."""
-    values = []
-    for window in windows:
-        for frame in window.frames:
-            grey = cv2.cvtColor(resize_to_tile(frame), cv2.COLOR_RGB2GRAY)
-            values.append(cv2.Laplacian(grey[locate_mouth(*grey.shape)], cv2.CV_64F).var())
-    return float(np.log(np.mean(values) + 1e-3))
-
-
 def encode_one_hot(rows: Sequence[dict[str, float | str]]) -> np.ndarray:
-    """Features (n, k) float64 of n rows: numbers as they are, a column for each word of a text column."""
+    """Features (n, k) float64 of n rows: numbers as they are, a column for each word of a text column.
+
+    Columns that a row lacks, such as one measured by an earlier version, are left out.
+    """
     columns: list[list[Any]] = []
-    for name in rows[0]:
+    for name in [name for name in rows[0] if all(name in row for row in rows)]:
         values = [row[name] for row in rows]
         if isinstance(values[0], str):
             columns += [[float(value == word) for value in values] for word in sorted(set(values))]
@@ -96,24 +71,75 @@ def encode_one_hot(rows: Sequence[dict[str, float | str]]) -> np.ndarray:
     return np.array(columns, np.float64).T
 
 
-def _fit_baseline(
-    name: str, columns: np.ndarray | None, rows: Sequence[dict[str, Any]], bootstrap: BootstrapSettings
-) -> Baseline:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+def _split_sources(labels: np.ndarray, sources: np.ndarray) -> _Folds:
+    """Folds that keep sources together; none where some fit would lack a class."""
+    from sklearn.model_selection import StratifiedGroupKFold
 
-    labels = np.array([row["label"] for row in rows])
-    sources = np.array([row["source"] for row in rows], object)
-    folds = min(_FOLDS, *(len(set(sources[labels == label])) for label in (0, 1)))
-    if lacking := "needs the clips" if columns is None else "too few sources" if folds < 2 else "":
-        meaning = _LACKING[lacking]
-        return Baseline(name=name, auc=None, auc_interval=None, lacking=lacking, meaning=meaning)
+    count = min(_FOLDS, *(len(set(sources[labels == label])) for label in (0, 1)))
+    if count < 2:
+        return []
     _, groups = np.unique(sources, return_inverse=True)
-    split = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
-    fit = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, class_weight="balanced"))
-    scores = cross_val_predict(fit, columns, labels, groups=groups, cv=split, method="predict_proba")[:, 1]
-    ends = compute_intervals(labels, scores, sources, 0.5, bootstrap)["auc"]
-    auc = compute_metrics(labels, scores).auc
-    return Baseline(name=name, auc=auc, auc_interval=ends, meaning=_MEANING.format(what=name))
+    split = StratifiedGroupKFold(count, shuffle=True, random_state=0)
+    folds = list(split.split(labels, labels, groups))
+    return folds if all(len(set(labels[fitted])) == 2 for fitted, _ in folds) else []
+
+
+def _fit_forest(columns: np.ndarray, labels: np.ndarray, folds: _Folds) -> np.ndarray:
+    """Probabilities of fake (n,) by a random forest on columns (n, k)."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    scores = np.zeros(len(labels))
+    for fitted, scored in folds:
+        forest = RandomForestClassifier(
+            _TREES, min_samples_leaf=_LEAF, class_weight="balanced", random_state=0
+        )
+        forest.fit(columns[fitted], labels[fitted])
+        scores[scored] = forest.predict_proba(columns[scored])[:, 1]
+    return scores
+
+
+def _orient_sharpness(
+    sharpness: np.ndarray, labels: np.ndarray, sources: np.ndarray, folds: _Folds
+) -> np.ndarray:
+    """Scores (n,) in 0..1 by sharpness alone, in the direction that ranks other sources' videos better."""
+    centred, scores = sharpness - np.median(sharpness), np.zeros(len(labels))
+    for fitted, scored in folds:
+        sign = _find_direction(sharpness[fitted], labels[fitted], sources[fitted])
+        scores[scored] = 1 / (1 + np.exp(-sign * centred[scored]))
+    return scores
+
+
+def _find_direction(values: np.ndarray, labels: np.ndarray, sources: np.ndarray) -> int:
+    """1 where fakes have the higher values, else -1: within sources, or over all where none holds both."""
+    _, place = np.unique(sources, return_inverse=True)
+    ranks = rank_within_sources(labels, values, place)
+    if not np.isfinite(ranks).any():
+        ranks = rank_within_sources(labels, values, np.zeros_like(place))
+    return 1 if np.nanmean(ranks) > 0.5 else -1
+
+
+def _make_baseline(
+    name: str, labels: np.ndarray, scores: np.ndarray, sources: np.ndarray, bootstrap: BootstrapSettings
+) -> Baseline:
+    metrics = compute_metrics(labels, scores, sources=sources)
+    ends = compute_intervals(labels, scores, sources, 0.5, bootstrap)
+    return Baseline(
+        name=name,
+        auc=metrics.auc,
+        auc_interval=ends["auc"],
+        matched_rank=metrics.matched_rank,
+        matched_rank_interval=ends["matched_rank"],
+        meaning=_MEANING[name],
+    )
+
+
+def _without_scores(name: str, lacking: str) -> Baseline:
+    return Baseline(
+        name=name,
+        auc=None,
+        auc_interval=None,
+        matched_rank=None,
+        matched_rank_interval=None,
+        lacking=lacking,
+        meaning=_LACKING[lacking],
+    )

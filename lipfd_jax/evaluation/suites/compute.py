@@ -72,7 +72,7 @@ def _compare_columns(
     """Mean metrics of columns on the videos that all of them and the clean scores hold."""
     shared, labels, sources, scores = _align_columns(columns, clean)
     threshold = decision.threshold
-    metrics = [compute_metrics(labels, values, threshold) for values in scores]
+    metrics = [compute_metrics(labels, values, threshold, sources=sources) for values in scores]
     draws, place, _ = draw_sources(labels, sources, bootstrap)
     samples = [Sample.build(labels, values, threshold) for values in scores]
     drawn = [resample_metrics(sample, place, draws, names=_DIFFERENCES) for sample in samples]

@@ -13,10 +13,12 @@ from lipfd_jax.perturbations.perturbation import CLEAN, Perturbation
 from lipfd_jax.storage import files
 from lipfd_jax.storage.json_types import Count, limit
 
-SuiteName = Literal["robustness", "controls"]
+SuiteName = Literal["baselines", "robustness", "controls"]
 SUITES: tuple[SuiteName, ...] = get_args(SuiteName)
 VERSION: Literal[1] = 1  # version of the keys of NAME.json
 Interval = tuple[float, float]  # ends
+_LATER_RANKS = ("matched_rank", "matched_rank_interval")  # keys that the first files lack
+_LATER_RESULTS = (*_LATER_RANKS, "matched_rank_difference", "matched_rank_difference_interval")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class PerturbationResult:
     auc_difference_interval: Interval | None
     fnr_difference: float | None
     fnr_difference_interval: Interval | None
+    matched_rank: float | None
+    matched_rank_interval: Interval | None
+    matched_rank_difference: float | None
+    matched_rank_difference_interval: Interval | None
 
     @property
     def name(self) -> str:
@@ -58,24 +64,26 @@ class PerturbationResult:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "PerturbationResult":
-        """The inverse of `dataclasses.asdict`, of JSON values."""
-        return cls(**_with_tuples(content))
+        """The inverse of `dataclasses.asdict`, of JSON values; earlier files lack the matched rank."""
+        return cls(**_with_tuples(dict.fromkeys(_LATER_RESULTS) | dict(content)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """AUC reached without a model."""
+    """Matched rank and AUC reached without a model."""
 
     name: str  # its features: "file properties", "mouth sharpness"
     auc: float | None
     auc_interval: Interval | None
+    matched_rank: float | None  # None where no source holds both classes, too
+    matched_rank_interval: Interval | None
     lacking: str = ""  # why there is no AUC, in a few words
     meaning: str  # the sentence next to it
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Baseline":
-        """The inverse of `dataclasses.asdict`, of JSON values."""
-        return cls(**_with_tuples(content))
+        """The inverse of `dataclasses.asdict`, of JSON values; earlier files lack the matched rank."""
+        return cls(**_with_tuples(dict.fromkeys(_LATER_RANKS) | dict(content)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +97,7 @@ class SuiteResult:
     cells: Annotated[tuple[PerturbationResult, ...], limit(minItems=1)]  # clean first
     means: tuple[PerturbationResult, ...]  # over the severities of each kind
     missing: tuple[tuple[str, str], ...]  # (name, reason) of perturbations without a result
-    model_free: tuple[Baseline, ...] | None = None  # baselines of the controls; no key for robustness
+    model_free: tuple[Baseline, ...] | None = None  # without a model; no key for robustness
     weights: str  # this and the rest: see SuiteIdentity
     records: str
     on: str

@@ -5,8 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
+from lipfd_jax.evaluation.suites.baseline_section import (
+    build_baseline_bar,
+    build_baseline_row,
+    format_ranks,
+    with_note,
+)
 from lipfd_jax.evaluation.suites.controls import CONTROLS, draw_conclusions
-from lipfd_jax.evaluation.suites.results import Baseline, Interval, PerturbationResult, SuiteResult
+from lipfd_jax.evaluation.suites.results import Interval, PerturbationResult, SuiteResult
 from lipfd_jax.pages.axes import Axis, unit_axis
 from lipfd_jax.pages.bars import Bar, BarChart, render_bars
 from lipfd_jax.pages.charts import Chart, Guide, Series, render_chart
@@ -16,7 +22,7 @@ from lipfd_jax.pages.rendering import Section, render_template
 ROBUSTNESS_TITLE = "Robustness"
 CONTROLS_TITLE = "Does it hear that sound and lips disagree?"
 _ROBUSTNESS_HEAD = ("AUC", "against clean", "FNR", "against clean, points", "FPR")
-_CONTROLS_HEAD = ["", "AUC", "against clean", "FPR", "FNR"]
+_CONTROLS_HEAD = ["", "matched rank", "AUC", "against clean", "FPR", "FNR"]
 
 
 def make_robustness_section(result: SuiteResult) -> Section:
@@ -47,7 +53,7 @@ def make_controls_section(result: SuiteResult) -> Section:
     """The conclusions in words, then the AUC under each control and of each baseline."""
     meanings = {control.perturbation.name: control.meaning for control in CONTROLS}
     rows = [_control_row(one, result.clean, meanings.get(one.name, "As it is.")) for one in result.cells]
-    rows += [_baseline_row(baseline) for baseline in result.model_free or ()]
+    rows += [[*build_baseline_row(baseline), "", "", ""] for baseline in result.model_free or ()]
     body = render_template(
         "lipfd_jax.evaluation",
         "controls.html",
@@ -88,27 +94,17 @@ def _robustness_cells(result: PerturbationResult) -> list[str | Markup]:
 def _control_row(result: PerturbationResult, clean: PerturbationResult, meaning: str) -> list[str | Markup]:
     fewer = _format_fewer_videos(result, clean)
     return [
-        _with_note(result.name, f"{meaning} Only {fewer}." if fewer else meaning),
-        _format_auc(result.auc, result.auc_interval),
+        with_note(result.name, f"{meaning} Only {fewer}." if fewer else meaning),
+        *format_ranks(result),
         _format_auc_difference(result),
         percent(result.fpr, 1),
         percent(result.fnr, 1),
     ]
 
 
-def _baseline_row(baseline: Baseline) -> list[str | Markup]:
-    name = _with_note(f"no model: {baseline.name}", baseline.meaning)
-    return [name, _format_auc(baseline.auc, baseline.auc_interval), "", "", ""]
-
-
 def _kind_cell(result: PerturbationResult, clean: PerturbationResult) -> str | Markup:
     fewer = _format_fewer_videos(result, clean)
-    return _with_note(result.kind, fewer) if fewer else result.kind
-
-
-def _with_note(text: str, note: str) -> Markup:
-    """A metric or a name, with a note in small type below."""
-    return Markup("{}<small>{}</small>").format(text, note)
+    return with_note(result.kind, fewer) if fewer else result.kind
 
 
 def _format_fewer_videos(result: PerturbationResult, clean: PerturbationResult) -> str:
@@ -117,13 +113,13 @@ def _format_fewer_videos(result: PerturbationResult, clean: PerturbationResult) 
 
 
 def _format_auc(value: float | None, ends: Interval | None) -> Markup:
-    return _with_note(decimal(value, 3), interval(*(ends or (None, None))))
+    return with_note(decimal(value, 3), interval(*(ends or (None, None))))
 
 
 def _format_fnr(result: PerturbationResult) -> Markup:
     ends = result.fnr_interval
     note = f"{100 * ends[0]:.1f} to {percent(ends[1], 1)}" if ends else ""
-    return _with_note(percent(result.fnr, 1), note)
+    return with_note(percent(result.fnr, 1), note)
 
 
 def _format_auc_difference(result: PerturbationResult) -> str | Markup:
@@ -142,7 +138,7 @@ def _format_difference(
     if result.is_clean or value is None:
         return ""
     low, high = (signed(scale * end, digits) for end in ends) if ends else ("", "")
-    return _with_note(signed(scale * value, digits), f"{low} to {high}" if ends else "")
+    return with_note(signed(scale * value, digits), f"{low} to {high}" if ends else "")
 
 
 def _make_kind_chart(
@@ -188,13 +184,7 @@ def _controls_chart(result: SuiteResult) -> Markup:
         )
         for one in result.cells
     ]
-    bars += [_baseline_bar(baseline) for baseline in result.model_free or ()]
+    bars += [build_baseline_bar(baseline, "auc") for baseline in result.model_free or ()]
     guides = (0.5,) if clean.auc is None else (0.5, clean.auc)
     caption = "Dotted: guessing, and the untouched videos. Bars of the second colour need no model at all."
     return render_bars(BarChart("AUC under each control", unit_axis("AUC of videos"), bars, caption, guides))
-
-
-def _baseline_bar(baseline: Baseline) -> Bar:
-    low, high = baseline.auc_interval or (None, None)
-    name = f"no model: {baseline.name}"
-    return Bar(name, baseline.auc, low, high, colour="second", lacking=baseline.lacking)

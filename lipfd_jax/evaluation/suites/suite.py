@@ -1,4 +1,4 @@
-"""Suites of an evaluation, robustness and controls: run on videos and shown in its report."""
+"""Suites of an evaluation, baselines, robustness and controls: run on videos and shown in its report."""
 
 import contextlib
 import itertools
@@ -11,7 +11,12 @@ from types import MappingProxyType
 from lipfd_jax.data.sources import RecordReader, find_window_convention, read_crop
 from lipfd_jax.evaluation.metrics.bootstrap import DEFAULT_BOOTSTRAP, BootstrapSettings
 from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, Decision
-from lipfd_jax.evaluation.suites.baselines import compute_baselines, measure_video
+from lipfd_jax.evaluation.suites.baseline_section import (
+    find_baselines,
+    make_baselines_section,
+    summarise_baselines,
+)
+from lipfd_jax.evaluation.suites.baselines import compute_baselines
 from lipfd_jax.evaluation.suites.compute import compute_means, compute_results, warn_few_sources
 from lipfd_jax.evaluation.suites.controls import CONTROLS, draw_conclusions
 from lipfd_jax.evaluation.suites.results import (
@@ -29,6 +34,7 @@ from lipfd_jax.evaluation.suites.section import (
     make_robustness_section,
     summarise_robustness,
 )
+from lipfd_jax.evaluation.suites.video_properties import measure_video
 from lipfd_jax.evaluation.suites.videos import SuiteVideo, list_clip_videos, list_record_videos
 from lipfd_jax.inference.predictor import Predictor
 from lipfd_jax.listing.clips import Clip, ClipError
@@ -169,6 +175,7 @@ def _find_controls(result: SuiteResult) -> str:
 
 SUITE_DEFINITIONS: Mapping[SuiteName, Suite] = MappingProxyType(
     {
+        "baselines": Suite((), make_baselines_section, summarise_baselines, find_baselines, measure_video),
         "robustness": Suite(
             tuple(list_robustness()), make_robustness_section, summarise_robustness, summarise_robustness
         ),

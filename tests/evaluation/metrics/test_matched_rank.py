@@ -1,11 +1,17 @@
 """Matched rank: known values, ties, sources of one class, its interval, and what AUC does not see."""
 
+import re
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings
-from lipfd_jax.evaluation.metrics.matched_rank import NO_MATCHED_SOURCE, MatchedRank, compute_matched_rank
+from lipfd_jax.evaluation.metrics.bootstrap import BootstrapSettings, compute_intervals
+from lipfd_jax.evaluation.metrics.compute import compute_metrics
+from lipfd_jax.evaluation.metrics.matched_rank import MatchedRank, compute_matched_rank
+from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores
+from lipfd_jax.evaluation.metrics.source_metrics import NO_MATCHED_SOURCE
+from lipfd_jax.evaluation.report.write import write_results
 
 BOOTSTRAP = BootstrapSettings(draws=200)
 
@@ -93,6 +99,42 @@ def test_scores_that_know_only_who_is_seen_fail():
     reversed_within = scores - 0.05 * labels
     assert roc_auc_score(labels, reversed_within) == 0.5
     assert compute_matched_rank(labels, reversed_within, sources, BOOTSTRAP).value == 0
+
+
+@pytest.mark.parametrize("granularity", ["windows", "videos"])
+def test_the_table_has_the_same_value_and_interval(granularity):
+    labels, scores, sources = _draw(3, 1)
+    scores = 1 / (1 + np.exp(-scores))
+    expected = compute_matched_rank(labels, scores, sources, BOOTSTRAP)
+    found = compute_metrics(labels, scores, sources=sources, granularity=granularity)
+    assert (found.matched_rank, found.matched_sources) == (pytest.approx(expected.value), expected.groups)
+    ends = compute_intervals(labels, scores, sources, 0.5, BOOTSTRAP, granularity=granularity)
+    assert ends["matched_rank"] == pytest.approx(expected.interval)
+
+
+def test_the_table_says_why_there_is_none():
+    labels, scores, sources = np.array([0, 1, 1]), np.array([0.1, 0.4, 0.3]), np.array(["a", "b", "b"])
+    found = compute_metrics(labels, scores, sources=sources)
+    assert (found.matched_rank, found.matched_sources, found.auc) == (None, 0, 1.0)
+    assert found.missing == NO_MATCHED_SOURCE
+    unknown = compute_metrics(labels, scores)
+    assert (unknown.matched_rank, unknown.matched_sources, unknown.missing) == (None, None, "")
+    assert compute_intervals(labels, scores, sources, 0.5, BOOTSTRAP)["matched_rank"] is None
+
+
+def test_it_is_printed_before_the_auc(capsys):
+    random, rows = np.random.default_rng(0), []
+    for number in range(40):
+        video = f"{('0_real', '1_fake')[number % 2]}/v{number}"
+        score = float(random.uniform(0.2, 0.6) + 0.3 * (number % 2))
+        known = {"label": number % 2, "video": video, "source": f"s{number // 4}", "window": 0}
+        rows.append(ScoreRow(path=f"{video}_0.png", score=score, **known))
+    summary = write_results(Scores.from_rows(rows), None, notes={}, bootstrap=BOOTSTRAP)
+    value, (low, high) = summary.videos.metrics.matched_rank, summary.videos.intervals["matched_rank"]
+    text = capsys.readouterr().out
+    assert re.search(
+        rf"\nmatched rank .*{value:.5f} +\[{low:.5f}, {high:.5f}\]\n.*sources.* 10 .*\nAUC", text
+    )
 
 
 def test_columns_must_fit():

@@ -7,7 +7,8 @@ from lipfd_jax.evaluation.metrics import compute
 from lipfd_jax.evaluation.metrics.compute import compute_metrics
 from lipfd_jax.evaluation.metrics.samples import Sample
 
-COUNTS = {"n", "positives", "threshold", "tp", "tn", "fp", "fn", "missing", "best_threshold"}
+COUNTS = {"n", "positives", "threshold", "tp", "tn", "fp", "fn", "matched_sources"}
+COUNTS |= {"missing", "best_threshold"}
 
 
 def _data(seed: int, ties: bool):
@@ -24,6 +25,12 @@ def _resample(labels, scores, draws, place, threshold):
     return compute.resample_metrics(Sample.build(labels, scores, threshold), place, draws)
 
 
+def _number_copies(copies, place):
+    """Sources of repeated rows, in which every copy of a source is one of its own."""
+    number = np.arange(len(copies)) - np.searchsorted(copies, copies)  # equal rows follow each other
+    return place[copies] + 12 * number
+
+
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("seed", range(5))
 def test_a_weight_is_a_number_of_copies(seed, ties):
@@ -31,7 +38,8 @@ def test_a_weight_is_a_number_of_copies(seed, ties):
     found = _resample(labels, scores, draws, place, 0.45)
     for row, drawn in enumerate(draws):
         copies = np.repeat(np.arange(60), drawn[place])
-        expected = compute_metrics(labels[copies], scores[copies], 0.45).to_json()
+        sources = _number_copies(copies, place)
+        expected = compute_metrics(labels[copies], scores[copies], 0.45, sources=sources).to_json()
         assert set(found) == set(expected) - COUNTS
         for name, values in found.items():
             assert values[row] == pytest.approx(expected[name], abs=1e-9), name

@@ -31,6 +31,18 @@ def test_keys_that_the_first_files_lacked_may_be_missing(tmp_path):
     content = CONTROLS.to_json()
     del content["warning"], content["model_free"][0]["lacking"]
     assert SuiteResult.from_json(content) == CONTROLS
+    for one in (*content["cells"], *content["model_free"]):
+        for name in [name for name in one if name.startswith("matched_rank")]:
+            del one[name]
+    found = SuiteResult.from_json(content)
+    assert found.clean == dataclasses.replace(
+        CONTROLS.clean,
+        matched_rank=None,
+        matched_rank_interval=None,
+        matched_rank_difference=None,
+        matched_rank_difference_interval=None,
+    )
+    assert (found.model_free[0].auc, found.model_free[0].matched_rank) == (0.6, None)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"cells": 1}'])

@@ -16,8 +16,6 @@ from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION
 from lipfd_jax.evaluation.suites.baselines import (
     compute_baselines,
     encode_one_hot,
-    measure_sharpness,
-    measure_video,
 )
 from lipfd_jax.evaluation.suites.compute import compute_means, compute_results
 from lipfd_jax.evaluation.suites.controls import CONTROLS, draw_conclusions
@@ -29,6 +27,7 @@ from lipfd_jax.evaluation.suites.section import (
     summarise_robustness,
 )
 from lipfd_jax.evaluation.suites.suite import compute_suite, find_suite_data
+from lipfd_jax.evaluation.suites.video_properties import measure_sharpness, measure_video
 from lipfd_jax.evaluation.suites.videos import RecordVideo, find_partner, list_clip_videos, list_record_videos
 from lipfd_jax.listing.clips import Clip, ClipError
 from lipfd_jax.perturbations.catalogue import FRAME_KINDS, list_robustness
@@ -276,6 +275,11 @@ def test_trouble_of_the_machine_ends_a_suite(videos, tmp_path):
         )
 
 
+def _baseline(name: str, auc: float | None, rank: float | None) -> Baseline:
+    ends = {"auc_interval": None, "matched_rank_interval": None}
+    return Baseline(name=name, auc=auc, matched_rank=rank, meaning="m", **ends)
+
+
 def _result(clean: float, parted: float, alone: float, plain: float | None) -> SuiteResult:
     def cell(kind: str, auc: float, level: str = "") -> PerturbationResult:
         gap = auc - clean
@@ -292,6 +296,10 @@ def _result(clean: float, parted: float, alone: float, plain: float | None) -> S
             auc_difference_interval=(gap - 0.02, gap + 0.02),
             fnr_difference=0.0,
             fnr_difference_interval=None,
+            matched_rank=auc,
+            matched_rank_interval=(auc - 0.03, auc + 0.03),
+            matched_rank_difference=gap,
+            matched_rank_difference_interval=None,
         )
 
     found = (
@@ -308,7 +316,7 @@ def _result(clean: float, parted: float, alone: float, plain: float | None) -> S
         cells=found,
         means=(),
         missing=(),
-        model_free=(Baseline(name="file properties", auc=plain, auc_interval=None, meaning="m"),),
+        model_free=(_baseline("file properties", auc=plain, rank=plain),),
         **dataclasses.asdict(_IDENTITY),
     )
 
