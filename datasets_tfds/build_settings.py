@@ -14,6 +14,8 @@ from lipfd_jax.vocabulary import SPLITS, WINDOW_CONVENTIONS, WindowConvention
 
 Crop = Literal["none", "faces"]
 CROPS = get_args(Crop)
+# What a record holds: a window of five frames, or a clip of a face, from which training cuts windows.
+RecordKind = Literal["windows", "clips"]
 
 # Setting: its key in build_report.json, where it differs: reports of earlier versions stay comparable.
 _REPORT_KEYS = {"window_convention": "windows"}
@@ -24,6 +26,7 @@ _CHOICES = {
     "links": LINKS,
     "damaged": DAMAGE_POLICIES,
     "crop": CROPS,
+    "kind": get_args(RecordKind),
 }
 
 
@@ -50,6 +53,10 @@ class BuildSettings:
     audio_track: str = ""  # of videos without a wav: number from 1 or language; "": the first with speech
     video_track: int = 0  # number from 1; 0: the default one
     videos_per_shard: int = 64
+    kind: RecordKind = "windows"
+    clip_side: int = 448  # clips: pixels, to which frames with a larger square of the face are shrunk
+    clip_quality: int = 95  # clips: of the JPEGs, 1 to 100
+    clip_seconds: float = 10.0  # clips: longest clip; longer videos give several
 
     def __post_init__(self) -> None:
         for field, choices in _CHOICES.items():
@@ -63,9 +70,19 @@ class BuildSettings:
             raise ValueError(f"effort {self.effort}: expected 0 to 6")
         if self.crop == "faces" and (LAYOUTS[self.layout].composites or self.window_convention != "paper"):
             raise ValueError(f"crop faces: needs videos and paper windows, not {self.name}")
+        self._check_clips()
         TrackRequest(self.audio_track, self.video_track)  # raises for what can be no track
         if self.videos_per_shard < 1:
             raise ValueError(f"videos_per_shard {self.videos_per_shard}: expected 1 or more")
+
+    def _check_clips(self) -> None:
+        """Raises ValueError where the settings of clips can't be."""
+        if self.kind == "clips" and (self.crop, self.window_convention) != ("faces", "paper"):
+            raise ValueError("clips: are cropped to faces and cut into paper windows; leave out --crop")
+        bounds = {"clip_side": (64, 4096), "clip_quality": (1, 100), "clip_seconds": (1, 20)}
+        for name, (lowest, highest) in bounds.items():
+            if not lowest <= getattr(self, name) <= highest:
+                raise ValueError(f"{name} {getattr(self, name)}: expected {lowest} to {highest}")
 
     @property
     def tracks(self) -> TrackRequest:
@@ -74,9 +91,14 @@ class BuildSettings:
 
     @property
     def name(self) -> str:
-        """The config name, LAYOUT[-ENCODING][-CONVENTION], with defaults left out."""
+        """The config name, LAYOUT[-ENCODING][-CONVENTION], with defaults left out; clips: LAYOUT-clips.
+
+        The clips of the layout `folder` are just `clips`.
+        """
         if LAYOUTS[self.layout].composites:
             return self.layout  # exists in one encoding and one window convention only
+        if self.kind == "clips":
+            return "clips" if self.layout == "folder" else f"{self.layout}-clips"
         parts = (
             (self.encoding, BuildSettings.encoding),
             (self.window_convention, BuildSettings.window_convention),
@@ -86,6 +108,8 @@ class BuildSettings:
     @property
     def description(self) -> str:
         """The config in words, for TFDS's catalogue."""
+        if self.kind == "clips":
+            return f"{self.layout} videos, whole clips of the face at native detail"
         return f"{self.layout} videos, {self.encoding} encoding, {self.window_convention} windows"
 
     def as_dict(self) -> dict[str, Any]:
@@ -110,6 +134,7 @@ def _settings_of(layout: str) -> Iterator[BuildSettings]:
     for convention in WINDOW_CONVENTIONS:
         for encoding in get_args(Encoding):
             yield BuildSettings(layout, encoding, convention, held_out=LAYOUTS[layout].held_out)
+    yield BuildSettings(layout, held_out=LAYOUTS[layout].held_out, crop="faces", kind="clips")
 
 
 def select_settings(config: str, **changes: Any) -> BuildSettings:

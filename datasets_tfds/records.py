@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from datasets_tfds.build_settings import BuildSettings
+from datasets_tfds.clip_records import clip_features, make_clip_records
 from lipfd_jax.listing.clips import Clip, ClipError, CompositeFiles, Item
 from lipfd_jax.preprocessing import encoding, extraction
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, LABELS
@@ -27,6 +28,8 @@ def record_features(settings: BuildSettings) -> tfds.features.FeaturesDict:
 
     Fields of the compact encodings are plain bytes, since TFDS's Image can't read WebP with TensorFlow.
     """
+    if settings.kind == "clips":
+        return tfds.features.FeaturesDict({**clip_features(), **_warning_features(settings)})
     if settings.encoding == "composite":
         images = {"composite": tfds.features.Image(shape=COMPOSITE_SHAPE, encoding_format="png")}
     else:
@@ -34,11 +37,10 @@ def record_features(settings: BuildSettings) -> tfds.features.FeaturesDict:
             "mel": tfds.features.Scalar(np.object_, doc="WebP: mel strip (128, columns, 3) RGB"),
             "frames": tfds.features.Scalar(np.object_, doc="WebP, JPEG or PNG: five frames side by side"),
         }
-    if settings.damaged == "keep":  # other builds lack the field
-        images["warnings"] = tfds.features.Text(doc="warnings about the clip, damage included")
     return tfds.features.FeaturesDict(
         {
             **images,
+            **_warning_features(settings),
             "label": tfds.features.ClassLabel(names=LABELS),
             "video": tfds.features.Text(doc="video id, CLASS/NAME"),
             "source": tfds.features.Text(
@@ -53,14 +55,22 @@ def record_features(settings: BuildSettings) -> tfds.features.FeaturesDict:
     )
 
 
+def _warning_features(settings: BuildSettings) -> dict[str, Any]:
+    if settings.damaged != "keep":  # other builds lack the field
+        return {}
+    return {"warnings": tfds.features.Text(doc="warnings about the clip, damage included")}
+
+
 def make_records(item: Item, settings: BuildSettings) -> VideoRecords:
-    """Extracts the windows of one video, or reads its composites, and makes a record of each.
+    """Extracts the windows or clips of one video, or reads its composites, and makes a record of each.
 
     Raises:
       ClipError: the video can't be used; the message gives the reason.
     """
     if isinstance(item, CompositeFiles):
         return _read_composites(item, settings)
+    if settings.kind == "clips":
+        return _make_clip_records(item, settings)
     found = _extract_windows(item, settings)
     records = []
     for window in found.cut_windows:
@@ -70,6 +80,14 @@ def make_records(item: Item, settings: BuildSettings) -> VideoRecords:
         fields |= encoding.encode_window(window, settings.encoding, effort=settings.effort)
         records.append((make_key(item.video, window.index), fields))
     return VideoRecords(tuple(records), tuple(found.warnings))
+
+
+def _make_clip_records(clip: Clip, settings: BuildSettings) -> VideoRecords:
+    found, warnings = make_clip_records(clip, settings)
+    noted = {"warnings": "; ".join(warnings)} if settings.damaged == "keep" else {}
+    return VideoRecords(
+        tuple((make_key(clip.video, part), fields | noted) for part, fields in found), warnings
+    )
 
 
 def _extract_windows(clip: Clip, settings: BuildSettings) -> extraction.Extraction:
@@ -110,14 +128,14 @@ def _make_fields(item: Item, window: int, start_frame: int, fps: float, windows:
     }
 
 
-def make_key(video: str, window: int) -> str:
-    """Returns "CLASS/NAME_J", the key of a record: unique in a data set, and the same in every build."""
-    return f"{video}_{window}"
+def make_key(video: str, number: int) -> str:
+    """Returns "CLASS/NAME_J", the key of a window or clip: unique in a data set, the same in every build."""
+    return f"{video}_{number}"
 
 
 def read_key(record: Mapping[str, Any]) -> str:
     """Returns the key of a record that `Codec.parse` returned."""
-    return make_key(record["video"].decode(), int(record["window"]))
+    return make_key(record["video"].decode(), int(record["window" if "window" in record else "part"]))
 
 
 class Codec:

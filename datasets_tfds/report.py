@@ -40,7 +40,7 @@ def describe_build(
         },
         "records": sum(shard.records for shard in written),
         "bytes": sum(shard.bytes for shard in written),
-        "splits": _count_by_split(written),
+        "splits": _count_by_split(written, settings.kind),
         "problems": [{"name": n, "reason": r} for n, r in sorted([*listing.problems, *bad])],
         **({"tracebacks": tracebacks} if tracebacks else {}),  # of unexpected errors
         "warnings": [{"video": o.video, "warnings": list(o.warnings)} for o in outcomes if o.warnings],
@@ -49,14 +49,14 @@ def describe_build(
     }
 
 
-def _count_by_split(written: Sequence[WrittenShard]) -> dict[str, dict[str, dict[str, int]]]:
+def _count_by_split(written: Sequence[WrittenShard], kind: str) -> dict[str, dict[str, dict[str, int]]]:
     counts: dict[str, dict[str, dict[str, int]]] = {}
     for shard in written:
-        split = counts.setdefault(shard.split, {name: {"videos": 0, "windows": 0} for name in CLASSES})
+        split = counts.setdefault(shard.split, {name: {"videos": 0, kind: 0} for name in CLASSES})
         for outcome in shard.outcomes:
             name = outcome.video.split("/")[0]
             split[name]["videos"] += not outcome.problem
-            split[name]["windows"] += len(outcome.keys)
+            split[name][kind] += len(outcome.keys)
     return counts
 
 
@@ -65,10 +65,11 @@ def summarize_build(report: dict[str, Any]) -> str:
     lines = [
         f"{report['records']} records of {report['videos']['built']} videos, {report['bytes'] / 1e6:.1f} MB"
     ]
+    kind = report["settings"].get("kind", "windows")
     for split, classes in report["splits"].items():
-        parts = [f"{name} {n['videos']} videos / {n['windows']} windows" for name, n in classes.items()]
+        parts = [f"{name} {n['videos']} videos / {n[kind]} {kind}" for name, n in classes.items()]
         lines.append(f"  {split}: {', '.join(parts)}")
-        if not all(counts["windows"] for counts in classes.values()):
+        if not all(counts[kind] for counts in classes.values()):
             lines.append(f"    {split} lacks a class: set other --fractions, another --salt, or --splits_csv")
     lines.append(f"{len(report['problems'])} inputs could not be used")
     lines += [f"  {problem['name']}: {problem['reason']}" for problem in report["problems"][:50]]
@@ -93,7 +94,7 @@ def check_records(
       Contents and checksum of each shard: {file name: {"records", "bytes", "sha256"}}.
 
     Raises:
-      BuildError: a window is missing, duplicated, or in the wrong split.
+      BuildError: a window or clip is missing, duplicated, or in the wrong split.
     """
     shards = {}
     found: Counter[tuple[str, str]] = Counter()
@@ -106,8 +107,8 @@ def check_records(
     if found != expected:
         missing, extra = sorted((expected - found).elements()), sorted((found - expected).elements())
         raise BuildError(
-            f"{folder}: {len(missing)} windows are missing {missing[:3]}, {len(extra)} too many {extra[:3]}; "
-            "the records are not complete, build again with --overwrite"
+            f"{folder}: {len(missing)} {settings.kind} are missing {missing[:3]}, {len(extra)} too many "
+            f"{extra[:3]}; the records are not complete, build again with --overwrite"
         )
     return shards
 

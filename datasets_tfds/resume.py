@@ -69,8 +69,8 @@ def finish_videos(
             seconds.append(taken)
             bar.update()
             if len(seconds) == _SAMPLE and len(todo) >= _LONG:
-                per_video = sum(seconds) / _SAMPLE / max(worker_count, 1)
-                bar.write(_estimate_build(outcomes, items, per_video * (len(todo) - _SAMPLE), folder))
+                seconds_left = sum(seconds) / _SAMPLE / max(worker_count, 1) * (len(todo) - _SAMPLE)
+                bar.write(_estimate_build(outcomes, items, seconds_left, folder, settings.kind))
     return outcomes
 
 
@@ -137,7 +137,7 @@ def read_part(item: Item, settings: BuildSettings, folder: pathlib.Path) -> Iter
 def part_path(item: Item, settings: BuildSettings, folder: pathlib.Path) -> pathlib.Path:
     """Returns the path of a video's part, named by a digest of the video's files and of the settings."""
     stats = [_stat_file(path) for path in item.files]
-    content = [
+    content: list[Any] = [
         FORMAT,
         settings.encoding,
         settings.effort,
@@ -147,6 +147,8 @@ def part_path(item: Item, settings: BuildSettings, folder: pathlib.Path) -> path
         dataclasses.asdict(item),
         stats,
     ]
+    if settings.kind == "clips":
+        content += [settings.kind, settings.clip_side, settings.clip_quality, settings.clip_seconds]
     digest = hash_text(json.dumps(content, default=str))
     return folder / digest[:2] / f"{digest[:32]}.part"
 
@@ -174,19 +176,20 @@ def _sample_first(items: list[Item]) -> list[Item]:
 
 
 def _estimate_build(
-    outcomes: dict[str, VideoOutcome], items: Sequence[Item], seconds: float, folder: pathlib.Path
+    outcomes: dict[str, VideoOutcome], items: Sequence[Item], seconds: float, folder: pathlib.Path, kind: str
 ) -> str:
     """Returns a line about time left and disk space. Raises BuildError where the disk is too small."""
     records = sum(outcome.bytes for outcome in outcomes.values()) / len(outcomes) * len(items)
-    windows = sum(len(outcome.keys) for outcome in outcomes.values()) / len(outcomes) * len(items)
+    count = sum(len(outcome.keys) for outcome in outcomes.values()) / len(outcomes) * len(items)
     present = sum(path.stat().st_size for path in folder.glob("*/*.part"))
     needed, free = 2 * records - present, shutil.disk_usage(folder).free  # parts, and the shards made of them
     if needed > free:
+        smaller = "the lossy encoding" if kind == "windows" else "a lower --clip_quality"
         raise BuildError(
             f"the build needs about {needed / 1e9:.1f} GB, {folder} has {free / 1e9:.1f} GB free; choose "
-            "another data_dir or the lossy encoding, and run the command again: finished videos are kept"
+            f"another data_dir or {smaller}, and run the command again: finished videos are kept"
         )
     return (
-        f"about {seconds / 60:.0f} minutes left; {windows:.0f} windows, {records / 1e9:.2f} GB of records, "
+        f"about {seconds / 60:.0f} minutes left; {count:.0f} {kind}, {records / 1e9:.2f} GB of records, "
         f"twice that during the build ({free / 1e9:.1f} GB free)"
     )

@@ -19,6 +19,9 @@ _SETTINGS = (  # flags that are fields of BuildSettings; the values of None are 
     "crop",
     "audio_track",
     "video_track",
+    "clip_quality",
+    "clip_side",
+    "clip_seconds",
 )
 
 
@@ -31,7 +34,8 @@ def define_flags() -> None:
         names[0],
         names,
         "LAYOUT[-ENCODING][-CONVENTION]: layout of the input data, encoding of the records, and window "
-        "convention (paper or released); defaults are left out of the name.",
+        "convention (paper or released); defaults are left out of the name. clips: whole clips of the face "
+        "in the videos of the layout folder, from which training cuts windows.",
     )
     flags.DEFINE_integer(
         "effort", None, "Compression of the compact encoding, 0 (fast) to 6 (small). Default: 0."
@@ -50,6 +54,11 @@ def define_flags() -> None:
     flags.DEFINE_enum(
         "crop", None, CROPS, "faces: crop windows to the face, framed like AVLips. Default: none."
     )
+    flags.DEFINE_integer("clip_quality", None, "Of the JPEGs in clips, 1 to 100. Default: 95.")
+    flags.DEFINE_integer(
+        "clip_side", None, "Pixels to which the face's square is shrunk in clips where larger. Default: 448."
+    )
+    flags.DEFINE_float("clip_seconds", None, "Longest clip; longer videos give several. Default: 10.")
     preprocessing_flags.define_flags()
 
 

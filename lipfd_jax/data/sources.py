@@ -5,7 +5,7 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 import tensorflow_datasets as tfds
 from etils import epath
@@ -28,7 +28,13 @@ class RecordReader(Protocol):
     def __getitem__(self, index: int) -> dict[str, Any]: ...
 
 
-def open_source(path: str, *, split: str = "test", builder_config: str | None = None) -> RecordReader:
+RecordKind = Literal["windows", "clips"]
+_BUILT_AS = {"windows": "lipfd build --config=folder --crop=faces", "clips": "lipfd build --config=clips"}
+
+
+def open_source(
+    path: str, *, split: str = "test", builder_config: str | None = None, kind: RecordKind = "windows"
+) -> RecordReader:
     """Opens the data at a path, a build or a folder of composites.
 
     Args:
@@ -36,22 +42,34 @@ def open_source(path: str, *, split: str = "test", builder_config: str | None = 
         inside it, down to a version).
       split: split of a TFDS build; a folder of composites has none and gives all its composites.
       builder_config: which built config, where the data_dir holds several.
+      kind: of the records: windows (see `records.decode_record`), or clips (see `clip_records.decode_clip`).
 
     Raises:
       FileNotFoundError: nothing readable is there.
       StorageUnavailable: a bucket does not answer, or refuses access.
-      ValueError: several built configs fit, or the split does not exist or is empty.
+      ValueError: several built configs fit, the split does not exist or is empty, or the records are of
+        another kind.
     """
     try:
-        return Patience().read(lambda: _open_at(epath.Path(path), split, builder_config), path, path)
+        return Patience().read(lambda: _open_at(epath.Path(path), split, builder_config, kind), path, path)
     except ImportError as error:  # the library for this kind of address
         raise ValueError(f"{path}: {error}; for Google Storage: pip install gcsfs") from error
 
 
-def _open_at(folder: epath.Path, split: str, builder_config: str | None) -> RecordReader:
+def _open_at(folder: epath.Path, split: str, builder_config: str | None, kind: RecordKind) -> RecordReader:
     if any((folder / name).is_dir() for name in CLASSES):
+        _check_kind(folder, "windows", kind)
         return CompositeFolder(folder)
-    return Records.open(find_build(folder, builder_config), split)
+    records = Records.open(find_build(folder, builder_config), split)
+    _check_kind(records.folder, records.kind, kind)
+    return records
+
+
+def _check_kind(folder: epath.Path, found: RecordKind, expected: RecordKind) -> None:
+    if found != expected:
+        raise ValueError(
+            f"{folder}: its records are {found}, expected {expected}; build those with: {_BUILT_AS[expected]}"
+        )
 
 
 def find_window_convention(source: RecordReader) -> WindowConvention:
@@ -119,6 +137,7 @@ class Records:
     records: Any
     parts: tuple[tuple[str, int, int], ...]  # (path, skipped, taken) for each shard with records of the split
     patience: Patience = dataclasses.field(default_factory=Patience, repr=False, compare=False)
+    kind: RecordKind = "windows"
 
     @classmethod
     def open(cls, folder: epath.Path, split: str) -> "Records":
@@ -130,7 +149,8 @@ class Records:
             raise ValueError(f"{folder}: split {split!r} is empty")
         images = [n for n, f in builder.info.features.items() if isinstance(f, tfds.features.Image)]
         records = builder.as_data_source(split, decoders={n: tfds.decode.SkipDecoding() for n in images})
-        return cls(folder, split, records, parts)
+        kind: RecordKind = "windows" if "window" in builder.info.features else "clips"
+        return cls(folder, split, records, parts, kind=kind)
 
     def __len__(self) -> int:
         return len(self.records)

@@ -76,7 +76,7 @@ def extract_face_windows(
     if seen is None:
         clock = read_clock(clip.path, request_tracks(clip, tracks))
         seen = scan_video(clip.path, find or default_finder(), damage=damage, clock=clock)
-    track = _find_longest_track(clip, seen)
+    track = find_longest_track(clip, seen)
     sound = read_clip_sound(clip, seen.clock, damage)
     starts = spread_starts(find_fit_starts(track, seen))
     wanted = [_make_request(track, seen, frames, side) for frames in pick_frames(seen.boundaries(), starts)]
@@ -86,7 +86,7 @@ def extract_face_windows(
         Window(index, window.start, seen.fps, _strip(mel, bounds, window.frames, sound), frames)
         for index, (window, frames) in enumerate(_read_frames(clip, seen, wanted, perturbation, read))
     ]
-    warnings = [*track_warnings(clip, seen.clock), *_find_warnings(track, seen, sound)]
+    warnings = [*track_warnings(clip, seen.clock), *find_warnings(track, seen, sound)]
     return Extraction(tuple(built), (*warnings, *damage_warnings(damage)))
 
 
@@ -103,8 +103,8 @@ def _read_frames(
             )
 
 
-def _find_longest_track(clip: Clip, seen: Scan) -> FaceTrack:
-    """Returns the track with the most frames to start windows from."""
+def find_longest_track(clip: Clip, seen: Scan) -> FaceTrack:
+    """Returns the track with the most frames to start windows from. Raises ClipError where there is none."""
     flaws = find_flaws(seen)
     flaws[flaws == "damaged"] = ""  # such clips are refused, or kept as they are
     tracks = with_flaws(follow_faces(seen.samples, seen.times, seen.width, seen.height), flaws)
@@ -126,7 +126,8 @@ def _strip(mel: np.ndarray, bounds: np.ndarray, frames: tuple[int, ...], sound: 
     return cut_mel_strip(mel, *mel_columns(*find_window_span(bounds, frames), sound.start))
 
 
-def _find_warnings(track: FaceTrack, seen: Scan, sound: Sound) -> list[str]:
+def find_warnings(track: FaceTrack, seen: Scan, sound: Sound) -> list[str]:
+    """Names what is unusual about the picture, the sound and the face of a clip."""
     missing = 1 - float((track.unfit == "").sum()) / len(seen.times)
     found = [*sound_warnings(sound), *picture_warnings(seen.clock, seen.boundaries(), seen.frozen)]
     if seen.missing_start > NOTICED_SECONDS:

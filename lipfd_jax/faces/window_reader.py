@@ -92,6 +92,20 @@ def read_cached_windows(
             yield window, stack_frames([cut_for_window(frames[n], window) for n in shown])
 
 
+def read_pictures(path: Path, scan: Scan, numbers: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+    """Yields the frames (height, width, 3) uint8 RGB of ascending numbers, each with its number.
+
+    Frames that are not found again are left out.
+    """
+    with _open_reader(path, scan) as reader:
+        for number in numbers:
+            frame = reader.read_from(number)
+            if frame is None:
+                return
+            if reader.number == number:
+                yield number, to_rgb(frame, reader.reformatter)
+
+
 def cut_for_window(frame: np.ndarray, window: WindowRequest) -> np.ndarray:
     """Returns a window's part of a whole frame."""
     if window.square is None and window.side == TILE:

@@ -34,7 +34,7 @@ def encode_window(window: Window, encoding: Encoding = "compact", *, effort: int
     if encoding == "composite":
         return {"composite": encode_png(make_composite(window))}
     strip = np.concatenate(list(window.frames), axis=1)
-    frames = _encode_jpeg(strip) if encoding == "lossy" else _encode_webp(strip, effort)
+    frames = encode_jpeg(strip) if encoding == "lossy" else _encode_webp(strip, effort)
     return {"mel": _encode_webp(window.mel, effort), "frames": frames}
 
 
@@ -84,11 +84,12 @@ def _encode_webp(image: np.ndarray, effort: int) -> bytes:
     return file.getvalue()
 
 
-def _encode_jpeg(image: np.ndarray) -> bytes:
+def encode_jpeg(image: np.ndarray, quality: int = JPEG_QUALITY) -> bytes:
+    """Encodes an image (height, width, 3) uint8 RGB as JPEG with full-resolution chroma; huge ones as PNG."""
     if max(image.shape[:2]) > _JPEG_SIDE:
         return encode_png(image)
     full_chroma = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    return _encode_image(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, *full_chroma])
+    return _encode_image(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality, *full_chroma])
 
 
 def _encode_image(suffix: str, image: np.ndarray, options: list[int]) -> bytes:
@@ -119,6 +120,11 @@ def _check_png(data: bytes) -> None:
     if (height, width) != COMPOSITE_SHAPE[:2]:
         expected = f"{COMPOSITE_SHAPE[1]}x{COMPOSITE_SHAPE[0]}"
         raise ValueError(f"composite of {width}x{height} pixels, expected {expected}")
+
+
+def decode_jpeg(data: bytes) -> np.ndarray:
+    """Decodes an image of `encode_jpeg` to (height, width, 3) uint8 RGB. Raises ValueError for other data."""
+    return _decode_image({"frame": data}, "frame")
 
 
 def _decode_image(fields: Mapping[str, bytes], name: str) -> np.ndarray:

@@ -36,10 +36,13 @@ def find_window_span(bounds: np.ndarray, frames: Sequence[int] | np.ndarray) -> 
 
     That is until the fifth of consecutive frames ends, and else 200 ms.
     """
-    begin = float(bounds[frames[0]])
-    if frames[-1] - frames[0] == FRAMES_PER_WINDOW - 1 and len(set(frames)) == FRAMES_PER_WINDOW:
-        return begin, float(bounds[frames[-1] + 1])
-    return begin, begin + WINDOW_SECONDS
+    return float(bounds[frames[0]]), find_sound_end(frames, bounds[frames[0]], bounds[frames[-1] + 1])
+
+
+def find_sound_end(frames: Sequence[int] | np.ndarray, begin: float, end: float) -> float:
+    """Returns the end of a window's sound, seconds, where its frames are shown from `begin` to `end`."""
+    consecutive = frames[-1] - frames[0] == FRAMES_PER_WINDOW - 1 and len(set(frames)) == FRAMES_PER_WINDOW
+    return float(end) if consecutive else float(begin) + WINDOW_SECONDS
 
 
 def find_holes(bounds: np.ndarray) -> np.ndarray:
