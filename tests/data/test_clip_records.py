@@ -8,6 +8,8 @@ import pytest
 from datasets_tfds import build, report
 from datasets_tfds.build_settings import BuildError, select_settings
 from datasets_tfds.records import get_codec, make_records
+from lipfd_jax.data import clip_index
+from lipfd_jax.data.clip_index import read_clip_index
 from lipfd_jax.data.clip_records import decode_clip
 from lipfd_jax.data.clip_windows import cut_window
 from lipfd_jax.data.corrupt import CorruptRecord
@@ -153,6 +155,20 @@ def test_a_build_of_clips(built):
     assert sorted(read_labels(source)) == [0, 1]
     assert read_crop(source) == "faces"
     assert "train" in compute_data_fingerprint(source).description
+
+
+def test_the_index_is_read_once(built, monkeypatch):
+    source = open_source(str(built.data_dir), split="train", kind="clips")
+    found = read_clip_index(source)
+    monkeypatch.setattr(clip_index, "decode_clip", None)
+    assert read_clip_index(source) == found
+    assert [entry.index for entry in found] == [0, 1]
+    assert {(entry.video, entry.label, entry.source, entry.generator) for entry in found} == {
+        ("0_real/r", 0, "anna", ""),
+        ("1_fake/f", 1, "anna", "wav2lip"),
+    }
+    assert all((entry.part, entry.starts, round(entry.seconds, 3)) == (0, 26, 1.2) for entry in found)
+    assert all(abs(entry.side - 1.62 * 80) < 3 for entry in found)
 
 
 def test_clips_and_windows_are_told_apart(built, tmp_path):
