@@ -84,6 +84,7 @@ def detect_video(
         predict or model.predict,
         settings,
         batch_size=model.batch_size,
+        face_side=model.metadata.model.inputs.face_side,
         timer=timer,
         progress=progress,
     )

@@ -12,7 +12,7 @@ from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.result import WindowScore
 from lipfd_jax.detection.stills import Stills, encode_still
 from lipfd_jax.evaluation.metrics.pooling import Decision
-from lipfd_jax.faces.framing import CROP_SIDE, Square
+from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.window_reader import WindowRequest, read_windows
 from lipfd_jax.inference.program import choose_part_size
 from lipfd_jax.preprocessing.composite import assemble_composite
@@ -44,15 +44,22 @@ class WindowScorer:
         settings: DetectionSettings,
         *,
         batch_size: int,
+        face_side: int,
         timer: PartTimer,
         progress: Progress = ignore_progress,
     ):
-        """`predict` takes composites (B, 1000, 2500, 3) uint8 and gives scores (B,) and weights (B, 5, 3)."""
+        """Takes what it scores with.
+
+        Args:
+          predict: composites (B, 1000, 2500, 3) uint8 to scores (B,) and weights (B, 5, 3).
+          face_side: pixels to which face crops are shrunk, the model's.
+        """
         self.scored: list[list[WindowScore]] = [[] for _ in analysis.tracks]  # face by face, in order of time
         self.squares: list[Square | None] = []  # crop of each window
         self.stills: Stills = {}  # of windows that reach the threshold
         self._analysis, self._settings = analysis, settings
         self._predict, self._batch_size = predict, batch_size
+        self._side = face_side if settings.crop == "auto" else TILE
         self._timer, self._progress = timer, progress
         self._bounds = analysis.scan.boundaries()
         self._examples: list[list[WindowImages]] = [[] for _ in analysis.tracks]
@@ -115,8 +122,7 @@ class WindowScorer:
         track, scan = self._analysis.tracks[index], self._analysis.scan
         (frames,) = pick_frames(self._bounds, np.array([start]))
         square = track.square(int(frames[len(frames) // 2]), scan.width, scan.height)
-        side = CROP_SIDE if self._settings.crop == "auto" else TILE
-        return WindowRequest(index, tuple(frames.tolist()), square, side)
+        return WindowRequest(index, tuple(frames.tolist()), square, self._side)
 
     def _make_images(self, request: WindowRequest, frames: np.ndarray, refined: bool) -> WindowImages:
         begin, end = find_window_span(self._bounds, request.frames)
@@ -143,7 +149,7 @@ class WindowScorer:
         with self._timer.time("model"):
             scores, weights = self._predict(composites)
         for images, score, shares in zip(batch, scores, weights, strict=True):
-            head, face, lip = (round(float(share), 4) for share in shares.mean(axis=0))
+            head, face, lip = (round(float(share), 4) for share in shares.sum(axis=0) / shares.sum())
             window = replace(images.window, score=float(score), region_weights=(head, face, lip))
             self.scored[images.face].append(window)
             self._keep_example(replace(images, window=window))

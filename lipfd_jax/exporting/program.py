@@ -11,7 +11,7 @@ from lipfd_jax.kernels.dispatch import Kernels, with_kernels
 from lipfd_jax.models.forward import forward, forward_prepared
 from lipfd_jax.models.inputs import PreparedInputs
 from lipfd_jax.models.lipfd import LipFD, Output
-from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW, REGIONS
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
 ProgramInput = Literal["composites", "prepared"]  # input of the program
 OUTPUTS = ("probability", "region_weights")
@@ -57,7 +57,7 @@ def _make_batch_shapes(model: LipFD, source: ProgramInput) -> dict[str, jax.Shap
         return {"composites": jax.ShapeDtypeStruct((size, *COMPOSITE_SHAPE), jnp.uint8)}
     inputs = model.config.inputs
     side, crop = inputs.picture_size, inputs.crop_size
-    crops = (size, FRAMES_PER_WINDOW, len(REGIONS), crop, crop, 3)
+    crops = (size, len(inputs.frame_numbers), len(inputs.regions), crop, crop, 3)
     return {
         "picture": jax.ShapeDtypeStruct((size, side, side, 3), jnp.float32),
         "crops": jax.ShapeDtypeStruct(crops, jnp.float32),

@@ -4,6 +4,7 @@ The tables of their pretrained weights are in their modules; `checkpoints.clip_v
 file.
 """
 
+import dataclasses
 from typing import Any, Protocol
 
 import jax
@@ -42,9 +43,26 @@ class Encoder(Protocol):
         """Returns FLOPs (two per multiply-add): embedding, matrices of one block, its attention."""
 
 
+@dataclasses.dataclass(frozen=True)
+class NoEncoder:
+    """Stands for the encoder of a model that looks at crops alone; an Encoder without features."""
+
+    patch: int = 1
+    layers: int = 0
+    features: int = 0
+
+    def build(self, image_size: int, **options: Any) -> None:
+        """Builds nothing."""
+
+    def count_flops(self, side: int) -> tuple[int, int, int]:
+        """Returns zeros."""
+        return 0, 0, 0
+
+
 ENCODERS: dict[str, Encoder] = {
     "vit_l14": ViTConfig(patch=14, width=1024, layers=24, heads=16, features=768),
     "vit_b16": ViTConfig(patch=16, width=768, layers=12, heads=12, features=512),
     "vit_b32": ViTConfig(patch=32, width=768, layers=12, heads=12, features=512),
+    "none": NoEncoder(),
     "vit_tiny": ViTConfig(patch=8, width=128, layers=2, heads=4, features=128),  # tests and demo
 }

@@ -6,7 +6,7 @@ trained here use those the paper describes. The convention is stored with the ch
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 import jax
@@ -16,7 +16,7 @@ import numpy as np
 from lipfd_jax.kernels.resize import Taps, compose_taps, compute_taps, resize
 from lipfd_jax.kernels.resize_image import resize_image
 from lipfd_jax.settings import build_settings
-from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW, TILE
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW, REGIONS, TILE
 
 _CLIP_MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
 _CLIP_STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
@@ -34,8 +34,17 @@ class Inputs:
     """How composites become the network's input; all but the sizes follows from the convention's name."""
 
     name: Convention = "paper"
-    picture_size: int = 1120  # side of the resized composite, which the 5x5 convolution divides by 5
+    picture_size: int = 1120  # side of the resized composite, which the 5x5 convolution divides by 5; 0: none
     crop_size: int = 224  # side of each crop
+    frame_numbers: tuple[int, ...] = (
+        0,
+        1,
+        2,
+        3,
+        4,
+    )  # those of the five frames that crops are cut from
+    regions: tuple[str, ...] = REGIONS  # of head, face and lip those that crops show, in that order
+    face_side: int = 224  # largest side of the face crops that composites are made of, in pixels of the video
     # The released code resizes as its torchvision does: 0.16, which it pins, without antialiasing; 0.17 and
     # newer with it. Paper inputs are always antialiased.
     released_antialias: bool = False
@@ -43,11 +52,13 @@ class Inputs:
     def __post_init__(self) -> None:
         if self.name not in get_args(Convention):
             raise ValueError(f"inputs.name={self.name!r}: expected one of {', '.join(get_args(Convention))}")
-        for field in ("picture_size", "crop_size"):
-            if getattr(self, field) < 1:
-                raise ValueError(
-                    f"inputs.{field}={getattr(self, field)}: expected a positive number of pixels"
-                )
+        for field, least in (("picture_size", 0), ("crop_size", 1), ("face_side", 1)):
+            if getattr(self, field) < least:
+                raise ValueError(f"inputs.{field}={getattr(self, field)}: expected {least} pixels or more")
+        for field, known in (("frame_numbers", range(FRAMES_PER_WINDOW)), ("regions", REGIONS)):
+            _check_choice(field, getattr(self, field), known)
+            if self.name == "released" and len(getattr(self, field)) < len(known):
+                raise ValueError(f"inputs.{field}: released inputs take all of {list(known)}; leave it unset")
         if self.released_antialias and self.name != "released":
             raise ValueError("inputs.released_antialias: paper inputs are always antialiased; leave it unset")
 
@@ -85,7 +96,7 @@ class Inputs:
         Raises:
           ValueError: a field is unknown, or a value is not allowed.
         """
-        fields = dict(fields)
+        fields = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}  # from JSON
         written = {name: fields.pop(name) for name in _DERIVED if name in fields}
         if fields.get("name") == "released" and "antialias" in written:
             fields["released_antialias"] = written["antialias"]
@@ -94,6 +105,11 @@ class Inputs:
             if getattr(inputs, name) != value:
                 raise ValueError(f"model.inputs.{name}={value!r}: {inputs.name} inputs have no such variant")
         return inputs
+
+
+def _check_choice(field: str, chosen: tuple, known: Sequence) -> None:
+    if not chosen or list(chosen) != [value for value in known if value in chosen]:
+        raise ValueError(f"inputs.{field}={chosen}: expected some of {list(known)}, each once and in order")
 
 
 _DERIVED = ("channels", "normalise", "frames", "crops", "antialias")
@@ -115,7 +131,7 @@ class PreparedInputs(NamedTuple):
     """Network input, in the convention of an `Inputs`."""
 
     image: jax.Array  # (B, P, P, 3)
-    crops: jax.Array  # (B, 5, 3, C, C, 3): frame, region (head, face, lip), rows, columns, channels
+    crops: jax.Array  # (B, F, R, C, C, 3): frame, region, rows, columns, channels; five and three by default
 
 
 @jax.named_scope("prepare")
@@ -129,19 +145,27 @@ def prepare_inputs(
     """
     if composites.shape[1:] != COMPOSITE_SHAPE:
         raise ValueError(f"composites must be (B, 1000, 2500, 3), got {composites.shape}")
-    frames = _cut_frames(composites, inputs)
+    crops = prepare_crops(_cut_frames(composites, inputs), inputs, dtype=dtype)
+    return PreparedInputs(_resize_composite(composites, inputs, dtype), crops)
+
+
+def prepare_crops(
+    frames: jax.Array, inputs: Inputs, *, dtype: jax.typing.DTypeLike = jnp.float32
+) -> jax.Array:
+    """Cuts the regions of tiles (B, F, 500, 500, 3) uint8 RGB and resizes them, to (B, F, R, C, C, 3)."""
     crops = [
         _convert_colours(resize(frames, side, side, dtype=dtype), inputs)
         for side in compute_region_taps(inputs)
     ]
-    return PreparedInputs(_resize_composite(composites, inputs, dtype), jnp.stack(crops, axis=2))
+    return jnp.stack(crops, axis=2)
 
 
 def compute_region_taps(inputs: Inputs) -> tuple[Taps, ...]:
-    """Returns the taps from a frame's 500 rows (or columns) to head, face and lip crops."""
+    """Returns the taps from a frame's 500 rows (or columns) to the crop of each region."""
     size, antialias = inputs.crop_size, inputs.antialias
     if inputs.crops == "frame":
-        margins = [TILE * (1 - scale) / 2 for scale in _FRAME_SCALES]
+        scales = dict(zip(REGIONS, _FRAME_SCALES, strict=True))
+        margins = [TILE * (1 - scales[region]) / 2 for region in inputs.regions]
         return tuple(compute_taps(TILE, size, antialias=antialias, box=(m, TILE - m)) for m in margins)
     head = compute_taps(TILE, 224, antialias=antialias)  # the released boxes are in pixels of this crop
     return tuple(
@@ -151,6 +175,8 @@ def compute_region_taps(inputs: Inputs) -> tuple[Taps, ...]:
 
 def _resize_composite(composites: jax.Array, inputs: Inputs, dtype: jax.typing.DTypeLike) -> jax.Array:
     """Resizes whole composites to (B, P, P, 3)."""
+    if not inputs.picture_size:
+        return jnp.zeros((len(composites), 0, 0, 3), dtype)
     rows, columns = (
         compute_taps(n, inputs.picture_size, antialias=inputs.antialias) for n in COMPOSITE_SHAPE[:2]
     )
@@ -159,10 +185,10 @@ def _resize_composite(composites: jax.Array, inputs: Inputs, dtype: jax.typing.D
 
 
 def _cut_frames(composites: jax.Array, inputs: Inputs) -> jax.Array:
-    """Cuts the five frames (B, 5, 500, 500, 3) from the lower half."""
+    """Cuts the frames (B, F, 500, 500, 3) that are asked for from the lower half."""
     step = TILE if inputs.frames == "true" else 1  # the released code omits the factor 500
     lower = composites[:, TILE:]
-    return jnp.stack([lower[:, :, i * step : i * step + TILE] for i in range(FRAMES_PER_WINDOW)], axis=1)
+    return jnp.stack([lower[:, :, i * step : i * step + TILE] for i in inputs.frame_numbers], axis=1)
 
 
 def _convert_colours(images: jax.Array, inputs: Inputs) -> jax.Array:

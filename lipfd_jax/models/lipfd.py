@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from lipfd_jax.kernels.input_convolution import input_convolution
@@ -14,6 +15,7 @@ from lipfd_jax.models.encoders import ENCODERS
 from lipfd_jax.models.inputs import PAPER, Inputs
 from lipfd_jax.models.vit import ACTIVATIONS
 from lipfd_jax.settings import build_settings
+from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, REGIONS
 
 Dtype = Literal["float32", "bfloat16"]
 
@@ -41,6 +43,11 @@ class ModelConfig:
                 raise ValueError(
                     f"{field}={getattr(self, field)!r} is unknown; use one of {', '.join(sorted(values))}"
                 )
+        if (self.encoder == "none") != (self.inputs.picture_size == 0):
+            raise ValueError(
+                f"picture_size {self.inputs.picture_size} with encoder {self.encoder!r}: the picture is the "
+                "encoder's input; picture_size is 0 if and only if the encoder is 'none'"
+            )
         unit = 5 * ENCODERS[self.encoder].patch
         if self.inputs.picture_size % unit:
             raise ValueError(
@@ -65,8 +72,9 @@ class Output(NamedTuple):
     """Model output for a batch; all float32."""
 
     logits: jax.Array  # (B,); the sigmoid is the probability of a fake
-    region_weights: jax.Array  # (B, 5, 3): per frame the weights of head, face and lip, which sum to one
-    features: jax.Array  # (B, F): the encoder's global feature
+    # (B, 5, 3): per frame the weights of head, face and lip, which sum to one; zero where there is no crop
+    region_weights: jax.Array
+    features: jax.Array  # (B, F): the encoder's global feature; F is 0 without one
 
 
 class InputConv(nnx.Module):
@@ -93,7 +101,7 @@ class LipFD(nnx.Module):
         dtype = jnp.dtype(config.dtype)
         width = backbone.features + encoder.features
         self.config = config
-        self.conv1 = InputConv(dtype=dtype)
+        self.conv1 = InputConv(dtype=dtype) if encoder.features else None
         self.encoder = encoder.build(
             config.inputs.picture_size // 5,
             activation=config.activation,
@@ -105,27 +113,47 @@ class LipFD(nnx.Module):
         self.get_weight = nnx.Linear(width, 1, rngs=rngs)
         self.fc = nnx.Linear(width, 1, rngs=rngs)
 
-    def __call__(self, image: jax.Array, crops: jax.Array, *, train: bool = False) -> Output:
+    def __call__(
+        self, image: jax.Array, crops: jax.Array, *, train: bool = False, frozen_blocks: int = 0
+    ) -> Output:
         """Scores prepared inputs.
 
         Args:
           image: (B, P, P, 3), the resized composite in the convention of config.inputs.
-          crops: (B, 5, 3, C, C, 3): frame, region.
+          crops: (B, F, R, C, C, 3): frame, region; five and three by default.
           train: normalise by the batch's statistics and update the running ones.
+          frozen_blocks: number of the first blocks that compute as in inference, without gradients.
         """
-        features = self.encoder(self.conv1(image)).astype(jnp.float32)
-        local = self.backbone(crops.reshape(-1, *crops.shape[3:]), train=train)
+        features = self._encode(image)
+        crops_in_line = crops.reshape(-1, *crops.shape[3:])
+        options = {"frozen_blocks": frozen_blocks} if frozen_blocks else {}
+        local = self.backbone(crops_in_line, train=train, **options)
         return self.fuse(local.reshape(*crops.shape[:3], -1), features)
+
+    def _encode(self, image: jax.Array) -> jax.Array:
+        if self.encoder is None:
+            return jnp.zeros((len(image), 0), jnp.float32)
+        return self.encoder(self.conv1(image)).astype(jnp.float32)
 
     @jax.named_scope("fuse")
     def fuse(self, local: jax.Array, features: jax.Array) -> Output:
-        """Fuses crop features (B, 5, 3, D) and global features (B, F), float32, to the output."""
+        """Fuses crop features (B, F, R, D) and global features (B, F), float32, to the output."""
         shared = jnp.broadcast_to(features[:, None, None], (*local.shape[:3], features.shape[-1]))
         joined = jnp.concatenate([local, shared], axis=-1)
         weights = jax.nn.softmax(jax.nn.sigmoid(self.get_weight(joined)[..., 0]), axis=-1)
         # The released code also divides by the sum of the weights, which is one after softmax.
         fused = jnp.einsum("bfr,bfrd->bfd", weights, joined).mean(1)
-        return Output(self.fc(fused)[:, 0], weights, features)
+        return Output(self.fc(fused)[:, 0], self._fill_weights(weights), features)
+
+    def _fill_weights(self, weights: jax.Array) -> jax.Array:
+        """Region weights (B, F, R) as (B, 5, 3), zero for frames and regions that the model does not see."""
+        inputs = self.config.inputs
+        if weights.shape[1:] != (len(inputs.frame_numbers), len(inputs.regions)):
+            return weights  # training on other frames than inference
+        frames = np.array(inputs.frame_numbers)[:, None]
+        regions = np.array([REGIONS.index(region) for region in inputs.regions])
+        whole = jnp.zeros((len(weights), FRAMES_PER_WINDOW, len(REGIONS)), weights.dtype)
+        return whole.at[:, frames, regions].set(weights)
 
 
 class _FixedKey:

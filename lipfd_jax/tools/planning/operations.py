@@ -5,7 +5,6 @@ import dataclasses
 from lipfd_jax.models.backbones import BACKBONES
 from lipfd_jax.models.encoders import ENCODERS
 from lipfd_jax.models.lipfd import ModelConfig
-from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, REGIONS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,10 +28,10 @@ def count_operations(config: ModelConfig, *, trained_blocks: int = 0) -> Operati
     """
     inputs, encoder = config.inputs, ENCODERS[config.encoder]
     side = inputs.picture_size // 5
-    first = 2 * side**2 * 75 * 3
+    first = 2 * side**2 * 75 * 3  # none without a picture
     embedding, matrices, attention = encoder.count_flops(side)
     stem, stages = BACKBONES[config.backbone].count_flops(inputs.crop_size)
-    crops = FRAMES_PER_WINDOW * len(REGIONS)
+    crops = len(inputs.frame_numbers) * len(inputs.regions)
     blocks = encoder.layers if trained_blocks < 0 else trained_blocks
     forward = first + embedding + encoder.layers * (matrices + attention) + crops * (stem + stages)
     backward = first + embedding + encoder.layers * (matrices + 2 * attention)  # gradients of activations
