@@ -15,6 +15,7 @@ from flax import nnx
 
 from lipfd_jax.models.backbones import BACKBONES
 from lipfd_jax.models.encoders import ENCODERS
+from lipfd_jax.models.frozen_blocks import refuse_frozen_blocks
 from lipfd_jax.models.inputs import Inputs
 from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.models.norm import BatchNorm
@@ -83,8 +84,9 @@ class MeanBackbone(nnx.Module):
         self.norm = BatchNorm(WIDTH)
         self.dtype = dtype
 
-    def __call__(self, pictures: jax.Array, *, train: bool) -> jax.Array:
+    def __call__(self, pictures: jax.Array, *, train: bool, frozen_blocks: int = 0) -> jax.Array:
         """Pictures (N, S, S, 3) to features (N, WIDTH) float32."""
+        refuse_frozen_blocks("the mean colour", frozen_blocks)
         x = self.embedding(_squash(pictures.mean((1, 2), keepdims=True)).astype(self.dtype))
         return jnp.tanh(self.norm(x, train=train))[:, 0, 0].astype(jnp.float32)
 

@@ -12,6 +12,7 @@ from flax.traverse_util import flatten_dict
 
 from lipfd_jax.checkpoints.clip_vit import find_activation, find_layout
 from lipfd_jax.checkpoints.errors import refusal
+from lipfd_jax.checkpoints.published import PACKAGES, resolve_weights
 from lipfd_jax.checkpoints.tables import Tensor, WeightsError, to_params
 from lipfd_jax.checkpoints.weight_files import is_weight_folder, open_weights
 from lipfd_jax.models.backbones import BACKBONES
@@ -40,8 +41,8 @@ def settings_for(paths: Iterable[str]) -> dict[str, str]:
     """Sorts starting points, given in any order, into the experiment settings they belong to.
 
     Args:
-        paths: folders of ours (a checkpoint, a converted one, a run), and CLIP's or torchvision's weights as
-            accepted by `weight_files.open_weights`.
+        paths: folders of ours (a checkpoint, a converted one, a run), CLIP's weights and those of a backbone
+            as accepted by `weight_files.open_weights`, and names of `published.PACKAGES`.
 
     Returns:
         `start`, `start_encoder` and `start_backbone`, as far as paths for them are given.
@@ -51,7 +52,7 @@ def settings_for(paths: Iterable[str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for path in paths:
-        setting = _setting_for(path)
+        setting = "start_backbone" if path in PACKAGES else _setting_for(path)
         if setting in found:
             raise refusal(path, f"it is a second {setting}, besides {found[setting]}; give one")
         found[setting] = path
@@ -68,9 +69,7 @@ def _setting_for(path: str) -> str:
         if any(_has_key(keys, pattern) for pattern in patterns):
             return setting
     kinds = ", ".join(BACKBONES)
-    raise refusal(
-        path, f"it is neither CLIP's image encoder nor torchvision's weights of a backbone ({kinds})"
-    )
+    raise refusal(path, f"it is neither CLIP's image encoder nor published weights of a backbone ({kinds})")
 
 
 def _has_key(keys: Iterable[str], sign: str) -> bool:
@@ -94,7 +93,11 @@ def encoder_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
 
 
 def backbone_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
-    """Returns the model's "backbone" from torchvision's weights, without their classifier.
+    """Returns the model's "backbone" from published weights, without their classifier.
+
+    Args:
+        path: of a file, or a name in `published.PACKAGES`.
+        config: of the model.
 
     Returns:
         A pure dict of float32 NumPy arrays: parameters and batch statistics.
@@ -102,6 +105,7 @@ def backbone_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
     Raises:
         CheckpointError: the file is refused, or does not fit this backbone; lists all mismatches.
     """
+    path = resolve_weights(path)
     tensors, abstract = open_weights(path), abstract_weights(config)["backbone"]
     found, wanted = (
         _count_blocks(tensors),

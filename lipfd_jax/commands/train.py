@@ -116,8 +116,8 @@ def define_flags() -> None:
         "from",
         [],
         "Starting weights, comma-separated, in any order: CLIP image-encoder weights (model.safetensors), "
-        "torchvision's of the backbone (.pth), or a checkpoint folder. Short for --config.start_encoder, "
-        "--config.start_backbone and --config.start.",
+        "published ones of the backbone (.pth, or efficientnet_lite0 for those of lipfd-jax[pretrained]), or "
+        "a checkpoint folder. Short for --config.start_encoder, --config.start_backbone and --config.start.",
     )
     flags.DEFINE_integer("profile", 0, "Number of steps to trace into WORKDIR/profile (TensorBoard, xprof).")
     shared_flags.define_distributed()

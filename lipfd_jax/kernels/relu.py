@@ -1,4 +1,4 @@
-"""ReLU, whose gradient is zero at zero as in PyTorch."""
+"""ReLU and ReLU6, whose gradients are zero where they are cut off, as in PyTorch."""
 
 import jax
 import jax.numpy as jnp
@@ -54,3 +54,12 @@ def _half_backward(kept: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tu
 
 
 half_result.defvjp(_half_forward, _half_backward)
+
+
+@jax.custom_vjp
+def relu6(x: jax.Array) -> jax.Array:
+    """min(max(x, 0), 6); its gradient is computed from the result, so that x need not be kept."""
+    return jnp.minimum(jnp.maximum(x, 0), 6)
+
+
+relu6.defvjp(lambda x: (relu6(x),) * 2, lambda y, gradient: (jnp.where((y > 0) & (y < 6), gradient, 0),))

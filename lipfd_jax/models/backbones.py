@@ -7,6 +7,7 @@ import jax
 from flax import nnx
 
 from lipfd_jax.models.convnext import ConvNeXtConfig
+from lipfd_jax.models.efficientnet import EfficientNetConfig
 from lipfd_jax.models.resnet import ResNetConfig
 from lipfd_jax.models.weight_rules import Rule
 
@@ -24,7 +25,8 @@ class Backbone(Protocol):
 
     def build(self, *, dtype: jax.typing.DTypeLike, rngs: nnx.Rngs) -> Any:
         """Builds the module: images (N, S, S, 3), in the model's input convention, and `train` to (N,
-        features) float32; computes in dtype.
+        features) float32; computes in dtype. It takes `frozen_blocks` too, the number of first blocks that
+        training leaves as they are, and raises ValueError if it can't freeze so many.
         """
 
     def count_flops(self, side: int) -> tuple[int, int]:
@@ -36,5 +38,6 @@ BACKBONES: dict[str, Backbone] = {
     "resnet34": ResNetConfig((3, 4, 6, 3)),
     "resnet18": ResNetConfig((2, 2, 2, 2)),
     "resnet_tiny": ResNetConfig((1, 1, 1, 1), width=16),  # tests and demo
+    "efficientnet_lite0": EfficientNetConfig(),
     "convnext_tiny": ConvNeXtConfig((3, 3, 9, 3), (96, 192, 384, 768)),
 }

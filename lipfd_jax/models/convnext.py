@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from lipfd_jax.kernels.chunks import map_chunks
+from lipfd_jax.models.frozen_blocks import refuse_frozen_blocks
 from lipfd_jax.models.weight_rules import CONV, LINEAR, Rule, affine_rules, norm_rules, with_prefixes
 
 _small = nnx.initializers.truncated_normal(0.02)
@@ -110,8 +111,9 @@ class ConvNeXt(nnx.Module):
         self.steps = nnx.List(Step(*pair, **options) for pair in pairs)
         self.norm = _make_layer_norm(config.features, jnp.float32, rngs)
 
-    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
-        """Images (N, S, S, 3) to features (N, F) float32; `train` has no effect."""
+    def __call__(self, images: jax.Array, *, train: bool, frozen_blocks: int = 0) -> jax.Array:
+        """Images (N, S, S, 3) to features (N, F) float32; `train` has no effect, `frozen_blocks` is 0."""
+        refuse_frozen_blocks("a ConvNeXt", frozen_blocks)
         return map_chunks(self._compute_features, images, "crops")
 
     def _compute_features(self, images: jax.Array) -> jax.Array:

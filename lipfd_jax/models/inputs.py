@@ -18,8 +18,8 @@ from lipfd_jax.kernels.resize_image import resize_image
 from lipfd_jax.settings import build_settings
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW, REGIONS, TILE
 
-_CLIP_MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
-_CLIP_STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
+CLIP_MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
+CLIP_STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
 # Parts of the head crop kept as face and lip crops in the released code: 0.75 of its side, though it is named
 # 0.65x, and 0.455.
 _NESTED_BOXES = ((0, 224), (28, 196), (61, 163))
@@ -194,6 +194,6 @@ def _cut_frames(composites: jax.Array, inputs: Inputs) -> jax.Array:
 def _convert_colours(images: jax.Array, inputs: Inputs) -> jax.Array:
     """Channel order and normalisation. Both commute with resizing, after which there are fewer pixels."""
     if inputs.normalise:
-        mean, scale = (a.astype(images.dtype) for a in (255 * _CLIP_MEAN, 1 / (255 * _CLIP_STD)))
+        mean, scale = (a.astype(images.dtype) for a in (255 * CLIP_MEAN, 1 / (255 * CLIP_STD)))
         images = (images - mean) * scale
     return images[..., ::-1] if inputs.channels == "bgr" else images

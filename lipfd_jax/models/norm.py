@@ -7,17 +7,21 @@ from flax import nnx
 from lipfd_jax.kernels.batch_statistics import batch_statistics
 from lipfd_jax.kernels.channel_sums import affine
 
-_EPSILON = 1e-5
-
 
 class BatchNorm(nnx.Module):
-    """Batch normalisation: eps 1e-5, momentum 0.1, unbiased running variance.
+    """Batch normalisation with an unbiased running variance.
 
     Statistics are float32 regardless of the activations' dtype. Under jit on a sharded batch they are those
     of the global batch.
+
+    Args:
+      channels: of the activations.
+      epsilon: added to the variance.
+      momentum: share of the batch's statistics in the updated running ones.
     """
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, *, epsilon: float = 1e-5, momentum: float = 0.1):
+        self.epsilon, self.momentum = epsilon, momentum
         self.scale = nnx.Param(jnp.ones(channels))
         self.bias = nnx.Param(jnp.zeros(channels))
         self.mean = nnx.BatchStat(jnp.zeros(channels))
@@ -42,10 +46,11 @@ class BatchNorm(nnx.Module):
         Returns scale and offset by the batch's statistics.
         """
         unbiased = jax.lax.stop_gradient(var) * (count / max(count - 1, 1))
-        self.mean[...] = 0.9 * self.mean[...] + 0.1 * jax.lax.stop_gradient(mean)
-        self.var[...] = 0.9 * self.var[...] + 0.1 * unbiased
+        kept = 1 - self.momentum
+        self.mean[...] = kept * self.mean[...] + self.momentum * jax.lax.stop_gradient(mean)
+        self.var[...] = kept * self.var[...] + self.momentum * unbiased
         return self._affine(mean, var)
 
     def _affine(self, mean: jax.Array, var: jax.Array) -> tuple[jax.Array, jax.Array]:
-        scale = self.scale[...] * jax.lax.rsqrt(var + _EPSILON)
+        scale = self.scale[...] * jax.lax.rsqrt(var + self.epsilon)
         return scale, self.bias[...] - mean * scale

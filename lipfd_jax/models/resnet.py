@@ -13,6 +13,7 @@ from lipfd_jax.kernels.normed_product import normed_product
 from lipfd_jax.kernels.product import product
 from lipfd_jax.kernels.relu import relu
 from lipfd_jax.kernels.stem import stem
+from lipfd_jax.models.frozen_blocks import refuse_frozen_blocks
 from lipfd_jax.models.norm import BatchNorm
 from lipfd_jax.models.weight_rules import CONV, Rule, batch_norm_rules
 
@@ -167,8 +168,9 @@ class ResNet(nnx.Module):
                 inputs = width * (4 if config.bottleneck else 1)
             setattr(self, f"layer{stage + 1}", nnx.List(blocks))
 
-    def __call__(self, images: jax.Array, *, train: bool) -> jax.Array:
-        """Images (N, S, S, 3) to features (N, F) float32; `train` as in BatchNorm."""
+    def __call__(self, images: jax.Array, *, train: bool, frozen_blocks: int = 0) -> jax.Array:
+        """Images (N, S, S, 3) to features (N, F) float32; `train` as in BatchNorm, `frozen_blocks` is 0."""
+        refuse_frozen_blocks("a ResNet", frozen_blocks)
 
         def first(images: jax.Array) -> jax.Array:
             return self.stage(1, self.stem(images, train=train), train=train)

@@ -88,7 +88,7 @@ class Experiment:
     keep: int = 2  # latest checkpoints kept, besides the best by validation AUC
     fsdp: int = 1  # devices that share one copy of the parameters
     start_encoder: str = ""  # file with CLIP image-encoder weights (model.safetensors); "" draws them
-    start_backbone: str = ""  # file with torchvision weights of the backbone (.pth); "" draws them
+    start_backbone: str = ""  # file with weights of the backbone, or "efficientnet_lite0"; "" draws them
     start: str = ""  # checkpoint to start from (ours or converted); "" for none
     model: ModelConfig = dataclasses.field(default_factory=lambda: ModelConfig(dtype="bfloat16"))
     data: DataSettings = dataclasses.field(default_factory=DataSettings)

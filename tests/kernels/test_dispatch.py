@@ -50,7 +50,7 @@ def test_plain_has_no_variants():
 def test_a_spread_batch_is_not_cut():
     alone, spread = Kernels("cpu"), Kernels("cpu", spread=True)
     differ = {name for name in VARIANTS if alone.variant(name) != spread.variant(name)}
-    assert differ == {"channel_sums", "chunks", "convolution", "product"}
+    assert differ == {"channel_sums", "chunks", "convolution", "depthwise", "product"}
     assert {spread.variant(name) for name in differ} == {"plain"}
 
 

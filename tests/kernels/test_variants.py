@@ -16,12 +16,13 @@ from lipfd_jax.kernels.channel_sums import affine, channel_sums
 from lipfd_jax.kernels.chunks import map_chunks
 from lipfd_jax.kernels.convolution import convolution, plain
 from lipfd_jax.kernels.dense import dense
+from lipfd_jax.kernels.depthwise import depthwise
 from lipfd_jax.kernels.dispatch import VARIANTS, Kernels, use_kernels
 from lipfd_jax.kernels.input_convolution import input_convolution
 from lipfd_jax.kernels.max_pool import max_pool
 from lipfd_jax.kernels.normed_product import normed_product
 from lipfd_jax.kernels.product import product
-from lipfd_jax.kernels.relu import relu
+from lipfd_jax.kernels.relu import relu, relu6
 from lipfd_jax.kernels.resize import compute_taps, resize
 from lipfd_jax.kernels.resize_image import resize_image
 from lipfd_jax.kernels.stem import stem
@@ -83,6 +84,13 @@ CASES = {
     "convolution": [
         Case(partial(convolution, stride=stride), (shape, (size, size, shape[-1], 6)), tolerance, dtype)
         for size, stride, shape in ((3, 1, (4, 9, 7, 5)), (3, 2, (3, 10, 8, 5)), (7, 2, (5, 16, 12, 3)))
+        for tolerance, dtype in ((1e-5, jnp.float32), (2e-2, jnp.bfloat16))
+    ],
+    "depthwise": [
+        Case(partial(depthwise, stride=stride), ((*shape, 7), (size, size, 1, 7)), tolerance, dtype)
+        for size in (3, 5)
+        for stride in (1, 2)
+        for shape in ((3, 8, 12), (4, 9, 7), (2, 34, 5), (1, 1, 1))
         for tolerance, dtype in ((1e-5, jnp.float32), (2e-2, jnp.bfloat16))
     ],
     "attention": [
@@ -215,3 +223,9 @@ def test_relu_has_no_gradient_at_zero(implementation):
         y, back = jax.vjp(relu, jnp.array([-2.0, 0.0, 3.0]))
     np.testing.assert_array_equal(y, [0, 0, 3])
     np.testing.assert_array_equal(back(jnp.array([5.0, 6.0, 7.0], y.dtype))[0], [0, 0, 7])
+
+
+def test_relu6_has_no_gradient_where_it_is_cut_off():
+    x = jnp.array([-1.0, 0, 0.5, 5.5, 6, 7])
+    np.testing.assert_array_equal(relu6(x), [0, 0, 0.5, 5.5, 6, 6])
+    np.testing.assert_array_equal(jax.grad(lambda x: relu6(x).sum())(x), [0, 0, 1, 1, 0, 0])

@@ -13,7 +13,6 @@ _MAX_READ = 16 << 20  # largest member that is read whole
 _MAX_DIRECTORY = 8 << 20  # read whole by zipfile; a member takes about 100 bytes in it
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _ZIP = b"PK\x03\x04"
-_LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # first bytes of torch.save before PyTorch 1.6
 _UNREADABLE = (zipfile.BadZipFile, NotImplementedError, struct.error, ValueError, OverflowError, OSError)
 _CHUNK = 1 << 20
 
@@ -188,11 +187,6 @@ def _raw_name(info: zipfile.ZipInfo) -> bytes:
 
 
 def _describe_non_zip(start: bytes) -> str:
-    if start.startswith(_LEGACY):
-        return (
-            "it has the format of PyTorch before 1.6, which is not read here; with PyTorch: "
-            "torch.save(torch.load(PATH, map_location='cpu', weights_only=True), NEW_PATH)"
-        )
     if start[257:262] == b"ustar":
         return (
             "it is a tar file, as the first versions of PyTorch wrote, which is not read here; with PyTorch, "

@@ -6,13 +6,22 @@ protocols 2 to 5) and builds None, bool, int, float, str, tuple, list, dict and 
 opcode creates at most one small object and their number is limited, so memory is bounded.
 """
 
+import dataclasses
 import pickletools
 import struct
 from collections.abc import Callable
 from typing import Any
 
 from lipfd_jax.checkpoints.errors import quote
-from lipfd_jax.checkpoints.pth.records import CALLS, STORAGES, Global, PickleError, expect_type, parse_storage
+from lipfd_jax.checkpoints.pth.records import (
+    CALLS,
+    STORAGES,
+    Global,
+    PickleError,
+    StorageRecord,
+    expect_type,
+    parse_storage,
+)
 
 MAX_BYTES = 16 << 20  # a released-size checkpoint with an optimizer of 600 tensors has 0.2 MB
 MAX_OPCODES = 1_000_000  # and 50,000 opcodes
@@ -27,9 +36,26 @@ def read_pickle(data: bytes) -> object:
     Raises:
         PickleError: any other global, an opcode `torch.save` does not write, a broken or oversized pickle.
     """
+    found = read_first_pickle(data)
+    if found.end != len(data):
+        raise PickleError("its pickle does not end at its last opcode")
+    return found.value
+
+
+@dataclasses.dataclass(frozen=True)
+class FirstPickle:
+    """A pickle followed by other bytes."""
+
+    value: object
+    end: int  # position of the byte after it
+    storages: dict[str, StorageRecord]  # all that the pickle refers to, by key
+
+
+def read_first_pickle(data: bytes, start: int = 0) -> FirstPickle:
+    """Reads the pickle that begins at `start`; as read_pickle, but bytes may follow."""
     if len(data) > MAX_BYTES:
         raise PickleError(f"its pickle has {len(data):,} bytes, expected at most {MAX_BYTES:,}")
-    machine = _PickleMachine(data)
+    machine = _PickleMachine(data, start)
     for _ in range(MAX_OPCODES):
         if machine.step():
             return machine.result()
@@ -39,9 +65,10 @@ def read_pickle(data: bytes) -> object:
 class _PickleMachine:
     """Stack, marks and memo of a pickle machine, with one method per kind of opcode."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, start: int) -> None:
         self._data = data
-        self._at = 0
+        self._at = start
+        self._storages: dict[str, StorageRecord] = {}
         self._stack: list[Any] = []
         self._marks: list[int] = []  # stack heights; nothing below the last one may be popped
         self._memo: dict[int, Any] = {}
@@ -65,11 +92,11 @@ class _PickleMachine:
             )
         return False
 
-    def result(self) -> object:
+    def result(self) -> FirstPickle:
         """Returns the one value left on the stack."""
-        if len(self._stack) != 1 or self._marks or self._at != len(self._data):
+        if len(self._stack) != 1 or self._marks:
             raise PickleError("its pickle does not end at its last opcode")
-        return self._stack[0]
+        return FirstPickle(self._stack[0], self._at, self._storages)
 
     # Reading the opcodes' arguments
 
@@ -177,7 +204,8 @@ class _PickleMachine:
             raise PickleError("its pickle sets the state of an object")
 
     def _persistent(self) -> None:
-        self._stack.append(parse_storage(self._pop()))
+        self._stack.append(storage := parse_storage(self._pop()))
+        self._storages.setdefault(storage.key, storage)
 
 
 def _decode_text(raw: bytes) -> str:

@@ -8,15 +8,25 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import ml_dtypes
 import numpy as np
 
 from lipfd_jax.checkpoints.errors import is_tensor_name, quote, refusal
 from lipfd_jax.checkpoints.pth.archive import Member, PthArchive
+from lipfd_jax.checkpoints.pth.legacy import LegacyFile, is_legacy
 from lipfd_jax.checkpoints.pth.pickle import read_pickle
-from lipfd_jax.checkpoints.pth.records import PickleError, StorageRecord, TensorRecord
+from lipfd_jax.checkpoints.pth.records import PickleError, StorageRecord, TensorRecord, storage_dtype
+
+
+class Storages(Protocol):
+    """The storages of a file."""
+
+    members: dict[str, Member]  # by "data/KEY"
+
+    def read_into(self, member: Member, offset: int, buffer: memoryview) -> None:
+        """Fills a buffer of bytes from a member, from `offset`."""
+
 
 _ENTRIES = ("model", "state_dict")  # under which training scripts store the weights
 _WRAPPER = "module."  # DistributedDataParallel's prefix, on all keys or none
@@ -29,7 +39,7 @@ class PthTensor:
     `offset` and `strides` count values of the storage; both were checked to stay inside it.
     """
 
-    archive: PthArchive
+    archive: Storages
     member: Member
     dtype: np.dtype
     shape: tuple[int, ...]
@@ -67,9 +77,9 @@ def open_pth(path: str | Path) -> dict[str, PthTensor]:
             containers, or a tensor does not fit its storage or a storage its member; lists all such
             mismatches.
     """
-    archive = PthArchive(path)
     try:
-        entries = _find_weights(read_pickle(archive.read("data.pkl")))
+        archive, value = _open_storages(path)
+        entries = _find_weights(value)
     except PickleError as error:
         raise refusal(path, str(error)) from error
     problems = _find_problems(entries, archive)
@@ -81,6 +91,15 @@ def open_pth(path: str | Path) -> dict[str, PthTensor]:
     }
 
 
+def _open_storages(path: str | Path) -> tuple[Storages, object]:
+    """Returns a file's storages and its pickled value, in either format."""
+    if is_legacy(path):
+        legacy = LegacyFile(path)
+        return legacy, legacy.value
+    archive = PthArchive(path)
+    return archive, read_pickle(archive.read("data.pkl"))
+
+
 def _find_weights(value: object) -> Mapping[Any, Any]:
     if type(value) is not dict:
         raise PickleError(f"it holds {quote(value)}, expected a state dict or a dict with the entry 'model'")
@@ -90,7 +109,7 @@ def _find_weights(value: object) -> Mapping[Any, Any]:
     return value
 
 
-def _find_problems(entries: Mapping[object, object], archive: PthArchive) -> list[str]:
+def _find_problems(entries: Mapping[object, object], archive: Storages) -> list[str]:
     """Checks entries against the archive and against earlier uses of the same storage."""
     problems: list[str] = []
     storages: dict[str, StorageRecord] = {}
@@ -108,11 +127,11 @@ def _find_problems(entries: Mapping[object, object], archive: PthArchive) -> lis
     return problems
 
 
-def _storage_problem(storage: StorageRecord, archive: PthArchive) -> str:
+def _storage_problem(storage: StorageRecord, archive: Storages) -> str:
     member = archive.members.get(f"data/{storage.key}")
     if member is None:
         return f"is in the storage {quote(storage.key)}, which is missing"
-    size = storage.values * _dtype(storage).itemsize
+    size = storage.values * storage_dtype(storage).itemsize
     if size != member.size:
         values = f"{storage.values:,} values of {storage.dtype}"
         return f"declares a storage of {values} ({size:,} bytes), but the file has {member.size:,} bytes"
@@ -131,13 +150,11 @@ def _view_problem(record: TensorRecord) -> str:
     return ""
 
 
-def _make_tensor(record: TensorRecord, archive: PthArchive) -> PthTensor:
+def _make_tensor(record: TensorRecord, archive: Storages) -> PthTensor:
     member = archive.members[f"data/{record.storage.key}"]
-    return PthTensor(archive, member, _dtype(record.storage), record.shape, record.strides, record.offset)
-
-
-def _dtype(storage: StorageRecord) -> np.dtype:
-    return np.dtype(ml_dtypes.bfloat16 if storage.dtype == "bfloat16" else storage.dtype)
+    return PthTensor(
+        archive, member, storage_dtype(record.storage), record.shape, record.strides, record.offset
+    )
 
 
 def _extent(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import ml_dtypes
+import numpy as np
+
 from lipfd_jax.checkpoints.errors import quote
 
 STORAGES = {
@@ -36,6 +39,11 @@ class StorageRecord:
     values: int
 
 
+def storage_dtype(storage: StorageRecord) -> np.dtype:
+    """Returns the type of a storage's values."""
+    return np.dtype(ml_dtypes.bfloat16 if storage.dtype == "bfloat16" else storage.dtype)
+
+
 @dataclass(frozen=True, slots=True)
 class TensorRecord:
     """A view of a storage as declared by the pickle: offset and strides count values; all are ints >= 0."""
@@ -61,8 +69,13 @@ def expect_type(value: object, kind: type, what: str) -> Any:
 
 
 def parse_storage(identity: object) -> StorageRecord:
-    """Parses a persistent id, ("storage", type, key, device, number of values)."""
+    """Parses a persistent id, ("storage", type, key, device, number of values).
+
+    Before PyTorch 1.6 it has a sixth field, None unless the storage is a view of another.
+    """
     fields = expect_type(identity, tuple, "a storage's description")
+    if len(fields) == 6 and fields[5] is None:
+        fields = fields[:5]
     if len(fields) != 5 or expect_type(fields[0], str, "a storage's tag") != "storage":
         raise PickleError("its pickle refers to something that is not a storage")
     kind = expect_type(fields[1], Global, "a storage's type").name

@@ -50,7 +50,7 @@ def mapping(**items):
     return b"}(" + b"".join(text(key) + value for key, value in items.items()) + b"u"
 
 
-def storage(key, kind, values):
+def storage(key, kind, values, *, legacy=False):
     return (
         b"("
         + text("storage")
@@ -58,16 +58,16 @@ def storage(key, kind, values):
         + text(key)
         + text("cpu")
         + integer(values)
-        + b"tQ"
+        + (b"NtQ" if legacy else b"tQ")
     )
 
 
-def tensor(key, kind, values, shape, *, offset=0, strides=None):
+def tensor(key, kind, values, shape, *, offset=0, strides=None, legacy=False):
     """Opcodes of a tensor; `strides` are row-major unless given."""
     if strides is None:
         strides = [int(np.prod(shape[i + 1 :])) for i in range(len(shape))]
     view = integer(offset) + integers(shape) + integers(strides)
-    arguments = storage(key, kind, values) + view + b"\x89" + ordered_dict()
+    arguments = storage(key, kind, values, legacy=legacy) + view + b"\x89" + ordered_dict()
     return named("torch._utils", "_rebuild_tensor_v2") + b"(" + arguments + b"tR"
 
 
@@ -106,3 +106,26 @@ def write_pth(path, arrays, *, model=True, parameters=False, **options):
     weights += b"}" + text("_metadata") + ordered_dict() + b"sb"  # the state dict's attribute
     value = mapping(model=weights, total_steps=integer(3)) if model else weights
     return write_zip(path, program(value), storages, **options)
+
+
+def write_legacy(path, arrays, *, value=None, storages=()):
+    """Writes a bare state dict of contiguous arrays as PyTorch before 1.6 did, or a finished pickle with
+    its storages: key, bytes and number of values of each.
+    """
+    if value is None:
+        items = [
+            part
+            for i, (name, array) in enumerate(arrays.items())
+            for part in (
+                text(name),
+                tensor(str(i), KINDS[array.dtype], array.size, array.shape, legacy=True),
+            )
+        ]
+        value = program(ordered_dict(*items))
+        storages = [(str(i), array.tobytes(), array.size) for i, array in enumerate(arrays.values())]
+    system = mapping(protocol_version=integer(1001), little_endian=b"\x88", type_sizes=b"}")
+    keys = b"](" + b"".join(text(key) for key, _, _ in storages) + b"e"
+    pickles = [bytes.fromhex("80028a0a6cfc9c46f9206aa850192e"), b"\x80\x02M\xe9\x03.", program(system), value]
+    blocks = [struct.pack("<q", count) + raw for _, raw, count in storages]
+    path.write_bytes(b"".join([*pickles, program(keys), *blocks]))
+    return path
