@@ -7,7 +7,12 @@ from lipfd_jax.faces import scan as scanning
 from lipfd_jax.faces import window_reader
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.scan import scan_video
-from lipfd_jax.faces.window_reader import WindowRequest, read_cached_windows, read_windows
+from lipfd_jax.faces.window_reader import (
+    WindowRequest,
+    read_cached_windows,
+    read_pictures,
+    read_windows,
+)
 from lipfd_jax.preprocessing.frame_cache import FrameCache
 from lipfd_jax.preprocessing.video import read_frames
 from lipfd_jax.vocabulary import TILE
@@ -37,6 +42,11 @@ def test_windows_hold_the_frames_they_name(video, jump, monkeypatch):
     pictures = read_frames(video, range(300)).frames
     for start, frames in found.items():
         np.testing.assert_array_equal(frames, [pictures[start + k] for k in range(5)])
+    numbers = [0, 1, 7, 140, 141, 299]
+    single = dict(read_pictures(video, seen, numbers))
+    assert list(single) == numbers
+    for number, picture in single.items():
+        np.testing.assert_array_equal(picture, pictures[number])
 
 
 def test_kept_frames_give_the_same_windows(video):
