@@ -179,8 +179,7 @@ def main(argv: Sequence[str]) -> None:
         for name, code in CODES.items():
             results[name].append(measure_detail(found, code))
     print(f"{len(windows)} videos, side {_SIDE.value}")
-    print("| frames | detail kept | error | error at 160 pixels | MB per hour |
-|---|---|---|---|---|")
+    print("| frames | detail kept | error | error at 160 pixels | MB per hour |\n|---|---|---|---|---|")
     for name, some in results.items():
         kept, error, seen, size = np.mean([dataclasses.astuple(one) for one in some], axis=0)
         print(f"| {name} | {kept:.2f} | {error:.2f} | {seen:.2f} | {3600 * size / 1e6:,.0f} |")
