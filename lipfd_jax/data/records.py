@@ -19,7 +19,8 @@ def decode_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """Decodes a record of any encoding, images still encoded, into a sample.
 
     Args:
-      record: the fields of `datasets_tfds/avlips`, read with images left as bytes.
+      record: the fields of `datasets_tfds/avlips`, read with images left as bytes, or those of
+        `clip_window_records`, whose images are arrays.
 
     Returns:
       composite (1000, 2500, 3) uint8 RGB, label int32 (0 real, 1 fake), video, source, generator and
@@ -28,7 +29,11 @@ def decode_record(record: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
       CorruptRecord: its images can't be decoded; the message names the video and the window.
     """
-    return {**decode_metadata(record), "composite": _decode_with_name(encoding.rebuild_composite, record)}
+    if isinstance(record.get("frames"), np.ndarray):  # cut from a clip just now
+        composite = assemble_composite(record["mel"], record["frames"])
+    else:
+        composite = _decode_with_name(encoding.rebuild_composite, record)
+    return {**decode_metadata(record), "composite": composite}
 
 
 def decode_parts(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -126,8 +126,7 @@ class LipFD(nnx.Module):
         """
         features = self._encode(image)
         crops_in_line = crops.reshape(-1, *crops.shape[3:])
-        options = {"frozen_blocks": frozen_blocks} if frozen_blocks else {}
-        local = self.backbone(crops_in_line, train=train, **options)
+        local = self.backbone(crops_in_line, train=train, frozen_blocks=frozen_blocks)
         return self.fuse(local.reshape(*crops.shape[:3], -1), features)
 
     def _encode(self, image: jax.Array) -> jax.Array:

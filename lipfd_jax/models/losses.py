@@ -15,6 +15,7 @@ class Losses(NamedTuple):
     total: jax.Array
     classification: jax.Array
     region: jax.Array
+    rank: jax.Array
 
 
 def bce(
@@ -52,6 +53,12 @@ def region_awareness_loss(region_weights: jax.Array, *, weights: jax.Array | Non
     return _weighted_mean((10 * jnp.exp(-lead)).mean(-1), weights)
 
 
+def ranking_loss(logits: jax.Array) -> jax.Array:
+    """Mean of softplus(real - forged) over pairs: logits (2 n,) of a real and a forged window in turn."""
+    real, forged = logits.astype(jnp.float32).reshape(-1, 2).T
+    return jax.nn.softplus(real - forged).mean()
+
+
 def total_loss(
     output: Output,
     labels: jax.Array,
@@ -59,11 +66,19 @@ def total_loss(
     region_weight: float,
     weights: jax.Array | None = None,
     label_smoothing: float = 0.0,
+    rank_weight: float = 0.0,
 ) -> Losses:
-    """Classification loss plus `region_weight` times region-awareness loss; arguments as in the two parts."""
+    """Classification loss plus weighted region-awareness and ranking loss; arguments as in the parts.
+
+    The ranking loss is computed where `rank_weight` is above 0: the batch then holds pairs.
+    """
     classification = bce(output.logits, labels, weights=weights, label_smoothing=label_smoothing)
     region = region_awareness_loss(output.region_weights, weights=weights)
-    return Losses(classification + region_weight * region, classification, region)
+    total = classification + region_weight * region
+    if not rank_weight:
+        return Losses(total, classification, region, jnp.zeros(()))
+    rank = ranking_loss(output.logits)
+    return Losses(total + rank_weight * rank, classification, region, rank)
 
 
 def _weighted_mean(values: jax.Array, weights: jax.Array | None) -> jax.Array:

@@ -7,6 +7,7 @@ from typing import Any
 
 from lipfd_jax.data.augmentation import AugmentationSettings
 from lipfd_jax.data.corrupt import CorruptPolicy
+from lipfd_jax.data.pairs import PairSettings
 from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.settings import build_settings, check_ranges
 
@@ -32,6 +33,10 @@ class DataSettings:
     corrupt_share: float = 0.01  # share of all records; with more corrupt ones, skipping ends the run too
     changed_records: bool = False  # resume although the run began on other records
     augmentation: AugmentationSettings = dataclasses.field(default_factory=AugmentationSettings)
+    pairs: PairSettings = dataclasses.field(default_factory=PairSettings)  # of clip records
+    # Further sets of clip records: {"path": ..., "split": "train", "weight": 1.0, "builder_config": ""} each.
+    more_sets: tuple[Mapping[str, Any], ...] = ()
+    left_out: str = ""  # file with a source a line: their clips are not trained on
 
     def __post_init__(self) -> None:
         check_ranges(self, "data.", validation_samples=(0, _ANY), threads=(1, 1024), corrupt_share=(0, 1))
@@ -47,6 +52,7 @@ class OptimizerSettings:
     weight_decay: float = 1e-3  # not on norms and biases
     clip_norm: float = 1.0  # largest global gradient norm; 0 for none
     trained_blocks: int = 0  # encoder: 0 frozen, n its last n blocks and what follows them, -1 whole
+    frozen_blocks: int = 0  # backbone: stem and first blocks that stay as they are, of those that allow it
     encoder_factor: float = 0.1  # learning rate of the encoder's trained part, relative
     accumulate: int = 1  # parts a batch is cut into, to fit memory
     ema: float = 0.0  # decay of an averaged copy of the parameters, which is then evaluated; 0 for none
@@ -57,18 +63,21 @@ class OptimizerSettings:
         check_ranges(
             self, "optimizer.", warmup_steps=(0, _ANY), trained_blocks=(-1, _ANY), accumulate=(1, _ANY)
         )
+        check_ranges(self, "optimizer.", frozen_blocks=(0, _ANY))
         check_ranges(self, "optimizer.", ema=(0, 1))
 
 
 @dataclasses.dataclass(frozen=True)
 class LossSettings:
-    """Binary cross-entropy + weight x region-awareness loss."""
+    """Binary cross-entropy + weight x region-awareness loss + weight x ranking loss of pairs."""
 
     region_weight: float = 0.01  # 0.01 worked, 1 was unstable (published replications)
     label_smoothing: float = 0.0
+    rank_weight: float = 0.0  # of softplus(real logit - forged logit), the mean over pairs
 
     def __post_init__(self) -> None:
         check_ranges(self, "loss.", region_weight=(0, _LARGEST), label_smoothing=(0, 1))
+        check_ranges(self, "loss.", rank_weight=(0, _LARGEST))
 
 
 _PERIODS = ("log_every", "evaluate_every", "checkpoint_every")
@@ -99,10 +108,24 @@ class Experiment:
         check_ranges(self, seed=(0, 2**31 - 1), steps=(1, 2**31 - 1), batch_size=(1, _ANY), keep=(1, _ANY))
         periods: dict[str, Any] = dict.fromkeys(_PERIODS, (0, _ANY))
         check_ranges(self, fsdp=(1, _ANY), **periods)
+        self._check_pairs()
         if self.batch_size % self.optimizer.accumulate:
             raise ValueError(
                 f"batch_size {self.batch_size} can't be cut into optimizer.accumulate="
                 f"{self.optimizer.accumulate} equal parts"
+            )
+
+    def _check_pairs(self) -> None:
+        pairs = bool(self.data.pairs.wanted)
+        if pairs and self.model.encoder != "none":
+            raise ValueError(
+                f"data.pairs: show frames alone; model.encoder={self.model.encoder!r} takes whole composites"
+            )
+        if self.loss.rank_weight and not pairs:
+            raise ValueError(f"loss.rank_weight={self.loss.rank_weight}: without data.pairs there are none")
+        if pairs and (self.batch_size % 2 or self.optimizer.accumulate > 1):
+            raise ValueError(
+                f"data.pairs: batch_size={self.batch_size} has to be even, and optimizer.accumulate 1"
             )
 
     @classmethod

@@ -33,7 +33,7 @@ from lipfd_jax.training.progress import Progress
 from lipfd_jax.training.state import Recipe, TrainState, make_recipe
 from lipfd_jax.training.step import jit_step
 from lipfd_jax.training.trace import Trace
-from lipfd_jax.training.training_data import TRAINING, VALIDATION, RunData, open_data
+from lipfd_jax.training.training_data import VALIDATION, RunData, open_data
 from lipfd_jax.training.validation import validate
 
 _SHOWN = 20  # corrupt records in the log; the list in the workdir has all
@@ -136,7 +136,7 @@ class _Run:
         config, convention = self.recipe.config, self.data.window_convention
         logger.info(
             "%s: %d training records (%s windows), %s inputs, %d device(s), step %d of %d, in %s",
-            self.experiment.name, len(self.data.datasets[TRAINING]), convention, config.inputs.name,
+            self.experiment.name, self.data.count_training_records(), convention, config.inputs.name,
             self.mesh.size, self.step, self.experiment.steps, self.workdir,
         )  # fmt: skip
         if warning := convention_warning(config.inputs, convention):
@@ -211,7 +211,8 @@ class _Run:
             return None, []
         assert batch is not None  # read here too, as on all processes
         names = [f"{v}_{w}" for v, w in zip(batch["video"], batch["window"], strict=True)]
-        arrays = {"composite": batch["composite"], "label": batch["label"].astype(np.int32)}
+        arrays = {name: batch[name] for name in ("composite", "frames") if name in batch}
+        arrays["label"] = batch["label"].astype(np.int32)
         return put_on_devices(arrays, self.mesh), names
 
     def _report(self, state: TrainState, *, saving: bool) -> dict[str, float] | None:

@@ -11,7 +11,7 @@ from flax import nnx
 
 from lipfd_jax.kernels.dispatch import Kernels, with_kernels
 from lipfd_jax.models import losses
-from lipfd_jax.models.inputs import prepare_inputs
+from lipfd_jax.models.inputs import PreparedInputs, prepare_crops, prepare_inputs
 from lipfd_jax.training.optimizer import make_schedule
 from lipfd_jax.training.state import Recipe, TrainState
 
@@ -21,9 +21,10 @@ Step = Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, dict[str, 
 def make_step(recipe: Recipe, kernels: Kernels | str = "auto") -> Step:
     """Returns the training step as a function to trace (`jit_step` compiles it).
 
-    The step takes a state and a global batch (composite (B, 1000, 2500, 3) uint8 RGB, label (B,) int32) and
-    returns the next state with loss, classification, region, accuracy, gradient_norm and learning_rate,
-    scalars of float32. BatchNorm sees the whole batch, or each of the parts it is cut into.
+    The step takes a state and a global batch (composite (B, 1000, 2500, 3) uint8 RGB, or of pairs frames
+    (B, F, 500, 500, 3); label (B,) int32) and returns the next state with loss, classification, region, rank
+    (of pairs), accuracy, gradient_norm and learning_rate, scalars of float32. BatchNorm sees the whole batch,
+    or each of the parts it is cut into.
     `kernels` chooses the implementation of each operation (kernels.dispatch).
     """
     settings = recipe.experiment.optimizer
@@ -92,10 +93,15 @@ def _compute_gradients(
 
     def objective(trainable: Any) -> tuple[jax.Array, tuple]:
         model = nnx.merge(recipe.graph, trainable, state.frozen, statistics, copy=True)
-        prepared = prepare_inputs(batch["composite"], recipe.config.inputs, dtype=jnp.dtype(recipe.dtype))
-        output = model(prepared.image, prepared.crops, train=True)
+        prepared = _prepare(recipe, batch)
+        frozen_blocks = recipe.experiment.optimizer.frozen_blocks
+        output = model(prepared.image, prepared.crops, train=True, frozen_blocks=frozen_blocks)
         parts = losses.total_loss(
-            output, batch["label"], region_weight=loss.region_weight, label_smoothing=loss.label_smoothing
+            output,
+            batch["label"],
+            region_weight=loss.region_weight,
+            label_smoothing=loss.label_smoothing,
+            rank_weight=loss.rank_weight,
         )
         accuracy = jnp.mean((output.logits > 0) == (batch["label"] > 0))
         measured = {
@@ -104,10 +110,21 @@ def _compute_gradients(
             "region": parts.region,
             "accuracy": accuracy,
         }
+        if loss.rank_weight:
+            measured["rank"] = parts.rank
         return parts.total, (nnx.state(model, nnx.BatchStat), measured)
 
     gradients, (statistics, measured) = jax.grad(objective, has_aux=True)(state.trainable)
     return nnx.to_pure_dict(gradients), statistics, measured
+
+
+def _prepare(recipe: Recipe, batch: dict[str, jax.Array]) -> PreparedInputs:
+    """Network input of a batch of composites, or of frames alone."""
+    inputs, dtype = recipe.config.inputs, jnp.dtype(recipe.dtype)
+    if "composite" in batch:
+        return prepare_inputs(batch["composite"], inputs, dtype=dtype)
+    crops = prepare_crops(batch["frames"], inputs, dtype=dtype)
+    return PreparedInputs(jnp.zeros((len(crops), 0, 0, 3), dtype), crops)
 
 
 def _replace_values(state: Any, values: dict[str, Any]) -> Any:

@@ -11,8 +11,12 @@ import numpy as np
 from etils import epath
 
 from lipfd_jax.data import pipeline
+from lipfd_jax.data.clip_index import read_clip_index
+from lipfd_jax.data.clip_sets import ClipSetSettings, parse_sets, read_left_out
+from lipfd_jax.data.clip_window_records import ClipWindowRecords
 from lipfd_jax.data.corrupt import CorruptRecords
 from lipfd_jax.data.data_fingerprint import DataFingerprint, compute_data_fingerprint
+from lipfd_jax.data.pairs import ClipSet, PairDrawer, make_pair_batches
 from lipfd_jax.data.sources import (
     CompositeFolder,
     RecordReader,
@@ -22,6 +26,7 @@ from lipfd_jax.data.sources import (
     open_source,
 )
 from lipfd_jax.evaluation.predict import RecordSubset
+from lipfd_jax.faces.face_clips import CLIP_SIDE
 from lipfd_jax.storage.files import write_json
 from lipfd_jax.training.config import DataSettings, Experiment
 from lipfd_jax.vocabulary import WindowConvention
@@ -41,9 +46,18 @@ class RunData:
     corrupt: dict[str, CorruptRecords]  # corrupt records found by now, and the policy for them
     window_convention: WindowConvention  # how the training windows were cut
     synthetic: bool  # drawn people are trained on
+    clip_sets: dict[str, ClipSet] = dataclasses.field(default_factory=dict)  # by name, where pairs are drawn
+
+    def count_training_records(self) -> int:
+        """Returns the number of records that are trained on, windows or clips."""
+        if self.clip_sets:
+            return sum(len(one.entries) for one in self.clip_sets.values())
+        return len(self.datasets[TRAINING])
 
     def make_batches(self, experiment: Experiment) -> Any:
-        """Returns this process's endless training batches (`pipeline.make_training_batches`)."""
+        """Returns this process's endless training batches, of windows or of pairs."""
+        if self.clip_sets:
+            return self._make_pair_batches(experiment)
         return pipeline.make_training_batches(
             self.datasets[TRAINING],
             batch_size=experiment.batch_size,
@@ -54,6 +68,21 @@ class RunData:
             process_count=jax.process_count(),
             threads=experiment.data.threads,
             corrupt=self.corrupt[TRAINING],
+        )
+
+    def _make_pair_batches(self, experiment: Experiment) -> Any:
+        drawer = PairDrawer(
+            list(self.clip_sets.values()),
+            experiment.data.pairs,
+            seed=experiment.seed,
+            corrupt=[self.corrupt[name] for name in self.clip_sets],
+        )
+        return make_pair_batches(
+            drawer,
+            batch_size=experiment.batch_size,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+            threads=experiment.data.threads,
         )
 
     def write_corrupt_list(self, workdir: str | os.PathLike) -> epath.Path:
@@ -89,6 +118,8 @@ def open_data(settings: DataSettings) -> RunData:
       ValueError, FileNotFoundError: they are missing, or training and validation share records; the message
         names the setting.
     """
+    if settings.pairs.wanted:
+        return _open_clips(settings)
     sources = {TRAINING: _open_source(settings, "train_split", settings.path)}
     if settings.validation_split:
         path = settings.validation_path or settings.path
@@ -106,6 +137,53 @@ def open_data(settings: DataSettings) -> RunData:
     training = sources[TRAINING]
     convention, synthetic = find_window_convention(training), is_synthetic_source(training)
     return RunData(sources, fingerprints, corrupt, convention, synthetic=synthetic)
+
+
+def _open_clips(settings: DataSettings) -> RunData:
+    """Opens sets of clip records for pairs, and windows of the clips of the validation split."""
+    first = ClipSetSettings(settings.path, settings.train_split, settings.builder_config)
+    chosen = (first, *parse_sets(settings.more_sets))
+    names = [TRAINING, *(f"{TRAINING} {number}" for number in range(2, len(chosen) + 1))]
+    sources: dict[str, RecordReader] = {
+        name: _open_clip_set(one) for name, one in zip(names, chosen, strict=True)
+    }
+    corrupt = {
+        name: CorruptRecords(settings.corrupt_records, settings.corrupt_share * len(source))
+        for name, source in sources.items()
+    }
+    left_out = read_left_out(settings.left_out)
+    sets = {
+        name: _select_clips(sources[name], corrupt[name], one.weight, left_out)
+        for name, one in zip(names, chosen, strict=True)
+    }
+    if settings.validation_split:
+        sources[VALIDATION] = _open_clip_set(dataclasses.replace(first, split=settings.validation_split))
+    fingerprints = {name: compute_data_fingerprint(source) for name, source in sources.items()}
+    if settings.validation_split:
+        clips = sources[VALIDATION]
+        corrupt[VALIDATION] = CorruptRecords(settings.corrupt_records, settings.corrupt_share * len(clips))
+        windows = ClipWindowRecords(clips, read_clip_index(clips, corrupt[VALIDATION]), side=CLIP_SIDE)
+        sources[VALIDATION] = _subsample(windows, settings.validation_samples)
+    synthetic = any(is_synthetic_source(one.source) for one in sets.values())
+    return RunData(sources, fingerprints, corrupt, "paper", synthetic=synthetic, clip_sets=sets)
+
+
+def _select_clips(
+    source: RecordReader, corrupt: CorruptRecords, weight: float, left_out: frozenset[str]
+) -> ClipSet:
+    entries = read_clip_index(source, corrupt)
+    return ClipSet(source, tuple(entry for entry in entries if entry.source not in left_out), weight)
+
+
+def _open_clip_set(chosen: ClipSetSettings) -> RecordReader:
+    try:
+        return open_source(
+            chosen.path, split=chosen.split, builder_config=chosen.builder_config or None, kind="clips"
+        )
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"data.path={chosen.path}: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"data: split {chosen.split!r}: {error}") from error
 
 
 def _open_source(settings: DataSettings, setting: str, path: str) -> RecordReader:
