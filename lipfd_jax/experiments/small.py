@@ -45,7 +45,12 @@ SMALL = Experiment(
         pairs=PairSettings(twins=0.33, pseudo=0.33, unrelated=0.33),
     ),
     optimizer=OptimizerSettings(
-        learning_rate=4e-4, warmup_steps=20, final_factor=0.02, weight_decay=1e-2, clip_norm=5.0, frozen_blocks=5
+        learning_rate=4e-4,
+        warmup_steps=20,
+        final_factor=0.02,
+        weight_decay=1e-2,
+        clip_norm=5.0,
+        frozen_blocks=5,
     ),
     loss=LossSettings(region_weight=0.0, rank_weight=1.0),
 )

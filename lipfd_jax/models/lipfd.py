@@ -130,7 +130,7 @@ class LipFD(nnx.Module):
         return self.fuse(local.reshape(*crops.shape[:3], -1), features)
 
     def _encode(self, image: jax.Array) -> jax.Array:
-        if self.encoder is None:
+        if self.encoder is None or self.conv1 is None:
             return jnp.zeros((len(image), 0), jnp.float32)
         return self.encoder(self.conv1(image)).astype(jnp.float32)
 

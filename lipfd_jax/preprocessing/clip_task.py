@@ -4,6 +4,7 @@ Every command that takes many files follows this rule: whatever one file raises 
 """
 
 import errno
+import gc
 import stat
 import traceback
 from collections.abc import Callable
@@ -120,6 +121,7 @@ def _call_bounded(
     function: Callable[[Work], Value], clip: Work, base: int, allowance: int
 ) -> ClipOutcome[Work, Value]:
     try:
+        gc.collect()  # what earlier clips left in circles counts too: frames of a generator, a traceback's
         with memory_limit.limit_memory(base + allowance):
             return ClipOutcome(clip, _call(function, clip))
     except MemoryError as error:

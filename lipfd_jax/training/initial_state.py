@@ -46,6 +46,6 @@ def make_initial_state(recipe: Recipe, mesh: Mesh) -> TrainState:
         if file:
             logger.info("start: %s from %s", name, file)
             state = replace_weights(state, {name: read(file, config)})
-        elif not experiment.start:
+        elif not experiment.start and not (name == "encoder" and config.encoder == "none"):
             logger.warning("start: %s from random weights (start_%s names no file)", name, name)
     return state
