@@ -25,6 +25,10 @@ _EPOCH = 2**40  # pairs; Grain wants a length, and no run gets there
 _ATTEMPTS = 20  # other pairs tried where a record is corrupt
 
 
+class _Unreadable(Exception):
+    """A record that may be skipped can't be read; its cause says why."""
+
+
 @dataclasses.dataclass(frozen=True)
 class PairSettings:
     """Shares of the kinds of pair, and what happens to their frames; all shares 0: no pairs are drawn."""
@@ -123,8 +127,8 @@ class PairDrawer:
             kind = rng.choice(list(kinds), p=list(kinds.values()))
             try:
                 return self._draw(str(kind), rng)
-            except CorruptRecord as error:
-                last = error
+            except _Unreadable as error:
+                last = error.__cause__
         raise CorruptRecord(f"{_ATTEMPTS} corrupt records in a row; the last: {last}") from last
 
     def _draw(self, kind: str, rng: np.random.Generator) -> dict[str, Any]:
@@ -159,8 +163,8 @@ class PairDrawer:
             start = int(clip.starts[int(moment * len(clip.starts))])
             return cut_window(clip, start, numbers)
         except CorruptRecord as error:
-            self._corrupt[candidate.set_number].note(index, error)
-            raise
+            self._corrupt[candidate.set_number].note(index, error)  # raises it, unless it may be skipped
+            raise _Unreadable from error
 
     def _change(
         self, kind: str, pictures: Sequence[np.ndarray], rng: np.random.Generator
