@@ -22,7 +22,7 @@ COMMANDS = {  # name of a module in lipfd_jax.commands, with define_flags() and 
     "build": "Build TFDS records from AVLips or from your own videos",
     "splits": "Draw a train/validation/test split, or the folds of a cross-validation",
     "preprocess": "Write the composites of videos as PNGs",
-    "convert": "Convert the released weights (.pth) into a checkpoint",
+    "convert": "Convert the released weights (.pth) into a checkpoint, or pack a checkpoint into few files",
     "export": "Export a checkpoint to ONNX, StableHLO or int8",
     "train": "Train a detector, or resume a run",
     "evaluate": "Score records or composites with a checkpoint and write a report",

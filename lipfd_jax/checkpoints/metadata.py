@@ -29,6 +29,7 @@ class Metadata:
     ema: bool = False  # holds an averaged copy of the trained parameters, which evaluation uses
     origin: str = ""  # description of its origin
     synthetic: bool = False  # trained on drawn people, so every verdict says that it knows only those
+    training_data: str = ""  # what it learned from, for readers: "450 clips of 160 people"
     experiment: dict[str, Any] = dataclasses.field(default_factory=dict)  # settings, if trained here
     metrics: dict[str, float] = dataclasses.field(
         default_factory=dict
@@ -56,7 +57,7 @@ class Metadata:
         """
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise CheckpointError(
-                f"{path}: an Orbax checkpoint, but not one of lipfd_jax (its metadata is missing or not of "
+                f"{path}: a checkpoint, but not one of lipfd_jax (its metadata is missing or not of "
                 f"format {FORMAT}); make one with lipfd train or lipfd convert"
             )
         if ("sum" in values or "sums" in values) and values.get("sum") != _compute_checksum(values):

@@ -1,17 +1,16 @@
 """Converts a checkpoint of the released code into one of ours, in the released input convention."""
 
 import dataclasses
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from lipfd_jax.checkpoints.errors import CheckpointError, refusal
 from lipfd_jax.checkpoints.metadata import Metadata
+from lipfd_jax.checkpoints.packing import check_free
 from lipfd_jax.checkpoints.pretrained import load_params
-from lipfd_jax.checkpoints.store import read_metadata, save_model
+from lipfd_jax.checkpoints.store import save_model
 from lipfd_jax.checkpoints.tables import RELEASED_LIPFD, Tensor
 from lipfd_jax.checkpoints.weight_files import open_weights
 from lipfd_jax.models.inputs import RELEASED as RELEASED_INPUTS
@@ -48,7 +47,7 @@ def convert_released(
     """
     out = Path(out)
     recover_folder(out)
-    _check_free(out, overwrite)
+    check_free(out, overwrite)
     tensors = open_weights(source)
     with tqdm(desc=f"reading {Path(source).name}", unit="B", unit_scale=True, disable=None) as bar:
         shown = {key: _ProgressTensor(tensor, bar) for key, tensor in tensors.items()}
@@ -56,17 +55,6 @@ def convert_released(
     origin = f"converted from {Path(source).name}, a checkpoint of the released code"
     with publish_folder(out, "a conversion") as folder:
         save_model(folder, weights, Metadata(model=config, window_convention="released", origin=origin))
-
-
-def _check_free(out: Path, overwrite: bool) -> None:
-    if not os.path.lexists(out):
-        return
-    if not overwrite:
-        raise refusal(out, "it exists already; choose another name, or replace it with --overwrite")
-    try:
-        read_metadata(out.absolute())
-    except CheckpointError as error:
-        raise refusal(out, "it is not one of our checkpoints, so it is not overwritten") from error
 
 
 class _ProgressTensor:

@@ -25,7 +25,9 @@ from lipfd_jax.checkpoints.fingerprints import (
 )
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.orbax_logging import report_one_error
+from lipfd_jax.checkpoints.packed import is_packed, read_packed_metadata, read_packed_weights
 from lipfd_jax.checkpoints.plain_arrays import has_plain_arrays, read_plain_arrays
+from lipfd_jax.checkpoints.shipped import find_shipped, is_shipped_name
 from lipfd_jax.models.lipfd import LipFD, abstract_model
 from lipfd_jax.storage.errors import find_os_error
 
@@ -61,10 +63,11 @@ class LoadedCheckpoint:
 
 
 def open_model(path: str | os.PathLike, *, step: int | None = None, sharding: Any = None) -> LoadedCheckpoint:
-    """Opens a converted checkpoint, one step of a training run, or the best step of a run.
+    """Opens a converted or packed checkpoint, one step of a training run, or the best step of a run.
 
     Args:
-      path: a checkpoint, a run's workdir, or its folder of checkpoints.
+      path: a checkpoint, a run's workdir, its folder of checkpoints, or the name of a checkpoint that ships
+        with the package, `lipfd:small`.
       step: step of a run; by default the best by validation AUC, or the latest if there was no validation.
       sharding: of the arrays; by default this process's first device.
 
@@ -108,6 +111,9 @@ def _read(
     """Returns the parts as trees of NumPy arrays, and their checksums. `model`: the model's tree of
     shapes.
     """
+    if is_packed(path):
+        arrays, sums = read_packed_weights(path, model)
+        return {"model": arrays}, {"model": sums}
     if not metadata.ema and has_plain_arrays(pathlib.Path(path / "model")):
         leaves, structure = jax.tree_util.tree_flatten_with_path(model)
         named = {array_name(place): leaf for place, leaf in leaves}
@@ -183,8 +189,10 @@ def read_metadata(path: str | pathlib.Path) -> Metadata:
 def find_checkpoint(path: str | os.PathLike, step: int | None = None) -> epath.Path:
     """Returns the path of one checkpoint: `path` itself, or the given or best step of a run's folder.
 
-    Raises CheckpointError if there is none.
+    A name of a shipped checkpoint, `lipfd:small`, is that, whatever the current folder holds. Raises
+    CheckpointError if there is none.
     """
+    path = find_shipped(str(path)) if is_shipped_name(path) else path
     path = epath.Path(path).expanduser()
     path = path if "://" in str(path) else epath.Path(pathlib.Path(path).absolute())
     if not path.exists():
@@ -259,6 +267,8 @@ def is_readable(path: epath.Path) -> bool:
 
 
 def _stored_metadata(path: str | pathlib.Path) -> Metadata:
+    if is_packed(path):
+        return Metadata.from_json(read_packed_metadata(path), path)
     try:
         values = json.loads((epath.Path(path) / _METADATA).read_text())["custom_metadata"]
     except Exception as error:
@@ -267,7 +277,8 @@ def _stored_metadata(path: str | pathlib.Path) -> Metadata:
 
 
 def _is_finished(path: epath.Path) -> bool:
-    return (path / _METADATA).exists()  # Orbax's own test accepts any folder of folders
+    # Orbax's own test accepts any folder of folders.
+    return (path / _METADATA).exists() or is_packed(path)
 
 
 def _read_metrics(path: epath.Path) -> dict[str, float]:

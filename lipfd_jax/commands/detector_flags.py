@@ -4,6 +4,7 @@ import sys
 
 from absl import flags
 
+from lipfd_jax.checkpoints import shipped
 from lipfd_jax.commands import shared_flags, track_flags
 from lipfd_jax.commands.deprecated_flags import define_old_flag
 from lipfd_jax.detection.detection_settings import CROP_MODES, DetectionSettings
@@ -12,14 +13,6 @@ from lipfd_jax.inference.detector import CompositeDetector, check_openable
 from lipfd_jax.runtime import compilation
 
 flags.disclaim_key_flags()  # they are the command's own, also in its --help
-
-_NO_CHECKPOINT = """no checkpoint given. The authors publish their weights (ckpt.pth, about 1.8 GB) through
-their repository, https://github.com/AaronComo/LipFD, in the section Validation of its README. Convert them
-once (about 1.7 GB of memory, about a minute):
-
-    lipfd convert ckpt.pth released
-
-and give --checkpoint=released. A run of `lipfd train`, or of `lipfd demo`, serves as well."""
 
 
 def define_flags() -> None:
@@ -59,9 +52,16 @@ def define_flags() -> None:
 
 
 def check_checkpoint() -> None:
-    """Exits with instructions for obtaining weights if --checkpoint was not given."""
-    if not flags.FLAGS.checkpoint:
-        sys.exit(f"error: {_NO_CHECKPOINT}")
+    """Takes the checkpoint that ships if --checkpoint was not given, and prints that on stderr.
+
+    Exits with instructions for obtaining weights if none is installed.
+    """
+    if flags.FLAGS.checkpoint:
+        return
+    if not shipped.has_default():
+        sys.exit(f"error: {shipped.NO_CHECKPOINT}")
+    print(shipped.describe_default(), file=sys.stderr, flush=True)
+    flags.FLAGS.checkpoint = shipped.SMALL
 
 
 def build_settings() -> DetectionSettings:

@@ -14,7 +14,8 @@ from lipfd_jax.kernels.dispatch import KERNEL_SETTINGS
 flags.disclaim_key_flags()  # the flags belong to the command that defines them, also in its --help
 
 CHECKPOINT = (
-    "Workdir of a training run (its best step), one of its steps, a converted checkpoint, or an export."
+    "Workdir of a training run (its best step), one of its steps, a converted or packed checkpoint, an "
+    "export, or lipfd:small, the detector that ships with this package."
 )
 
 

@@ -1,5 +1,6 @@
 """An opened checkpoint or export that scores composites; `CompositeDetector.open` opens one."""
 
+import logging
 import os
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -9,6 +10,7 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
 
+from lipfd_jax.checkpoints import shipped
 from lipfd_jax.checkpoints.errors import CheckpointError
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.store import find_checkpoint, read_metadata, resolve_checkpoint
@@ -19,6 +21,8 @@ from lipfd_jax.inference.predictor import Predictions
 from lipfd_jax.inference.runner import ExportRunner, ProgramRunner, Runner
 from lipfd_jax.runtime.mesh import make_mesh
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE
+
+logger = logging.getLogger(__name__)
 
 _PER_DEVICE = {"cpu": 4}  # default batch: a CPU computes two pairs at once, and gains nothing from more
 _PER_ACCELERATOR = 8
@@ -38,7 +42,7 @@ class CompositeDetector:
     @classmethod
     def open(
         cls,
-        checkpoint: str | os.PathLike,
+        checkpoint: str | os.PathLike | None = None,
         *,
         step: int | None = None,
         batch_size: int | None = None,
@@ -54,7 +58,8 @@ class CompositeDetector:
         The program that scores is compiled, or taken from the cache, while the weights are read.
 
         Args:
-          checkpoint: as `checkpoints.store.open_model` takes it, or an export of composites.
+          checkpoint: as `checkpoints.store.open_model` takes it, or an export of composites; by default
+            the detector that ships with the package, `lipfd:small`, which a logged line names.
           step: which step of a run; by default the best by validation AUC, without validation the latest.
           batch_size: composites at once, rounded up to a multiple of the devices; by default four for each
             CPU, eight for each accelerator, two for an export.
@@ -74,6 +79,7 @@ class CompositeDetector:
         """
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size={batch_size}: expected one or more")
+        checkpoint = choose_checkpoint(checkpoint)
         if is_export(checkpoint):
             if mesh is not None and mesh.is_multi_process:
                 raise ValueError(f"{checkpoint}: an export runs in one process; do without --distributed")
@@ -166,6 +172,20 @@ class CompositeDetector:
             composites = np.concatenate([composites, np.zeros((missing, *COMPOSITE_SHAPE), np.uint8)])
         results = jax.device_get(self.runner.submit(composites))
         return Predictions(*(np.asarray(values, np.float32)[:count] for values in results))
+
+
+def choose_checkpoint(checkpoint: str | os.PathLike | None) -> str | os.PathLike:
+    """Returns the checkpoint; where none is given, the name of the one that ships, and logs that.
+
+    Raises:
+      CheckpointError: none is given, and none is installed.
+    """
+    if checkpoint is not None:
+        return checkpoint
+    if not shipped.has_default():
+        raise CheckpointError(shipped.NO_CHECKPOINT)
+    logger.warning("%s", shipped.describe_default())
+    return shipped.SMALL
 
 
 def check_openable(checkpoint: str | os.PathLike, step: int | None = None) -> None:
