@@ -94,7 +94,8 @@ def narrow(array: Any) -> np.ndarray:
     array = np.asarray(array)
     if array.ndim < 2 or array.dtype != np.float32:
         return array
-    half = array.astype(np.float16)
+    with np.errstate(over="ignore"):
+        half = array.astype(np.float16)
     return half if np.isfinite(half).all() else array
 
 

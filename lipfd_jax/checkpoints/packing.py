@@ -7,13 +7,14 @@ from typing import Any
 
 import jax
 import numpy as np
+from etils import epath
 from flax import nnx
 
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.errors import CheckpointError, refusal
 from lipfd_jax.checkpoints.fingerprints import array_checksums, compute_fingerprint
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.checkpoints.packed import round_weights, write_packed
+from lipfd_jax.checkpoints.packed import CARD, round_weights, write_packed
 from lipfd_jax.checkpoints.store import LoadedCheckpoint, open_model, read_metadata
 from lipfd_jax.storage.atomic_folder import publish_folder, recover_folder
 
@@ -42,7 +43,7 @@ def pack_checkpoint(
       training_data: description for readers, see `Metadata`; by default the source's.
       origin: likewise.
       calibration: replaces the source's; fitted on scores of this model, or of its folds.
-      card: text of MODEL_CARD.md; by default facts of the checkpoint.
+      card: text of MODEL_CARD.md; by default that of the source, or facts of the checkpoint.
       overwrite: replace an existing checkpoint.
 
     Raises:
@@ -63,8 +64,14 @@ def pack_checkpoint(
     )
     with publish_folder(out, "a packed checkpoint") as folder:
         folder.mkdir(parents=True)
-        write_weights(folder, weights, metadata, card=card)
+        write_weights(folder, weights, metadata, card=card or _read_card(loaded.path))
     return open_model(out)
+
+
+def _read_card(source: epath.Path) -> str:
+    """Text of the model card in a checkpoint's folder; "" if there is none."""
+    file = source / CARD
+    return file.read_text() if file.exists() else ""
 
 
 def write_weights(folder: Path, weights: Any, metadata: Metadata, *, card: str = "") -> Metadata:
