@@ -208,11 +208,17 @@ class EfficientNet(nnx.Module):
         if not frozen_blocks:
             x = self._apply_stem(images, train=True)
         else:
-            frozen = map_chunks(lambda images: self._start(images, frozen_blocks), images, "crops")
-            x = jax.lax.stop_gradient(frozen)
+            images = jax.lax.stop_gradient(images)
+            frozen = self._without_gradients()
+            x = map_chunks(lambda images: frozen._start(images, frozen_blocks), images, "crops")
         for block in self.blocks[frozen_blocks:]:
             x = block(x, train=True)
         return self._finish(x, train=True)
+
+    def _without_gradients(self) -> "EfficientNet":
+        """Returns the network with constants: a loop over chunks keeps nothing for a backward pass."""
+        graph, state = nnx.split(self)
+        return nnx.merge(graph, jax.tree.map(jax.lax.stop_gradient, state))
 
     def _infer(self, images: jax.Array) -> jax.Array:
         return self._finish(self._start(images, len(self.blocks)), train=False)
