@@ -47,6 +47,7 @@ class Intervals:
     values: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
     real_sources: int = 0  # sources with a real video
     fake_sources: int = 0
+    matched_sources: int = 0  # sources with both, which the matched rank is the mean over
     bootstrap: BootstrapSettings = DEFAULT_BOOTSTRAP
 
     def __getitem__(self, name: str) -> tuple[float, float] | None:
@@ -57,9 +58,12 @@ class Intervals:
         """Why the intervals are too narrow; "" where there are sources enough."""
         counts = {"real": self.real_sources, "fake": self.fake_sources}
         few = [f"{count} of {name} ones" for name, count in counts.items() if 0 < count < FEW_SOURCES]
-        if not few:
-            return ""
-        return f"intervals are too narrow: fewer than {FEW_SOURCES} sources ({', '.join(few)})"
+        if few:
+            return f"intervals are too narrow: fewer than {FEW_SOURCES} sources ({', '.join(few)})"
+        if 0 < self.matched_sources < FEW_SOURCES:
+            held = f"{self.matched_sources} sources" if self.matched_sources > 1 else "one source"
+            return f"the interval of the matched rank is too narrow: only {held} with real ones and fakes"
+        return ""
 
 
 def compute_intervals(
@@ -105,13 +109,13 @@ def compute_difference_intervals(
 
 def draw_sources(
     labels: np.ndarray, sources: np.ndarray, bootstrap: BootstrapSettings
-) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
+) -> tuple[np.ndarray, np.ndarray, tuple[int, int, int]]:
     """Draws the m distinct sources with replacement.
 
     Returns:
       draws: (d, m) int32, how often each source is drawn.
       place: (n,) the source of each label, 0..m-1.
-      counts: numbers of sources with a real video and with a fake.
+      counts: numbers of sources with a real video, with a fake, and with both.
     """
     names, place = np.unique(sources, return_inverse=True)
     real, fake = (np.bincount(place[labels == label], minlength=len(names)) > 0 for label in (0, 1))
@@ -121,7 +125,7 @@ def draw_sources(
         count = int(kind.sum())
         if count:
             draws[:, kind] = random.multinomial(count, np.full(count, 1 / count), bootstrap.draws)
-    return draws, place, (int(real.sum()), int(fake.sum()))
+    return draws, place, (int(real.sum()), int(fake.sum()), int((real & fake).sum()))
 
 
 def compute_percentiles(values: np.ndarray, confidence: float) -> tuple[float, float] | None:

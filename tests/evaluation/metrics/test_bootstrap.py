@@ -43,7 +43,7 @@ def test_sources_are_drawn_whole_and_every_kind_keeps_its_number():
     labels = np.array([0, 0, 1, 1, 1, 0, 1])
     sources = np.array(["a", "a", "b", "c", "c", "d", "d"])  # d has both
     draws, place, counts = draw_sources(labels, sources, BootstrapSettings(100))
-    assert counts == (2, 3)
+    assert counts == (2, 3, 1)
     assert place.tolist() == [0, 0, 1, 2, 2, 3, 3]
     assert (draws[:, 0] == 1).all()
     assert (draws[:, 3] == 1).all()
@@ -81,6 +81,20 @@ def test_few_sources_are_warned_of():
     )
     assert found["auc"] is not None
     assert compute_intervals(*_data(40, 1), 0.5, BootstrapSettings(10)).warning == ""
+
+
+@pytest.mark.parametrize(("both", "held"), [(1, "one source"), (5, "5 sources")])
+def test_few_sources_of_both_classes_are_warned_of(both, held):
+    """Enough for an AUC, but not for the matched rank."""
+    labels, scores, sources = _data(60, 1)
+    sources = sources.copy()
+    fakes, real = (np.flatnonzero(labels == label)[:both] for label in (1, 0))
+    sources[fakes] = sources[real]
+    found = compute_intervals(labels, scores, sources, 0.5, BootstrapSettings(10))
+    assert found.matched_sources == both
+    assert found.warning == (
+        f"the interval of the matched rank is too narrow: only {held} with real ones and fakes"
+    )
 
 
 def test_one_class_or_nothing():
