@@ -48,6 +48,11 @@ def _format_place(value: float | None) -> str:
     return "" if value is None else f"at {value:.3f}"
 
 
+def _format_sources(metrics: Any) -> str:
+    count = metrics.matched_sources
+    return "in one source" if count == 1 else f"in {count:,} sources"
+
+
 _cllr, _min_cllr = _of_columns(calibration.compute_cllr), _of_columns(calibration.compute_min_cllr)
 _COUNT: dict[str, Any] = {
     "direction": "none",
@@ -172,14 +177,14 @@ METRICS: tuple[Metric, ...] = (
         label="matched rank",
         title="Matched rank",
         description="Chance that a fake scores higher than a real one of the same source (person or "
-        "footage), mean over the sources that hold both: 0.5 is guessing, 1 is perfect. How files of "
-        "different origins differ has no part in it.",
+        "footage), mean over the sources that hold both: 0.5 is guessing, 1 is perfect. People and footage "
+        "are not compared with each other.",
         direction="higher",
         compute=within_sources.compute_mean_rank,
         resample=within_sources.resample_mean_rank,
         both_classes=True,
         needs_sources=True,
-        detail=lambda m: f"in {m.matched_sources:,} sources",
+        detail=_format_sources,
         views={
             "text": 44,
             "page": 25,
