@@ -108,7 +108,7 @@ def _detect_videos(
 ) -> "Sequence[VideoRow]":
     """Imports the libraries that decode videos, while the detector is opened, and detects."""
     from lipfd_jax.detection.batch_run import detect_videos, write_left_out
-    from lipfd_jax.detection.texts import DRAWN_PEOPLE
+    from lipfd_jax.detection.texts import DRAWN_PEOPLE, LEARNED_FROM
 
     def check() -> None:
         if interrupted:
@@ -131,8 +131,11 @@ def _detect_videos(
     )
     check()
     detector.wait()  # raises for a damaged checkpoint even if no video could be read
-    if detector.metadata.synthetic:
+    metadata = detector.metadata
+    if metadata.synthetic:
         print(f"note: {DRAWN_PEOPLE}")
+    if metadata.training_data:
+        print(f"note: {LEARNED_FROM.format(metadata.training_data)}")
     return lines
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.detection import coverage, quality_warnings, verdict
 from lipfd_jax.detection.analysis import (
     PartTimer,
@@ -90,7 +91,7 @@ def detect_video(
     )
     left_out = scorer.score(decision)
     faces = _build_faces(analysis, scorer.scored, decision)
-    cautions = _find_cautions(analysis, scorer, faces, left_out, settings, model.metadata.window_convention)
+    cautions = _find_cautions(analysis, scorer, faces, left_out, settings, model.metadata)
     evidence = verdict.combine_faces([face.evidence for face in faces], decision)
     result = Result(
         outcome=verdict.choose_outcome(evidence, decision, cautions),
@@ -152,17 +153,19 @@ def _find_cautions(
     faces: Sequence[FaceResult],
     left_out: int,
     settings: DetectionSettings,
-    convention: str,
+    metadata: Metadata,
 ) -> tuple[Caution, ...]:
-    judged_seconds = sum(face.judged_seconds for face in faces)
-    return (
-        *quality_warnings.find_frame_cautions(analysis.scan, scorer.squares),
+    judged_seconds, network = sum(face.judged_seconds for face in faces), metadata.model
+    side = network.inputs.face_side
+    found = (
+        *quality_warnings.find_frame_cautions(analysis.scan, scorer.squares, face_side=side),
         *quality_warnings.find_track_cautions(analysis.scan.clock.video_choice, analysis.sound_choice),
         *quality_warnings.find_sound_cautions(analysis.sound, analysis.lip_syncs, analysis.offset),
         *quality_warnings.find_placement_cautions(analysis.sound_shift),
         *quality_warnings.find_selection_cautions(settings, left_out, judged_seconds),
-        *quality_warnings.find_checkpoint_cautions(convention),
+        *quality_warnings.find_checkpoint_cautions(metadata.window_convention),
     )
+    return found if network.hears else tuple(quality_warnings.with_effects_on_pictures(found))
 
 
 def _format_now() -> str:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lipfd_jax.checkpoints import shipped
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.detection.analysis import VideoAnalysis
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.result import SCHEMA, FileFacts
-from lipfd_jax.detection.texts import DRAWN_PEOPLE, UNCALIBRATED
+from lipfd_jax.detection.texts import DRAWN_PEOPLE, LEARNED_FROM, PICTURES_ONLY, UNCALIBRATED
 from lipfd_jax.faces.finders import FINDERS
 from lipfd_jax.inference.predictor import Predictor
 from lipfd_jax.listing.clips import ClipError
@@ -92,10 +93,12 @@ def describe_checkpoint(model: Predictor) -> dict[str, Any]:
     """The checkpoint's path, fingerprint, architecture, conventions and calibration."""
     metadata = model.metadata
     return {
+        "name": shipped.find_name(model.path),  # "" unless it ships with the package
         "path": model.path,
         "fingerprint": model.fingerprint,
         "origin": metadata.origin,
         "step": metadata.step,
+        "training_data": metadata.training_data,
         "encoder": metadata.model.encoder,
         "backbone": metadata.model.backbone,
         "inputs": metadata.model.inputs.name,
@@ -107,8 +110,13 @@ def describe_checkpoint(model: Predictor) -> dict[str, Any]:
 
 def list_notes(metadata: Metadata) -> tuple[str, ...]:
     """Limits that the checkpoint sets to every outcome, in words."""
-    uncalibrated = () if metadata.calibration else (UNCALIBRATED,)
-    return (*uncalibrated, DRAWN_PEOPLE) if metadata.synthetic else uncalibrated
+    notes = [
+        (not metadata.calibration, UNCALIBRATED),
+        (metadata.synthetic, DRAWN_PEOPLE),
+        (not metadata.model.hears, PICTURES_ONLY),
+        (metadata.training_data, LEARNED_FROM.format(metadata.training_data)),
+    ]
+    return tuple(note for applies, note in notes if applies)
 
 
 def list_versions() -> dict[str, str]:

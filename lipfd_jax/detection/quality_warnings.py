@@ -1,6 +1,7 @@
 """Warnings about videos that differ from the detector's training and test data."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from lipfd_jax.detection.lip_sync import LipSync
 from lipfd_jax.detection.offset_fit import IN_STEP, OffsetFit
 from lipfd_jax.detection.result import Caution
 from lipfd_jax.detection.sound import SoundTrack
-from lipfd_jax.detection.texts import WARNINGS, format_number, format_time
+from lipfd_jax.detection.texts import EFFECTS_ON_PICTURES, WARNINGS, format_number, format_time
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.preprocessing.key_frames import NOTICED_SECONDS
@@ -28,19 +29,27 @@ PADDED = 0.1  # share of a square outside the frame
 _HIGHEST = 11025.0  # Hz, top of the mel bands
 
 
-def make_caution(key: str, value: str = "") -> Caution:
-    """Makes a warning with its measured value."""
+def make_caution(key: str, *values: str) -> Caution:
+    """Makes a warning with its measured values."""
     words = WARNINGS[key]
-    return Caution(key, words.text.format(value), words.effect, words.serious)
+    return Caution(key, words.text.format(*values), words.effect, words.serious)
 
 
-def find_frame_cautions(scan: Scan, squares: Sequence[Square | None]) -> list[Caution]:
-    """Finds warnings about the frames, given the squares of all windows."""
+def with_effects_on_pictures(cautions: Sequence[Caution]) -> list[Caution]:
+    """Returns warnings with their effects on a detector that does not hear the sound."""
+    effects = {c.key: EFFECTS_ON_PICTURES.get(c.key, (c.effect, c.serious)) for c in cautions}
+    return [replace(c, effect=effects[c.key][0], serious=effects[c.key][1]) for c in cautions]
+
+
+def find_frame_cautions(
+    scan: Scan, squares: Sequence[Square | None], *, face_side: int = 224
+) -> list[Caution]:
+    """Finds warnings about the frames, given the squares of all windows and the model's face_side."""
     found = []
     short_side = min(scan.width, scan.height)
     sides = [short_side if square is None else min(square.side, short_side) for square in squares]
     if sides and np.median(sides) < SMALL_SQUARE:
-        found.append(make_caution("small_face", format_number(float(np.median(sides)), 0)))
+        found.append(make_caution("small_face", format_number(float(np.median(sides)), 0), str(face_side)))
     if scan.usual_fps < LOWEST_RATE:
         found.append(make_caution("low_frame_rate", format_number(scan.usual_fps, 1)))
     bits = compute_bits_per_pixel(scan)

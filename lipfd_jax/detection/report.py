@@ -14,11 +14,11 @@ from lipfd_jax.detection.result import FaceResult, Gap, Result, Suspicion
 from lipfd_jax.detection.scoring import WindowImages
 from lipfd_jax.detection.stills import Stills, find_still
 from lipfd_jax.detection.texts import (
-    BLIND_SPOTS,
     OUTCOMES,
     SERIOUS_LIMIT,
     format_number,
     format_time,
+    get_blind_spots,
 )
 from lipfd_jax.evaluation.metrics.pooling import make_decision
 from lipfd_jax.inference.predictor import Predictor
@@ -50,7 +50,7 @@ def write_page(path: Path, detection: Detection, model: Predictor, video: Path) 
         allow=(_MEDIA_POLICY,),
         title="Was this video lip-synced?",
         result=result,
-        words=OUTCOMES[result.outcome],
+        words=result.words,
         strength=describe_evidence(result),
         warnings=sorted(result.cautions, key=lambda caution: not caution.serious),
         further_notes=list_further_notes(result),
@@ -76,7 +76,8 @@ def write_page(path: Path, detection: Detection, model: Predictor, video: Path) 
             for face in result.faces[:_MAX_FACES]
             if face.windows
         ],
-        blind_spots=BLIND_SPOTS,
+        blind_spots=get_blind_spots(result.hears),
+        hears=result.hears,
         quote=make_quote(result),
         facts=list_facts(result),
     )
@@ -145,7 +146,9 @@ def _window_values(images: WindowImages, model: Predictor) -> dict[str, Any]:
         )
     )
     weights = ", ".join(
-        f"{region} {100 * share:.0f} %" for region, share in zip(REGIONS, window.region_weights, strict=True)
+        f"{region} {100 * share:.0f} %"
+        for region, share in zip(REGIONS, window.region_weights, strict=True)
+        if region in model.metadata.model.inputs.regions
     )
     return {
         "image": made.image,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lipfd_jax.detection.result import Result
-from lipfd_jax.detection.texts import OUTCOMES, UNCALIBRATED, format_number, format_time
+from lipfd_jax.detection.texts import UNCALIBRATED, format_number, format_time
 
 
 def describe_evidence(result: Result) -> list[str]:
@@ -28,7 +28,8 @@ def describe_evidence(result: Result) -> list[str]:
         f"{100 * probability:.0f} %; where forgeries are rarer, the probability is lower.",
         f"At its threshold the detector called {100 * rates.false_positive_rate:.1f} % of real videos forged "
         f"and missed {100 * rates.false_negative_rate:.1f} % of forgeries; on other material it errs more. "
-        f"That was measured on {rates.videos} videos: {rates.data}.",
+        f"That was measured on {rates.videos} videos, real ones of {rates.sources_real} sources and forged "
+        f"ones of {rates.sources_fake}: {rates.data}.",
     ]
 
 
@@ -39,17 +40,21 @@ def list_further_notes(result: Result) -> list[str]:
 
 def make_quote(result: Result) -> str:
     """Makes a short text to copy."""
-    words = OUTCOMES[result.outcome]
+    words = result.words
     lines = [
         f"{result.file.name} (SHA-256 {result.file.sha256}): {words.title}. {words.meaning}",
         *describe_evidence(result),
         *(f"Warning: {caution.text} {caution.effect}" for caution in result.cautions),
         *(f"Note: {note}" for note in list_further_notes(result)),
         words.caveat,
-        f"lipfd-jax {result.versions['lipfd-jax']}, checkpoint {result.checkpoint['fingerprint']}, "
-        f"{result.finished}.",
+        f"lipfd-jax {result.versions['lipfd-jax']}, checkpoint {_name_weights(result)}, {result.finished}.",
     ]
     return "\n".join(lines)
+
+
+def _name_weights(result: Result) -> str:
+    name, fingerprint = result.checkpoint["name"], result.checkpoint["fingerprint"]
+    return f"{name}, weights {fingerprint}" if name else fingerprint
 
 
 def list_facts(result: Result) -> list[tuple[str, str]]:
@@ -61,6 +66,7 @@ def list_facts(result: Result) -> list[tuple[str, str]]:
     if file.sound:
         sound = f"{file.sound['codec']}, {file.sound['rate']} Hz, {file.sound['channels']} channels"
         sound += _describe_choice(file.sound)
+    name = f"{checkpoint['name']} (ships with lipfd-jax), " if checkpoint["name"] else ""
     return [
         ("file", f"{file.name}, {file.bytes:,} bytes, {format_time(file.seconds)}"),
         ("SHA-256", file.sha256),
@@ -70,7 +76,7 @@ def list_facts(result: Result) -> list[tuple[str, str]]:
             + _describe_choice(file.video),
         ),
         ("sound", sound),
-        ("checkpoint", f"{checkpoint['fingerprint']}, {checkpoint['origin']}{step}"),
+        ("checkpoint", f"{name}{checkpoint['fingerprint']}, {checkpoint['origin']}{step}"),
         ("model", f"{model}, {checkpoint['inputs']} inputs, {checkpoint['precision']}"),
         (
             "calibration",

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from lipfd_jax.detection.texts import OUTCOMES, REASONS, Outcome
+from lipfd_jax.detection.texts import OUTCOMES, REASONS, Outcome, OutcomeText, get_outcome_texts
 from lipfd_jax.listing.names import escape_bytes
 
 # Raised with every change after which a file may no longer be valid by the schema of before: a field added,
 # removed or renamed, or one that changes its type or meaning. Not for a change of a description alone.
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,8 @@ class ErrorRates:
     false_negative_rate: float
     data: str
     videos: int
+    sources_real: int  # number of sources, people or footage, of the real videos among them
+    sources_fake: int
     prior: float
 
 
@@ -145,7 +147,7 @@ class Result:
     cautions: tuple[Caution, ...]
     notes: tuple[str, ...]  # limits of the outcome, in words
     file: FileFacts
-    checkpoint: dict[str, Any]  # path, fingerprint, origin, inputs, windows, step, calibration
+    checkpoint: dict[str, Any]  # name, path, fingerprint, origin, inputs, windows, step, calibration
     settings: dict[str, Any]
     versions: dict[str, str]
     command: tuple[str, ...]
@@ -160,14 +162,23 @@ class Result:
         return OUTCOMES[self.outcome].title
 
     @property
+    def hears(self) -> bool:
+        """Whether the score depends on the sound."""
+        return self.checkpoint["encoder"] != "none"
+
+    @property
+    def words(self) -> OutcomeText:
+        """Texts of the outcome, for what this detector looks at."""
+        return get_outcome_texts(self.hears)[self.outcome]
+
+    @property
     def score(self) -> float | None:
         """The video's score."""
         return self.evidence.score
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, with the schema's version and the outcome in words."""
-        words = OUTCOMES[self.outcome]._asdict()
-        return {"schema": SCHEMA, "words": words, **_make_valid(dataclasses.asdict(self))}
+        return {"schema": SCHEMA, "words": self.words._asdict(), **_make_valid(dataclasses.asdict(self))}
 
 
 def load_schema() -> dict[str, Any]:

@@ -43,6 +43,35 @@ OUTCOMES: dict[Outcome, OutcomeText] = {
     ),
 }
 
+_PICTURE_PROOF = "A score is a hint about the face and the mouth, not proof of who made the video or why."
+OUTCOMES_FROM_PICTURES: dict[Outcome, OutcomeText] = {  # of a detector that does not hear the sound
+    "strong": OutcomeText(
+        OUTCOMES["strong"].title,
+        "Face and mouth look as they do in known forgeries, and rarely in real videos.",
+        _PICTURE_PROOF,
+    ),
+    "moderate": OutcomeText(
+        OUTCOMES["moderate"].title,
+        "Face and mouth look more as they do in known forgeries than as in real videos.",
+        _PICTURE_PROOF + " Real videos reach such scores at times: look for other evidence.",
+    ),
+    "inconclusive": OUTCOMES["inconclusive"],
+    "none": OutcomeText(
+        OUTCOMES["none"].title,
+        "Face and mouth look more as they do in real videos than as in known forgeries.",
+        "This proves nothing: forgeries of a kind the detector never saw, and forgeries of other things than "
+        "the face, look the same to it. It does not hear the sound: a real picture under another voice looks "
+        "real to it.",
+    ),
+    "not_judged": OUTCOMES["not_judged"],
+}
+
+
+def get_outcome_texts(hears: bool) -> dict[Outcome, OutcomeText]:
+    """Returns the texts of outcomes, for a detector that looks at the sound or at pictures alone."""
+    return OUTCOMES if hears else OUTCOMES_FROM_PICTURES
+
+
 REASONS = {
     "no_face": "no face was found",
     "small": "the face is smaller than 60 pixels",
@@ -68,10 +97,23 @@ BLIND_SPOTS = (
     "Re-encoding, filters, dubbing, strong make-up, beards, masks and hands before the mouth can mislead it.",
     "It says nothing about who speaks, whether what is said is true, or in which context the video is shown.",
 )
+BLIND_SPOTS_OF_PICTURES = (
+    "It looks at pictures of the face and the mouth, and does not hear the sound: a cloned voice, a dubbed "
+    "voice or another person's words under a real picture do not change its score. A warning on sound and "
+    "lips out of step comes from a separate check, which misses many.",
+    "It looks at single pictures, not at motion, and at nothing outside of the face: scenes that are made up "
+    "around a real face are outside of what it was made for.",
+    *BLIND_SPOTS[1:],
+)
+
+
+def get_blind_spots(hears: bool) -> tuple[str, ...]:
+    """Returns what a detector can't see, for one that looks at the sound or at pictures alone."""
+    return BLIND_SPOTS if hears else BLIND_SPOTS_OF_PICTURES
 
 
 class WarningText(NamedTuple):
-    """Texts of a warning. `{}` takes the measured value."""
+    """Texts of a warning. `{}` takes the measured values."""
 
     text: str
     effect: str
@@ -80,7 +122,7 @@ class WarningText(NamedTuple):
 
 WARNINGS = {
     "small_face": WarningText(
-        "The face is small: {} pixels, enlarged to 224.",
+        "The face is small: {} pixels, of up to {} that the detector uses.",
         "Details of the lips are missing: the score is less certain, and may be too low or too high.",
         True,
     ),
@@ -194,6 +236,29 @@ WARNINGS = {
         False,
     ),
 }
+_UNHEARD = "The detector does not hear the sound: the score does not depend on this."
+_UNSEEN_SHIFT = (
+    "The detector does not hear the sound: the score says nothing about this. The sound may be from "
+    "elsewhere, whatever the outcome."
+)
+EFFECTS_ON_PICTURES = {  # effects and seriousness where the detector does not hear the sound
+    "offset": (_UNSEEN_SHIFT, True),
+    "drift": (_UNSEEN_SHIFT, True),
+    "moved_sound": (_UNHEARD + " The sound only decides which moments are judged.", False),
+    "narrow_sound": (_UNHEARD, False),
+    "damaged_sound": (_UNHEARD + " Less of the video was judged.", False),
+    "several_voices": (
+        "The detector does not hear the sound: the score is of the pictures at which that track speaks. "
+        "--audio_track uses another one.",
+        False,
+    ),
+    "several_sounds": (
+        "The detector does not hear the sound: the score is of the pictures at which that track speaks. "
+        "--audio_track uses another one.",
+        False,
+    ),
+    "cancelling_channels": (_UNHEARD, False),
+}
 SERIOUS_LIMIT = 2  # this many serious warnings make the outcome inconclusive
 
 UNCALIBRATED = (
@@ -201,6 +266,11 @@ UNCALIBRATED = (
     "word stronger than 'moderate' is used."
 )
 
+PICTURES_ONLY = (
+    "The detector does not hear the sound: it looks at pictures of the face and the mouth while somebody "
+    "speaks."
+)
+LEARNED_FROM = "The detector learned from {}; people and forgeries unlike those may mislead it."
 DRAWN_PEOPLE = (
     "The checkpoint was trained on drawn people and knows only those: its scores say nothing about real "
     "faces."

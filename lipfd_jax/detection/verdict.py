@@ -76,6 +76,8 @@ def read_error_rates(calibration: Calibration | None) -> ErrorRates | None:
         false_negative_rate=calibration.false_negative_rate,
         data=calibration.data,
         videos=calibration.videos,
+        sources_real=calibration.sources_real,
+        sources_fake=calibration.sources_fake,
         prior=calibration.prior,
     )
 

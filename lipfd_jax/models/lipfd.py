@@ -55,6 +55,11 @@ class ModelConfig:
                 f"the input convolution's stride times the patch of {self.encoder}"
             )
 
+    @property
+    def hears(self) -> bool:
+        """Whether scores depend on the sound: only the encoder sees the mel spectrogram, crops show faces."""
+        return self.encoder != "none"
+
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> "ModelConfig":
         """Builds a configuration from the output of `dataclasses.asdict`.

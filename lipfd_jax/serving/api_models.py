@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from lipfd_jax.detection.texts import OUTCOMES, Outcome
+from lipfd_jax.detection.texts import Outcome, get_outcome_texts
 from lipfd_jax.serving.jobs import Job, State
 from lipfd_jax.serving.limits import Limits
 
@@ -51,8 +51,8 @@ class Refusal(BaseModel):
     detail: str
 
 
-def describe_job(job: Job, before: int) -> Video:
-    """Returns a job as the API shows it."""
+def describe_job(job: Job, before: int, *, hears: bool = True) -> Video:
+    """Returns a job as the API shows it; `hears`: whether the detector's scores depend on the sound."""
     address = f"/api/videos/{job.id}"
     done = job.outcome is not None
     return Video(
@@ -64,15 +64,15 @@ def describe_job(job: Job, before: int) -> Video:
         part=job.part if job.state == "running" else "",
         done=job.done,
         of=job.of,
-        verdict=_describe_outcome(job.outcome) if job.outcome else None,
+        verdict=_describe_outcome(job.outcome, hears) if job.outcome else None,
         reason=job.reason,
         report=f"{address}/report.html" if done else None,
         result=f"{address}/result.json" if done else None,
     )
 
 
-def _describe_outcome(outcome: Outcome) -> Verdict:
-    return Verdict(outcome=outcome, **OUTCOMES[outcome]._asdict())
+def _describe_outcome(outcome: Outcome, hears: bool) -> Verdict:
+    return Verdict(outcome=outcome, **get_outcome_texts(hears)[outcome]._asdict())
 
 
 def describe_limits(limits: Limits) -> Bounds:

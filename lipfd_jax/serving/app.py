@@ -68,7 +68,7 @@ def make_app(worker: Worker, limits: Limits, about: page.DetectorDescription) ->
     )
     app.add_exception_handler(RequestError, _respond_to_refusal)
     _add_pages(app, page.make_files(limits, about))
-    _add_api(app, worker, limits)
+    _add_api(app, worker, limits, about.hears)
     _add_results(app, worker)
     return app
 
@@ -95,7 +95,7 @@ def _add_pages(app: FastAPI, static: dict[str, page.StaticFile]) -> None:
         app.add_api_route(address, make_handler(content), include_in_schema=False)
 
 
-def _add_api(app: FastAPI, worker: Worker, limits: Limits) -> None:
+def _add_api(app: FastAPI, worker: Worker, limits: Limits, hears: bool) -> None:
     jobs = worker.jobs
 
     @app.get("/api/limits")
@@ -114,7 +114,7 @@ def _add_api(app: FastAPI, worker: Worker, limits: Limits) -> None:
         job = jobs.admit(make_display_name(name))
         try:
             jobs.enqueue(job.id, await receive_upload(request.stream(), job.video, limits))
-            return api_models.describe_job(*jobs.find(job.id))
+            return api_models.describe_job(*jobs.find(job.id), hears=hears)
         except (ClientDisconnect, KeyError):
             raise RequestError(400, "The upload broke off, or was removed.") from None
         finally:
@@ -123,7 +123,7 @@ def _add_api(app: FastAPI, worker: Worker, limits: Limits) -> None:
     @app.get("/api/videos/{key}", responses=_REFUSALS)
     def state(key: Key) -> api_models.Video:
         """Progress of a video."""
-        return api_models.describe_job(*_find_job(worker, key))
+        return api_models.describe_job(*_find_job(worker, key), hears=hears)
 
     @app.delete("/api/videos/{key}", status_code=204, responses=_REFUSALS)
     def remove(key: Key) -> None:

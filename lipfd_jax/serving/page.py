@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from lipfd_jax.checkpoints import shipped
+from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.detection.provenance import list_notes
-from lipfd_jax.detection.texts import BLIND_SPOTS
+from lipfd_jax.detection.texts import get_blind_spots
 from lipfd_jax.inference.predictor import Predictor
 from lipfd_jax.pages.rendering import read_template, render_template
 from lipfd_jax.serving.limits import Limits
@@ -28,6 +30,7 @@ class DetectorDescription:
     detector: str
     notes: tuple[str, ...]  # sentences on its calibration
     local: bool  # whether only this machine reaches the server
+    hears: bool = True  # whether scores depend on the sound
 
 
 def describe_detector(predictor: Predictor, *, local: bool) -> DetectorDescription:
@@ -36,14 +39,29 @@ def describe_detector(predictor: Predictor, *, local: bool) -> DetectorDescripti
     network = metadata.model
     weights = predictor.fingerprint or "of an export"
     detector = f"{network.encoder} + {network.backbone}, {metadata.origin}, weights {weights}"
-    calibrated = (f"Calibrated on {calibration.data}.",) if calibration else ()
-    return DetectorDescription(detector, (*calibrated, *list_notes(metadata)), local)
+    if name := shipped.find_name(predictor.path):
+        detector = f"{name}, which ships with lipfd_jax: {detector}"
+    calibrated = (_describe_error_rates(calibration),) if calibration else ()
+    return DetectorDescription(detector, (*calibrated, *list_notes(metadata)), local, network.hears)
+
+
+def _describe_error_rates(found: Calibration) -> str:
+    return (
+        f"Calibrated on {found.data}. At its threshold it called {100 * found.false_positive_rate:.1f} % of "
+        f"real videos forged and missed {100 * found.false_negative_rate:.1f} % of forgeries, on "
+        f"{found.videos} videos of {found.sources_real} real and {found.sources_fake} forged sources; on "
+        "other material it errs more."
+    )
 
 
 def make_files(limits: Limits, description: DetectorDescription) -> dict[str, StaticFile]:
     """Renders the files of the page, by address."""
     html = render_template(
-        _PACKAGE, "serving.html", limits=limits, about=description, blind_spots=BLIND_SPOTS
+        _PACKAGE,
+        "serving.html",
+        limits=limits,
+        about=description,
+        blind_spots=get_blind_spots(description.hears),
     )
     style = read_template(_PACKAGE, "style.css") + read_template(_PACKAGE, "serving.css")
     return {

@@ -9,7 +9,7 @@ from lipfd_jax.detection import quality_warnings
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.lip_sync import LipSync, measure_lip_sync
 from lipfd_jax.detection.sound import SoundTrack
-from lipfd_jax.detection.texts import WARNINGS
+from lipfd_jax.detection.texts import EFFECTS_ON_PICTURES, WARNINGS
 from lipfd_jax.faces.framing import Square
 from lipfd_jax.faces.tracks import FaceTrack
 from lipfd_jax.preprocessing.mel import COLUMNS_PER_SECOND
@@ -98,3 +98,19 @@ def test_what_was_chosen_is_warned_of():
 
 def test_every_warning_says_what_it_does_to_the_result():
     assert all(words.effect for words in WARNINGS.values())
+
+
+def test_a_small_face_is_told_by_what_the_model_can_use():
+    (found,) = quality_warnings.find_frame_cautions(USUAL, [Square(100, 100, 120)], face_side=448)
+    assert "120 pixels, of up to 448" in found.text
+
+
+def test_warnings_about_sound_do_not_move_the_score_of_a_detector_without_hearing():
+    keys = ("offset", "narrow_sound", "low_frame_rate")
+    made = [quality_warnings.make_caution(key, "7") for key in keys]
+    found = quality_warnings.with_effects_on_pictures(made)
+    assert [caution.text for caution in found] == [caution.text for caution in made]
+    assert all("does not hear" in caution.effect for caution in found[:2])
+    assert found[2] == made[2]
+    for effect, _ in EFFECTS_ON_PICTURES.values():
+        assert "score" in effect

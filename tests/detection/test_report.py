@@ -3,13 +3,17 @@
 import dataclasses
 import re
 
+import jsonschema
 import pytest
 
 from lipfd_jax.detection.detect import detect_video
 from lipfd_jax.detection.quality_warnings import make_caution
 from lipfd_jax.detection.report import write_page
-from lipfd_jax.detection.result import make_gap
+from lipfd_jax.detection.result import load_schema, make_gap
 from lipfd_jax.detection.texts import DRAWN_PEOPLE, UNCALIBRATED, WARNINGS
+from lipfd_jax.models.inputs import PAPER
+from lipfd_jax.models.lipfd import ModelConfig
+from tests.checkpoints.test_calibration import PLATT
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +77,7 @@ def test_stretches_beyond_a_dozen_are_a_table(page, suspected):
 
 
 def test_every_warning_says_what_it_may_have_done_to_the_score(page):
-    text = page(cautions=tuple(make_caution(key, "7") for key in WARNINGS))
+    text = page(cautions=tuple(make_caution(key, "7", "8") for key in WARNINGS))
     for words in WARNINGS.values():
         assert re.search(r"\bscores?\b", words.effect), words
         assert f'<span class="effect">{words.effect}</span>' in text
@@ -114,3 +118,46 @@ def test_every_verdict_of_a_checkpoint_of_drawn_people_says_so(video, model, one
     assert found.result.notes == (UNCALIBRATED, DRAWN_PEOPLE)
     write_page(tmp_path / "report.html", found, model, video)
     assert DRAWN_PEOPLE in (tmp_path / "report.html").read_text()
+
+
+PICTURES = ModelConfig("none", inputs=dataclasses.replace(PAPER, picture_size=0, regions=("face", "lip")))
+CLAIM = re.compile("lips and (the )?(sound|speech)|the sound above, the five", re.IGNORECASE)
+
+
+@pytest.fixture
+def deaf(model, video, one_face):
+    """The detection of a model that looks at pictures only, trained on described data."""
+    model.metadata = dataclasses.replace(
+        model.metadata, model=PICTURES, training_data="8 clips of 3 people", calibration=PLATT
+    )
+    return detect_video(model, video)
+
+
+@pytest.mark.parametrize("outcome", ["strong", "moderate", "inconclusive", "none"])
+def test_the_page_of_a_detector_without_hearing_claims_nothing_about_sound(
+    deaf, model, video, tmp_path, outcome
+):
+    result = dataclasses.replace(deaf.result, outcome=outcome)
+    write_page(tmp_path / "report.html", dataclasses.replace(deaf, result=result), model, video)
+    text = (tmp_path / "report.html").read_text()
+    assert not CLAIM.search(text)
+    assert not CLAIM.search(" ".join(result.to_json()["words"].values()))
+    assert "head " not in text[text.index("<figcaption>") :].split("</figcaption>")[0]
+
+
+def test_the_page_names_error_rates_and_the_training_data(deaf, model, video, tmp_path):
+    write_page(tmp_path / "report.html", deaf, model, video)
+    text = (tmp_path / "report.html").read_text()
+    assert f"real ones of {PLATT.sources_real} sources and forged ones of {PLATT.sources_fake}" in text
+    assert "learned from 8 clips of 3 people" in text
+    values = deaf.result.to_json()
+    assert values["error_rates"]["sources_real"] == PLATT.sources_real
+    assert values["checkpoint"]["training_data"] == "8 clips of 3 people"
+    assert values["checkpoint"]["name"] == ""
+    jsonschema.validate(values, load_schema())
+
+
+def test_the_page_names_the_detector_that_ships(deaf, page):
+    checkpoint = deaf.result.checkpoint | {"name": "lipfd:small"}
+    text = page(checkpoint=checkpoint)
+    assert text.count("lipfd:small") == 2  # among the facts, and in the text to quote

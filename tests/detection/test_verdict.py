@@ -51,11 +51,24 @@ def test_no_strong_word_without_a_calibration():
 
 
 def test_two_serious_warnings_make_anything_inconclusive():
-    serious = [make_caution("small_face", "100"), make_caution("low_frame_rate", "10")]
+    serious = [make_caution("small_face", "100", "224"), make_caution("low_frame_rate", "10")]
     assert _outcome(0.999, cautions=serious[:1]) == "strong"
     assert _outcome(0.999, cautions=serious) == "inconclusive"
     assert _outcome(0.1, cautions=serious) == "inconclusive"
     assert _outcome(0.999, cautions=[make_caution("narrow_sound", "8")] * 3) == "strong"
+
+
+@pytest.mark.parametrize("real", [12, 60, 99])
+def test_no_score_is_strong_evidence_where_too_few_sources_were_measured(real):
+    capped = make_decision(dataclasses.replace(CALIBRATION, sources_real=real, slope=5.0))
+    assert _outcome(1.0, capped) == "moderate"
+    faces = [verdict.compute_evidence([1.0], capped)] * 3
+    assert verdict.choose_outcome(verdict.combine_faces(faces, capped), capped) == "moderate"
+
+
+def test_fewer_than_ten_sources_allow_no_evidence_at_all():
+    capped = make_decision(dataclasses.replace(CALIBRATION, sources_fake=9, slope=5.0))
+    assert _outcome(1.0, capped) == "inconclusive"
 
 
 def test_of_several_faces_the_mean_of_the_ratios_counts():

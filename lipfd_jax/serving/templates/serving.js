@@ -161,7 +161,7 @@
       const whole = video.of ? ` of ${clock(video.of)}` : "";
       return [`Looks for faces: ${clock(video.done)}${whole} seen.`, video.of ? Math.min(video.done / video.of, 1) : null];
     }
-    if (video.part === "scoring") return [`Compares lips and sound: ${video.done} moments so far.`, null];
+    if (video.part === "scoring") return [`Looks at moments of speech: ${video.done} moments so far.`, null];
     if (video.part === "writing") return ["Writes the report.", null];
     return ["Is being opened.", null];
   }
