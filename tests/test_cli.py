@@ -82,7 +82,7 @@ def test_a_failing_command_ends_with_its_code(tmp_path):
 
 
 def test_experiments_are_found_by_name_and_files_by_path(tmp_path, monkeypatch):
-    assert experiment_flag.list_experiments() == ["demo", "lipfd"]
+    assert experiment_flag.list_experiments() == ["demo", "distilled", "lipfd", "small"]
     assert (
         experiment_flag.locate_experiment("lipfd:tiny") == f"{ROOT / 'lipfd_jax/experiments/lipfd.py'}:tiny"
     )
@@ -91,11 +91,13 @@ def test_experiments_are_found_by_name_and_files_by_path(tmp_path, monkeypatch):
     mine = tmp_path / "mine.py"
     mine.touch()
     assert experiment_flag.locate_experiment(str(mine)) == str(mine)
-    with pytest.raises(ValueError, match=r"no experiment 'lipfdd': expected one of demo, lipfd, or the path"):
+    with pytest.raises(
+        ValueError, match=r"no experiment 'lipfdd': expected one of demo, distilled, lipfd, small, or"
+    ):
         experiment_flag.locate_experiment("lipfdd")
 
 
-@pytest.mark.parametrize("name", ["demo", "lipfd"])
+@pytest.mark.parametrize("name", ["demo", "distilled", "lipfd", "small"])
 def test_the_files_in_configs_are_the_experiments_that_ship(name):
     ours = importlib.import_module(f"lipfd_jax.experiments.{name}")
     assert importlib.import_module(f"configs.{name}").get_config is ours.get_config

@@ -38,6 +38,7 @@ class Metadata:
         default_factory=dict, repr=False
     )  # checksums, by part and array
     records: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)  # fingerprints, by use
+    teacher: str = ""  # fingerprint of the weights whose logits were learned; "" for none
     calibration: Calibration | None = None  # stored in a file of its own
 
     def to_json(self) -> dict[str, Any]:

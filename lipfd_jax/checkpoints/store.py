@@ -35,7 +35,8 @@ logger = logging.getLogger(__name__)
 
 FOLDER = "checkpoints"  # inside a training run's workdir
 _METADATA = "_CHECKPOINT_METADATA"  # Orbax's file in every finished checkpoint
-METRIC = "auc"  # on the validation split; the best checkpoint is the one with the highest
+# On the validation split, or the mean over those of several sets; the best checkpoint is the highest one.
+METRIC = "auc"
 
 
 @dataclasses.dataclass(frozen=True)

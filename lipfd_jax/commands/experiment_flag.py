@@ -9,8 +9,8 @@ flags.disclaim_key_flags()  # the flag belongs to the command that defines it, a
 
 _FOLDER = pathlib.Path(__file__).parents[1] / "experiments"
 _HELP = (
-    "Experiment: one that ships, by name (lipfd, lipfd:tiny, demo), or a file by path "
-    "(configs/lipfd.py:tiny). --config.FIELD=VALUE sets a field."
+    "Experiment: one that ships, by name (lipfd, lipfd:unfrozen, lipfd:tiny, small, "
+    "distilled, demo), or a file by path (configs/lipfd.py:tiny). --config.FIELD=VALUE sets a field."
 )
 
 

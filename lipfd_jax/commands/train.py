@@ -45,6 +45,7 @@ def main(argv: list[str]) -> None:
         keep_freed_memory()
     try:
         experiment = Experiment.from_dict(given.config.to_dict() | settings_for(given["from"].value or []))
+        experiment = dataclasses.replace(experiment, teacher=given.teacher or experiment.teacher)
         experiment = set_precision(experiment, given.precision)
         if not is_remote(given.workdir) and is_first_process():
             check_writable(Path(given.workdir))  # before the data are opened
@@ -118,6 +119,12 @@ def define_flags() -> None:
         "Starting weights, comma-separated, in any order: CLIP image-encoder weights (model.safetensors), "
         "published ones of the backbone (.pth, or efficientnet_lite0 for those of lipfd-jax[pretrained]), or "
         "a checkpoint folder. Short for --config.start_encoder, --config.start_backbone and --config.start.",
+    )
+    flags.DEFINE_string(
+        "teacher",
+        "",
+        "Checkpoint (a folder, as --from takes it) whose logits the model learns beside the labels, so "
+        "that a small one learns from a large one. Short for --config.teacher; see loss.teacher_weight.",
     )
     flags.DEFINE_integer("profile", 0, "Number of steps to trace into WORKDIR/profile (TensorBoard, xprof).")
     shared_flags.define_distributed()

@@ -16,6 +16,7 @@ class ClipSetSettings:
     split: str = "train"
     builder_config: str = ""  # which built config, where the data_dir holds several
     weight: float = 1.0  # relative to clips of other sets
+    validation_split: str | None = None  # "" for none; None for that of the first set
 
     def __post_init__(self) -> None:
         check_ranges(self, "data.more_sets: ", weight=(0, float("inf")))

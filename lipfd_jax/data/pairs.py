@@ -16,6 +16,8 @@ from lipfd_jax.data.corrupt import CorruptRecord, CorruptRecords
 from lipfd_jax.data.degradations import DegradationSettings, apply_degradation, draw_degradation
 from lipfd_jax.data.pseudo_forgeries import PseudoForgerySettings, apply_pseudo_forgery, draw_pseudo_forgery
 from lipfd_jax.data.sources import RecordReader
+from lipfd_jax.faces.face_clips import CLIP_SIDE
+from lipfd_jax.preprocessing.composite import assemble_composite
 from lipfd_jax.settings import check_ranges
 from lipfd_jax.vocabulary import TILE
 
@@ -77,7 +79,13 @@ class PairDrawer:
     """Draws pair k as a function of the seed and k alone; a Grain map of positions."""
 
     def __init__(
-        self, sets: Sequence[ClipSet], settings: PairSettings, *, seed: int, corrupt: Sequence[CorruptRecords]
+        self,
+        sets: Sequence[ClipSet],
+        settings: PairSettings,
+        *,
+        seed: int,
+        corrupt: Sequence[CorruptRecords],
+        composite_side: int = 0,
     ):
         """Sorts the clips of the sets.
 
@@ -86,11 +94,14 @@ class PairDrawer:
           settings: with one share above 0 at least.
           seed: of all draws.
           corrupt: policy for each set's records that can't be read; another pair is drawn then.
+          composite_side: side of faces in the composites that pairs then have too, pixels; 0 for none. All
+            five frames of each window are decoded for them.
 
         Raises:
           ValueError: there are no clips for a kind of pair that is wanted.
         """
         self.sets, self.settings, self.seed, self._corrupt = tuple(sets), settings, seed, tuple(corrupt)
+        self._composite_side = composite_side
         found = [
             _Candidate(number, entry, one.weight) for number, one in enumerate(sets) for entry in one.entries
         ]
@@ -116,7 +127,8 @@ class PairDrawer:
         """Returns a pair as a batch of two, real first.
 
         `frames` (2, frames, 500, 500, 3) uint8 RGB, `label` int32 (2,), `video` and `source` str, `window`
-        int32 (start frame) and `kind`, the kind of the pair, (2,) each.
+        int32 (start frame) and `kind`, the kind of the pair, (2,) each. With `composite_side` also
+        `composite` (2, 1000, 2500, 3) uint8 RGB, of the same degraded and placed windows.
 
         Raises:
           CorruptRecord: a record can't be read and may not be skipped.
@@ -134,18 +146,25 @@ class PairDrawer:
     def _draw(self, kind: str, rng: np.random.Generator) -> dict[str, Any]:
         real, forged = self._choose(kind, rng)
         numbers = np.sort(rng.choice(len(ALL_FRAMES), self.settings.frames, replace=False)).tolist()
-        windows = [self._cut(real, numbers, rng)]
+        cut = ALL_FRAMES if self._composite_side else numbers
+        windows = [self._cut(real, cut, rng)]
         if kind == "pseudo":
-            donor = self._cut(real, numbers, rng)
+            donor = self._cut(real, cut, rng)
             made = apply_pseudo_forgery(
                 draw_pseudo_forgery(rng, self.settings.forgery), windows[0].frames, donor.frames
             )
             pictures = [windows[0].frames, made]
             windows += windows
         else:
-            windows.append(self._cut(forged, numbers, rng))
+            windows.append(self._cut(forged, cut, rng))
             pictures = [window.frames for window in windows]
-        return _make_pair(kind, windows, self._change(kind, pictures, rng))
+        tiles = self._change(kind, pictures, rng)
+        if not self._composite_side:
+            return _make_pair(kind, windows, tiles)
+        both = zip(windows, tiles, strict=True)
+        composites = [make_tile_composite(window.mel, five, self._composite_side) for window, five in both]
+        pair = _make_pair(kind, windows, [five[numbers] for five in tiles])
+        return {**pair, "composite": np.stack(composites)}
 
     def _choose(self, kind: str, rng: np.random.Generator) -> tuple[_Candidate, _Candidate]:
         if kind == "twins":
@@ -225,6 +244,13 @@ def place_frames(frames: np.ndarray, settings: PairSettings, rng: np.random.Gene
         for frame in frames
     ]
     return np.stack([cv2.flip(tile, 1) for tile in tiles] if turned else tiles)
+
+
+def make_tile_composite(mel: np.ndarray, tiles: np.ndarray, side: int) -> np.ndarray:
+    """Returns the composite of a mel strip and tiles (5, 500, 500, 3) with the detail of `side` pixels."""
+    if side < CLIP_SIDE:  # as a build of windows shrinks larger faces
+        tiles = np.stack([cv2.resize(tile, (side, side), interpolation=cv2.INTER_AREA) for tile in tiles])
+    return assemble_composite(mel, tiles)
 
 
 def _make_pair(kind: str, windows: Sequence[ClipWindow], tiles: Sequence[np.ndarray]) -> dict[str, Any]:

@@ -83,6 +83,11 @@ class Inputs:
         return "nested" if self.name == "released" else "frame"
 
     @property
+    def needs_composite(self) -> bool:
+        """Whether whole composites are looked at; otherwise the five frames alone are enough."""
+        return self.picture_size > 0 or self.frames == "shifted"
+
+    @property
     def antialias(self) -> bool:
         """Whether resizing averages all pixels that an output pixel covers."""
         return self.name == "paper" or self.released_antialias
@@ -158,6 +163,16 @@ def prepare_crops(
         for side in compute_region_taps(inputs)
     ]
     return jnp.stack(crops, axis=2)
+
+
+def prepare_batch(
+    batch: Mapping[str, jax.Array], inputs: Inputs, *, dtype: jax.typing.DTypeLike = jnp.float32
+) -> PreparedInputs:
+    """Network input of a batch with `composite`, `frames` or both; frames are taken where they are enough."""
+    if "composite" in batch and (inputs.needs_composite or "frames" not in batch):
+        return prepare_inputs(batch["composite"], inputs, dtype=dtype)
+    crops = prepare_crops(batch["frames"], inputs, dtype=dtype)
+    return PreparedInputs(jnp.zeros((len(crops), 0, 0, 3), dtype), crops)
 
 
 def compute_region_taps(inputs: Inputs) -> tuple[Taps, ...]:

@@ -16,6 +16,7 @@ class Losses(NamedTuple):
     classification: jax.Array
     region: jax.Array
     rank: jax.Array
+    teacher: jax.Array
 
 
 def bce(
@@ -53,10 +54,33 @@ def region_awareness_loss(region_weights: jax.Array, *, weights: jax.Array | Non
     return _weighted_mean((10 * jnp.exp(-lead)).mean(-1), weights)
 
 
-def ranking_loss(logits: jax.Array) -> jax.Array:
-    """Mean of softplus(real - forged) over pairs: logits (2 n,) of a real and a forged window in turn."""
+def ranking_losses(logits: jax.Array) -> jax.Array:
+    """Softplus(real - forged) of each pair, (n,): logits (2 n,) of a real and a forged window in turn."""
     real, forged = logits.astype(jnp.float32).reshape(-1, 2).T
-    return jax.nn.softplus(real - forged).mean()
+    return jax.nn.softplus(real - forged)
+
+
+def ranking_loss(logits: jax.Array) -> jax.Array:
+    """Mean of the ranking losses of pairs, of logits (2 n,) of a real and a forged window in turn."""
+    return ranking_losses(logits).mean()
+
+
+def distillation_loss(logits: jax.Array, teacher_logits: jax.Array, temperature: float) -> jax.Array:
+    """Mean cross-entropy with the teacher's probabilities, both at a temperature T, times T squared.
+
+    After Hinton, Vinyals and Dean (arXiv 1503.02531, section 2): the factor keeps the gradient's size over
+    T, and for large T the loss approaches the squared difference of the logits. That difference itself (Ba
+    and Caruana, arXiv 1312.6184) has no bound, so windows of which the teacher is certain, with logits of 10
+    and more, would dominate; here the gradient of a logit is at most T.
+
+    Args:
+      logits: (B,) float.
+      teacher_logits: (B,) float, without gradient.
+      temperature: above 0; 1 learns the probabilities as they are.
+    """
+    targets = jax.nn.sigmoid(teacher_logits.astype(jnp.float32) / temperature)
+    softened = logits.astype(jnp.float32) / temperature
+    return temperature**2 * optax.sigmoid_binary_cross_entropy(softened, targets).mean()
 
 
 def total_loss(
@@ -67,18 +91,26 @@ def total_loss(
     weights: jax.Array | None = None,
     label_smoothing: float = 0.0,
     rank_weight: float = 0.0,
+    teacher_logits: jax.Array | None = None,
+    teacher_weight: float = 0.0,
+    temperature: float = 1.0,
 ) -> Losses:
-    """Classification loss plus weighted region-awareness and ranking loss; arguments as in the parts.
+    """Classification loss plus weighted region-awareness, ranking and distillation loss.
 
-    The ranking loss is computed where `rank_weight` is above 0: the batch then holds pairs.
+    Arguments are those of the parts. The ranking loss is computed where `rank_weight` is above 0: the batch
+    then holds pairs. The distillation loss is computed where a teacher's logits are given.
     """
     classification = bce(output.logits, labels, weights=weights, label_smoothing=label_smoothing)
     region = region_awareness_loss(output.region_weights, weights=weights)
     total = classification + region_weight * region
-    if not rank_weight:
-        return Losses(total, classification, region, jnp.zeros(()))
-    rank = ranking_loss(output.logits)
-    return Losses(total + rank_weight * rank, classification, region, rank)
+    rank = teacher = jnp.zeros(())
+    if rank_weight:
+        rank = ranking_loss(output.logits)
+        total += rank_weight * rank
+    if teacher_logits is not None:
+        teacher = distillation_loss(output.logits, teacher_logits, temperature)
+        total += teacher_weight * teacher
+    return Losses(total, classification, region, rank, teacher)
 
 
 def _weighted_mean(values: jax.Array, weights: jax.Array | None) -> jax.Array:

@@ -26,6 +26,7 @@ from lipfd_jax.training.compatibility import (
     describe_changed_records,
     has_same_structure,
     list_changed_settings,
+    refuse_other_teacher,
 )
 from lipfd_jax.training.position import Position
 from lipfd_jax.training.state import Recipe, TrainState
@@ -52,6 +53,7 @@ class RunCheckpointer:
         window_convention: WindowConvention,
         records: Mapping[str, DataFingerprint] = MappingProxyType({}),
         synthetic: bool = False,
+        teacher: str = "",
     ):
         """Opens the folder of checkpoints; creates a missing one.
 
@@ -59,9 +61,10 @@ class RunCheckpointer:
           window_convention: of the training records.
           records: fingerprints of the records by use, "training" and "validation".
           synthetic: the training records show drawn people.
+          teacher: fingerprint of the teacher's weights; "" without one.
         """
         self.recipe = recipe
-        self.window_convention, self.synthetic = window_convention, synthetic
+        self.window_convention, self.synthetic, self.teacher = window_convention, synthetic, teacher
         self.records = {name: found.to_json() for name, found in records.items()}
         self.folder = epath.Path(workdir) / FOLDER
         self.start = Position()  # where this process began with its batch size
@@ -116,6 +119,7 @@ class RunCheckpointer:
             experiment=experiment.to_dict(),
             metrics=dict(metrics or {}),
             records=self.records,
+            teacher=self.teacher,
         )
 
     @contextlib.contextmanager
@@ -142,11 +146,13 @@ class RunCheckpointer:
     def restore(self, mesh: Mesh) -> tuple[TrainState, Position] | None:
         """Restores the newest readable checkpoint onto the mesh, with its position in the data.
 
+        The state has no teacher: its weights are read from its own checkpoint.
+
         Returns None if there is none. A damaged one is logged and the one before it used. All arrays are read
         and compared with their checksums, a second for each gigabyte or two.
 
         Raises:
-          ValueError: the checkpoint has other settings or other records, or none can be read.
+          ValueError: the checkpoint has other settings, records or teacher, or none can be read.
           OSError: the machine failed, rather than a checkpoint.
         """
         for step in reversed(self.steps()):
@@ -166,6 +172,7 @@ class RunCheckpointer:
                     f"use another workdir, or the settings in {self.folder.parent / 'config.json'}"
                 )
             self._compare_records(metadata, path)
+            refuse_other_teacher(metadata, self.teacher, path)
             changed = list_changed_settings(metadata.experiment, self.recipe.experiment.to_dict())
             if changed:
                 logger.warning("resuming from step %d with changed settings: %s", step, ", ".join(changed))

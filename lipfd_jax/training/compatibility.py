@@ -31,6 +31,20 @@ def describe_changed_records(metadata: Metadata, records: Mapping[str, Mapping[s
     )
 
 
+def refuse_other_teacher(metadata: Metadata, teacher: str, path: Any) -> None:
+    """Raises ValueError if a run resumes with a teacher of other weights; with or without one is a setting.
+
+    Args:
+      teacher: fingerprint of the weights now; "" without a teacher.
+      path: of the checkpoint, for the message.
+    """
+    if teacher and metadata.teacher and teacher != metadata.teacher:
+        raise ValueError(
+            f"{path}: its teacher had the weights {metadata.teacher}, now they are {teacher}; give the old "
+            "teacher, or use another workdir"
+        )
+
+
 def list_changed_settings(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
     """Lists the settings of an experiment that differ, with both values, the model's left out.
 

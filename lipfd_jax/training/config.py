@@ -34,7 +34,7 @@ class DataSettings:
     changed_records: bool = False  # resume although the run began on other records
     augmentation: AugmentationSettings = dataclasses.field(default_factory=AugmentationSettings)
     pairs: PairSettings = dataclasses.field(default_factory=PairSettings)  # of clip records
-    # Further sets of clip records: {"path": ..., "split": "train", "weight": 1.0, "builder_config": ""} each.
+    # Further sets of clip records, the settings of `ClipSetSettings` each: {"path": ..., "weight": 1.0}.
     more_sets: tuple[Mapping[str, Any], ...] = ()
     left_out: str = ""  # file with a source a line: their clips are not trained on
 
@@ -69,15 +69,18 @@ class OptimizerSettings:
 
 @dataclasses.dataclass(frozen=True)
 class LossSettings:
-    """Binary cross-entropy + weight x region-awareness loss + weight x ranking loss of pairs."""
+    """Binary cross-entropy + weight x region-awareness, ranking (of pairs) and distillation loss."""
 
     region_weight: float = 0.01  # 0.01 worked, 1 was unstable (published replications)
     label_smoothing: float = 0.0
     rank_weight: float = 0.0  # of softplus(real logit - forged logit), the mean over pairs
+    teacher_weight: float = 1.0  # of the distance from the logits of `teacher`, where there is one
+    temperature: float = 2.0  # by which both logits are divided there
 
     def __post_init__(self) -> None:
         check_ranges(self, "loss.", region_weight=(0, _LARGEST), label_smoothing=(0, 1))
-        check_ranges(self, "loss.", rank_weight=(0, _LARGEST))
+        check_ranges(self, "loss.", rank_weight=(0, _LARGEST), teacher_weight=(0, _LARGEST))
+        check_ranges(self, "loss.", temperature=(0.01, 1000))
 
 
 _PERIODS = ("log_every", "evaluate_every", "checkpoint_every")
@@ -94,11 +97,12 @@ class Experiment:
     log_every: int = 50  # steps between lines in metrics.jsonl; 0 for none, also of the next two
     evaluate_every: int = 1000  # steps between validations
     checkpoint_every: int = 1000
-    keep: int = 2  # latest checkpoints kept, besides the best by validation AUC
+    keep: int = 2  # latest checkpoints kept, besides the best by validation AUC (mean over several sets)
     fsdp: int = 1  # devices that share one copy of the parameters
     start_encoder: str = ""  # file with CLIP image-encoder weights (model.safetensors); "" draws them
     start_backbone: str = ""  # file with weights of the backbone, or "efficientnet_lite0"; "" draws them
     start: str = ""  # checkpoint to start from (ours or converted); "" for none
+    teacher: str = ""  # checkpoint whose logits are learned beside the labels; "" for none
     model: ModelConfig = dataclasses.field(default_factory=lambda: ModelConfig(dtype="bfloat16"))
     data: DataSettings = dataclasses.field(default_factory=DataSettings)
     optimizer: OptimizerSettings = dataclasses.field(default_factory=OptimizerSettings)
@@ -109,6 +113,8 @@ class Experiment:
         periods: dict[str, Any] = dict.fromkeys(_PERIODS, (0, _ANY))
         check_ranges(self, fsdp=(1, _ANY), **periods)
         self._check_pairs()
+        if self.teacher and not self.loss.teacher_weight:
+            raise ValueError(f"teacher={self.teacher}: loss.teacher_weight=0 ignores it; leave teacher unset")
         if self.batch_size % self.optimizer.accumulate:
             raise ValueError(
                 f"batch_size {self.batch_size} can't be cut into optimizer.accumulate="

@@ -15,6 +15,7 @@ from etils import epath
 from jax.sharding import Mesh
 
 from lipfd_jax.data.corrupt import CorruptRecord
+from lipfd_jax.data.pairs import KINDS
 from lipfd_jax.kernels.dispatch import kernels_for
 from lipfd_jax.models.inputs import convention_warning
 from lipfd_jax.runtime.compilation import compilation_message
@@ -27,14 +28,16 @@ from lipfd_jax.training import metrics_log
 from lipfd_jax.training.checkpointer import RunCheckpointer
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.initial_state import make_initial_state
+from lipfd_jax.training.kind_losses import KindLosses
 from lipfd_jax.training.metrics_log import MetricsLog
 from lipfd_jax.training.position import Position
 from lipfd_jax.training.progress import Progress
 from lipfd_jax.training.state import Recipe, TrainState, make_recipe
 from lipfd_jax.training.step import jit_step
+from lipfd_jax.training.teacher import open_teacher
 from lipfd_jax.training.trace import Trace
-from lipfd_jax.training.training_data import VALIDATION, RunData, open_data
-from lipfd_jax.training.validation import validate
+from lipfd_jax.training.training_data import RunData, open_data
+from lipfd_jax.training.validation import merge_values, rank_checkpoint, validate
 
 _SHOWN = 20  # corrupt records in the log; the list in the workdir has all
 logger = logging.getLogger(__name__)
@@ -85,7 +88,9 @@ def train(
     mesh = make_mesh(experiment.fsdp)
     connect_processes(mesh)
     data = open_data(experiment.data)
-    recipe = make_recipe(experiment, kernels_for(mesh.devices.flat, kernels, experiment.model.dtype))
+    chosen = kernels_for(mesh.devices.flat, kernels, experiment.model.dtype)
+    teacher = open_teacher(experiment, mesh, kernels=chosen, windows=data.window_convention)
+    recipe = make_recipe(experiment, chosen, teacher and teacher.graph)
     with contextlib.ExitStack() as held:
         run_on_first(lambda: held.enter_context(lock_folder(workdir, "a training run")))
         data.read_corrupt_list(workdir)
@@ -95,10 +100,13 @@ def train(
             window_convention=data.window_convention,
             records=data.fingerprints,
             synthetic=data.synthetic,
+            teacher=teacher.fingerprint if teacher else "",
         )
         checkpointer = held.enter_context(saved)
         state, position = checkpointer.restore(mesh) or (make_initial_state(recipe, mesh), Position())
-        batches = iter(data.make_batches(experiment))
+        if teacher:
+            state = dataclasses.replace(state, teacher=teacher.state)
+        batches = iter(data.make_batches(experiment, teacher.composite_side if teacher else 0))
         position.seek(batches, experiment.batch_size)
         run = _Run(recipe, mesh, workdir, checkpointer, position.step, data, kernels)
         return run.run(state, batches, stop=stop, profile_steps=profile_steps)
@@ -126,6 +134,7 @@ class _Run:
         self.log = MetricsLog(workdir, step=step, writes=self.first)
         self.pending: list[tuple[int, dict[str, jax.Array], list[str]]] = []
         self.last: dict[str, float] = {}
+        self.kinds = KindLosses()
         self.validation: dict[str, float] = {}
         self.problem: CorruptRecord | StorageUnavailable | None = None  # ends the run, after a checkpoint
         self.progress = Progress(self.experiment.batch_size, step, self.experiment.steps)
@@ -213,6 +222,8 @@ class _Run:
         names = [f"{v}_{w}" for v, w in zip(batch["video"], batch["window"], strict=True)]
         arrays = {name: batch[name] for name in ("composite", "frames") if name in batch}
         arrays["label"] = batch["label"].astype(np.int32)
+        if "kind" in batch:
+            arrays["kind"] = np.array([KINDS.index(kind) for kind in batch["kind"].tolist()], np.int32)
         return put_on_devices(arrays, self.mesh), names
 
     def _report(self, state: TrainState, *, saving: bool) -> dict[str, float] | None:
@@ -223,7 +234,7 @@ class _Run:
             self._check_pending()
         if logging_now:
             rates = self.progress.measure_rates(self.step)
-            line = {**self.last, **rates}
+            line = {**self.last, **self.kinds.read(), **rates}
             if self.first:
                 logger.info("%s", self.progress.format_line(self.step, self.last, rates))
         elif self.first and jax.process_count() == 1 and self.progress.is_silent():
@@ -237,10 +248,10 @@ class _Run:
             self.log.write(self.step, **line)
         if evaluating and self.first:
             metrics_log.draw_curves(self.workdir)
-        return {"auc": self.validation["auc"]} if evaluating and "auc" in self.validation else None
+        return rank_checkpoint(self.validation) if evaluating else None
 
     def _validate(self, state: TrainState) -> dict[str, float]:
-        """Returns the metrics of the validation split; none after a corrupt record that ends the run."""
+        """Returns the metrics of the validation splits; none after a corrupt record that ends the run."""
         try:
             found = validate(self.recipe, state, self.data, mesh=self.mesh, kernels=self.kernels)
         except CorruptRecord as error:
@@ -249,15 +260,16 @@ class _Run:
             self.problem = error
             return {}
         if self.first:
-            shown = "  ".join(f"{name} {value:.4f}" for name, value in found.values.items())
-            logger.info(
-                "step %d: validation (%d windows)  %s", self.step, found.windows, shown or found.missing
-            )
-        return found.values
+            for one in found:
+                shown = "  ".join(f"{name} {value:.4f}" for name, value in one.values.items())
+                logger.info(
+                    "step %d: %s (%d windows)  %s", self.step, one.name, one.windows, shown or one.missing
+                )
+        return merge_values(found)
 
     def _is_validation_due(self) -> bool:
         wanted = self._is_due(self.experiment.evaluate_every) or self.step >= self.experiment.steps
-        return wanted and VALIDATION in self.data.datasets
+        return wanted and bool(self.data.validation_names)
 
     def _check_pending(self) -> None:
         """Waits for the steps since the last call; raises Diverged if one is not finite."""
@@ -265,7 +277,7 @@ class _Run:
             values = {name: float(value) for name, value in jax.device_get(measured).items()}
             if not math.isfinite(values["loss"] + values["gradient_norm"]):
                 raise Diverged(self._describe_divergence(step, values, names))
-            self.last = values
+            self.last = self.kinds.add(values)
         self.pending.clear()
 
     def _describe_divergence(self, step: int, values: dict[str, float], names: list[str]) -> str:

@@ -4,12 +4,15 @@ import io
 import json
 import logging
 import os
+import re
 import time
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 from etils import epath
 
+from lipfd_jax.data.pairs import KINDS
 from lipfd_jax.storage.files import write_bytes, write_text
 
 logger = logging.getLogger(__name__)
@@ -83,14 +86,18 @@ def draw_curves(workdir: str | os.PathLike) -> epath.Path:
     from matplotlib.figure import Figure  # matplotlib takes a second to import
 
     lines = read_log(workdir)
+    known = {name for line in lines for name in line}
     panels = [
-        ("training loss", ("loss", "classification")),
-        ("validation", ("validation_auc", "validation_ap", "validation_eer")),
+        ("training loss", ("loss", "classification", "teacher")),
+        ("validation", _list_validation_curves(known)),
         ("region-awareness loss", ("region",)),
         ("learning rate", ("learning_rate",)),
     ]
-    figure = Figure(figsize=(11, 7), layout="constrained")
-    for axes, (title, names) in zip(figure.subplots(2, 2).flat, panels, strict=True):
+    if "rank" in known or any(name.startswith("rank_") for name in known):  # of pairs
+        panels.append(("ranking loss", ("rank", *(f"rank_{kind}" for kind in KINDS))))
+    rows = -(-len(panels) // 2)
+    figure = Figure(figsize=(11, 3.5 * rows), layout="constrained")
+    for axes, (title, names) in zip(figure.subplots(rows, 2).flat, panels, strict=False):
         for name in names:
             points = [(line["step"], line[name]) for line in lines if isinstance(line.get(name), float)]
             if points:
@@ -99,10 +106,18 @@ def draw_curves(workdir: str | os.PathLike) -> epath.Path:
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend()
+    for axes in figure.axes[len(panels) :]:
+        axes.set_axis_off()
     target, drawn = epath.Path(workdir) / PICTURE, io.BytesIO()
     figure.savefig(drawn, format="png", dpi=100)
     write_bytes(target, drawn.getvalue())
     return target
+
+
+def _list_validation_curves(known: Collection[str]) -> tuple[str, ...]:
+    """Validation metrics to draw: of the first set all ranks, of others the AUC; their mean."""
+    others = (name for name in known if re.fullmatch(r"validation_(\d+|mean)_auc", name))
+    return (*(f"validation_{name}" for name in ("auc", "ap", "eer", "matched_rank")), *sorted(others))
 
 
 def _to_plain(value: Any) -> Any:

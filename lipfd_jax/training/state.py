@@ -30,6 +30,7 @@ class TrainState:
     statistics: Any  # BatchNorm's running means and variances
     optimizer: Any
     ema: Any  # averaged copy of `trainable`, or None
+    teacher: Any = None  # parameters and statistics of the teacher, or None; checkpoints don't hold them
 
 
 @flax.struct.dataclass
@@ -40,6 +41,7 @@ class Recipe:
     optimizer: optax.GradientTransformation = flax.struct.field(pytree_node=False)
     experiment: Experiment = flax.struct.field(pytree_node=False)
     dtype: str = flax.struct.field(pytree_node=False)  # between products; inside them config.dtype
+    teacher: Any = flax.struct.field(pytree_node=False, default=None)  # structure of the teacher's model
 
     @property
     def config(self) -> ModelConfig:
@@ -52,8 +54,8 @@ class Recipe:
         return nnx.merge(self.graph, trainable, state.frozen, state.statistics, copy=True)
 
 
-def make_recipe(experiment: Experiment, kernels: Kernels | None = None) -> Recipe:
-    """Returns the constants of a run; allocates no arrays.
+def make_recipe(experiment: Experiment, kernels: Kernels | None = None, teacher: Any = None) -> Recipe:
+    """Returns the constants of a run; allocates no arrays. `teacher` is the structure of its teacher, if any.
 
     For the kernels of a CPU a bfloat16 model computes in the form of `precision.make_program_config`.
     """
@@ -61,7 +63,7 @@ def make_recipe(experiment: Experiment, kernels: Kernels | None = None) -> Recip
     model = abstract_model(config)
     graph, *_ = _split_model(model, experiment, config)
     optimizer = make_optimizer(experiment.optimizer, experiment.steps)
-    return Recipe(graph, optimizer, experiment, config.dtype)
+    return Recipe(graph, optimizer, experiment, config.dtype, teacher)
 
 
 def make_abstract_state(recipe: Recipe, mesh: Mesh) -> TrainState:

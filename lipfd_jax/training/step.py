@@ -11,9 +11,11 @@ from flax import nnx
 
 from lipfd_jax.kernels.dispatch import Kernels, with_kernels
 from lipfd_jax.models import losses
-from lipfd_jax.models.inputs import PreparedInputs, prepare_crops, prepare_inputs
+from lipfd_jax.models.inputs import prepare_batch
+from lipfd_jax.training.kind_losses import sum_by_kind
 from lipfd_jax.training.optimizer import make_schedule
 from lipfd_jax.training.state import Recipe, TrainState
+from lipfd_jax.training.teacher import compute_teacher_logits
 
 Step = Callable[[TrainState, dict[str, jax.Array]], tuple[TrainState, dict[str, jax.Array]]]
 
@@ -22,9 +24,10 @@ def make_step(recipe: Recipe, kernels: Kernels | str = "auto") -> Step:
     """Returns the training step as a function to trace (`jit_step` compiles it).
 
     The step takes a state and a global batch (composite (B, 1000, 2500, 3) uint8 RGB, or of pairs frames
-    (B, F, 500, 500, 3); label (B,) int32) and returns the next state with loss, classification, region, rank
-    (of pairs), accuracy, gradient_norm and learning_rate, scalars of float32. BatchNorm sees the whole batch,
-    or each of the parts it is cut into.
+    (B, F, 500, 500, 3) and for a teacher both; label (B,) int32, kind (B,) int32 of pairs) and returns the
+    next state with loss, classification, region, rank (of pairs), teacher (with one), accuracy,
+    gradient_norm and learning_rate, scalars of float32, and the sums of `sum_by_kind`. BatchNorm sees the
+    whole batch, or each of the parts it is cut into.
     `kernels` chooses the implementation of each operation (kernels.dispatch).
     """
     settings = recipe.experiment.optimizer
@@ -90,10 +93,13 @@ def _compute_gradients(
     recipe: Recipe, state: TrainState, statistics: Any, batch: dict[str, jax.Array]
 ) -> tuple:
     loss = recipe.experiment.loss
+    taught = None
+    if recipe.teacher is not None:
+        taught = compute_teacher_logits(recipe.teacher, state.teacher, batch, recipe.dtype)
 
     def objective(trainable: Any) -> tuple[jax.Array, tuple]:
         model = nnx.merge(recipe.graph, trainable, state.frozen, statistics, copy=True)
-        prepared = _prepare(recipe, batch)
+        prepared = prepare_batch(batch, recipe.config.inputs, dtype=jnp.dtype(recipe.dtype))
         frozen_blocks = recipe.experiment.optimizer.frozen_blocks
         output = model(prepared.image, prepared.crops, train=True, frozen_blocks=frozen_blocks)
         parts = losses.total_loss(
@@ -102,6 +108,9 @@ def _compute_gradients(
             region_weight=loss.region_weight,
             label_smoothing=loss.label_smoothing,
             rank_weight=loss.rank_weight,
+            teacher_logits=taught,
+            teacher_weight=loss.teacher_weight,
+            temperature=loss.temperature,
         )
         accuracy = jnp.mean((output.logits > 0) == (batch["label"] > 0))
         measured = {
@@ -112,19 +121,14 @@ def _compute_gradients(
         }
         if loss.rank_weight:
             measured["rank"] = parts.rank
+        if taught is not None:
+            measured["teacher"] = parts.teacher
+        if "kind" in batch:
+            measured |= sum_by_kind(output.logits, batch["kind"], recipe.experiment.data.pairs.wanted)
         return parts.total, (nnx.state(model, nnx.BatchStat), measured)
 
     gradients, (statistics, measured) = jax.grad(objective, has_aux=True)(state.trainable)
     return nnx.to_pure_dict(gradients), statistics, measured
-
-
-def _prepare(recipe: Recipe, batch: dict[str, jax.Array]) -> PreparedInputs:
-    """Network input of a batch of composites, or of frames alone."""
-    inputs, dtype = recipe.config.inputs, jnp.dtype(recipe.dtype)
-    if "composite" in batch:
-        return prepare_inputs(batch["composite"], inputs, dtype=dtype)
-    crops = prepare_crops(batch["frames"], inputs, dtype=dtype)
-    return PreparedInputs(jnp.zeros((len(crops), 0, 0, 3), dtype), crops)
 
 
 def _replace_values(state: Any, values: dict[str, Any]) -> Any:

@@ -1,9 +1,11 @@
 """Training and validation records of a run: opened, checked and fingerprinted before anything else."""
 
 import dataclasses
+import itertools
 import json
 import logging
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -39,7 +41,7 @@ _LISTED = "corrupt_records"  # .json in the workdir
 
 @dataclasses.dataclass(frozen=True)
 class RunData:
-    """Sources of a run under "training" and, if there is one, "validation"."""
+    """Sources of a run under "training" and, if there is one, "validation"; of further sets "training 2"."""
 
     datasets: dict[str, RecordReader]
     fingerprints: dict[str, DataFingerprint]
@@ -48,16 +50,25 @@ class RunData:
     synthetic: bool  # drawn people are trained on
     clip_sets: dict[str, ClipSet] = dataclasses.field(default_factory=dict)  # by name, where pairs are drawn
 
+    @property
+    def validation_names(self) -> list[str]:
+        """Names of the validation records of all sets, in their order."""
+        return [name for name in self.datasets if name.startswith(VALIDATION)]
+
     def count_training_records(self) -> int:
         """Returns the number of records that are trained on, windows or clips."""
         if self.clip_sets:
             return sum(len(one.entries) for one in self.clip_sets.values())
         return len(self.datasets[TRAINING])
 
-    def make_batches(self, experiment: Experiment) -> Any:
-        """Returns this process's endless training batches, of windows or of pairs."""
+    def make_batches(self, experiment: Experiment, composite_side: int = 0) -> Any:
+        """Returns this process's endless training batches, of windows or of pairs.
+
+        Windows are composites in any case; pairs have `composite` too, of faces of up to `composite_side`
+        pixels, unless that is 0.
+        """
         if self.clip_sets:
-            return self._make_pair_batches(experiment)
+            return self._make_pair_batches(experiment, composite_side)
         return pipeline.make_training_batches(
             self.datasets[TRAINING],
             batch_size=experiment.batch_size,
@@ -70,12 +81,13 @@ class RunData:
             corrupt=self.corrupt[TRAINING],
         )
 
-    def _make_pair_batches(self, experiment: Experiment) -> Any:
+    def _make_pair_batches(self, experiment: Experiment, composite_side: int) -> Any:
         drawer = PairDrawer(
             list(self.clip_sets.values()),
             experiment.data.pairs,
             seed=experiment.seed,
             corrupt=[self.corrupt[name] for name in self.clip_sets],
+            composite_side=composite_side,
         )
         return make_pair_batches(
             drawer,
@@ -127,8 +139,8 @@ def open_data(settings: DataSettings) -> RunData:
             raise ValueError(_explain_no_splits(settings))
         sources[VALIDATION] = _open_source(settings, "validation_split", path)
     fingerprints = {name: compute_data_fingerprint(source) for name, source in sources.items()}
+    _refuse_shared(sources, fingerprints)
     if VALIDATION in sources:
-        _refuse_shared(sources, fingerprints)
         sources[VALIDATION] = _subsample(sources[VALIDATION], settings.validation_samples)
     corrupt = {
         name: CorruptRecords(settings.corrupt_records, settings.corrupt_share * len(source))
@@ -140,32 +152,40 @@ def open_data(settings: DataSettings) -> RunData:
 
 
 def _open_clips(settings: DataSettings) -> RunData:
-    """Opens sets of clip records for pairs, and windows of the clips of the validation split."""
+    """Opens sets of clip records for pairs, and windows of the clips of their validation splits."""
     first = ClipSetSettings(settings.path, settings.train_split, settings.builder_config)
-    chosen = (first, *parse_sets(settings.more_sets))
-    names = [TRAINING, *(f"{TRAINING} {number}" for number in range(2, len(chosen) + 1))]
-    sources: dict[str, RecordReader] = {
-        name: _open_clip_set(one) for name, one in zip(names, chosen, strict=True)
-    }
+    chosen = _name_sets((first, *parse_sets(settings.more_sets)), settings.validation_split)
+    sources: dict[str, RecordReader] = {name: _open_clip_set(one) for name, one in chosen.items()}
     corrupt = {
         name: CorruptRecords(settings.corrupt_records, settings.corrupt_share * len(source))
         for name, source in sources.items()
     }
+    fingerprints = {name: compute_data_fingerprint(source) for name, source in sources.items()}
+    _refuse_shared(sources, fingerprints)
     left_out = read_left_out(settings.left_out)
     sets = {
         name: _select_clips(sources[name], corrupt[name], one.weight, left_out)
-        for name, one in zip(names, chosen, strict=True)
+        for name, one in chosen.items()
+        if name.startswith(TRAINING)
     }
-    if settings.validation_split:
-        sources[VALIDATION] = _open_clip_set(dataclasses.replace(first, split=settings.validation_split))
-    fingerprints = {name: compute_data_fingerprint(source) for name, source in sources.items()}
-    if settings.validation_split:
-        clips = sources[VALIDATION]
-        corrupt[VALIDATION] = CorruptRecords(settings.corrupt_records, settings.corrupt_share * len(clips))
-        windows = ClipWindowRecords(clips, read_clip_index(clips, corrupt[VALIDATION]), side=CLIP_SIDE)
-        sources[VALIDATION] = _subsample(windows, settings.validation_samples)
+    for name in chosen.keys() - sets.keys():
+        windows = ClipWindowRecords(
+            sources[name], read_clip_index(sources[name], corrupt[name]), side=CLIP_SIDE
+        )
+        sources[name] = _subsample(windows, settings.validation_samples)
     synthetic = any(is_synthetic_source(one.source) for one in sets.values())
     return RunData(sources, fingerprints, corrupt, "paper", synthetic=synthetic, clip_sets=sets)
+
+
+def _name_sets(sets: Sequence[ClipSetSettings], validation_split: str) -> dict[str, ClipSetSettings]:
+    """Names the training splits of sets, then their validation splits; `validation_split` is the default."""
+    numbers = ["", *(f" {number}" for number in range(2, len(sets) + 1))]
+    named = {f"{TRAINING}{number}": one for number, one in zip(numbers, sets, strict=True)}
+    for number, one in zip(numbers, sets, strict=True):
+        split = validation_split if one.validation_split is None else one.validation_split
+        if split:
+            named[f"{VALIDATION}{number}"] = dataclasses.replace(one, split=split)
+    return named
 
 
 def _select_clips(
@@ -207,16 +227,18 @@ def _explain_no_splits(settings: DataSettings) -> str:
 
 
 def _refuse_shared(sources: dict[str, RecordReader], fingerprints: dict[str, DataFingerprint]) -> None:
-    train, validation = sources[TRAINING], sources[VALIDATION]
-    shared = fingerprints[TRAINING].digest == fingerprints[VALIDATION].digest
-    if isinstance(train, Records) and isinstance(validation, Records):
-        shared |= any(_share_records(one, other) for one in train.parts for other in validation.parts)
-    if shared:
-        raise ValueError(
-            "data.validation_split and data.validation_path: records of "
-            f"{fingerprints[VALIDATION].description} are also trained on "
-            f"({fingerprints[TRAINING].description}); the best checkpoint would be chosen by them"
-        )
+    training, validation = ([n for n in sources if n.startswith(use)] for use in (TRAINING, VALIDATION))
+    for name, other in itertools.product(training, validation):
+        train, valid = sources[name], sources[other]
+        shared = fingerprints[name].digest == fingerprints[other].digest
+        if isinstance(train, Records) and isinstance(valid, Records):
+            shared |= any(_share_records(a, b) for a in train.parts for b in valid.parts)
+        if shared:
+            raise ValueError(
+                "data.validation_split and data.validation_path: records of "
+                f"{fingerprints[other].description} are also trained on "
+                f"({fingerprints[name].description}); the best checkpoint would be chosen by them"
+            )
 
 
 def _share_records(one: tuple[str, int, int], other: tuple[str, int, int]) -> bool:

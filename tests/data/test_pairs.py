@@ -161,3 +161,25 @@ def test_frames_keep_their_place_without_shift_and_zoom():
     assert (place_frames(frames, still, np.random.default_rng(0)) == frames).all()
     mirrored = place_frames(frames, dataclasses.replace(still, flip=1), np.random.default_rng(0))
     assert (mirrored == frames[:, :, ::-1]).all()
+
+
+@pytest.mark.parametrize("kind", ["twins", "pseudo"])
+def test_composites_on_request_hold_the_five_frames_and_the_sound(kind):
+    settings = PairSettings(**{kind: 1.0}, frames=2, degradation=PLAIN, flip=1.0)
+    options = {"seed": 1, "corrupt": [CorruptRecords()]}
+    sets = [make_set(DrawnClips())]
+    with_sound = PairDrawer(sets, settings, composite_side=448, **options)(3)
+    assert "composite" not in PairDrawer(sets, settings, **options)(3)
+    composites, frames = with_sound["composite"], with_sound["frames"]
+    assert composites.shape == (2, 1000, 2500, 3)
+    assert frames.shape == (2, 2, 500, 500, 3)
+    for composite, own in zip(composites, frames, strict=True):
+        tiles = composite[500:].reshape(500, 5, 500, 3).swapaxes(0, 1)
+        places = [[k for k, tile in enumerate(tiles) if (tile == frame).all()] for frame in own]
+        assert all(places)
+        assert len({tile.tobytes() for tile in tiles}) == 1 or kind == "pseudo"  # the clips stand still
+    assert (composites[0, :500] == composites[1, :500]).all()  # the same sound, unlike
+    assert (composites[0, 500:] != composites[1, 500:]).any()  # the picture
+    small = PairDrawer(sets, settings, composite_side=60, **options)(3)
+    assert (small["frames"] == frames).all()
+    assert 0 < np.abs(small["composite"][0, 500:].astype(int) - composites[0, 500:]).mean() < 8

@@ -1,5 +1,6 @@
 """Losses against their formulas."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -56,3 +57,24 @@ def test_total_adds_the_parts():
     found = losses.total_loss(output, LABELS, region_weight=0.01)
     assert found.total == pytest.approx(found.classification + 0.1)
     assert found.region == pytest.approx(10)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+def test_distillation_is_cross_entropy_with_softened_probabilities(temperature):
+    teacher = np.array([1.0, -3.0, 0.0, 12.0])
+    target = 1 / (1 + np.exp(-teacher / temperature))
+    expected = temperature**2 * expected_bce(np.array(LOGITS) / temperature, target).mean()
+    found = losses.distillation_loss(LOGITS, jnp.array(teacher), temperature)
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_distillation_ends_where_the_logits_agree():
+    gradient = jax.grad(lambda logits: losses.distillation_loss(logits, LOGITS, 2.0))
+    np.testing.assert_allclose(gradient(LOGITS), 0, atol=1e-6)
+    assert np.abs(gradient(LOGITS + 100)).max() <= 2 / 4  # T over the number of samples
+
+
+def test_ranking_losses_are_of_pairs():
+    found = losses.ranking_losses(jnp.array([0.0, 2.0, 1.0, 1.0]))
+    np.testing.assert_allclose(found, [np.log1p(np.exp(-2)), np.log(2)], rtol=1e-6)
+    assert losses.ranking_loss(jnp.array([0.0, 2.0, 1.0, 1.0])) == pytest.approx(found.mean())

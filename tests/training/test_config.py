@@ -33,16 +33,17 @@ def test_what_is_not_named_stays():
     assert (found.model.inputs.crop_size, found.model.inputs.picture_size) == (64, 1120)
 
 
-@pytest.mark.parametrize("variant", ["", "b16", "tiny"])
+@pytest.mark.parametrize("variant", ["", "b16", "unfrozen", "tiny"])
 def test_published_configs_build(variant):
     config = importlib.import_module("lipfd_jax.experiments.lipfd").get_config(variant)
     experiment = Experiment.from_dict(config.to_dict())
     assert experiment.model.inputs.name == "paper"
 
 
-def test_demo_config_builds():
-    config = importlib.import_module("lipfd_jax.experiments.demo").get_config()
-    assert Experiment.from_dict(config.to_dict()).name == "demo"
+@pytest.mark.parametrize("name", ["demo", "distilled", "small"])
+def test_other_configs_build(name):
+    config = importlib.import_module(f"lipfd_jax.experiments.{name}").get_config()
+    assert Experiment.from_dict(config.to_dict()).name == name
 
 
 @pytest.mark.parametrize(
