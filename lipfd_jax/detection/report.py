@@ -140,10 +140,11 @@ def _stretch_row(face: FaceResult, stretch: Suspicion) -> list[str]:
 
 def _window_values(images: WindowImages, model: Predictor) -> dict[str, Any]:
     composite, window = assemble_composite(images.mel, images.frames), images.window
+    # Maps explain suspicions; without one, no program is compiled for them.
+    suspicious = window.score >= make_decision(model.metadata.calibration).window_threshold
+    saliency = model.saliency(composite) if suspicious else None
     made = build_example_view(
-        ExampleWindow(
-            composite, format_time(window.start), 1, window.score, saliency=model.saliency(composite)
-        )
+        ExampleWindow(composite, format_time(window.start), 1, window.score, saliency=saliency)
     )
     weights = ", ".join(
         f"{region} {100 * share:.0f} %"

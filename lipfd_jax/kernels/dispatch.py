@@ -19,7 +19,8 @@ PRECISIONS = ("float32", "bfloat16")
 
 # Operation to its variant per implementation; the plain definition where none is named. `plain` has only
 # definitions: ordinary operations, which exporters and other compilers understand. `cpu bfloat16` takes
-# precedence over `cpu` where products may use bfloat16.
+# precedence over `cpu` where products may use bfloat16. `cpu_once` is for small programs on a CPU that run a
+# few times: fewer variants, which are compiled in half the time.
 VARIANTS = {
     "chunks": {"cpu": "cached"},
     "resize": {"cpu": "gathers"},
@@ -33,7 +34,7 @@ VARIANTS = {
         "gpu": "convolution",
     },
     "convolution": {"cpu": "kernel_products", "cpu bfloat16": "bfloat16"},
-    "depthwise": {"cpu": "shifted_products"},
+    "depthwise": {"cpu": "shifted_products", "cpu_once": "shifted_products"},
     "attention": {"cpu": "head_groups", "cpu bfloat16": "bfloat16"},
     "max_pool": {"cpu": "halves"},
     "relu": {"cpu": "kept_result", "cpu bfloat16": "half_result", "tpu": "kept_result", "gpu": "kept_result"},

@@ -161,3 +161,11 @@ def test_the_page_names_the_detector_that_ships(deaf, page):
     checkpoint = deaf.result.checkpoint | {"name": "lipfd:small"}
     text = page(checkpoint=checkpoint)
     assert text.count("lipfd:small") == 2  # among the facts, and in the text to quote
+
+
+def test_only_suspicious_windows_get_a_map(detection, model, video, tmp_path, monkeypatch):
+    mapped = []
+    monkeypatch.setattr(model, "saliency", lambda composite: mapped.append(composite))
+    write_page(tmp_path / "report.html", detection, model, video)
+    scores = [images.window.score for images in detection.examples]
+    assert 0 < len(mapped) == sum(score >= 0.5 for score in scores) < len(scores)
