@@ -12,7 +12,7 @@ from lipfd_jax.faces import clip_extraction
 from lipfd_jax.models.inputs import Inputs
 from lipfd_jax.models.lipfd import ModelConfig
 from lipfd_jax.training import metrics_log
-from lipfd_jax.training.config import DataSettings
+from lipfd_jax.training.config import DataSettings, LossSettings
 from lipfd_jax.training.loop import train
 from lipfd_jax.training.training_data import TRAINING, VALIDATION, open_data
 from tests.faces.drawn_faces import find_face, write_face
@@ -60,12 +60,16 @@ def test_no_set_validates_what_another_trains_on(builds):
         open_data(_settings([builds[0], builds[0]], split="validation", validation_split=""))
 
 
-def test_a_run_validates_each_set_and_ranks_checkpoints_by_the_mean(builds, experiment, changed, tmp_path):
+def test_a_run_validates_each_set_and_ranks_checkpoints_by_the_mean(builds, experiment, tmp_path):
     train(experiment, tmp_path / "teacher", stop=lambda step: step == 1)  # takes whole composites
-    settings = changed(
-        model=SMALL, teacher=str(tmp_path / "teacher"), checkpoint_every=0, loss={"rank_weight": 1.0}
+    settings = dataclasses.replace(
+        experiment,
+        steps=2,
+        model=SMALL,
+        teacher=str(tmp_path / "teacher"),
+        data=_settings(builds),
+        loss=LossSettings(rank_weight=1.0),
     )
-    settings = dataclasses.replace(settings, steps=2, data=_settings(builds))
     result = train(settings, tmp_path / "run")
     last = metrics_log.read_log(tmp_path / "run")[-1]
     means = (last["validation_auc"] + last["validation_2_auc"]) / 2
