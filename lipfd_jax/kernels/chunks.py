@@ -26,7 +26,7 @@ def map_parts(function: Callable[[Any], Any], batch: Any, size: int) -> Any:
     if count <= size:
         return function(batch)
     size = largest_divisor(count, size)
-    parts = jax.tree.map(lambda a: a.reshape(-1, size, *a.shape[1:]), batch)
+    parts = jax.tree.map(lambda a: a.reshape(len(a) // size, size, *a.shape[1:]), batch)
     return jax.tree.map(lambda a: a.reshape(count, *a.shape[2:]), jax.lax.map(function, parts))
 
 

@@ -193,7 +193,9 @@ class EfficientNet(nnx.Module):
           images: (N, S, S, 3), RGB normalised by CLIP's mean and deviation.
           train: as in BatchNorm.
           frozen_blocks: if not 0, the stem and that many first blocks are computed as in inference even in
-            training, and get no gradient: neither their parameters nor the images.
+            training, and get no gradient: neither their parameters nor the images. The other blocks then
+            normalise by running statistics too, and leave them: those of a few crops, some of them of one
+            person, say little about others.
 
         Returns:
           (N, F) float32.
@@ -212,8 +214,8 @@ class EfficientNet(nnx.Module):
             frozen = self._without_gradients()
             x = map_chunks(lambda images: frozen._start(images, frozen_blocks), images, "crops")
         for block in self.blocks[frozen_blocks:]:
-            x = block(x, train=True)
-        return self._finish(x, train=True)
+            x = block(x, train=not frozen_blocks)
+        return self._finish(x, train=not frozen_blocks)
 
     def _without_gradients(self) -> "EfficientNet":
         """Returns the network with constants: a loop over chunks keeps nothing for a backward pass."""

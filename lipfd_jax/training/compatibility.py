@@ -52,7 +52,7 @@ def list_changed_settings(before: Mapping[str, Any], now: Mapping[str, Any], pre
     """
     found = []
     for name in sorted((before.keys() | now.keys()) - {"model"}):
-        old, new = before.get(name), now.get(name)
+        old, new = (list(v) if isinstance(v, tuple) else v for v in (before.get(name), now.get(name)))
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             found += list_changed_settings(old, new, f"{prefix}{name}.")
         elif old != new:

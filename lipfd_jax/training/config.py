@@ -52,7 +52,7 @@ class OptimizerSettings:
     weight_decay: float = 1e-3  # not on norms and biases
     clip_norm: float = 1.0  # largest global gradient norm; 0 for none
     trained_blocks: int = 0  # encoder: 0 frozen, n its last n blocks and what follows them, -1 whole
-    frozen_blocks: int = 0  # backbone: stem and first blocks that stay as they are, of those that allow it
+    frozen_blocks: int = 0  # backbone's first blocks that stay as they are, and then its statistics
     encoder_factor: float = 0.1  # learning rate of the encoder's trained part, relative
     accumulate: int = 1  # parts a batch is cut into, to fit memory
     ema: float = 0.0  # decay of an averaged copy of the parameters, which is then evaluated; 0 for none
