@@ -93,7 +93,7 @@ def encoder_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
 
 
 def backbone_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
-    """Returns the model's "backbone" from published weights, without their classifier.
+    """Returns a backbone's weights from published ones, without their classifier; of members any one's.
 
     Args:
         path: of a file, or a name in `published.PACKAGES`.
@@ -106,6 +106,7 @@ def backbone_weights(path: str | Path, config: ModelConfig) -> dict[Any, Any]:
         CheckpointError: the file is refused, or does not fit this backbone; lists all mismatches.
     """
     path = resolve_weights(path)
+    config = config.member if config.members else config
     tensors, abstract = open_weights(path), abstract_weights(config)["backbone"]
     found, wanted = (
         _count_blocks(tensors),

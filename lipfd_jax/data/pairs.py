@@ -39,7 +39,7 @@ class PairSettings:
     pseudo: float = 0.0  # a real window and its pseudo-forgery
     unrelated: float = 0.0  # any real and any forged clip
     evenness: float = 0.7  # 0: clips are drawn equally often; 1: sources and generators are
-    frames: int = 1  # of the five frames of a window, drawn at random
+    frame_numbers: tuple[int, ...] = ()  # of a window's five frames those that are shown; () draws one
     shift: float = 0.04  # largest shift of the picture, in shares of its side
     zoom: float = 0.08  # largest enlargement and reduction
     flip: float = 0.5  # probability of mirroring
@@ -48,7 +48,9 @@ class PairSettings:
 
     def __post_init__(self) -> None:
         names = (*KINDS, "evenness", "shift", "zoom", "flip")
-        check_ranges(self, "data.pairs.", **dict.fromkeys(names, (0, 1)), frames=(1, len(ALL_FRAMES)))
+        check_ranges(self, "data.pairs.", **dict.fromkeys(names, (0, 1)))
+        if set(self.frame_numbers) - set(ALL_FRAMES):
+            raise ValueError(f"data.pairs.frame_numbers={self.frame_numbers}: expected some of {ALL_FRAMES}")
 
     @property
     def wanted(self) -> dict[PairKind, float]:
@@ -145,7 +147,7 @@ class PairDrawer:
 
     def _draw(self, kind: str, rng: np.random.Generator) -> dict[str, Any]:
         real, forged = self._choose(kind, rng)
-        numbers = np.sort(rng.choice(len(ALL_FRAMES), self.settings.frames, replace=False)).tolist()
+        numbers = self.settings.frame_numbers or (int(rng.integers(len(ALL_FRAMES))),)
         cut = ALL_FRAMES if self._composite_side else numbers
         windows = [self._cut(real, cut, rng)]
         if kind == "pseudo":

@@ -20,11 +20,11 @@ from lipfd_jax.training.config import DataSettings, Experiment, LossSettings, Op
 SMALL = Experiment(
     name="small",
     seed=0,
-    steps=300,
-    batch_size=24,
+    steps=180,
+    batch_size=16,
     log_every=10,
     evaluate_every=0,
-    checkpoint_every=100,
+    checkpoint_every=60,
     start_backbone="efficientnet_lite0",
     model=ModelConfig(
         "none",
@@ -37,15 +37,16 @@ SMALL = Experiment(
             regions=("face", "lip"),
             face_side=448,
         ),
+        members=("still", "motion"),
     ),
     data=DataSettings(
         path="data/clips",
         validation_split="",
         threads=2,
-        pairs=PairSettings(twins=0.33, pseudo=0.33, unrelated=0.33),
+        pairs=PairSettings(twins=0.4, pseudo=0.2, unrelated=0.4, frame_numbers=(0, 2, 4)),
     ),
     optimizer=OptimizerSettings(
-        learning_rate=4e-4,
+        learning_rate=3e-4,
         warmup_steps=20,
         final_factor=0.02,
         weight_decay=1e-2,

@@ -1,7 +1,7 @@
 """LipFD: a global feature of the whole composite and features of fifteen crops, fused by region weights."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
 import jax
@@ -13,6 +13,7 @@ from lipfd_jax.kernels.input_convolution import input_convolution
 from lipfd_jax.models.backbones import BACKBONES
 from lipfd_jax.models.encoders import ENCODERS
 from lipfd_jax.models.inputs import PAPER, Inputs
+from lipfd_jax.models.views import VIEWS
 from lipfd_jax.models.vit import ACTIVATIONS
 from lipfd_jax.settings import build_settings
 from lipfd_jax.vocabulary import FRAMES_PER_WINDOW, REGIONS
@@ -27,6 +28,9 @@ class ModelConfig:
     encoder: str = "vit_l14"  # a name in encoders.ENCODERS
     backbone: str = "resnet50"  # a name in backbones.BACKBONES
     inputs: Inputs = PAPER
+    # What each member sees, names in views.VIEWS: models of their own on the same crops, whose logits are
+    # averaged; () is one model that sees all frames.
+    members: tuple[str, ...] = ()
     activation: str = "quick_gelu"  # the encoder's; most open_clip weights need "gelu"
     dtype: Dtype = "float32"  # number format of computations; parameters are float32
     remat: bool = False  # recompute encoder blocks in the backward pass instead of storing them
@@ -43,6 +47,7 @@ class ModelConfig:
                 raise ValueError(
                     f"{field}={getattr(self, field)!r} is unknown; use one of {', '.join(sorted(values))}"
                 )
+        self._check_members()
         if (self.encoder == "none") != (self.inputs.picture_size == 0):
             raise ValueError(
                 f"picture_size {self.inputs.picture_size} with encoder {self.encoder!r}: the picture is the "
@@ -60,6 +65,21 @@ class ModelConfig:
         """Whether scores depend on the sound: only the encoder sees the mel spectrogram, crops show faces."""
         return self.encoder != "none"
 
+    def _check_members(self) -> None:
+        if unknown := set(self.members) - set(VIEWS):
+            raise ValueError(f"members={self.members}: {min(unknown)!r} is unknown; use {', '.join(VIEWS)}")
+        if self.members and (self.encoder != "none" or self.inputs.name != "paper"):
+            raise ValueError(f"members={self.members}: only with encoder 'none' and paper inputs")
+        if "motion" in self.members and len(self.inputs.frame_numbers) < 3:
+            raise ValueError(f"members={self.members}: motion needs three inputs.frame_numbers or more")
+
+    @property
+    def member(self) -> "ModelConfig":
+        """The configuration of one member: it sees one picture, at the time of the middle frame."""
+        numbers = self.inputs.frame_numbers
+        inputs = dataclasses.replace(self.inputs, frame_numbers=(numbers[len(numbers) // 2],))
+        return dataclasses.replace(self, inputs=inputs, members=())
+
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> "ModelConfig":
         """Builds a configuration from the output of `dataclasses.asdict`.
@@ -67,7 +87,7 @@ class ModelConfig:
         Raises:
           ValueError: a field is unknown, or a value is not allowed.
         """
-        fields = dict(fields)
+        fields = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}  # from JSON
         if isinstance(fields.get("inputs"), Mapping):
             fields["inputs"] = Inputs.from_dict(fields["inputs"])
         return build_settings(cls(), fields, "model.")
@@ -80,6 +100,7 @@ class Output(NamedTuple):
     # (B, 5, 3): per frame the weights of head, face and lip, which sum to one; zero where there is no crop
     region_weights: jax.Array
     features: jax.Array  # (B, F): the encoder's global feature; F is 0 without one
+    member_logits: tuple[jax.Array, ...] = ()  # (B,) of each member, of which `logits` is the mean
 
 
 class InputConv(nnx.Module):
@@ -106,6 +127,9 @@ class LipFD(nnx.Module):
         dtype = jnp.dtype(config.dtype)
         width = backbone.features + encoder.features
         self.config = config
+        self.members = nnx.List(LipFD(config.member, rngs=rngs) for _ in config.members)
+        if config.members:
+            return
         self.conv1 = InputConv(dtype=dtype) if encoder.features else None
         self.encoder = encoder.build(
             config.inputs.picture_size // 5,
@@ -129,6 +153,11 @@ class LipFD(nnx.Module):
           train: normalise by the batch's statistics and update the running ones.
           frozen_blocks: number of the first blocks that compute as in inference, without gradients.
         """
+        if self.members:
+            views = [VIEWS[name](crops) for name in self.config.members]
+            options: dict[str, Any] = {"train": train, "frozen_blocks": frozen_blocks}
+            pairs = zip(self.members, views, strict=True)
+            return _average_outputs([member(image, view, **options) for member, view in pairs])
         features = self._encode(image)
         crops_in_line = crops.reshape(-1, *crops.shape[3:])
         local = self.backbone(crops_in_line, train=train, frozen_blocks=frozen_blocks)
@@ -158,6 +187,13 @@ class LipFD(nnx.Module):
         regions = np.array([REGIONS.index(region) for region in inputs.regions])
         whole = jnp.zeros((len(weights), FRAMES_PER_WINDOW, len(REGIONS)), weights.dtype)
         return whole.at[:, frames, regions].set(weights)
+
+
+def _average_outputs(outputs: Sequence[Output]) -> Output:
+    """Averages logits and region weights of members; features are the first one's."""
+    logits = tuple(output.logits for output in outputs)
+    weights = jnp.mean(jnp.stack([output.region_weights for output in outputs]), axis=0)
+    return Output(jnp.mean(jnp.stack(logits), axis=0), weights, outputs[0].features, logits)
 
 
 class _FixedKey:

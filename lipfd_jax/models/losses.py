@@ -100,12 +100,14 @@ def total_loss(
     Arguments are those of the parts. The ranking loss is computed where `rank_weight` is above 0: the batch
     then holds pairs. The distillation loss is computed where a teacher's logits are given.
     """
-    classification = bce(output.logits, labels, weights=weights, label_smoothing=label_smoothing)
+    each = output.member_logits or (output.logits,)  # members learn by themselves
+    losses = [bce(logits, labels, weights=weights, label_smoothing=label_smoothing) for logits in each]
+    classification = jnp.mean(jnp.stack(losses))
     region = region_awareness_loss(output.region_weights, weights=weights)
     total = classification + region_weight * region
     rank = teacher = jnp.zeros(())
     if rank_weight:
-        rank = ranking_loss(output.logits)
+        rank = jnp.mean(jnp.stack([ranking_loss(logits) for logits in each]))
         total += rank_weight * rank
     if teacher_logits is not None:
         teacher = distillation_loss(output.logits, teacher_logits, temperature)

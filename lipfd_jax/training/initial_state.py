@@ -1,6 +1,7 @@
 """Initial state of a run: drawn from its seed, with pretrained weights from the files in its settings."""
 
 import logging
+from typing import Any
 
 from flax import nnx
 from jax.sharding import Mesh
@@ -45,7 +46,14 @@ def make_initial_state(recipe: Recipe, mesh: Mesh) -> TrainState:
     for name, (file, read) in parts.items():
         if file:
             logger.info("start: %s from %s", name, file)
-            state = replace_weights(state, {name: read(file, config)})
+            state = replace_weights(state, _place_weights(name, read(file, config), len(config.members)))
         elif not experiment.start and not (name == "encoder" and config.encoder == "none"):
             logger.warning("start: %s from random weights (start_%s names no file)", name, name)
     return state
+
+
+def _place_weights(name: str, weights: dict[Any, Any], members: int) -> dict[Any, Any]:
+    """Returns the weights of a part where the model has that part: itself, or each of its members."""
+    if not members:
+        return {name: weights}
+    return {"members": {number: {name: weights} for number in range(members)}}

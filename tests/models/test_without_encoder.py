@@ -1,5 +1,8 @@
 """Models without an encoder look at crops alone: of the frames and regions that their inputs name."""
 
+import dataclasses
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,9 +10,11 @@ import pytest
 from flax import nnx
 
 from lipfd_jax.models.forward import forward
-from lipfd_jax.models.inputs import Inputs, prepare_inputs
-from lipfd_jax.models.lipfd import LipFD, ModelConfig
+from lipfd_jax.models.inputs import CLIP_MEAN, CLIP_STD, Inputs, prepare_inputs
+from lipfd_jax.models.lipfd import LipFD, ModelConfig, Output
+from lipfd_jax.models.losses import bce, total_loss
 from lipfd_jax.models.saliency import compute_saliency
+from lipfd_jax.models.views import take_motion
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, TILE
 
 INPUTS = Inputs(picture_size=0, crop_size=32, frame_numbers=(1, 3), regions=("face", "lip"), face_side=448)
@@ -83,3 +88,55 @@ def test_choices_are_checked(fields, message):
 def test_the_picture_belongs_to_the_encoder(change):
     with pytest.raises(ValueError, match="picture_size is 0 if and only if"):
         ModelConfig(**{"encoder": "none", "backbone": "resnet_tiny", "inputs": INPUTS, **change})
+
+
+MEMBERS = dataclasses.replace(
+    CONFIG,
+    members=("still", "motion"),
+    inputs=dataclasses.replace(INPUTS, frame_numbers=(0, 2, 4)),
+)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return LipFD(MEMBERS, rngs=nnx.Rngs(1))
+
+
+def test_logits_of_members_are_averaged(pair, composites):
+    output = jax.jit(forward)(pair, composites)
+    np.testing.assert_allclose(output.logits, np.mean(output.member_logits, axis=0), rtol=1e-6)
+    seen = np.asarray(output.region_weights) > 0
+    assert seen[:, 2, 1:].all()
+    assert seen.sum() == 2 * 2
+
+
+def test_members_see_the_still_and_the_motion(pair, composites):
+    changed = composites.copy()
+    changed[:, TILE + 200 : TILE + 300, 200:300] = 255 - changed[:, TILE + 200 : TILE + 300, 200:300]
+    before, after = (jax.jit(forward)(pair, batch).member_logits for batch in (composites, changed))
+    np.testing.assert_array_equal(before[0], after[0])  # the first frame is not the still one
+    assert (np.asarray(before[1]) != np.asarray(after[1])).all()
+
+
+def test_a_picture_that_does_not_change_has_no_motion():
+    crops = jnp.broadcast_to(jax.random.normal(jax.random.key(0), (2, 1, 1, 8, 8, 3)), (2, 3, 1, 8, 8, 3))
+    view = np.asarray(take_motion(crops)) * CLIP_STD + CLIP_MEAN
+    np.testing.assert_allclose(view[..., 1:], 0.5, atol=1e-5)
+
+
+def test_members_survive_json_and_are_checked():
+    stored = json.loads(json.dumps(dataclasses.asdict(MEMBERS)))
+    assert ModelConfig.from_dict(stored) == MEMBERS
+    with pytest.raises(ValueError, match="'sound' is unknown"):
+        dataclasses.replace(MEMBERS, members=("sound",))
+    with pytest.raises(ValueError, match="three"):
+        dataclasses.replace(CONFIG, members=("motion",))
+
+
+def test_each_member_learns_by_its_own_loss():
+    logits = jnp.array([[-1.0, 2.0], [3.0, -4.0]])
+    output = Output(logits.mean(0), jnp.full((2, 5, 3), 1 / 3), jnp.zeros((2, 0)), tuple(logits))
+    labels = jnp.array([0, 1])
+    found = total_loss(output, labels, region_weight=0.0, rank_weight=1.0)
+    np.testing.assert_allclose(found.classification, np.mean([bce(x, labels) for x in logits]), rtol=1e-6)
+    np.testing.assert_allclose(found.rank, np.mean(np.log1p(np.exp([-3.0, 7.0]))), rtol=1e-6)

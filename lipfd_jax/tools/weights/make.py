@@ -61,7 +61,8 @@ def make_weights(plan: WeightsPlan) -> Path:
     folds = write_folds(plan)
     parts = [_plan_part(plan, folds, fold) for fold in range(plan.folds)]
     final = _plan_part(plan, folds, None)
-    runs.train_all([run for part in parts for run in part] + final, plan.jobs, plan.work / "xla")
+    each = sorted([run for part in [*parts, final] for run in part], key=lambda run: run.experiment.seed)
+    runs.train_all(each, plan.jobs, plan.work / "xla")  # a seed of every fold before the next
     means = [_average_part(part) for part in [*parts, final]]
     runs.train_all(means, plan.jobs, plan.work / "xla")
     scores = read_out_of_fold(plan, MEAN)
