@@ -14,6 +14,7 @@ def has_same_structure(metadata: Metadata, experiment: Experiment) -> bool:
         metadata.model == experiment.model
         and metadata.ema == bool(here.ema)
         and there["trained_blocks"] == here.trained_blocks
+        and there.get("frozen_blocks", 0) == here.frozen_blocks
     )
 
 

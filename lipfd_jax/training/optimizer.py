@@ -17,7 +17,7 @@ LATE = ("ln_post", "projection")  # parts of the image encoder after its blocks
 def make_trained_filter(settings: OptimizerSettings, layers: int) -> Callable[[tuple, Any], bool]:
     """Returns the filter of trained parameters.
 
-    Everything outside the encoder is trained; of the encoder the last `trained_blocks` of its `layers` blocks
+    Everything outside the encoder is trained, but for a backbone's `frozen_blocks`; of the encoder the last `trained_blocks` of its `layers` blocks
     and what follows them, or all of it (-1). Other parameters have neither gradient nor optimizer state.
     """
     if settings.trained_blocks > layers:
@@ -28,6 +28,8 @@ def make_trained_filter(settings: OptimizerSettings, layers: int) -> Callable[[t
     def wanted(path: tuple, value: Any) -> bool:
         if not (isinstance(value, nnx.Param) or getattr(value, "type", None) is nnx.Param):
             return False
+        if _is_in_frozen_blocks(path, settings.frozen_blocks):
+            return False
         if path[0] != ENCODER or settings.trained_blocks < 0:
             return True
         if settings.trained_blocks == 0:
@@ -36,6 +38,14 @@ def make_trained_filter(settings: OptimizerSettings, layers: int) -> Callable[[t
         return path[1] in LATE if block is None else block >= layers - settings.trained_blocks
 
     return wanted
+
+
+def _is_in_frozen_blocks(path: tuple, frozen_blocks: int) -> bool:
+    """Whether a parameter is in the stem or the first blocks of a backbone of which those are frozen."""
+    part = path[2:] if path[0] == "members" else path
+    if not frozen_blocks or part[0] != "backbone":
+        return False
+    return part[1] in ("stem", "stem_norm") or (part[1] == "blocks" and part[2] < frozen_blocks)
 
 
 def make_schedule(settings: OptimizerSettings, steps: int) -> optax.Schedule:
