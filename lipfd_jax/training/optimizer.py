@@ -17,8 +17,9 @@ LATE = ("ln_post", "projection")  # parts of the image encoder after its blocks
 def make_trained_filter(settings: OptimizerSettings, layers: int) -> Callable[[tuple, Any], bool]:
     """Returns the filter of trained parameters.
 
-    Everything outside the encoder is trained, but for a backbone's `frozen_blocks`; of the encoder the last `trained_blocks` of its `layers` blocks
-    and what follows them, or all of it (-1). Other parameters have neither gradient nor optimizer state.
+    Everything outside the encoder is trained, but for a backbone's `frozen_blocks`; of the encoder the last
+    `trained_blocks` of its `layers` blocks and what follows them, or all of it (-1). Other parameters have
+    neither gradient nor optimizer state.
     """
     if settings.trained_blocks > layers:
         raise ValueError(
