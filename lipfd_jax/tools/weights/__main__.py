@@ -16,7 +16,8 @@ from absl import app, flags
 
 from lipfd_jax.experiments.small import SMALL
 from lipfd_jax.storage.errors import describe_error
-from lipfd_jax.tools.weights.make import WeightsPlan, make_weights
+from lipfd_jax.tools.weights.make import make_weights
+from lipfd_jax.tools.weights.plan import WeightsPlan
 
 _WORK = flags.DEFINE_string("work", "weights-work", "Folder for records, runs and the finished checkpoint.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds that are trained and averaged.")

@@ -1,10 +1,7 @@
 """The model card of the weights that ship: what they reach beside what learns nothing, and their limits."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +12,7 @@ from lipfd_jax.evaluation.suites.results import Baseline
 from lipfd_jax.storage.files import write_json, write_text
 from lipfd_jax.tools.weights import figures
 from lipfd_jax.tools.weights.figures import MODERATE, Figures
-
-if TYPE_CHECKING:
-    from lipfd_jax.tools.weights.make import WeightsPlan
+from lipfd_jax.tools.weights.plan import CALIBRATION, MEAN, WeightsPlan, read_out_of_fold
 
 CARD = "MODEL_CARD.md"
 _TEXT = """# {name}
@@ -60,8 +55,6 @@ number of people it was fitted on.
 
 def write_card(plan: WeightsPlan, folds: Mapping[str, int]) -> None:
     """Writes MODEL_CARD.md and figures.json into the plan's checkpoint."""
-    from lipfd_jax.tools.weights.make import CALIBRATION, MEAN, read_out_of_fold
-
     names = [f"seed{seed}" for seed in plan.seeds]
     scores = {name: read_out_of_fold(plan, name) for name in [MEAN, *names]}
     videos = {name: pool_videos(one) for name, one in scores.items()}

@@ -9,42 +9,21 @@ from datasets_tfds.build import build
 from datasets_tfds.build_settings import select_settings
 from lipfd_jax.checkpoints.calibration import write_calibration
 from lipfd_jax.checkpoints.store import open_model
-from lipfd_jax.evaluation.calibration import CalibrationSettings
-from lipfd_jax.evaluation.cross_validation import join_scores
-from lipfd_jax.evaluation.metrics.scores import Scores, read_scores
 from lipfd_jax.storage.files import write_json
 from lipfd_jax.tools.weights import runs
 from lipfd_jax.tools.weights.card import write_card
 from lipfd_jax.tools.weights.figures import fit_on
 from lipfd_jax.tools.weights.folds import FoldClip, assign_folds, list_fold_clips, read_origins
-from lipfd_jax.training.config import Experiment
+from lipfd_jax.tools.weights.plan import (
+    CALIBRATION,
+    MEAN,
+    WeightsPlan,
+    find_folder,
+    find_names,
+    read_out_of_fold,
+)
 
 logger = logging.getLogger(__name__)
-
-CALIBRATION = CalibrationSettings(target_fpr=0.05)
-MEAN = "mean"  # folder of the averaged checkpoint and of its scores
-
-
-@dataclasses.dataclass(frozen=True)
-class WeightsPlan:
-    """What the weights are made of, and where."""
-
-    media: tuple[Path, ...]  # folders of videos with a clips.csv
-    work: Path  # everything in between: records, runs, scores
-    recipe: Experiment
-    seeds: tuple[int, ...] = (0, 1, 2)
-    folds: int = 3
-    jobs: int = 2  # runs at once, each on its share of the cores
-
-    @property
-    def sets(self) -> tuple[Path, ...]:
-        """The data_dir of each folder's clip records."""
-        return tuple(self.work / f"clips{number}" for number in range(len(self.media)))
-
-    @property
-    def checkpoint(self) -> Path:
-        """The finished checkpoint."""
-        return self.work / "all" / MEAN / "checkpoint"
 
 
 def make_weights(plan: WeightsPlan) -> Path:
@@ -87,27 +66,17 @@ def write_folds(plan: WeightsPlan) -> dict[str, int]:
     plan.work.mkdir(parents=True, exist_ok=True)
     write_json(plan.work / "folds.json", folds)
     for fold in range(plan.folds):
-        runs.write_names(_names_file(plan, fold), [name for name, at in folds.items() if at == fold])
+        runs.write_names(find_names(plan, fold), [name for name, at in folds.items() if at == fold])
     return folds
-
-
-def read_out_of_fold(plan: WeightsPlan, name: str) -> Scores:
-    """Returns the scores of all clips by the checkpoints `name` of the folds that left them out.
-
-    Args:
-      name: MEAN, or "seed0" and so on.
-    """
-    places = [_folder(plan, fold) / name / runs.SCORES for fold in range(plan.folds)]
-    return join_scores([read_scores(place) for place in places])
 
 
 def _plan_part(plan: WeightsPlan, folds: dict[str, int], fold: int | None) -> list[runs.WeightsRun]:
     """Returns the runs that leave a fold out, one a seed; for None those on all clips."""
-    left_out = "" if fold is None else str(_names_file(plan, fold))
+    left_out = "" if fold is None else str(find_names(plan, fold))
     scored = frozenset(name for name, at in folds.items() if at == fold)
     return [
         runs.WeightsRun(
-            _folder(plan, fold) / f"seed{seed}",
+            find_folder(plan, fold) / f"seed{seed}",
             runs.make_experiment(plan.recipe, plan.sets, seed=seed, left_out=left_out),
             plan.sets,
             scored,
@@ -122,14 +91,6 @@ def _average_part(part: Sequence[runs.WeightsRun]) -> runs.WeightsRun:
     workdir.mkdir(parents=True, exist_ok=True)
     runs.average_checkpoints([run.workdir for run in part], workdir / "checkpoint")
     return dataclasses.replace(part[0], workdir=workdir, checkpoint=workdir / "checkpoint")
-
-
-def _folder(plan: WeightsPlan, fold: int | None) -> Path:
-    return plan.work / ("all" if fold is None else f"fold{fold}")
-
-
-def _names_file(plan: WeightsPlan, fold: int) -> Path:
-    return plan.work / f"fold{fold}.txt"
 
 
 def _join(one: str, other: str) -> str:
