@@ -165,7 +165,7 @@ class PairDrawer:
             return _make_pair(kind, windows, tiles)
         both = zip(windows, tiles, strict=True)
         composites = [make_tile_composite(window.mel, five, self._composite_side) for window, five in both]
-        pair = _make_pair(kind, windows, [five[numbers] for five in tiles])
+        pair = _make_pair(kind, windows, [five[list(numbers)] for five in tiles])
         return {**pair, "composite": np.stack(composites)}
 
     def _choose(self, kind: str, rng: np.random.Generator) -> tuple[_Candidate, _Candidate]:

@@ -165,7 +165,7 @@ def test_frames_keep_their_place_without_shift_and_zoom():
 
 @pytest.mark.parametrize("kind", ["twins", "pseudo"])
 def test_composites_on_request_hold_the_five_frames_and_the_sound(kind):
-    settings = PairSettings(**{kind: 1.0}, frames=2, degradation=PLAIN, flip=1.0)
+    settings = PairSettings(**{kind: 1.0}, frame_numbers=(1, 3), degradation=PLAIN, flip=1.0)
     options = {"seed": 1, "corrupt": [CorruptRecords()]}
     sets = [make_set(DrawnClips())]
     with_sound = PairDrawer(sets, settings, composite_side=448, **options)(3)
