@@ -52,6 +52,7 @@ SMALL = Experiment(
         weight_decay=1e-2,
         clip_norm=5.0,
         frozen_blocks=5,
+        head_factor=4.0,
     ),
     loss=LossSettings(region_weight=0.0, rank_weight=1.0),
 )

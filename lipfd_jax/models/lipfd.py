@@ -139,8 +139,10 @@ class LipFD(nnx.Module):
             rngs=rngs,
         )
         self.backbone = backbone.build(dtype=dtype, rngs=rngs)
-        self.get_weight = nnx.Linear(width, 1, rngs=rngs)
-        self.fc = nnx.Linear(width, 1, rngs=rngs)
+        # A short training leaves much of a drawn classifier as it is, which is noise on pretrained features.
+        options: dict[str, Any] = {} if encoder.features else {"kernel_init": nnx.initializers.zeros_init()}
+        self.get_weight = nnx.Linear(width, 1, rngs=rngs, **options)
+        self.fc = nnx.Linear(width, 1, rngs=rngs, **options)
 
     def __call__(
         self, image: jax.Array, crops: jax.Array, *, train: bool = False, frozen_blocks: int = 0

@@ -53,12 +53,20 @@ class OptimizerSettings:
     clip_norm: float = 1.0  # largest global gradient norm; 0 for none
     trained_blocks: int = 0  # encoder: 0 frozen, n its last n blocks and what follows them, -1 whole
     frozen_blocks: int = 0  # backbone's first blocks that stay as they are, and then its statistics
+    head_factor: float = 1.0  # learning rate of the classifier and the region weights, relative
     encoder_factor: float = 0.1  # learning rate of the encoder's trained part, relative
     accumulate: int = 1  # parts a batch is cut into, to fit memory
     ema: float = 0.0  # decay of an averaged copy of the parameters, which is then evaluated; 0 for none
 
     def __post_init__(self) -> None:
-        rates = ("learning_rate", "final_factor", "weight_decay", "clip_norm", "encoder_factor")
+        rates = (
+            "learning_rate",
+            "final_factor",
+            "weight_decay",
+            "clip_norm",
+            "encoder_factor",
+            "head_factor",
+        )
         check_ranges(self, "optimizer.", **dict.fromkeys(rates, (0, _LARGEST)))
         check_ranges(
             self, "optimizer.", warmup_steps=(0, _ANY), trained_blocks=(-1, _ANY), accumulate=(1, _ANY)

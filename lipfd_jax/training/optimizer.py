@@ -11,6 +11,7 @@ from flax import nnx
 from lipfd_jax.training.config import OptimizerSettings
 
 ENCODER = "encoder"
+HEADS = ("fc", "get_weight")  # the classifier and the region weights
 LATE = ("ln_post", "projection")  # parts of the image encoder after its blocks
 
 
@@ -64,11 +65,13 @@ def make_schedule(settings: OptimizerSettings, steps: int) -> optax.Schedule:
 def make_optimizer(settings: OptimizerSettings, steps: int) -> optax.GradientTransformation:
     """Returns AdamW with clipping, decay on matrices only, and a slower encoder."""
     clip = optax.clip_by_global_norm(settings.clip_norm) if settings.clip_norm else optax.identity()
+    heads = optax.masked(optax.scale(settings.head_factor), _mark_heads)
     return optax.chain(
         clip,
         optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8),
         optax.add_decayed_weights(settings.weight_decay, mask=_mark_matrices),
         optax.masked(optax.scale(settings.encoder_factor), _mark_encoder),
+        *([heads] if settings.head_factor != 1 else []),  # older runs have no state of it
         optax.scale_by_learning_rate(make_schedule(settings, steps)),
     )
 
@@ -81,4 +84,10 @@ def _mark_matrices(parameters: Any) -> Any:
 def _mark_encoder(parameters: Any) -> Any:
     return jax.tree_util.tree_map_with_path(
         lambda path, _: getattr(path[0], "key", None) == ENCODER, parameters
+    )
+
+
+def _mark_heads(parameters: Any) -> Any:
+    return jax.tree_util.tree_map_with_path(
+        lambda path, _: any(getattr(part, "key", None) in HEADS for part in path), parameters
     )
