@@ -10,7 +10,7 @@ from lipfd_jax.preprocessing.containers import DAMAGE_POLICIES, DamagePolicy
 from lipfd_jax.preprocessing.encoding import Encoding
 from lipfd_jax.preprocessing.track_choices import TrackRequest
 from lipfd_jax.storage.checksums import hash_file
-from lipfd_jax.vocabulary import SPLITS, WINDOW_CONVENTIONS, WindowConvention
+from lipfd_jax.vocabulary import FACE_SIDE, SPLITS, TILE, WINDOW_CONVENTIONS, WindowConvention
 
 Crop = Literal["none", "faces"]
 CROPS = get_args(Crop)
@@ -50,6 +50,7 @@ class BuildSettings:
     links: Links = "refuse"  # symbolic links that lead out of the input folder
     damaged: DamagePolicy = "refuse"  # clips in which a decoder reports damage; kept ones carry a warning
     crop: Crop = "none"  # faces: windows are cropped to the face visible longest, framed like AVLips
+    face_side: int = FACE_SIDE  # crop faces: pixels, to which larger squares of the face are shrunk
     audio_track: str = ""  # of videos without a wav: number from 1 or language; "": the first with speech
     video_track: int = 0  # number from 1; 0: the default one
     videos_per_shard: int = 64
@@ -71,6 +72,10 @@ class BuildSettings:
         if self.crop == "faces" and (LAYOUTS[self.layout].composites or self.window_convention != "paper"):
             raise ValueError(f"crop faces: needs videos and paper windows, not {self.name}")
         self._check_clips()
+        if not 64 <= self.face_side <= TILE:
+            raise ValueError(f"face_side {self.face_side}: expected 64 to {TILE}")
+        if self.face_side != FACE_SIDE and (self.crop, self.kind) != ("faces", "windows"):
+            raise ValueError(f"face_side {self.face_side}: only of windows with --crop=faces")
         TrackRequest(self.audio_track, self.video_track)  # raises for what can be no track
         if self.videos_per_shard < 1:
             raise ValueError(f"videos_per_shard {self.videos_per_shard}: expected 1 or more")

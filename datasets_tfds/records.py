@@ -97,7 +97,9 @@ def _extract_windows(clip: Clip, settings: BuildSettings) -> extraction.Extracti
         )
     from lipfd_jax.faces.extraction import extract_face_windows  # lazy: needs the extra `faces`
 
-    return extract_face_windows(clip, damaged=settings.damaged, tracks=settings.tracks)
+    return extract_face_windows(
+        clip, damaged=settings.damaged, tracks=settings.tracks, side=settings.face_side
+    )
 
 
 def _read_composites(item: CompositeFiles, settings: BuildSettings) -> VideoRecords:

@@ -24,6 +24,7 @@ from lipfd_jax.preprocessing.clip_task import attempt_task
 from lipfd_jax.preprocessing.workers import map_clips
 from lipfd_jax.storage.checksums import hash_text
 from lipfd_jax.storage.files import write_bytes
+from lipfd_jax.vocabulary import FACE_SIDE
 
 # Version of parts; raise it whenever extraction or encoding change the records: old parts are then ignored.
 FORMAT = 2
@@ -147,6 +148,8 @@ def part_path(item: Item, settings: BuildSettings, folder: pathlib.Path) -> path
         dataclasses.asdict(item),
         stats,
     ]
+    if settings.face_side != FACE_SIDE:
+        content.append(settings.face_side)
     if settings.kind == "clips":
         content += [settings.kind, settings.clip_side, settings.clip_quality, settings.clip_seconds]
     digest = hash_text(json.dumps(content, default=str))

@@ -30,6 +30,7 @@ SPLITS = ("train", "validation", "test")
 # The composite: the mel strip stretched over the upper half, five frames in a row below it.
 TILE = 500  # side of a frame in the composite, and height of its mel half, in pixels
 COMPOSITE_SHAPE = (2 * TILE, FRAMES_PER_WINDOW * TILE, 3)  # rows, columns, RGB; uint8
+FACE_SIDE = 224  # pixels of AVLips' own clips, to which face crops are shrunk unless a model wants more
 REGIONS = ("head", "face", "lip")  # crops of each frame, the largest first
 
 # Matplotlib colour map of mel images, the lowest value in colour 0. Inverting it (colour to loudness) needs a

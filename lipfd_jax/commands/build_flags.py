@@ -17,6 +17,7 @@ _SETTINGS = (  # flags that are fields of BuildSettings; the values of None are 
     "links",
     "damaged",
     "crop",
+    "face_side",
     "audio_track",
     "video_track",
     "clip_quality",
@@ -53,6 +54,12 @@ def define_flags() -> None:
     )
     flags.DEFINE_enum(
         "crop", None, CROPS, "faces: crop windows to the face, framed like AVLips. Default: none."
+    )
+    flags.DEFINE_integer(
+        "face_side",
+        None,
+        "With --crop=faces: pixels to which larger squares of the face are shrunk; lipfd:small takes 448. "
+        "Default: 224, the size of AVLips' clips.",
     )
     flags.DEFINE_integer("clip_quality", None, "Of the JPEGs in clips, 1 to 100. Default: 95.")
     flags.DEFINE_integer(

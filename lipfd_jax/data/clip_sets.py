@@ -16,10 +16,11 @@ class ClipSetSettings:
     split: str = "train"
     builder_config: str = ""  # which built config, where the data_dir holds several
     weight: float = 1.0  # relative to clips of other sets
+    label: int = -1  # 0 or 1 counts all its clips as real or fake; -1: as their records say
     validation_split: str | None = None  # "" for none; None for that of the first set
 
     def __post_init__(self) -> None:
-        check_ranges(self, "data.more_sets: ", weight=(0, float("inf")))
+        check_ranges(self, "data.more_sets: ", weight=(0, float("inf")), label=(-1, 1))
 
 
 def parse_sets(values: Sequence[Mapping[str, Any]]) -> tuple[ClipSetSettings, ...]:

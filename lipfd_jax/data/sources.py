@@ -15,7 +15,7 @@ from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.listing.composites import list_composites, read_window_convention
 from lipfd_jax.listing.synthetic_mark import is_synthetic
 from lipfd_jax.storage.unavailable import Patience
-from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES, WindowConvention, parse_composite_name
+from lipfd_jax.vocabulary import BUILD_REPORT, CLASSES, FACE_SIDE, WindowConvention, parse_composite_name
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +89,13 @@ def find_window_convention(source: RecordReader) -> WindowConvention:
 def read_crop(source: RecordReader) -> str:
     """Returns the crop of a source's windows: "faces" if a build's report has it, else "none"."""
     return "faces" if _read_report(source, "settings", "crop") == "faces" else "none"
+
+
+def read_face_side(source: RecordReader) -> int | None:
+    """Returns the pixels to which face crops of a source's windows were shrunk; None where none were cut."""
+    if read_crop(source) != "faces":
+        return None
+    return int(_read_report(source, "settings", "face_side") or FACE_SIDE)
 
 
 def is_synthetic_source(source: RecordReader) -> bool:

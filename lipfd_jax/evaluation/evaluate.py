@@ -14,7 +14,7 @@ from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.store import FOLDER as RUN_FOLDER
 from lipfd_jax.data import records
 from lipfd_jax.data.data_fingerprint import DataFingerprint, compute_data_fingerprint
-from lipfd_jax.data.sources import RecordReader, find_window_convention
+from lipfd_jax.data.sources import RecordReader, find_window_convention, read_face_side
 from lipfd_jax.evaluation.metrics.bootstrap import DEFAULT_BOOTSTRAP, BootstrapSettings
 from lipfd_jax.evaluation.metrics.pooling import Decision, Pooling, make_decision
 from lipfd_jax.evaluation.metrics.scores import Scores, read_scores
@@ -33,7 +33,7 @@ from lipfd_jax.evaluation.report.write import write_results
 from lipfd_jax.evaluation.suites.results import SuiteResult
 from lipfd_jax.inference.detector import CompositeDetector
 from lipfd_jax.inference.predictor import Predictor
-from lipfd_jax.models.inputs import convention_warning
+from lipfd_jax.models.inputs import convention_warning, face_side_warning
 from lipfd_jax.pages.windows import ExampleWindow
 from lipfd_jax.runtime.distributed import broadcast_from_first, is_first_process, run_on_first
 from lipfd_jax.runtime.mesh import connect_processes, make_mesh
@@ -227,7 +227,11 @@ def _make_notes(
         "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
         **({"engine": detector.engine} if detector.engine else {}),
     }
-    warning = convention_warning(model.inputs, convention)
+    found = (
+        convention_warning(model.inputs, convention),
+        face_side_warning(model.inputs, read_face_side(source)),
+    )
+    warning = "; ".join(filter(None, found))
     return {**notes, "warning": warning} if warning else notes
 
 

@@ -6,8 +6,11 @@ import cv2
 import numpy as np
 
 from lipfd_jax.faces.finders import FINDERS
+from lipfd_jax.vocabulary import FACE_SIDE
 
-CROP_SIDE = 224  # pixels; squares are shrunk to it by default, as AVLips' clips were, and never enlarged
+CROP_SIDE = (
+    FACE_SIDE  # pixels; squares are shrunk to it by default, as AVLips' clips were, and never enlarged
+)
 SMALLEST_SIDE = 97  # smallest square, pixels: a face of 60 for dlib
 _PADDING = 110  # grey outside the frame, as in the usual SyncNet crop
 _SHIFT = 0.1  # fraction of its side by which a square is moved to stay inside the frame

@@ -16,7 +16,7 @@ import numpy as np
 from lipfd_jax.kernels.resize import Taps, compose_taps, compute_taps, resize
 from lipfd_jax.kernels.resize_image import resize_image
 from lipfd_jax.settings import build_settings
-from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FRAMES_PER_WINDOW, REGIONS, TILE
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE, FACE_SIDE, FRAMES_PER_WINDOW, REGIONS, TILE
 
 CLIP_MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
 CLIP_STD = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
@@ -27,6 +27,7 @@ _FRAME_SCALES = (1.0, 0.65, 0.45)
 
 
 Convention = Literal["released", "paper"]
+ALL_FRAMES = tuple(range(FRAMES_PER_WINDOW))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,15 +37,9 @@ class Inputs:
     name: Convention = "paper"
     picture_size: int = 1120  # side of the resized composite, which the 5x5 convolution divides by 5; 0: none
     crop_size: int = 224  # side of each crop
-    frame_numbers: tuple[int, ...] = (
-        0,
-        1,
-        2,
-        3,
-        4,
-    )  # those of the five frames that crops are cut from
+    frame_numbers: tuple[int, ...] = ALL_FRAMES  # those of the five frames that crops are cut from
     regions: tuple[str, ...] = REGIONS  # of head, face and lip those that crops show, in that order
-    face_side: int = 224  # largest side of the face crops that composites are made of, in pixels of the video
+    face_side: int = FACE_SIDE  # pixels of the video: largest side of the face crops in composites
     # The released code resizes as its torchvision does: 0.16, which it pins, without antialiasing; 0.17 and
     # newer with it. Paper inputs are always antialiased.
     released_antialias: bool = False
@@ -129,6 +124,20 @@ def convention_warning(inputs: Inputs, windows: str) -> str:
     return (
         f"the model takes {inputs.name} inputs, but the records hold {windows} windows: scores are not "
         f"comparable with those on {inputs.name} windows"
+    )
+
+
+def face_side_warning(inputs: Inputs, side: int | None) -> str:
+    """Returns a warning if face crops were shrunk to another side than the model's, else "".
+
+    Args:
+      side: of the records' face crops, pixels; None where none were cut.
+    """
+    if side in (None, inputs.face_side):
+        return ""
+    return (
+        f"the model looks at face crops of up to {inputs.face_side} pixels, those of the records have up to "
+        f"{side}: build them again with --face_side={inputs.face_side}"
     )
 
 

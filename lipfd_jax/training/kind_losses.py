@@ -1,6 +1,6 @@
 """Ranking loss and number of pairs by kind: summed in the step, averaged between two lines of the log."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 import jax
@@ -21,7 +21,7 @@ def sum_by_kind(logits: jax.Array, kinds: jax.Array, wanted: Iterable[str]) -> d
       wanted: names of the kinds that are drawn.
     """
     each = ranking_losses(logits)
-    found = {}
+    found: dict[str, jax.Array] = {}
     for name in wanted:
         chosen = (kinds[::2] == KINDS.index(name)).astype(jnp.float32)
         found |= {f"{_SUM}{name}": (each * chosen).sum(), f"{_COUNT}{name}": chosen.sum()}
@@ -32,7 +32,7 @@ class KindLosses:
     """Ranking loss by kind over the steps since the last line of the log; empty without pairs."""
 
     def __init__(self) -> None:
-        self._totals: Counter[str] = Counter()
+        self._totals: defaultdict[str, float] = defaultdict(float)
 
     def add(self, measured: Mapping[str, float]) -> dict[str, float]:
         """Adds the sums of a step's measurements; returns its other measurements."""

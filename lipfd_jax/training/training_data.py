@@ -164,7 +164,7 @@ def _open_clips(settings: DataSettings) -> RunData:
     _refuse_shared(sources, fingerprints)
     left_out = read_left_out(settings.left_out)
     sets = {
-        name: _select_clips(sources[name], corrupt[name], one.weight, left_out)
+        name: _select_clips(sources[name], corrupt[name], one, left_out)
         for name, one in chosen.items()
         if name.startswith(TRAINING)
     }
@@ -189,10 +189,12 @@ def _name_sets(sets: Sequence[ClipSetSettings], validation_split: str) -> dict[s
 
 
 def _select_clips(
-    source: RecordReader, corrupt: CorruptRecords, weight: float, left_out: frozenset[str]
+    source: RecordReader, corrupt: CorruptRecords, chosen: ClipSetSettings, left_out: frozenset[str]
 ) -> ClipSet:
-    entries = read_clip_index(source, corrupt)
-    return ClipSet(source, tuple(entry for entry in entries if entry.source not in left_out), weight)
+    entries = [entry for entry in read_clip_index(source, corrupt) if entry.source not in left_out]
+    if chosen.label >= 0:
+        entries = [dataclasses.replace(entry, label=chosen.label) for entry in entries]
+    return ClipSet(source, tuple(entries), chosen.weight)
 
 
 def _open_clip_set(chosen: ClipSetSettings) -> RecordReader:

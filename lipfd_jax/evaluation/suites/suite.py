@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from lipfd_jax.data.sources import RecordReader, find_window_convention, read_crop
+from lipfd_jax.data.sources import RecordReader, find_window_convention, read_crop, read_face_side
 from lipfd_jax.evaluation.metrics.bootstrap import DEFAULT_BOOTSTRAP, BootstrapSettings
 from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, Decision
 from lipfd_jax.evaluation.suites.baseline_section import (
@@ -43,6 +43,7 @@ from lipfd_jax.perturbations.catalogue import list_robustness
 from lipfd_jax.perturbations.perturbation import CLEAN, Perturbation
 from lipfd_jax.runtime.distributed import run_on_first
 from lipfd_jax.storage.locks import lock_folder
+from lipfd_jax.vocabulary import FACE_SIDE
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,9 @@ def find_suite_data(source: RecordReader, fingerprint: str, clips: Sequence[Clip
     found = {clip.video: clip for clip in clips}
     if missing := sorted({video.video for video in stored} - set(found)):
         raise ClipError(f"{missing[0]} and {len(missing) - 1} more videos of the data are not in --clips")
-    crop = read_crop(source)
-    videos = list_clip_videos([found[video.video] for video in stored], find_window_convention(source), crop)
+    crop, side = read_crop(source), read_face_side(source) or FACE_SIDE
+    named = [found[video.video] for video in stored]
+    videos = list_clip_videos(named, find_window_convention(source), crop, side)
     _check_same_windows(videos[0], stored[0])
     cut = ", faces cut as in the records" if crop == "faces" else ""
     return SuiteData(videos, f"on the clips themselves, before anything is cut from them{cut}", fingerprint)

@@ -16,7 +16,7 @@ from lipfd_jax.perturbations.perturbation import Perturbation
 from lipfd_jax.preprocessing.composite import Window
 from lipfd_jax.preprocessing.extraction import ClipPerturbation, Extraction, extract_windows
 from lipfd_jax.preprocessing.frame_cache import FrameCache
-from lipfd_jax.vocabulary import WindowConvention
+from lipfd_jax.vocabulary import FACE_SIDE, WindowConvention
 
 
 class SuiteVideo(Protocol):
@@ -72,6 +72,7 @@ class ClipVideo:
     clip: Clip
     convention: WindowConvention
     crop: str = "none"  # or "faces": windows are cut to the face, as in a build with that setting
+    face_side: int = FACE_SIDE  # pixels to which those crops are shrunk
     cache: ClipCache | None = None  # None: each call decodes anew
 
     @property
@@ -118,7 +119,9 @@ class ClipVideo:
 
         read = functools.partial(read_cached_windows, cache.frames)
         seen = cache.scan_faces(clip.path)
-        return extract_face_windows(clip, perturbation=perturbation, seen=seen, read=read)
+        return extract_face_windows(
+            clip, perturbation=perturbation, seen=seen, read=read, side=self.face_side
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,10 +160,10 @@ class RecordVideo:
 
 
 def list_clip_videos(
-    clips: Sequence[Clip], convention: WindowConvention, crop: str = "none"
+    clips: Sequence[Clip], convention: WindowConvention, crop: str = "none", face_side: int = FACE_SIDE
 ) -> list[ClipVideo]:
-    """Clips as videos of a suite, in their order; `crop` as the records were built with it."""
-    return [ClipVideo(clip, convention, crop) for clip in clips]
+    """Clips as videos of a suite, in their order; cropped as the records were built."""
+    return [ClipVideo(clip, convention, crop, face_side) for clip in clips]
 
 
 def list_record_videos(source: RecordReader) -> list[RecordVideo]:
