@@ -11,6 +11,7 @@ import os
 import numpy as np
 
 from lipfd_jax.checkpoints.calibration import Calibration, Kind, logit, write_calibration
+from lipfd_jax.checkpoints.shipped import is_shipped_name
 from lipfd_jax.data.sources import RecordReader
 from lipfd_jax.evaluation.evaluate import DEFAULTS, Options, evaluate, open_detector
 from lipfd_jax.evaluation.metrics.bootstrap import FEW_SOURCES
@@ -152,6 +153,11 @@ def calibrate_checkpoint(
         raise ValueError(
             f"{source}: a calibration fitted on the test split would be tested on itself; "
             "fit it on others, such as --split=validation"
+        )
+    if is_shipped_name(checkpoint):
+        raise ValueError(
+            f"{checkpoint}: belongs to the installation and is calibrated; fit a copy of it, made with "
+            f"lipfd convert {checkpoint} COPY --packed"
         )
     if options.threshold is not None:
         raise ValueError(f"threshold={options.threshold}: fitting chooses it; give target_fpr instead")

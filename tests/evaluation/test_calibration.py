@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lipfd_jax.evaluation.calibration import CalibrationSettings, fit_calibration
+from lipfd_jax.evaluation.calibration import CalibrationSettings, calibrate_checkpoint, fit_calibration
 from lipfd_jax.evaluation.metrics.compute import compute_metrics
 from lipfd_jax.evaluation.metrics.pooling import Pooling, make_decision, pool_videos
 from lipfd_jax.evaluation.metrics.scores import ScoreRow, Scores, read_scores
@@ -120,3 +120,8 @@ def test_published_scores_by_halves_of_the_sources(golden):
         assert new.cllr < 0.6 * old.cllr
         assert new.auc == pytest.approx(old.auc, abs=1e-12)
         assert new.min_cllr == pytest.approx(old.min_cllr, abs=1e-12)
+
+
+def test_the_calibration_of_the_installation_is_not_replaced(tmp_path):
+    with pytest.raises(ValueError, match="lipfd convert lipfd:small COPY --packed"):
+        calibrate_checkpoint("lipfd:small", [], tmp_path, settings=CalibrationSettings())
