@@ -61,7 +61,7 @@ def check_checkpoint() -> None:
     if not shipped.has_default():
         sys.exit(f"error: {shipped.NO_CHECKPOINT}")
     print(shipped.describe_default(), file=sys.stderr, flush=True)
-    flags.FLAGS.checkpoint = shipped.SMALL
+    flags.FLAGS["checkpoint"].value = shipped.SMALL
 
 
 def build_settings() -> DetectionSettings:

@@ -59,7 +59,7 @@ def test_a_run_leaves_everything_behind(changed, validated, tmp_path):
     result = train(changed(data=validated), tmp_path)
     assert result.finished
     assert result.step == 4
-    assert set(result.validation) == {"auc", "ap", "eer", "threshold"}
+    assert set(result.validation) == {"auc", "ap", "eer", "threshold", "matched_rank"}
     lines = metrics_log.read_log(tmp_path)
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
     assert {"loss", "classification", "region", "learning_rate", "gradient_norm", "samples_per_second",
