@@ -80,6 +80,7 @@ def _plan_part(plan: WeightsPlan, folds: dict[str, int], fold: int | None) -> li
             runs.make_experiment(plan.recipe, plan.sets, seed=seed, left_out=left_out),
             plan.sets,
             scored,
+            plan.rounds,
         )
         for seed in plan.seeds
     ]
@@ -89,7 +90,7 @@ def _average_part(part: Sequence[runs.WeightsRun]) -> runs.WeightsRun:
     """Averages the weights of a part's runs; returns the run that scores the result."""
     workdir = part[0].workdir.parent / MEAN
     workdir.mkdir(parents=True, exist_ok=True)
-    runs.average_checkpoints([run.workdir for run in part], workdir / "checkpoint")
+    runs.average_checkpoints([run.last for run in part], workdir / "checkpoint")
     return dataclasses.replace(part[0], workdir=workdir, checkpoint=workdir / "checkpoint")
 
 
