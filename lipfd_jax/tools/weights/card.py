@@ -22,7 +22,8 @@ pairs of real and forged windows. It looks at pictures; it does not hear.
 
 * Trained on {videos} clips ({real} real, {fake} forged, of {sources} people or footages), of which nothing
   but these weights is in the package. Their owners and licences differ; the clips are not distributed.
-* Recipe: the experiment `{experiment}`, {steps} steps, mean of the weights of {seeds} seeds.
+* Recipe: the experiment `{experiment}`, {rounds} rounds of {steps} steps, each from the weights before;
+  {seeds}.
 
 ## What it reaches
 
@@ -56,9 +57,9 @@ number of people it was fitted on.
 def write_card(plan: WeightsPlan, folds: Mapping[str, int]) -> None:
     """Writes MODEL_CARD.md and figures.json into the plan's checkpoint."""
     names = [f"seed{seed}" for seed in plan.seeds]
-    scores = {name: read_out_of_fold(plan, name) for name in [MEAN, *names]}
+    scores = {name: read_out_of_fold(plan, name) for name in [MEAN, *(names if len(names) > 1 else [])]}
     videos = {name: pool_videos(one) for name, one in scores.items()}
-    rows = [figures.figures_of(_say(name), one) for name, one in videos.items()]
+    rows = [figures.figures_of(_say(name, len(names)), one) for name, one in videos.items()]
     rows += _compare_sets(plan, videos[MEAN])
     baselines = _measure_baselines(plan, videos[MEAN])
     ratios = figures.cross_calibrate(scores[MEAN], folds, CALIBRATION)
@@ -66,8 +67,10 @@ def write_card(plan: WeightsPlan, folds: Mapping[str, int]) -> None:
     write_json(plan.checkpoint / "figures.json", [_to_json(row) for row in rows])
 
 
-def _say(name: str) -> str:
-    return "mean of the seeds' weights" if name == "mean" else name.replace("seed", "seed ")
+def _say(name: str, seeds: int) -> str:
+    if seeds == 1:
+        return "the detector"
+    return "mean of the seeds' weights" if name == MEAN else name.replace("seed", "seed ")
 
 
 def _compare_sets(plan: WeightsPlan, videos: VideoScores) -> list[Figures]:
@@ -106,7 +109,8 @@ def _write(
         sources=len(set(videos.source)),
         experiment=plan.recipe.name,
         steps=plan.recipe.steps,
-        seeds=len(plan.seeds),
+        rounds=plan.rounds,
+        seeds="one seed" if len(plan.seeds) == 1 else f"mean of the weights of {len(plan.seeds)} seeds",
         folds=plan.folds,
         rows="\n".join([*map(_format_row, rows), *map(_format_baseline, baselines)]),
         alarms=_describe_alarms(real, found),

@@ -128,7 +128,14 @@ def average_checkpoints(places: Sequence[Path], output: Path) -> None:
     first = loaded[0].metadata
     origin = f"mean of {len(places)} runs of {first.experiment.get('name', 'a recipe')}"
     metadata = Metadata(first.model, first.window_convention, origin=origin, synthetic=first.synthetic)
-    save_model(output, mean, dataclasses.replace(metadata, experiment=first.experiment, step=first.step))
+    experiment = _leave_out_places(first.experiment)
+    save_model(output, mean, dataclasses.replace(metadata, experiment=experiment, step=first.step))
+
+
+def _leave_out_places(experiment: dict[str, Any]) -> dict[str, Any]:
+    """Returns an experiment's settings without the paths of one machine."""
+    data = {**experiment["data"], "path": "", "more_sets": [], "left_out": ""}
+    return {**experiment, "data": data, "start": ""}
 
 
 def _average(trees: Sequence[Any]) -> Any:
