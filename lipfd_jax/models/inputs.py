@@ -200,7 +200,7 @@ def compute_region_taps(inputs: Inputs) -> tuple[Taps, ...]:
 def _resize_composite(composites: jax.Array, inputs: Inputs, dtype: jax.typing.DTypeLike) -> jax.Array:
     """Resizes whole composites to (B, P, P, 3)."""
     if not inputs.picture_size:
-        return jnp.zeros((len(composites), 0, 0, 3), dtype)
+        return jnp.zeros((composites.shape[0], 0, 0, 3), dtype)
     rows, columns = (
         compute_taps(n, inputs.picture_size, antialias=inputs.antialias) for n in COMPOSITE_SHAPE[:2]
     )

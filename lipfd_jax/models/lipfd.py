@@ -167,7 +167,7 @@ class LipFD(nnx.Module):
 
     def _encode(self, image: jax.Array) -> jax.Array:
         if self.encoder is None or self.conv1 is None:
-            return jnp.zeros((len(image), 0), jnp.float32)
+            return jnp.zeros((image.shape[0], 0), jnp.float32)
         return self.encoder(self.conv1(image)).astype(jnp.float32)
 
     @jax.named_scope("fuse")
@@ -185,10 +185,11 @@ class LipFD(nnx.Module):
         inputs = self.config.inputs
         if weights.shape[1:] != (len(inputs.frame_numbers), len(inputs.regions)):
             return weights  # training on other frames than inference
-        frames = np.array(inputs.frame_numbers)[:, None]
-        regions = np.array([REGIONS.index(region) for region in inputs.regions])
-        whole = jnp.zeros((len(weights), FRAMES_PER_WINDOW, len(REGIONS)), weights.dtype)
-        return whole.at[:, frames, regions].set(weights)
+        if weights.shape[1:] == (FRAMES_PER_WINDOW, len(REGIONS)):
+            return weights
+        frames = np.eye(FRAMES_PER_WINDOW, dtype=np.float32)[list(inputs.frame_numbers)]
+        regions = np.eye(len(REGIONS), dtype=np.float32)[[REGIONS.index(region) for region in inputs.regions]]
+        return jnp.einsum("bfr,fi,rj->bij", weights, frames, regions)  # exports know products, not scattering
 
 
 def _average_outputs(outputs: Sequence[Output]) -> Output:

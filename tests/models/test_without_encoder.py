@@ -21,9 +21,22 @@ INPUTS = Inputs(picture_size=0, crop_size=32, frame_numbers=(1, 3), regions=("fa
 CONFIG = ModelConfig("none", "resnet_tiny", INPUTS)
 
 
+def draw_classifiers(model):
+    """Draws the classifiers, which start at zero."""
+    for number, part in enumerate(model.members or [model]):
+        for layer in (part.fc, part.get_weight):
+            layer.kernel[...] = jax.random.normal(jax.random.key(number), layer.kernel.shape)
+    return model
+
+
+def test_classifiers_start_at_zero(composites):
+    output = jax.jit(forward)(LipFD(CONFIG, rngs=nnx.Rngs(0)), composites)
+    assert (output.logits == 0).all()
+
+
 @pytest.fixture(scope="module")
 def model():
-    return LipFD(CONFIG, rngs=nnx.Rngs(0))
+    return draw_classifiers(LipFD(CONFIG, rngs=nnx.Rngs(0)))
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +112,7 @@ MEMBERS = dataclasses.replace(
 
 @pytest.fixture(scope="module")
 def pair():
-    return LipFD(MEMBERS, rngs=nnx.Rngs(1))
+    return draw_classifiers(LipFD(MEMBERS, rngs=nnx.Rngs(1)))
 
 
 def test_logits_of_members_are_averaged(pair, composites):
