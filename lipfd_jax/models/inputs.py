@@ -49,7 +49,8 @@ class Inputs:
             raise ValueError(f"inputs.name={self.name!r}: expected one of {', '.join(get_args(Convention))}")
         for field, least in (("picture_size", 0), ("crop_size", 1), ("face_side", 1)):
             if getattr(self, field) < least:
-                raise ValueError(f"inputs.{field}={getattr(self, field)}: expected {least} pixels or more")
+                number = "a positive number" if least else "0 or a positive number"
+                raise ValueError(f"inputs.{field}={getattr(self, field)}: expected {number} of pixels")
         for field, known in (("frame_numbers", range(FRAMES_PER_WINDOW)), ("regions", REGIONS)):
             _check_choice(field, getattr(self, field), known)
             if self.name == "released" and len(getattr(self, field)) < len(known):

@@ -24,9 +24,10 @@ def test_config_names_leave_defaults_out():
     names = [settings.name for settings in named_settings()]
     assert names[0] == "avlips"
     endings = ["", "-composite", "-lossy", "-released", "-composite-released", "-lossy-released"]
-    made = {f"{layout}{ending}" for layout in ("avlips", "folder") for ending in endings} | {"official_val"}
+    made = {f"{layout}{ending}" for layout in ("avlips", "folder") for ending in endings}
+    made |= {"official_val", "clips", "avlips-clips"}
     assert made <= set(names)  # folders of records have these names
-    numbers = [1 if layout.composites else len(endings) for layout in LAYOUTS.values()]
+    numbers = [1 if layout.composites else len(endings) + 1 for layout in LAYOUTS.values()]  # and clips
     assert len(names) == len(set(names)) == sum(numbers)
     assert select_settings("avlips").held_out
     assert not select_settings("folder").held_out

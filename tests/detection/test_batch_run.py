@@ -111,6 +111,7 @@ def test_paths_that_are_not_there_are_named(tmp_path):
 
 def test_where_there_is_no_checkpoint_the_way_to_one_is_said(monkeypatch):
     monkeypatch.setattr(detector_flags.flags, "FLAGS", SimpleNamespace(checkpoint=None))
+    monkeypatch.setattr(detector_flags.shipped, "has_default", lambda: False)
     with pytest.raises(SystemExit, match=r"AaronComo/LipFD(.|\n)*lipfd convert"):
         detector_flags.check_checkpoint()
 
