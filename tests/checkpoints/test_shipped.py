@@ -62,8 +62,7 @@ def test_other_names_are_refused(installed):
 def test_a_detector_without_a_checkpoint_is_the_one_that_ships(installed, caplog):
     detector = Detector.open()
     assert detector.path == str(installed)
-    (line,) = caplog.messages
-    assert "lipfd:small" in line
+    (line,) = [message for message in caplog.messages if "lipfd:small" in message]
     assert str(installed / "MODEL_CARD.md") in line
 
 
