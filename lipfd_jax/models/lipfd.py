@@ -173,8 +173,10 @@ class LipFD(nnx.Module):
     @jax.named_scope("fuse")
     def fuse(self, local: jax.Array, features: jax.Array) -> Output:
         """Fuses crop features (B, F, R, D) and global features (B, F), float32, to the output."""
-        shared = jnp.broadcast_to(features[:, None, None], (*local.shape[:3], features.shape[-1]))
-        joined = jnp.concatenate([local, shared], axis=-1)
+        joined = local
+        if features.shape[-1]:  # exports can't reshape nothing
+            shared = jnp.broadcast_to(features[:, None, None], (*local.shape[:3], features.shape[-1]))
+            joined = jnp.concatenate([local, shared], axis=-1)
         weights = jax.nn.softmax(jax.nn.sigmoid(self.get_weight(joined)[..., 0]), axis=-1)
         # The released code also divides by the sum of the weights, which is one after softmax.
         fused = jnp.einsum("bfr,bfrd->bfd", weights, joined).mean(1)

@@ -201,3 +201,19 @@ def test_an_export_keeps_the_calibration_of_its_checkpoint(exports, composites, 
         calibrate_checkpoint(
             str(exports / "onnx"), CompositeFolder(composites), tmp_path, settings=CalibrationSettings()
         )
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "jax"])
+def test_a_model_without_an_encoder_is_exported(tmp_path, some, engine):
+    needs(engine, "onnx", "flatbuffers")
+    inputs = dataclasses.replace(
+        PAPER, picture_size=0, crop_size=32, frame_numbers=(0, 2, 4), regions=("face", "lip")
+    )
+    config = ModelConfig("none", "resnet_tiny", inputs, members=("still", "motion"))
+    weights = nnx.to_pure_dict(nnx.state(drawn(config)))
+    save_model(tmp_path / "model", weights, Metadata(config, window_convention="paper", origin="a test"))
+    export_checkpoint(tmp_path / "model", tmp_path / "export", format=ENGINES[engine])
+    expected = lipfd_jax.Detector.open(tmp_path / "model").predict(some)
+    found = lipfd_jax.Detector.open(tmp_path / "export", engine=engine, batch_size=2).predict(some)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5)
