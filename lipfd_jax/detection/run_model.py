@@ -4,10 +4,8 @@ import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-import numpy as np
-
-from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.inference.predictor import Predictions, Predictor
+from lipfd_jax.inference.forwarding import Answer, ForwardingPredictor
+from lipfd_jax.inference.predictor import Predictor
 
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
@@ -34,42 +32,12 @@ def end_run(function: Callable[Given, Found]) -> Callable[Given, Found]:
     return call
 
 
-class RunModel:
+class RunModel(ForwardingPredictor):
     """A `Predictor` whose members raise EndOfRun."""
 
     def __init__(self, model: Predictor):
         self._model = model
 
-    @property
     @end_run
-    def metadata(self) -> Metadata:
-        """As in `Predictor`."""
-        return self._model.metadata
-
-    @property
-    @end_run
-    def path(self) -> str:
-        """As in `Predictor`."""
-        return self._model.path
-
-    @property
-    @end_run
-    def batch_size(self) -> int:
-        """As in `Predictor`."""
-        return self._model.batch_size
-
-    @property
-    @end_run
-    def fingerprint(self) -> str:
-        """As in `Predictor`."""
-        return self._model.fingerprint
-
-    @end_run
-    def predict(self, composites: np.ndarray) -> Predictions:
-        """As `Predictor.predict`."""
-        return self._model.predict(composites)
-
-    @end_run
-    def saliency(self, composite: np.ndarray) -> np.ndarray | None:
-        """As `Predictor.saliency`."""
-        return self._model.saliency(composite)
+    def _ask(self, question: Callable[[Predictor], Answer]) -> Answer:
+        return question(self._model)

@@ -3,14 +3,12 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
-from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.inference.detector import CompositeDetector
-from lipfd_jax.inference.predictor import Predictions
+from lipfd_jax.inference.forwarding import Answer, ForwardingPredictor
+from lipfd_jax.inference.predictor import Predictor
 
 
-class BackgroundDetector:
+class BackgroundDetector(ForwardingPredictor):
     """A `Predictor` whose weights load while videos are read; its members raise what opening raised."""
 
     def __init__(self, open_detector: Callable[[], CompositeDetector]):
@@ -18,33 +16,8 @@ class BackgroundDetector:
         self._threads = ThreadPoolExecutor(1, "opening")
         self._opened = self._threads.submit(open_detector)
 
-    @property
-    def metadata(self) -> Metadata:
-        """As in `Detector`."""
-        return self._opened.result().metadata
-
-    @property
-    def path(self) -> str:
-        """As in `Detector`."""
-        return self._opened.result().path
-
-    @property
-    def batch_size(self) -> int:
-        """As in `Detector`."""
-        return self._opened.result().batch_size
-
-    @property
-    def fingerprint(self) -> str:
-        """As in `Detector`."""
-        return self._opened.result().fingerprint
-
-    def predict(self, composites: np.ndarray) -> Predictions:
-        """As `Detector.predict`."""
-        return self._opened.result().predict(composites)
-
-    def saliency(self, composite: np.ndarray) -> np.ndarray | None:
-        """As `Detector.saliency`."""
-        return self._opened.result().saliency(composite)
+    def _ask(self, question: Callable[[Predictor], Answer]) -> Answer:
+        return question(self._opened.result())
 
     def raise_failure(self) -> None:
         """Raises what opening has raised so far, without waiting."""
