@@ -2,7 +2,7 @@
 
 import datetime
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -51,6 +51,7 @@ def detect_video(
     video: str | PathLike,
     *,
     sound: str | PathLike | None = None,
+    checksums: Mapping[str, str] | None = None,
     settings: DetectionSettings | None = None,
     predict: Predict | None = None,
     progress: Progress = ignore_progress,
@@ -59,6 +60,7 @@ def detect_video(
 
     Args:
       sound: a file to take the sound from; see `analyse_video`.
+      checksums: those of `hash_inputs`, where they are known.
       predict: replaces the model's own, for videos that share batches.
 
     Raises:
@@ -68,30 +70,22 @@ def detect_video(
     settings, video = settings or DetectionSettings(), Path(video)
     sound = None if sound is None else Path(sound)
     started, timer = _format_now(), PartTimer()
-    checksums = hash_inputs(video, sound)
-    finder = default_finder() if settings.crop == "auto" else None
-    analysis = analyse_video(
-        video,
-        finder=finder,
-        sound=sound,
-        compare_sound=settings.compare_sound,
-        tracks=settings.tracks,
-        timer=timer,
-        progress=progress,
-    )
+    checksums = checksums or hash_inputs(video, sound)
+    analysis = _analyse_video(video, sound, settings, timer, progress)
     decision = make_decision(model.metadata.calibration)  # waits for the model, if it is still loading
     scorer = WindowScorer(
         analysis,
         predict or model.predict,
         settings,
+        decision,
         batch_size=model.batch_size,
         face_side=model.metadata.model.inputs.face_side,
         timer=timer,
         progress=progress,
     )
-    left_out = scorer.score(decision)
+    scorer.score()
     faces = _build_faces(analysis, scorer.scored, decision)
-    cautions = _find_cautions(analysis, scorer, faces, left_out, settings, model.metadata)
+    cautions = _find_cautions(analysis, scorer, faces, settings, model.metadata)
     evidence = verdict.combine_faces([face.evidence for face in faces], decision)
     result = Result(
         outcome=verdict.choose_outcome(evidence, decision, cautions),
@@ -112,6 +106,20 @@ def detect_video(
         identity=compute_fingerprint(checksums, model, settings),
     )
     return Detection(result, analysis, scorer.examples(), scorer.stills)
+
+
+def _analyse_video(
+    video: Path, sound: Path | None, settings: DetectionSettings, timer: PartTimer, progress: Progress
+) -> VideoAnalysis:
+    return analyse_video(
+        video,
+        finder=default_finder() if settings.crop == "auto" else None,
+        sound=sound,
+        compare_sound=settings.compare_sound,
+        tracks=settings.tracks,
+        timer=timer,
+        progress=progress,
+    )
 
 
 def _build_faces(
@@ -151,7 +159,6 @@ def _find_cautions(
     analysis: VideoAnalysis,
     scorer: WindowScorer,
     faces: Sequence[FaceResult],
-    left_out: int,
     settings: DetectionSettings,
     metadata: Metadata,
 ) -> tuple[Caution, ...]:
@@ -162,7 +169,7 @@ def _find_cautions(
         *quality_warnings.find_track_cautions(analysis.scan.clock.video_choice, analysis.sound_choice),
         *quality_warnings.find_sound_cautions(analysis.sound, analysis.lip_syncs, analysis.offset),
         *quality_warnings.find_placement_cautions(analysis.sound_shift),
-        *quality_warnings.find_selection_cautions(settings, left_out, judged_seconds),
+        *quality_warnings.find_selection_cautions(settings, scorer.left_out, judged_seconds),
         *quality_warnings.find_checkpoint_cautions(metadata.window_convention),
     )
     return found if network.hears else tuple(quality_warnings.with_effects_on_pictures(found))

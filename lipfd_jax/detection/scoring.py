@@ -42,6 +42,7 @@ class WindowScorer:
         analysis: VideoAnalysis,
         predict: Predict,
         settings: DetectionSettings,
+        decision: Decision,
         *,
         batch_size: int,
         face_side: int,
@@ -57,40 +58,38 @@ class WindowScorer:
         self.scored: list[list[WindowScore]] = [[] for _ in analysis.tracks]  # face by face, in order of time
         self.squares: list[Square | None] = []  # crop of each window
         self.stills: Stills = {}  # of windows that reach the threshold
-        self._analysis, self._settings = analysis, settings
+        self.left_out = 0  # tracks that got no window because the budget was spent
+        self._analysis, self._settings, self._decision = analysis, settings, decision
         self._predict, self._batch_size = predict, batch_size
         self._side = face_side if settings.crop == "auto" else TILE
         self._timer, self._progress = timer, progress
         self._bounds = analysis.scan.boundaries()
         self._examples: list[list[WindowImages]] = [[] for _ in analysis.tracks]
         self._done = 0
-        self._threshold = 0.5  # of a window's score
         self._composites = np.empty((batch_size, *COMPOSITE_SHAPE), np.uint8)  # one batch; reused
 
-    def score(self, decision: Decision) -> int:
-        """Scores all windows; returns how many tracks got none because the budget was spent."""
-        self._threshold = decision.window_threshold
+    def score(self) -> None:
+        """Scores all windows."""
         analysis, settings = self._analysis, self._settings
-        starts, left_out = window_selection.select_windows(analysis.tracks, analysis.scan, settings)
+        starts, self.left_out = window_selection.select_windows(analysis.tracks, analysis.scan, settings)
         self._score([(i, int(s)) for i, chosen in enumerate(starts) for s in chosen], refined=False)
         left = 0 if settings.stride > 0 else settings.refined
         for _ in range(_ROUNDS):
-            more = self._select_refinements(decision, left)
+            more = self._select_refinements(left)
             if not more:
                 break
             left -= len(more)
             self._score(more, refined=True)
-        return left_out
 
     def examples(self) -> tuple[WindowImages, ...]:
         """The most suspicious windows, face by face, the most suspicious first."""
         return tuple(window for kept in self._examples for window in kept)
 
-    def _select_refinements(self, decision: Decision, limit: int) -> list[tuple[int, int]]:
+    def _select_refinements(self, limit: int) -> list[tuple[int, int]]:
         """(track, start frame) of further windows, at most `limit`."""
         more: list[tuple[int, int]] = []
         for index, (track, windows) in enumerate(zip(self._analysis.tracks, self.scored, strict=True)):
-            suspicious = decision.is_fake(np.array([w.score for w in windows]))
+            suspicious = self._decision.is_fake(np.array([w.score for w in windows]))
             starts = np.array([w.start_frame for w in windows], np.int64)
             found = window_selection.refine_windows(
                 track, self._analysis.scan, starts, suspicious, max(limit - len(more), 0)
@@ -152,12 +151,12 @@ class WindowScorer:
             head, face, lip = (round(float(share), 4) for share in shares.sum(axis=0) / shares.sum())
             window = replace(images.window, score=float(score), region_weights=(head, face, lip))
             self.scored[images.face].append(window)
-            self._keep_example(replace(images, window=window))
+            self._keep_images(replace(images, window=window))
         self._done += len(batch)
         self._progress("scoring", float(self._done), float(len(self.squares)))
 
-    def _keep_example(self, images: WindowImages) -> None:
-        if images.window.score >= self._threshold:
+    def _keep_images(self, images: WindowImages) -> None:
+        if images.window.score >= self._decision.window_threshold:
             self.stills[images.face + 1, images.window.start_frame] = encode_still(images.frames)
         kept = self._examples[images.face]
         kept.append(images)
