@@ -29,7 +29,7 @@ from lipfd_jax.storage.errors import MachineError, describe_error
 from lipfd_jax.storage.output_folder import check_unused
 
 if TYPE_CHECKING:
-    from lipfd_jax.detection.batch_run import VideoRow
+    from lipfd_jax.detection.video_rows import VideoRow
 
 EXIT_INTERRUPTED = 130  # as shells have it
 
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> None:
             sys.exit(f"error: {describe_error(error)}; {remedy}")
         except KeyboardInterrupt:
             _leave_interrupted()
-    from lipfd_jax.detection.batch_run import choose_exit_code
+    from lipfd_jax.detection.video_rows import choose_exit_code
 
     for line in lines:
         if line.folder:
@@ -107,8 +107,9 @@ def _detect_videos(
     interrupted: Sequence[int],
 ) -> "Sequence[VideoRow]":
     """Imports the libraries that decode videos, while the detector is opened, and detects."""
-    from lipfd_jax.detection.batch_run import detect_videos, write_left_out
+    from lipfd_jax.detection.batch_run import detect_videos
     from lipfd_jax.detection.texts import DRAWN_PEOPLE, LEARNED_FROM
+    from lipfd_jax.detection.video_rows import write_left_out
 
     def check() -> None:
         if interrupted:

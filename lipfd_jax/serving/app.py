@@ -10,8 +10,8 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from lipfd_jax.detection.batch_run import PAGE, RESULT
 from lipfd_jax.detection.report import SCRIPTS
+from lipfd_jax.detection.result_folder import PAGE, RESULT
 from lipfd_jax.pages.rendering import make_content_policy
 from lipfd_jax.serving import api_models, page
 from lipfd_jax.serving.jobs import Job

@@ -10,10 +10,10 @@ import jax
 import numpy as np
 
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.detection.batch_run import PAGE, RESULT
 from lipfd_jax.detection.detect import detect_video
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.report import write_page
+from lipfd_jax.detection.result_folder import PAGE, RESULT
 from lipfd_jax.detection.texts import Outcome
 from lipfd_jax.inference.predictor import Predictions
 from lipfd_jax.listing.clips import ClipError

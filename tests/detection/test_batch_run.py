@@ -16,19 +16,16 @@ import pytest
 from tqdm import tqdm
 
 from lipfd_jax.commands import detector_flags
-from lipfd_jax.detection import batch_run
-from lipfd_jax.detection.batch_run import (
-    choose_exit_code,
-    detect_videos,
-    make_folder_name,
-    show_part,
-    write_left_out,
-)
+from lipfd_jax.detection import batch_run, provenance
+from lipfd_jax.detection.batch_run import detect_videos, show_part
 from lipfd_jax.detection.detect import detect_video
 from lipfd_jax.detection.detection_settings import DetectionSettings
 from lipfd_jax.detection.result import load_schema
+from lipfd_jax.detection.result_folder import make_folder_name
+from lipfd_jax.detection.video_rows import choose_exit_code, write_left_out
 from lipfd_jax.listing.clips import ClipError
 from lipfd_jax.listing.videos import list_videos
+from lipfd_jax.storage.checksums import hash_file
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -80,6 +77,20 @@ def test_nothing_is_judged_twice_and_other_settings_are_other_work(folder, model
     )
     assert not other.again
     assert model.scored == scored + 3
+
+
+def test_a_file_is_read_once_for_its_checksum(folder, model, one_face, tmp_path, monkeypatch):
+    hashed = []
+
+    def note(path):
+        hashed.append(path)
+        return hash_file(path)
+
+    monkeypatch.setattr(provenance, "hash_file", note)
+    (row,) = detect_videos(model, [folder / "a.mp4"], tmp_path / "out", print_line=str)
+    assert hashed == [folder / "a.mp4"]
+    values = json.loads((row.folder / "result.json").read_text())
+    assert values["file"]["sha256"] == hash_file(folder / "a.mp4")
 
 
 def test_nothing_of_a_name_or_title_runs_in_the_page(folder, model, one_face, tmp_path):
