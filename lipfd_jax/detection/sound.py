@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soxr
@@ -152,22 +153,35 @@ def find_sound_reasons(sound: SoundTrack | None, middles: np.ndarray) -> np.ndar
     """
     if sound is None or not len(sound.voice):
         return np.full(len(middles), "no_sound")
-    index = np.floor((middles - sound.start) / STEP_SECONDS).astype(int)
-    inside = (index >= 0) & (index < len(sound.voice))
-    reasons = _reasons_by_step(sound)[np.clip(index, 0, len(sound.voice) - 1)]
-    return np.where(inside, reasons, "no_sound")
+    index, inside = _find_steps(sound, middles)
+    return np.where(inside, _reasons_by_step(sound)[index], "no_sound")
+
+
+def is_spoken(sound: SoundTrack, times: np.ndarray) -> np.ndarray:
+    """(n,) bool: whether the speech detector hears speech at these times (n,) on the file's clock."""
+    if not len(sound.voice):
+        return np.zeros(len(times), bool)
+    index, inside = _find_steps(sound, times)
+    return inside & sound.voice[index]
+
+
+def _find_steps(sound: SoundTrack, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Steps (n,) of these times (n,), clipped to the track, and whether (n,) they are inside of it."""
+    index = np.floor((times - sound.start) / STEP_SECONDS).astype(int)
+    last = len(sound.voice) - 1
+    return np.clip(index, 0, last), (index >= 0) & (index <= last)
 
 
 def _reasons_by_step(sound: SoundTrack) -> np.ndarray:
     """(steps,): the reason of each 30 ms."""
     speech = _share_within(sound.voice, _SPEECH_REACH) >= _SPEECH_SHARE
     for first, last, value in find_runs(speech):
-        if value == "False" and (last - first) * STEP_SECONDS < _PAUSE_SECONDS:
+        if not value and (last - first) * STEP_SECONDS < _PAUSE_SECONDS:
             speech[first:last] = True
     silent = _share_within(sound.peak < SILENCE, _SILENCE_REACH) >= 1
     reasons = np.full(len(speech), "", dtype="<U12")
     for first, last, value in find_runs(speech):
-        if value == "False":  # one reason for the whole pause
+        if not value:  # one reason for the whole pause
             reasons[first:last] = "silent" if silent[first:last].mean() > 0.5 else "no_speech"
     reach = round(_DAMAGE_REACH / STEP_SECONDS)
     for place in sorted({round(place / STEP_SECONDS) for place in sound.damaged if np.isfinite(place)}):
@@ -177,12 +191,12 @@ def _reasons_by_step(sound: SoundTrack) -> np.ndarray:
     return reasons
 
 
-def find_runs(values: np.ndarray) -> list[tuple[int, int, str]]:
-    """Runs of equal values as (first, last + 1, value as text)."""
+def find_runs(values: np.ndarray) -> list[tuple[int, int, Any]]:
+    """Runs of equal values (n,) as (first, last + 1, value)."""
     if not len(values):
         return []
     starts = np.concatenate([[0], np.flatnonzero(values[1:] != values[:-1]) + 1, [len(values)]])
-    return [(int(a), int(b), str(values[a])) for a, b in itertools.pairwise(starts)]
+    return [(int(a), int(b), values[a].item()) for a, b in itertools.pairwise(starts)]
 
 
 def _share_within(flags: np.ndarray, reach: float) -> np.ndarray:

@@ -6,11 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from lipfd_jax.detection.lip_sync import measure_lip_sync
-from lipfd_jax.detection.sound import SoundTrack, find_runs
+from lipfd_jax.detection.sound import SoundTrack, find_runs, is_spoken
 from lipfd_jax.faces.mouths import ARTICULATION, VISIBILITY
 from lipfd_jax.faces.scan import Scan
 from lipfd_jax.faces.tracks import FaceTrack
-from lipfd_jax.preprocessing.voice import STEP_SECONDS
 
 # Limits were chosen on 500 clips of real and forged speakers; docs/detection.md has the error rates.
 _STRETCH = 2.0  # seconds within which lips that speak move
@@ -44,12 +43,12 @@ def _with_reasons(track: FaceTrack, scan: Scan, sound: SoundTrack | None) -> Fac
     begins, ends = bounds[track.frames], bounds[track.frames + 1]
     fit = track.unfit == ""
     hidden = find_hidden(begins, ends, track.mouth[:, VISIBILITY], _HIDDEN[track.finder])
-    heard = fit & ~hidden & _is_heard(sound, (begins + ends) / 2)
+    heard = fit & ~hidden & is_spoken(sound, (begins + ends) / 2)
     still = find_still(begins, ends, track.mouth[:, ARTICULATION], heard)
     for first, last, value in find_runs(still):
-        if value == "True" and _follows_sound(track, first, last, heard, scan, sound):
+        if value and _follows_sound(track, first, last, heard, scan, sound):
             still[first:last] = False
-        elif value == "True" and np.nanmean(track.mouth[first:last, VISIBILITY]) < _LIKELY_HIDDEN:
+        elif value and np.nanmean(track.mouth[first:last, VISIBILITY]) < _LIKELY_HIDDEN:
             hidden[first:last] = True
     reasons = np.where(hidden, "hidden_mouth", np.where(still, "silent_face", ""))
     unfit = np.where(fit, reasons, track.unfit)
@@ -87,15 +86,6 @@ def find_still(
     speech = _sum_stretches(seconds, lasts)
     moving = _sum_stretches(np.where(articulation >= _MOVING, seconds, 0.0), lasts)
     return _mark_stretches((speech >= _HEARD) & (moving < _SHARE * speech), lasts)
-
-
-def _is_heard(sound: SoundTrack, times: np.ndarray) -> np.ndarray:
-    """Returns (n,) bool: whether speech is heard at these times (n,) on the file's clock."""
-    if not len(sound.voice):
-        return np.zeros(len(times), bool)
-    index = np.floor((times - sound.start) / STEP_SECONDS).astype(int)
-    inside = (index >= 0) & (index < len(sound.voice))
-    return inside & sound.voice[np.clip(index, 0, len(sound.voice) - 1)]
 
 
 def _follows_sound(
