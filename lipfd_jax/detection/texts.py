@@ -87,7 +87,6 @@ REASONS = {
     "silent_face": "the lips do not move while speech is heard",
     "hidden_mouth": "the mouth can't be seen",
     "no_picture": "the picture has ended, the sound continues",
-    "unread": "the frames could not be read again",
 }
 
 BLIND_SPOTS = (
