@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from lipfd_jax.detection.result import Gap
 from lipfd_jax.detection.texts import format_number, format_time
+from lipfd_jax.preprocessing.paper_windows import WINDOW_SECONDS
 
-_TOUCHING = 0.2  # seconds, a window's length: between two gaps this close nothing could be judged
 _SHORT = 1.0  # seconds; shorter stretches of a long list are only counted
 _LISTED = 8  # stretches of a reason that are listed
 
@@ -33,7 +33,7 @@ def _join_touching(gaps: Sequence[Gap]) -> list[tuple[float, float]]:
     """(start, end) of stretches in order of time, those that touch or overlap as one."""
     joined: list[tuple[float, float]] = []
     for gap in gaps:
-        if joined and gap.start - joined[-1][1] <= _TOUCHING:
+        if joined and gap.start - joined[-1][1] <= WINDOW_SECONDS:  # nothing between them could be judged
             joined[-1] = (joined[-1][0], max(joined[-1][1], gap.end))
         else:
             joined.append((gap.start, gap.end))

@@ -8,13 +8,13 @@ from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.detection.result import Caution, CurvePoint, ErrorRates, Evidence, Suspicion
 from lipfd_jax.detection.texts import SERIOUS_LIMIT, Outcome
 from lipfd_jax.evaluation.metrics.pooling import DEFAULT_DECISION, Decision, pool_windows
+from lipfd_jax.preprocessing.paper_windows import WINDOW_SECONDS
 
 NO_EVIDENCE = Evidence(None, None, None)
 # Of the log10 likelihood ratio: ten times likelier from a forgery, a hundred times.
 _MODERATE, _STRONG = 1.0, 2.0
 _UNCALIBRATED_MODERATE = 0.9  # lowest uncalibrated score that is moderate evidence
 _SMOOTHING = 0.75  # seconds on both sides whose median is the smoothed score
-_EDGE = 0.2  # seconds, a window's length; half of it is added to a stretch's last window at a gap
 _GAP = 2.0  # seconds without a window that end a stretch
 
 
@@ -152,5 +152,5 @@ def _find_edge(middles: np.ndarray, index: int, step: int) -> float:
     """Time at which a window's share of the curve ends: halfway to its neighbour, or its own end at a gap."""
     other = index + step
     distance = abs(middles[other] - middles[index]) if 0 <= other < len(middles) else np.inf
-    reach = distance / 2 if distance <= _GAP else _EDGE / 2
+    reach = distance / 2 if distance <= _GAP else WINDOW_SECONDS / 2
     return float(middles[index] + step * reach)

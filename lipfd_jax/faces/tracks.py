@@ -31,7 +31,7 @@ class Sample:
     time: float  # seconds on the file's clock
     faces: tuple[Face, ...]
     cut: bool  # the scene changed since the previous sample
-    mouths: tuple[np.ndarray, ...] = ()  # per face: (frames until the next sample, 3), see faces.mouths
+    mouths: tuple[np.ndarray, ...] = ()  # per face: (frames until the next sample, 5), see faces.mouths
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class FaceTrack:
 
     frames: np.ndarray  # (n,) int64: all frame numbers from the first detection to the last
     boxes: np.ndarray  # (n, 4) float64: left, top, right, bottom, smoothed; pixels
-    unfit: np.ndarray  # (n,) str: "small", "cut" or "profile", why a frame can't be scored; else ""
+    unfit: np.ndarray  # (n,) str: why a frame can't be scored, "small", "cut" or "profile" at first; else ""
     whole: bool  # frames are already cropped like the training clips: no square is cut
     finder: str
-    mouth: np.ndarray  # (n, 3) float32: mouth measures, see faces.mouths; NaN where not measured
+    mouth: np.ndarray  # (n, 5) float32: mouth measures, see faces.mouths; NaN where not measured
 
     def square(self, frame: int, width: int, height: int) -> Square | None:
         """Returns the square to crop from this frame and its four neighbours; None for the whole frame."""
