@@ -1,6 +1,5 @@
 """Scan of a video of any length in one pass: its faces, scene cuts, mouth motion and damage."""
 
-import bisect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ import av
 import numpy as np
 
 from lipfd_jax.faces.cuts import CutDetector
+from lipfd_jax.faces.damaged_frames import DamagedFrames
 from lipfd_jax.faces.finders import Finder
 from lipfd_jax.faces.mouths import MouthMeter
 from lipfd_jax.faces.thumbnails import Thumbnail, ThumbnailStrip
@@ -35,7 +35,6 @@ MAX_FRAMES = 3_000_000  # 12 hours at 60 a second are 2.6 million; their data ta
 _THREADED_PIXELS = 600 * 400
 _CACHE_BYTES = 64 << 20  # decoded frames; beyond it none are cached: 8 s of AVLips take 15 MB
 _WAITING_PIXELS = 4_000_000  # total of the frames that are processed together
-_DAMAGED_BEFORE = 0.25  # seconds before a damaged place that may depend on it, as frames do on later ones
 
 Progress = Callable[[float, float], None]  # called with the seconds done and those in all
 
@@ -119,7 +118,7 @@ def scan_video(
     if not scanner.times:
         why = "none could be decoded; damaged" if damage.places else "truncated or empty"
         raise ClipError(f"{path}: {explain_no_frames(path, clock.video.index, f'no video frames; {why}')}")
-    scanner.note_damaged_start(gate.refused)
+    scanner.damaged.add_places(*range(gate.refused))  # they lack the key frame that they depend on
     return replace(scanner.finish(damage), **header)
 
 
@@ -173,8 +172,7 @@ class _Scanner:
         self.samples: list[Sample] = []
         self.bytes = 0
         self._shown, self._has_times = FrameTimes(clock.video), clock.video.is_plain
-        self._keys: list[int] = []  # numbers of key frames, which depend on no other
-        self._corrupt: list[int] = []
+        self.damaged = DamagedFrames()
         self.size = (0, 0)
         self._due = -np.inf  # time of the next sample
         self._reformatter = av.video.reformatter.VideoReformatter()
@@ -193,10 +191,7 @@ class _Scanner:
     def add_frame(self, frame: av.VideoFrame) -> None:
         """Records a frame's time; searches it for faces if a sample is due; measures mouths in all frames."""
         number = len(self.times)
-        if frame.is_corrupt:
-            self._corrupt.append(number)
-        elif frame.key_frame:
-            self._keys.append(number)
+        self.damaged.add_frame(number, frame)
         self._has_times &= frame.time is not None
         self.times.append(self._shown.take(frame))
         self._cache_frame(frame)
@@ -231,11 +226,7 @@ class _Scanner:
 
     def note_damage(self) -> None:
         """Records damage between frames that has no timestamp."""
-        self._corrupt.append(max(len(self.times) - 1, 0))
-
-    def note_damaged_start(self, count: int) -> None:
-        """Records that the first `count` frames lack the key frame that they depend on."""
-        self._corrupt += range(count)
+        self.damaged.add_places(max(len(self.times) - 1, 0))
 
     def finish(self, damage: Damage) -> Scan:
         """Returns the scan, with damaged places."""
@@ -247,19 +238,19 @@ class _Scanner:
         end = clock.end if whole else float(times[-1]) + self.step
         width, height = self.size
         return Scan(
-            width,
-            height,
-            times,
-            end,
-            tuple(self.samples),
-            damage.places,
-            self._find_damaged(times, [] if clock.counted else damage.times),
-            self._still.find_frozen(np.append(times, end)),
-            self._has_times,
-            self.bytes,
-            tuple(self._strip.thumbnails),
-            self.clock,
-            tuple(self._cached),
+            width=width,
+            height=height,
+            times=times,
+            end=end,
+            samples=tuple(self.samples),
+            corrupt=damage.places,
+            damaged=self.damaged.find_affected(times, [] if clock.counted else damage.times),
+            frozen=self._still.find_frozen(np.append(times, end)),
+            seekable=self._has_times,
+            bytes=self.bytes,
+            thumbnails=tuple(self._strip.thumbnails),
+            clock=self.clock,
+            cached_frames=tuple(self._cached),
         )
 
     def _cache_frame(self, frame: av.VideoFrame) -> None:
@@ -269,17 +260,6 @@ class _Scanner:
         self._free_bytes -= sum(plane.buffer_size for plane in frame.planes)
         if self._free_bytes < 0:
             self._cached.clear()
-
-    def _find_damaged(self, times: np.ndarray, moments: list[float]) -> np.ndarray:
-        """Returns (frames,) bool: frames that damage in some frames and at some times may affect."""
-        damaged = np.zeros(len(times), bool)
-        last = len(times) - 1
-        starts = {*self._corrupt, *np.minimum(np.searchsorted(times, moments), last).tolist()}
-        for number in starts:
-            first = int(np.searchsorted(times, times[number] - _DAMAGED_BEFORE))
-            key = bisect.bisect_right(self._keys, number)
-            damaged[first : self._keys[key] if key < len(self._keys) else None] = True
-        return damaged
 
     def _is_new_scene(self, number: int, image: np.ndarray) -> bool:
         """Whether the scene has changed since the previous sample."""
