@@ -11,8 +11,8 @@ from lipfd_jax.listing.clips import Clip
 from lipfd_jax.vocabulary import LABELS
 
 
-def clip_features() -> dict[str, Any]:
-    """Returns the TFDS features of a clip record; exact times, as windows are chosen by them."""
+def video_features() -> dict[str, Any]:
+    """Returns the TFDS features of records of any kind: which video they are of."""
     return {
         "label": tfds.features.ClassLabel(names=LABELS),
         "video": tfds.features.Text(doc="video id, CLASS/NAME"),
@@ -20,6 +20,13 @@ def clip_features() -> dict[str, Any]:
             doc="group of clips with the same footage or person; never in two splits"
         ),
         "generator": tfds.features.Text(doc="generator of the forgery, empty where unknown"),
+    }
+
+
+def clip_features() -> dict[str, Any]:
+    """Returns the TFDS features of a clip record; exact times, as windows are chosen by them."""
+    return {
+        **video_features(),
         "part": tfds.features.Scalar(np.int64, doc="number of the clip within the video"),
         "fps": tfds.features.Scalar(np.float32, doc="frames per second of the video"),
         "width": tfds.features.Scalar(np.int64, doc="frame width of the video, pixels"),

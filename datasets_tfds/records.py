@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from datasets_tfds.build_settings import BuildSettings
-from datasets_tfds.clip_records import clip_features, make_clip_records
+from datasets_tfds.clip_records import clip_features, make_clip_records, video_features
 from lipfd_jax.listing.clips import Clip, ClipError, CompositeFiles, Item
 from lipfd_jax.preprocessing import encoding, extraction
-from lipfd_jax.vocabulary import COMPOSITE_SHAPE, LABELS
+from lipfd_jax.vocabulary import COMPOSITE_SHAPE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,12 +41,7 @@ def record_features(settings: BuildSettings) -> tfds.features.FeaturesDict:
         {
             **images,
             **_warning_features(settings),
-            "label": tfds.features.ClassLabel(names=LABELS),
-            "video": tfds.features.Text(doc="video id, CLASS/NAME"),
-            "source": tfds.features.Text(
-                doc="group of clips with the same footage or person; never in two splits"
-            ),
-            "generator": tfds.features.Text(doc="generator of the forgery, empty where unknown"),
+            **video_features(),
             "window": tfds.features.Scalar(np.int64, doc="number of the window, the J of NAME_J.png"),
             "start_frame": tfds.features.Scalar(np.int64, doc="first of the five frames, -1 where unknown"),
             "fps": tfds.features.Scalar(np.float32, doc="frames per second of the video, 0 where unknown"),

@@ -1,5 +1,6 @@
 """Windows cut from clip records as records of their own, for evaluation: spread as builds spread them."""
 
+import functools
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,7 +24,9 @@ class ClipWindowRecords:
         count: int = WINDOWS_PER_CLIP,
     ):
         """Chooses up to `count` windows of each entry; `side` is that of the face crops, in pixels."""
-        self._source, self._side, self._count = source, side, count
+        self._side, self._count = side, count
+        # Windows are read in order, by a few threads: each clip is decoded once, with its mel image.
+        self._read_clip = functools.lru_cache(maxsize=4)(lambda index: decode_clip(source[index]))
         self._windows = [(entry, k) for entry in entries for k in range(min(count, entry.starts))]
 
     def __len__(self) -> int:
@@ -32,7 +35,7 @@ class ClipWindowRecords:
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Returns the fields of a window's record; `mel` and `frames` are arrays. Raises CorruptRecord."""
         entry, number = self._windows[index]
-        clip = decode_clip(self._source[entry.index])
+        clip = self._read_clip(entry.index)
         start = int(spread_starts(clip.starts, self._count)[number])
         window = cut_window(clip, start, side=self._side)
         return {

@@ -47,6 +47,7 @@ class PairSettings:
     degradation: DegradationSettings = dataclasses.field(default_factory=DegradationSettings)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "frame_numbers", tuple(self.frame_numbers))  # a list in stored settings
         names = (*KINDS, "evenness", "shift", "zoom", "flip")
         check_ranges(self, "data.pairs.", **dict.fromkeys(names, (0, 1)))
         if set(self.frame_numbers) - set(ALL_FRAMES):

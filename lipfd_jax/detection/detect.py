@@ -73,16 +73,7 @@ def detect_video(
     checksums = checksums or hash_inputs(video, sound)
     analysis = _analyse_video(video, sound, settings, timer, progress)
     decision = make_decision(model.metadata.calibration)  # waits for the model, if it is still loading
-    scorer = WindowScorer(
-        analysis,
-        predict or model.predict,
-        settings,
-        decision,
-        batch_size=model.batch_size,
-        face_side=model.metadata.model.inputs.face_side,
-        timer=timer,
-        progress=progress,
-    )
+    scorer = _make_scorer(model, analysis, settings, decision, predict, timer, progress)
     scorer.score()
     faces = _build_faces(analysis, scorer.scored, decision)
     cautions = _find_cautions(analysis, scorer, faces, settings, model.metadata)
@@ -106,6 +97,27 @@ def detect_video(
         identity=compute_fingerprint(checksums, model, settings),
     )
     return Detection(result, analysis, scorer.examples(), scorer.stills)
+
+
+def _make_scorer(
+    model: Predictor,
+    analysis: VideoAnalysis,
+    settings: DetectionSettings,
+    decision: Decision,
+    predict: Predict | None,
+    timer: PartTimer,
+    progress: Progress,
+) -> WindowScorer:
+    return WindowScorer(
+        analysis,
+        predict or model.predict,
+        settings,
+        decision,
+        batch_size=model.batch_size,
+        face_side=model.metadata.model.inputs.face_side,
+        timer=timer,
+        progress=progress,
+    )
 
 
 def _analyse_video(

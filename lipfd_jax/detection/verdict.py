@@ -12,7 +12,7 @@ from lipfd_jax.preprocessing.paper_windows import WINDOW_SECONDS
 
 NO_EVIDENCE = Evidence(None, None, None)
 # Of the log10 likelihood ratio: ten times likelier from a forgery, a hundred times.
-_MODERATE, _STRONG = 1.0, 2.0
+MODERATE, _STRONG = 1.0, 2.0
 _UNCALIBRATED_MODERATE = 0.9  # lowest uncalibrated score that is moderate evidence
 _SMOOTHING = 0.75  # seconds on both sides whose median is the smoothed score
 _GAP = 2.0  # seconds without a window that end a stretch
@@ -60,7 +60,7 @@ def choose_outcome(
         if evidence.score >= _UNCALIBRATED_MODERATE:
             return "moderate"
         return "inconclusive" if evidence.score >= decision.threshold else "none"
-    if probability >= decision.threshold and ratio >= _MODERATE:
+    if probability >= decision.threshold and ratio >= MODERATE:
         return "strong" if ratio >= _STRONG else "moderate"
     below = probability < decision.threshold and ratio < 0
     return "none" if below else "inconclusive"

@@ -8,8 +8,8 @@ degraded and, in a pseudo-forgery, with the replaced mouths in all five frames. 
 `lipfd train`, or converted.
 
 It has not been run in full, so its score is unknown. A teacher passes on at best what it knows: evaluate it
-first on videos of other sources. Time, by arithmetic: the forward pass of lipfd takes 0.3 TFLOP a window, 7 a
-step: hours for all 300 steps on two cores, minutes on an accelerator.
+first on videos of other sources. Time, by arithmetic: the forward pass of lipfd takes 0.3 TFLOP a window, 5 a
+step: hours for all 180 steps on two cores, minutes on an accelerator.
 """
 
 import dataclasses

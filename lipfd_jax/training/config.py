@@ -135,6 +135,12 @@ class Experiment:
             raise ValueError(
                 f"data.pairs: show frames alone; model.encoder={self.model.encoder!r} takes whole composites"
             )
+        needed, shown = self.model.inputs.frame_numbers, self.data.pairs.frame_numbers
+        if pairs and "motion" in self.model.members and shown != needed:
+            raise ValueError(
+                f"data.pairs.frame_numbers={shown}: motion is between the frames of "
+                f"model.inputs.frame_numbers; set it to {needed}"
+            )
         if self.loss.rank_weight and not pairs:
             raise ValueError(f"loss.rank_weight={self.loss.rank_weight}: without data.pairs there are none")
         if pairs and (self.batch_size % 2 or self.optimizer.accumulate > 1):

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
+from lipfd_jax.detection.verdict import MODERATE
 from lipfd_jax.evaluation.metrics.bootstrap import DEFAULT_BOOTSTRAP
 from lipfd_jax.evaluation.metrics.pooling import VideoScores, pool_videos
 from lipfd_jax.evaluation.suites.baselines import compute_baselines
 from lipfd_jax.evaluation.suites.results import Baseline
 from lipfd_jax.storage.files import write_json, write_text
 from lipfd_jax.tools.weights import figures
-from lipfd_jax.tools.weights.figures import MODERATE, Figures
-from lipfd_jax.tools.weights.plan import CALIBRATION, MEAN, WeightsPlan, read_out_of_fold
+from lipfd_jax.tools.weights.figures import Figures
+from lipfd_jax.tools.weights.plan import CALIBRATION, WeightsPlan, read_out_of_fold
 
 CARD = "MODEL_CARD.md"
 _TEXT = """# {name}
@@ -57,20 +58,20 @@ number of people it was fitted on.
 def write_card(plan: WeightsPlan, folds: Mapping[str, int]) -> None:
     """Writes MODEL_CARD.md and figures.json into the plan's checkpoint."""
     names = [f"seed{seed}" for seed in plan.seeds]
-    scores = {name: read_out_of_fold(plan, name) for name in [MEAN, *(names if len(names) > 1 else [])]}
+    scores = {name: read_out_of_fold(plan, name) for name in [plan.mean, *(names if len(names) > 1 else [])]}
     videos = {name: pool_videos(one) for name, one in scores.items()}
     rows = [figures.figures_of(_say(name, len(names)), one) for name, one in videos.items()]
-    rows += _compare_sets(plan, videos[MEAN])
-    baselines = _measure_baselines(plan, videos[MEAN])
-    ratios = figures.cross_calibrate(scores[MEAN], folds, CALIBRATION)
-    _write(plan, plan.checkpoint / CARD, videos[MEAN], rows, baselines, ratios)
+    rows += _compare_sets(plan, videos[plan.mean])
+    baselines = _measure_baselines(plan, videos[plan.mean])
+    ratios = figures.cross_calibrate(scores[plan.mean], folds, CALIBRATION)
+    _write(plan, plan.checkpoint / CARD, videos[plan.mean], rows, baselines, ratios)
     write_json(plan.checkpoint / "figures.json", [_to_json(row) for row in rows])
 
 
 def _say(name: str, seeds: int) -> str:
     if seeds == 1:
         return "the detector"
-    return "mean of the seeds' weights" if name == MEAN else name.replace("seed", "seed ")
+    return "mean of the seeds' weights" if name.startswith("mean") else name.replace("seed", "seed ")
 
 
 def _compare_sets(plan: WeightsPlan, videos: VideoScores) -> list[Figures]:

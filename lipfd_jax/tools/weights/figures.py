@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import numpy as np
 
-from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.data.clip_records import decode_clip
 from lipfd_jax.data.clip_windows import cut_window
 from lipfd_jax.evaluation.calibration import CalibrationSettings, fit_calibration
@@ -25,7 +24,6 @@ from lipfd_jax.preprocessing.paper_windows import spread_starts
 from lipfd_jax.tools.weights.runs import open_clip_set
 
 _SHARPNESS_WINDOWS = 4
-MODERATE = 1.0  # log10 of the likelihood ratio from which a verdict is 'moderate evidence'
 
 
 @dataclass(frozen=True)
@@ -96,19 +94,11 @@ def cross_calibrate(scores: Scores, folds: Mapping[str, int], settings: Calibrat
     ratios = np.zeros(len(fold))
     for number in np.unique(fold):
         others = np.array([folds[source] != number for source in scores.source])
-        fitted = fit_on(select(scores, others), settings)
+        known = select(scores, others)
+        fitted = fit_calibration(known, settings, weights="", data="other folds", data_fingerprint="")
         mine = fold == number
         ratios[mine] = fitted.log10_likelihood_ratio(videos.pooled[mine])
     return ratios
-
-
-def fit_on(
-    scores: Scores, settings: CalibrationSettings, *, weights: str = "", data: str = ""
-) -> Calibration:
-    """Fits a calibration on scores of clips that their detectors were not trained on."""
-    return fit_calibration(
-        scores, settings, weights=weights or "none", data=data or "other folds", data_fingerprint="none"
-    )
 
 
 def select(scores: Scores, kept: np.ndarray) -> Scores:

@@ -1,7 +1,6 @@
 """Stages of making the weights: build, folds, training, averaging, calibration, card; each resumes."""
 
 import dataclasses
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,21 +8,20 @@ from datasets_tfds.build import build
 from datasets_tfds.build_settings import select_settings
 from lipfd_jax.checkpoints.calibration import write_calibration
 from lipfd_jax.checkpoints.store import open_model
+from lipfd_jax.data.data_fingerprint import compute_data_fingerprint
+from lipfd_jax.evaluation.calibration import fit_calibration
 from lipfd_jax.storage.files import write_json
 from lipfd_jax.tools.weights import runs
 from lipfd_jax.tools.weights.card import write_card
-from lipfd_jax.tools.weights.figures import fit_on
 from lipfd_jax.tools.weights.folds import FoldClip, assign_folds, list_fold_clips, read_origins
 from lipfd_jax.tools.weights.plan import (
     CALIBRATION,
-    MEAN,
     WeightsPlan,
+    check_plan,
     find_folder,
     find_names,
     read_out_of_fold,
 )
-
-logger = logging.getLogger(__name__)
 
 
 def make_weights(plan: WeightsPlan) -> Path:
@@ -37,19 +35,24 @@ def make_weights(plan: WeightsPlan) -> Path:
     for media, data_dir in zip(plan.media, plan.sets, strict=True):
         settings = select_settings("clips", damaged="keep", fractions=(1.0, 0.0, 0.0))
         build(manual_dir=str(media), data_dir=str(data_dir), settings=settings)
+    digests = [compute_data_fingerprint(runs.open_clip_set(path)[0]).digest for path in plan.sets]
+    check_plan(plan, digests)
     folds = write_folds(plan)
     parts = [_plan_part(plan, folds, fold) for fold in range(plan.folds)]
     final = _plan_part(plan, folds, None)
     each = sorted([run for part in [*parts, final] for run in part], key=lambda run: run.experiment.seed)
     runs.train_all(each, plan.jobs, plan.work / "xla")  # a seed of every fold before the next
-    means = [_average_part(part) for part in [*parts, final]]
+    means = [_average_part(part, plan.mean) for part in [*parts, final]]
     runs.train_all(means, plan.jobs, plan.work / "xla")
-    scores = read_out_of_fold(plan, MEAN)
+    scores = read_out_of_fold(plan, plan.mean)
     fingerprint = open_model(plan.checkpoint).fingerprint
     data = (
         f"{len(set(scores.video))} clips, each scored by weights that saw neither its people nor its origin"
     )
-    write_calibration(plan.checkpoint, fit_on(scores, CALIBRATION, weights=fingerprint, data=data))
+    fitted = fit_calibration(
+        scores, CALIBRATION, weights=fingerprint, data=data, data_fingerprint=" ".join(digests)
+    )
+    write_calibration(plan.checkpoint, fitted)
     write_card(plan, folds)
     return plan.checkpoint
 
@@ -86,9 +89,9 @@ def _plan_part(plan: WeightsPlan, folds: dict[str, int], fold: int | None) -> li
     ]
 
 
-def _average_part(part: Sequence[runs.WeightsRun]) -> runs.WeightsRun:
+def _average_part(part: Sequence[runs.WeightsRun], name: str) -> runs.WeightsRun:
     """Averages the weights of a part's runs; returns the run that scores the result."""
-    workdir = part[0].workdir.parent / MEAN
+    workdir = part[0].workdir.parent / name
     workdir.mkdir(parents=True, exist_ok=True)
     runs.average_checkpoints([run.last for run in part], workdir / "checkpoint")
     return dataclasses.replace(part[0], workdir=workdir, checkpoint=workdir / "checkpoint")

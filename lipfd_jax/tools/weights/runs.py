@@ -15,11 +15,13 @@ from flax import nnx
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.store import open_model, save_model
 from lipfd_jax.data.clip_index import ClipEntry, read_clip_index
+from lipfd_jax.data.clip_window_records import ClipWindowRecords
 from lipfd_jax.data.sources import RecordReader, open_source
 from lipfd_jax.evaluation.metrics.scores import ScoresWriter
+from lipfd_jax.evaluation.predict import predict_records
+from lipfd_jax.inference.detector import CompositeDetector
 from lipfd_jax.runtime import compilation
 from lipfd_jax.storage.files import write_text
-from lipfd_jax.tools.weights.scoring import score_clips
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.loop import train
 
@@ -106,11 +108,13 @@ def _score_run(run: WeightsRun, checkpoint: Path) -> None:
     unfinished = run.workdir / _UNFINISHED
     unfinished.unlink(missing_ok=True)  # minutes; a row that was cut off would cost more thought
     writer = ScoresWriter(unfinished)
-    model = open_model(checkpoint).model
+    detector = CompositeDetector.open(checkpoint)
     for path in run.sets:
         source, entries = open_clip_set(path)
-        for row in score_clips(model, source, [e for e in entries if e.source in run.scored]):
-            writer.append([row])
+        scored = [entry for entry in entries if entry.source in run.scored]
+        windows = ClipWindowRecords(source, scored, side=detector.metadata.model.inputs.face_side)
+        for batch in predict_records(detector.submit, windows, batch_size=detector.batch_size):
+            writer.append(batch.rows)
     writer.close()
     unfinished.replace(run.workdir / SCORES)
 
