@@ -31,3 +31,8 @@ def quote(value: object, limit: int = 80) -> str:
 def is_tensor_name(key: object) -> bool:
     """Whether a key of an untrusted file can be a tensor's name: printable, with 1 to 200 characters."""
     return type(key) is str and 0 < len(key) <= _MAX_NAME and key.isprintable()
+
+
+def first_line(error: Exception) -> str:
+    """Returns the first line of an error, with its class, for a message of one line."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:300]

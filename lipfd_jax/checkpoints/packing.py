@@ -13,9 +13,10 @@ from flax import nnx
 from lipfd_jax.checkpoints.calibration import Calibration
 from lipfd_jax.checkpoints.errors import CheckpointError, refusal
 from lipfd_jax.checkpoints.fingerprints import array_checksums, compute_fingerprint
+from lipfd_jax.checkpoints.folders import read_metadata
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.packed import CARD, round_weights, write_packed
-from lipfd_jax.checkpoints.store import LoadedCheckpoint, open_model, read_metadata
+from lipfd_jax.checkpoints.store import LoadedCheckpoint, open_model
 from lipfd_jax.storage.atomic_folder import publish_folder, recover_folder
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import logging
 import os
 import pathlib
@@ -15,28 +14,23 @@ from etils import epath
 from flax import nnx
 
 from lipfd_jax.checkpoints.calibration import FILE as CALIBRATION
-from lipfd_jax.checkpoints.calibration import REMEDY, Calibration, read_calibration
-from lipfd_jax.checkpoints.errors import CheckpointError, refusal
+from lipfd_jax.checkpoints.calibration import REMEDY, Calibration
+from lipfd_jax.checkpoints.errors import CheckpointError, first_line, refusal
 from lipfd_jax.checkpoints.fingerprints import (
     array_checksums,
     array_name,
     compute_fingerprint,
     find_differences,
 )
+from lipfd_jax.checkpoints.folders import find_checkpoint, read_metadata
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.orbax_logging import report_one_error
-from lipfd_jax.checkpoints.packed import is_packed, read_packed_metadata, read_packed_weights
+from lipfd_jax.checkpoints.packed import is_packed, read_packed_weights
 from lipfd_jax.checkpoints.plain_arrays import has_plain_arrays, read_plain_arrays
-from lipfd_jax.checkpoints.shipped import find_shipped, is_shipped_name
 from lipfd_jax.models.lipfd import LipFD, abstract_model
 from lipfd_jax.storage.errors import find_os_error
 
 logger = logging.getLogger(__name__)
-
-FOLDER = "checkpoints"  # inside a training run's workdir
-_METADATA = "_CHECKPOINT_METADATA"  # Orbax's file in every finished checkpoint
-# On the validation split, or the mean over those of several sets; the best checkpoint is the highest one.
-METRIC = "auc"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +128,7 @@ def _read(
         if trouble := find_os_error(error, path):
             raise trouble from error
         raise CheckpointError(
-            f"{path}: can't be read ({_first_line(error)}); it is damaged or its weights are not those of "
+            f"{path}: can't be read ({first_line(error)}); it is damaged or its weights are not those of "
             f"{metadata.model.encoder} + {metadata.model.backbone}"
         ) from error
     return loaded, {name: array_checksums(part) for name, part in loaded.items()}
@@ -178,53 +172,6 @@ def _compare_checksums(path: Any, metadata: Metadata, found: Mapping[str, Mappin
         raise refusal(path, [f"{line} is damaged, its values are not those written" for line in wrong])
 
 
-def read_metadata(path: str | pathlib.Path) -> Metadata:
-    """Reads the metadata and calibration of the checkpoint at exactly this path.
-
-    Raises:
-      CheckpointError: not a checkpoint of ours, or damaged.
-    """
-    return dataclasses.replace(_stored_metadata(path), calibration=read_calibration(path))
-
-
-def find_checkpoint(path: str | os.PathLike, step: int | None = None) -> epath.Path:
-    """Returns the path of one checkpoint: `path` itself, or the given or best step of a run's folder.
-
-    A name of a shipped checkpoint, `lipfd:small`, is that, whatever the current folder holds. Raises
-    CheckpointError if there is none.
-    """
-    path = find_shipped(str(path)) if is_shipped_name(path) else path
-    path = epath.Path(path).expanduser()
-    path = path if "://" in str(path) else epath.Path(pathlib.Path(path).absolute())
-    if not path.exists():
-        raise CheckpointError(f"{path}: no such folder; expected a checkpoint or a training run's workdir")
-    if not path.is_dir():
-        raise CheckpointError(
-            f"{path}: is a file; expected the folder of a checkpoint or a training run's workdir "
-            "(lipfd convert makes a checkpoint of a .pth)"
-        )
-    if _is_finished(path):
-        if step is not None and path.name != str(step):
-            raise CheckpointError(f"{path}: one checkpoint, not a run to choose step {step} from")
-        return path
-    run = path / FOLDER if (path / FOLDER).is_dir() else path
-    found = {int(p.name): p for p in run.iterdir() if p.name.isdigit() and _is_finished(p)}
-    if not found:
-        raise CheckpointError(f"{path}: no finished checkpoint inside{_suggest_run(path)}")
-    if step is None:
-        step = max(found, key=lambda s: (_read_metrics(found[s]).get(METRIC, -1.0), s))
-    if step not in found:
-        raise CheckpointError(f"{path}: no checkpoint of step {step}; there are {sorted(found)}")
-    return run / str(step)
-
-
-def _suggest_run(path: epath.Path) -> str:
-    """Names a folder inside that is a run or a checkpoint, if there is one."""
-    inside = (p for p in path.iterdir() if p.is_dir() and ((p / FOLDER).is_dir() or _is_finished(p)))
-    found = next(inside, None)
-    return "" if found is None else f"; did you mean {found}?"
-
-
 def save_model(path: str | pathlib.Path, weights: dict[str, Any], metadata: Metadata) -> None:
     """Writes a self-contained checkpoint of a model alone.
 
@@ -256,43 +203,6 @@ def save_model(path: str | pathlib.Path, weights: dict[str, Any], metadata: Meta
             raise
 
 
-def is_readable(path: epath.Path) -> bool:
-    """Whether the small files that Orbax reads of every checkpoint when it opens a run are intact."""
-    try:
-        for file in (path / _METADATA, path / "metrics" / "metrics"):
-            if file.exists():
-                json.loads(file.read_text())
-    except ValueError:
-        return False
-    return _is_finished(path)
-
-
-def _stored_metadata(path: str | pathlib.Path) -> Metadata:
-    if is_packed(path):
-        return Metadata.from_json(read_packed_metadata(path), path)
-    try:
-        values = json.loads((epath.Path(path) / _METADATA).read_text())["custom_metadata"]
-    except Exception as error:
-        raise CheckpointError(f"{path}: not a readable checkpoint ({_first_line(error)})") from error
-    return Metadata.from_json(values, path)
-
-
-def _is_finished(path: epath.Path) -> bool:
-    # Orbax's own test accepts any folder of folders.
-    return (path / _METADATA).exists() or is_packed(path)
-
-
-def _read_metrics(path: epath.Path) -> dict[str, float]:
-    """Returns a step's validation metrics; none for a damaged checkpoint, which then is never the best."""
-    try:
-        metadata = _stored_metadata(path)
-        file = path / "metrics" / "metrics"  # Orbax's own copy, and the only one in older checkpoints
-        return metadata.metrics or (json.loads(file.read_text()) if file.exists() else {})
-    except ValueError as error:
-        logger.warning("skipping a damaged checkpoint: %s", error)
-        return {}
-
-
 def _in_memory(tree: Any) -> Any:
     """Makes Orbax read NumPy arrays, in half the time of sharded JAX arrays."""
     return jax.tree.map(lambda x: np.empty(x.shape, x.dtype), tree)  # used for shape and dtype only
@@ -305,7 +215,3 @@ def _place(tree: Any, sharding: Any) -> Any:
     for place, array in enumerate(leaves):
         leaves[place] = jax.make_array_from_callback(array.shape, sharding, array.__getitem__)
     return jax.tree.unflatten(structure, leaves)
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0][:300]

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from lipfd_jax.checkpoints.calibration import Calibration
-from lipfd_jax.checkpoints.store import FOLDER as RUN_FOLDER
+from lipfd_jax.checkpoints.folders import FOLDER as RUN_FOLDER
 from lipfd_jax.data import records
 from lipfd_jax.data.data_fingerprint import DataFingerprint, compute_data_fingerprint
 from lipfd_jax.data.sources import RecordReader, find_window_convention, read_face_side

@@ -12,8 +12,9 @@ from jax.sharding import Mesh
 
 from lipfd_jax.checkpoints import shipped
 from lipfd_jax.checkpoints.errors import CheckpointError
+from lipfd_jax.checkpoints.folders import find_checkpoint, read_metadata
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.checkpoints.store import find_checkpoint, read_metadata, resolve_checkpoint
+from lipfd_jax.checkpoints.store import resolve_checkpoint
 from lipfd_jax.exporting.package import is_export
 from lipfd_jax.inference.engines import open_export
 from lipfd_jax.inference.loading import load_with_program

@@ -16,9 +16,10 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 from orbax.checkpoint import v1 as ocp
 
+from lipfd_jax.checkpoints.folders import FOLDER, METRIC, is_readable, read_metadata
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.orbax_logging import report_one_error, silence_orbax_log
-from lipfd_jax.checkpoints.store import FOLDER, METRIC, is_readable, read_metadata, verify_arrays, with_sums
+from lipfd_jax.checkpoints.store import verify_arrays, with_sums
 from lipfd_jax.data.data_fingerprint import DataFingerprint
 from lipfd_jax.storage.errors import find_os_error
 from lipfd_jax.training import state as states

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from jax.sharding import Mesh
 
-from lipfd_jax.checkpoints.store import METRIC
+from lipfd_jax.checkpoints.folders import METRIC
 from lipfd_jax.evaluation.metrics.compute import compute_window_metrics
 from lipfd_jax.evaluation.predict import collect_scores, predict_records
 from lipfd_jax.inference.runner import ProgramRunner

@@ -11,10 +11,11 @@ from flax import nnx
 from lipfd_jax.checkpoints import packing
 from lipfd_jax.checkpoints.calibration import write_calibration
 from lipfd_jax.checkpoints.errors import CheckpointError
+from lipfd_jax.checkpoints.folders import find_checkpoint
 from lipfd_jax.checkpoints.metadata import Metadata
 from lipfd_jax.checkpoints.packed import narrow
 from lipfd_jax.checkpoints.packing import pack_checkpoint
-from lipfd_jax.checkpoints.store import find_checkpoint, open_model, save_model
+from lipfd_jax.checkpoints.store import open_model, save_model
 from lipfd_jax.models.inputs import PAPER
 from lipfd_jax.models.lipfd import ModelConfig
 from tests.checkpoints.test_calibration import PLATT

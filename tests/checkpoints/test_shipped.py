@@ -8,8 +8,9 @@ from flax import nnx
 
 from lipfd_jax.checkpoints import packing, shipped
 from lipfd_jax.checkpoints.errors import CheckpointError
+from lipfd_jax.checkpoints.folders import find_checkpoint
 from lipfd_jax.checkpoints.metadata import Metadata
-from lipfd_jax.checkpoints.store import find_checkpoint, open_model
+from lipfd_jax.checkpoints.store import open_model
 from lipfd_jax.commands import detector_flags
 from lipfd_jax.detection.detector import Detector
 from lipfd_jax.models.inputs import PAPER

@@ -14,9 +14,10 @@ import pytest
 from flax import nnx, traverse_util
 
 from lipfd_jax.checkpoints import released as conversion
+from lipfd_jax.checkpoints.folders import read_metadata
 from lipfd_jax.checkpoints.metadata import CheckpointError
 from lipfd_jax.checkpoints.released import RELEASED_MODEL, convert_released, with_antialias
-from lipfd_jax.checkpoints.store import open_model, read_metadata
+from lipfd_jax.checkpoints.store import open_model
 from lipfd_jax.models.inputs import RELEASED
 from lipfd_jax.models.lipfd import ModelConfig, abstract_weights
 from lipfd_jax.storage.locks import InUseError, lock_folder

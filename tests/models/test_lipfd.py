@@ -104,5 +104,5 @@ def test_gradients_reach_every_parameter(prepared, remat):
 def test_bfloat16_scores_are_close(prepared):
     half = run(drawn(dataclasses.replace(SMALL, dtype="bfloat16")), *prepared)
     full = run(drawn(SMALL), *prepared)
-    assert {leaf.dtype for leaf in half} == {jnp.dtype("float32")}
+    assert {leaf.dtype for leaf in jax.tree.leaves(half)} == {jnp.dtype("float32")}
     np.testing.assert_allclose(half.logits, full.logits, atol=0.1)

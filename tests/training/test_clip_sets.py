@@ -6,7 +6,7 @@ import pytest
 
 from datasets_tfds import build
 from datasets_tfds.build_settings import select_settings
-from lipfd_jax.checkpoints.store import find_checkpoint, read_metadata
+from lipfd_jax.checkpoints.folders import find_checkpoint, read_metadata
 from lipfd_jax.data.pairs import PairSettings
 from lipfd_jax.faces import clip_extraction
 from lipfd_jax.models.inputs import Inputs

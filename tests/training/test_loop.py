@@ -13,8 +13,9 @@ import pytest
 from flax import nnx
 from safetensors.numpy import save_file
 
+from lipfd_jax.checkpoints.folders import find_checkpoint, read_metadata
 from lipfd_jax.checkpoints.pretrained import settings_for
-from lipfd_jax.checkpoints.store import find_checkpoint, open_model, read_metadata
+from lipfd_jax.checkpoints.store import open_model
 from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.models.inputs import Inputs
 from lipfd_jax.models.lipfd import abstract_weights

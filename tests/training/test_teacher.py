@@ -9,7 +9,8 @@ import pytest
 from flax import nnx
 
 from lipfd_jax.checkpoints.errors import CheckpointError
-from lipfd_jax.checkpoints.store import find_checkpoint, open_model, read_metadata
+from lipfd_jax.checkpoints.folders import find_checkpoint, read_metadata
+from lipfd_jax.checkpoints.store import open_model
 from lipfd_jax.kernels.dispatch import kernels_for, with_kernels
 from lipfd_jax.models import losses
 from lipfd_jax.models.forward import forward

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from lipfd_jax.checkpoints.store import find_checkpoint, read_metadata
+from lipfd_jax.checkpoints.folders import find_checkpoint, read_metadata
 from lipfd_jax.data.corrupt import CorruptRecord
 from lipfd_jax.listing.synthetic_mark import mark_synthetic
 from lipfd_jax.training.config import DataSettings
