@@ -55,6 +55,19 @@ def test_sets_are_opened_with_their_validation_splits(builds):
     assert open_data(first).validation_names == ["validation 2"]
 
 
+def test_sources_can_be_left_out_and_labels_overridden(builds, tmp_path):
+    plain = open_data(_settings(builds, label=1)).clip_sets
+    assert {entry.label for entry in plain[TRAINING].entries} == {0, 1}
+    assert {entry.label for entry in plain["training 2"].entries} == {1}
+    gone = plain["training 2"].entries[0].source
+    (tmp_path / "left_out.txt").write_text(f"{gone}\n\n")
+    settings = dataclasses.replace(_settings(builds), left_out=str(tmp_path / "left_out.txt"))
+    left = open_data(settings).clip_sets
+    assert gone not in {entry.source for one in left.values() for entry in one.entries}
+    with pytest.raises(ValueError, match=r"data\.left_out=.*: can't be read"):
+        open_data(dataclasses.replace(settings, left_out=str(tmp_path / "none.txt")))
+
+
 def test_no_set_validates_what_another_trains_on(builds):
     with pytest.raises(ValueError, match="are also trained on"):
         open_data(_settings([builds[0], builds[0]], split="validation", validation_split=""))

@@ -4,6 +4,7 @@ import importlib
 
 import pytest
 
+from lipfd_jax.experiments.small import SMALL
 from lipfd_jax.training.config import Experiment
 
 
@@ -65,8 +66,20 @@ def test_other_configs_build(name):
         ({"optimizer": {"ema": 1.5}}, r"optimizer\.ema=1\.5: expected 0 to 1"),
         ({"loss": {"label_smoothing": -0.1}}, r"loss\.label_smoothing=-0\.1"),
         ({"batch_size": 4, "optimizer": {"accumulate": 3}}, "equal parts"),
+        ({"data": {"pairs": {"twins": 1.0}}}, "takes whole composites"),
+        ({"loss": {"rank_weight": 1.0}}, r"without data\.pairs there are none"),
+        ({"data": {"pairs": {"frame_numbers": [5]}}}, r"data\.pairs\.frame_numbers=\(5,\): expected some of"),
     ],
 )
 def test_impossible_settings_are_refused(values, message):
     with pytest.raises(ValueError, match=message):
         Experiment.from_dict(values)
+
+
+def test_motion_needs_the_frames_that_the_model_looks_at():
+    values = SMALL.to_dict()
+    values["data"]["pairs"]["frame_numbers"] = ()
+    with pytest.raises(ValueError, match=r"motion is between the frames of model\.inputs\.frame_numbers"):
+        Experiment.from_dict(values)
+    values["data"]["pairs"]["frame_numbers"] = [0, 2, 4]
+    assert Experiment.from_dict(values) == SMALL

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from lipfd_jax.experiments.small import SMALL
 from lipfd_jax.training.config import OptimizerSettings
 from lipfd_jax.training.optimizer import make_optimizer, make_schedule, make_trained_filter
 from lipfd_jax.training.state import make_recipe
@@ -46,6 +47,28 @@ def test_last_blocks_and_what_follows_are_trained(changed, blocks):
 def test_whole_encoder(changed):
     state = _shapes(make_recipe(changed(model=TINY, optimizer={"trained_blocks": -1})))
     assert not _paths(state.frozen)
+
+
+def test_frozen_blocks_of_each_member_have_no_gradient_and_no_memory():
+    state = _shapes(make_recipe(SMALL))
+    stem_and_blocks = {("stem",), ("stem_norm",), *(("blocks", number) for number in range(5))}
+    for path in _paths(state.frozen):
+        assert path[:1] + path[2:3] == ("members", "backbone")
+        assert path[3:4] in stem_and_blocks or path[3:5] in stem_and_blocks, path
+    assert {path[1] for path in _paths(state.frozen)} == {0, 1}
+    trained = {path[3:5] for path in _paths(state.trainable) if path[2] == "backbone"}
+    assert ("blocks", 5) in trained
+    assert not trained & stem_and_blocks
+
+
+def test_classifiers_may_learn_faster():
+    settings = OptimizerSettings(learning_rate=1.0, warmup_steps=0, weight_decay=0.0, head_factor=4.0)
+    weights = {"members": {0: {"fc": {"bias": jnp.zeros(1)}, "backbone": {"bias": jnp.zeros(1)}}}}
+    optimizer = make_optimizer(settings, steps=10)
+    gradients = jax.tree.map(jnp.ones_like, weights)
+    updates, _ = optimizer.update(gradients, optimizer.init(weights), weights)
+    member = updates["members"][0]
+    np.testing.assert_allclose(member["fc"]["bias"], 4 * member["backbone"]["bias"], rtol=1e-6)
 
 
 def test_too_many_blocks_are_refused():
