@@ -24,7 +24,7 @@ class WeightsPlan:
     work: Path  # everything in between: records, runs, scores
     recipe: Experiment
     seeds: tuple[int, ...] = (0, 1, 2)
-    rounds: int = 2  # trainings of a run one after another, with warm restarts (arXiv 1608.03983)
+    rounds: int = 1  # trainings of a run one after another, with warm restarts (arXiv 1608.03983)
     folds: int = 3
     jobs: int = 2  # runs at once, each on its share of the cores
 

@@ -20,7 +20,7 @@ from lipfd_jax.data.sources import RecordReader, open_source
 from lipfd_jax.evaluation.metrics.scores import ScoresWriter
 from lipfd_jax.evaluation.predict import predict_records
 from lipfd_jax.inference.detector import CompositeDetector
-from lipfd_jax.runtime import compilation
+from lipfd_jax.runtime import compilation, memory
 from lipfd_jax.storage.files import write_text
 from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.loop import train
@@ -157,6 +157,7 @@ def _take_cores(counter: Any, jobs: int, cache: str) -> None:
         cores = sorted(os.sched_getaffinity(0))
         share = cores[number % jobs :: jobs]
         os.sched_setaffinity(0, share or cores)
+    memory.keep_freed_memory()
     compilation.use_compilation_cache(cache)
 
 
