@@ -36,7 +36,7 @@ def main(argv: list[str]) -> None:
 
     detector_flags.check_checkpoint()
     absl_logging.set_verbosity(absl_logging.WARNING)  # the libraries' own chatter
-    from lipfd_jax.faces.finders import default_finder
+    from lipfd_jax.faces.face_search import default_finder
     from lipfd_jax.serving.limits import Limits
     from lipfd_jax.serving.server import Address, run_server
 

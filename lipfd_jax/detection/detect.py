@@ -32,7 +32,7 @@ from lipfd_jax.detection.result import Caution, FaceResult, Result, WindowScore
 from lipfd_jax.detection.scoring import WindowImages, WindowScorer
 from lipfd_jax.detection.stills import Stills
 from lipfd_jax.evaluation.metrics.pooling import Decision, make_decision
-from lipfd_jax.faces.finders import default_finder
+from lipfd_jax.faces.face_search import default_finder
 from lipfd_jax.inference.predictor import Predictor
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from lipfd_jax.faces.clip_parts import ClipPart, choose_parts, find_areas, find_squares
 from lipfd_jax.faces.extraction import find_longest_track, find_warnings
 from lipfd_jax.faces.face_clips import CLIP_SIDE, FaceClip
-from lipfd_jax.faces.finders import Finder, default_finder
+from lipfd_jax.faces.face_search import default_finder
+from lipfd_jax.faces.finders import Finder
 from lipfd_jax.faces.fitness import find_fit_starts
 from lipfd_jax.faces.framing import cut_square
 from lipfd_jax.faces.scan import Scan, scan_video

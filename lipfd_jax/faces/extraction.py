@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from lipfd_jax.faces.finders import Finder, default_finder
+from lipfd_jax.faces.face_search import default_finder
+from lipfd_jax.faces.finders import Finder
 from lipfd_jax.faces.fitness import find_fit_starts, find_flaws, with_flaws
 from lipfd_jax.faces.framing import CROP_SIDE
 from lipfd_jax.faces.scan import Scan, scan_video

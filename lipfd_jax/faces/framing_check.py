@@ -7,7 +7,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from lipfd_jax.faces.finders import Finder, MissingFinder, default_finder
+from lipfd_jax.faces.face_search import default_finder
+from lipfd_jax.faces.finders import Finder, MissingFinder
 from lipfd_jax.listing.clips import Clip
 from lipfd_jax.preprocessing.clip_task import attempt_task
 from lipfd_jax.preprocessing.containers import (

@@ -10,6 +10,7 @@ import numpy as np
 
 from lipfd_jax.faces.cuts import CutDetector
 from lipfd_jax.faces.damaged_frames import DamagedFrames
+from lipfd_jax.faces.face_search import SamplePicture, find_faces
 from lipfd_jax.faces.finders import Finder
 from lipfd_jax.faces.mouths import MouthMeter
 from lipfd_jax.faces.thumbnails import Thumbnail, ThumbnailStrip
@@ -25,7 +26,7 @@ from lipfd_jax.preprocessing.containers import (
     open_container,
 )
 from lipfd_jax.preprocessing.key_frames import KeyFrameGate, explain_no_frames
-from lipfd_jax.preprocessing.pictures import Pictures, read_brightness, to_rgb
+from lipfd_jax.preprocessing.pictures import Pictures, read_brightness
 from lipfd_jax.preprocessing.stillness import StillMeter
 from lipfd_jax.preprocessing.video import check_frame_size, find_video_stream
 
@@ -210,12 +211,12 @@ class _Scanner:
             self._cuts.add_frame(brightness)
             self._still.add_frame(brightness)
             if due:
-                image = to_rgb(frame, self._reformatter)
-                self._strip.add_frame(self.times[number], image)
-                samples[number] = image, self._is_new_scene(number, image)
+                picture = SamplePicture(frame, brightness, self._reformatter)
+                self._strip.add_frame(self.times[number], picture.small)
+                samples[number] = picture, self._is_new_scene(number, picture)
         found = {
-            number: Sample(number, self.times[number], tuple(self.find(image)) if self.find else (), changed)
-            for number, (image, changed) in samples.items()
+            number: Sample(number, self.times[number], find_faces(self.find, picture), changed)
+            for number, (picture, changed) in samples.items()
         }
         for number, brightness in grey:
             if number in found:
@@ -261,11 +262,11 @@ class _Scanner:
         if self._free_bytes < 0:
             self._cached.clear()
 
-    def _is_new_scene(self, number: int, image: np.ndarray) -> bool:
+    def _is_new_scene(self, number: int, picture: SamplePicture) -> bool:
         """Whether the scene has changed since the previous sample."""
-        changed = self._cuts.add_sample(image)
-        if image.shape[1::-1] != self.size:
-            changed, self.size = number > 0, image.shape[1::-1]
+        changed = self._cuts.add_sample(picture.small)
+        if picture.size != self.size:
+            changed, self.size = number > 0, picture.size
         return changed
 
     def _close_sample(self) -> None:

@@ -15,6 +15,7 @@ from lipfd_jax.faces.framing import (
     move_inside,
 )
 from lipfd_jax.faces.mouths import MEASURES
+from lipfd_jax.faces.overlap import compute_iou
 
 OVERLAP = 0.5  # minimum intersection over union of a face in successive samples
 GAP = 0.5  # seconds without a detection that are bridged
@@ -104,14 +105,6 @@ def _match_faces(chains: Sequence[Chain], sample: Sample) -> dict[int, int]:
 def _get_face(sighting: Sighting) -> Face:
     sample, index = sighting
     return sample.faces[index]
-
-
-def compute_iou(a: np.ndarray, b: np.ndarray) -> float:
-    """Returns the intersection over union of two boxes (left, top, right, bottom)."""
-    sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
-    shared = float(np.prod(np.maximum(sides, 0)))
-    both = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - shared
-    return shared / both if both > 0 else 0.0
 
 
 def _make_track(chain: Chain, times: np.ndarray, width: int, height: int, last: int) -> FaceTrack:

@@ -97,6 +97,20 @@ def to_rgb(
     return np.ascontiguousarray(_turn(_stretch(rgb, frame, cv2.INTER_CUBIC), frame))
 
 
+def shrink_to_rgb(frame: av.VideoFrame, reformatter: VideoReformatter, size: tuple[int, int]) -> np.ndarray:
+    """As `to_rgb` by the paper's convention, shrunk to the width and height `size`.
+
+    By ffmpeg's scaler, which averages pixels before it converts colours.
+    """
+    swapped = _read_orientation(frame)[0]
+    width, height = size[::-1] if swapped else size
+    conversion = find_conversion(frame, _read_notes(frame).white)
+    small = reformatter.reformat(frame, width, height, format="rgb24", interpolation="AREA").to_ndarray()
+    if conversion is not None:
+        small = convert_to_sdr(small, conversion)
+    return np.ascontiguousarray(_turn(small, frame))
+
+
 def read_brightness(frame: av.VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
     """Returns the luma (height, width) uint8 of limited range; for common formats a view of the plane.
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lipfd_jax.detection import provenance
-from lipfd_jax.faces import finders
+from lipfd_jax.faces import face_search, finders
 from lipfd_jax.faces.framing import make_square
 from lipfd_jax.faces.mouths import _mouth_region
 
@@ -67,9 +67,9 @@ def test_threads_share_no_detector():
 
 
 def test_missing_finders_are_named_with_the_remedy(monkeypatch):
-    monkeypatch.setattr(finders.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(face_search.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(finders.MissingFinder, match=r"lipfd-jax\[faces\]"):
-        finders.default_finder()
+        face_search.default_finder()
 
 
 def test_large_pictures_are_searched_reduced_and_small_ones_as_they_are():

@@ -4,7 +4,8 @@ import numpy as np
 
 from lipfd_jax.faces.finders import Face
 from lipfd_jax.faces.fitness import find_fit_starts
-from lipfd_jax.faces.tracks import Sample, compute_iou, follow_faces
+from lipfd_jax.faces.overlap import compute_iou
+from lipfd_jax.faces.tracks import Sample, follow_faces
 from tests.scans import make_scan
 
 TIMES = np.arange(100) / 25

@@ -12,7 +12,7 @@ from lipfd_jax.faces.scan import scan_video
 from lipfd_jax.faces.window_reader import WindowRequest, read_windows
 from lipfd_jax.preprocessing import pictures as module
 from lipfd_jax.preprocessing.containers import Damage, decode_frames, open_container
-from lipfd_jax.preprocessing.pictures import Pictures, read_brightness, to_rgb
+from lipfd_jax.preprocessing.pictures import Pictures, read_brightness, shrink_to_rgb, to_rgb
 from lipfd_jax.preprocessing.video import find_video_stream, read_frames
 from lipfd_jax.vocabulary import TILE
 from tests.preprocessing.drawn_pictures import (
@@ -324,3 +324,16 @@ def test_released_windows_keep_interlaced_pictures(tmp_path):
         for number, frame in enumerate(container.decode(video=0)):
             np.testing.assert_array_equal(shown[number], to_rgb(frame, VideoReformatter(), "released"))
     assert _differ([shown[3]], [read_frames(path, {3}).frames[3]]) > 0.1
+
+
+@pytest.mark.parametrize("write", [_write_plain, _write_mirrored, _write_anamorphic, _write_hlg])
+def test_shrunk_pictures_show_the_whole_one(tmp_path, write):
+    path, reformatter = write(tmp_path), VideoReformatter()
+    with open_container(path) as container:
+        stream = find_video_stream(path, container)
+        decoded = decode_frames(path, container, stream, Damage())
+        frame = next(Pictures(path, stream).prepare(decoded))
+        whole = to_rgb(frame, reformatter)
+        size = whole.shape[1] // 2, whole.shape[0] // 2
+        shrunk = shrink_to_rgb(frame, reformatter, size)
+    assert _differ([shrunk], [cv2.resize(whole, size, interpolation=cv2.INTER_AREA)]) < 2.5

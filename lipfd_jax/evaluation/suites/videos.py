@@ -58,7 +58,7 @@ class ClipCache:
     def scan_faces(self, path: Path) -> Any:
         """The face scan of the unperturbed clip, made once."""
         if self._scan is None:
-            from lipfd_jax.faces.finders import default_finder
+            from lipfd_jax.faces.face_search import default_finder
             from lipfd_jax.faces.scan import scan_video
 
             self._scan = scan_video(path, default_finder())
