@@ -23,8 +23,7 @@ pairs of real and forged windows. It looks at pictures; it does not hear.
 
 * Trained on {videos} clips ({real} real, {fake} forged, of {sources} people or footages), of which nothing
   but these weights is in the package. Their owners and licences differ; the clips are not distributed.
-* Recipe: the experiment `{experiment}`, {rounds} rounds of {steps} steps, each from the weights before;
-  {seeds}.
+* Recipe: the experiment `{experiment}`, {steps} steps of {pairs} pairs; {seeds}.
 
 ## What it reaches
 
@@ -110,7 +109,7 @@ def _write(
         sources=len(set(videos.source)),
         experiment=plan.recipe.name,
         steps=plan.recipe.steps,
-        rounds=plan.rounds,
+        pairs=plan.recipe.batch_size // 2,
         seeds="one seed" if len(plan.seeds) == 1 else f"mean of the weights of {len(plan.seeds)} seeds",
         folds=plan.folds,
         rows="\n".join([*map(_format_row, rows), *map(_format_baseline, baselines)]),

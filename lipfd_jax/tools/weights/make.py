@@ -83,7 +83,6 @@ def _plan_part(plan: WeightsPlan, folds: dict[str, int], fold: int | None) -> li
             runs.make_experiment(plan.recipe, plan.sets, seed=seed, left_out=left_out),
             plan.sets,
             scored,
-            plan.rounds,
         )
         for seed in plan.seeds
     ]
@@ -93,7 +92,7 @@ def _average_part(part: Sequence[runs.WeightsRun], name: str) -> runs.WeightsRun
     """Averages the weights of a part's runs; returns the run that scores the result."""
     workdir = part[0].workdir.parent / name
     workdir.mkdir(parents=True, exist_ok=True)
-    runs.average_checkpoints([run.last for run in part], workdir / "checkpoint")
+    runs.average_checkpoints([run.training for run in part], workdir / "checkpoint")
     return dataclasses.replace(part[0], workdir=workdir, checkpoint=workdir / "checkpoint")
 
 

@@ -24,7 +24,6 @@ class WeightsPlan:
     work: Path  # everything in between: records, runs, scores
     recipe: Experiment
     seeds: tuple[int, ...] = (0, 1, 2)
-    rounds: int = 1  # trainings of a run one after another, with warm restarts (arXiv 1608.03983)
     folds: int = 3
     jobs: int = 2  # runs at once, each on its share of the cores
 
@@ -49,7 +48,6 @@ def describe_plan(plan: WeightsPlan, digests: Sequence[str]) -> dict[str, Any]:
     return {
         "records": list(digests),
         "recipe": plan.recipe.to_dict(),
-        "rounds": plan.rounds,
         "folds": plan.folds,
         "seeds": list(plan.seeds),
     }

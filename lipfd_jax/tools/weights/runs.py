@@ -26,7 +26,6 @@ from lipfd_jax.training.config import Experiment
 from lipfd_jax.training.loop import train
 
 SCORES = "scores.csv"
-_SEEDS_APART = 1000  # of the rounds of a run
 _UNFINISHED = "scores.part.csv"
 
 
@@ -38,17 +37,12 @@ class WeightsRun:
     experiment: Experiment
     sets: tuple[Path, ...]  # data_dirs of the clip records, those of the experiment
     scored: frozenset[str]  # sources that are scored: those that were not trained on; none for a final run
-    rounds: int = 1  # trainings one after another, each from the weights of the one before
     checkpoint: Path | None = None  # scored instead of training
 
-    def find_round(self, number: int) -> Path:
-        """Returns the workdir of a training, numbered from 1."""
-        return self.workdir / f"round{number}"
-
     @property
-    def last(self) -> Path:
-        """The workdir of the last training."""
-        return self.find_round(self.rounds)
+    def training(self) -> Path:
+        """The workdir of the training."""
+        return self.workdir / "training"
 
 
 def open_clip_set(data_dir: Path) -> tuple[RecordReader, list[ClipEntry]]:
@@ -89,18 +83,8 @@ def is_finished(run: WeightsRun) -> bool:
 def train_and_score(run: WeightsRun) -> None:
     """Trains a run to its end and scores its clips into scores.csv, resuming both."""
     if run.checkpoint is None:
-        for number in range(1, run.rounds + 1):
-            train(_plan_round(run, number), run.find_round(number))
-    _score_run(run, run.checkpoint or run.last)
-
-
-def _plan_round(run: WeightsRun, number: int) -> Experiment:
-    """Returns the experiment of a round: later ones draw other pairs, and start from the weights before."""
-    if number == 1:
-        return run.experiment
-    start = str(run.find_round(number - 1))
-    seed = run.experiment.seed + _SEEDS_APART * (number - 1)
-    return dataclasses.replace(run.experiment, seed=seed, start=start, start_backbone="")
+        train(run.experiment, run.training)
+    _score_run(run, run.checkpoint or run.training)
 
 
 def _score_run(run: WeightsRun, checkpoint: Path) -> None:

@@ -16,7 +16,6 @@ def test_another_plan_is_refused_and_seeds_may_be_added(tmp_path):
     others = {
         "records": (plan, ["other"]),
         "recipe": (dataclasses.replace(plan, recipe=dataclasses.replace(SMALL, steps=7)), ["records"]),
-        "rounds": (dataclasses.replace(plan, rounds=3), ["records"]),
     }
     for name, (other, digests) in others.items():
         with pytest.raises(ValueError, match=f"have other {name}; choose another --work"):
