@@ -31,6 +31,7 @@ COMMANDS = {  # name of a module in lipfd_jax.commands, with define_flags() and 
     "serve": "Serve a detection page and its API on this machine",
     "plan": "Estimate the memory and time of training on a TPU slice",
     "synthetic": "Draw a synthetic data set of talking heads and forgeries",
+    "benchmark": "Measure where the time of this machine goes: decoding, faces, model, training",
     "demo": "Draw synthetic data, then build, train, evaluate and detect with a small detector",
 }
 _HELP_FLAGS = {"--help", "-h", "--helpshort", "--helpfull"}
