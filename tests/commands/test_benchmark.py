@@ -36,7 +36,14 @@ def test_the_times_of_a_machine_are_printed_and_written(tmp_path, given, capsys)
     assert sum(measured["parts_seconds"].values()) < measured["detection_seconds"]
     assert set(measured["scored_windows_per_second"]) == {"float32", "bfloat16"}
     assert measured["trained_windows_per_second"] > 0
-    for row in ("decoding alone", "picture and faces", "model", "bfloat16", "training", "hours of such video"):
+    for row in (
+        "decoding alone",
+        "picture and faces",
+        "model",
+        "bfloat16",
+        "training",
+        "hours of such video",
+    ):
         assert row in printed
 
 

@@ -5,7 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from lipfd_jax.inference.stream import read_ahead, score_stream
+from lipfd_jax.inference.stream import score_stream
+from lipfd_jax.runtime.read_ahead import read_ahead
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 8, 100])

@@ -17,11 +17,12 @@ from lipfd_jax.evaluation.metrics.scores import Scores
 from lipfd_jax.evaluation.suites.folder import Remaining, StoredScores, SuiteFolder, read_properties
 from lipfd_jax.evaluation.suites.results import SuiteIdentity
 from lipfd_jax.evaluation.suites.videos import SuiteVideo, find_partner, with_mels
-from lipfd_jax.inference.stream import read_ahead, score_stream
+from lipfd_jax.inference.stream import score_stream
 from lipfd_jax.perturbations.perturbation import CLEAN, Perturbation
 from lipfd_jax.preprocessing.clip_task import find_fault, is_expected
 from lipfd_jax.preprocessing.composite import Window, make_composite
 from lipfd_jax.runtime.distributed import gather_lists, is_first_process, run_on_first
+from lipfd_jax.runtime.read_ahead import read_ahead
 from lipfd_jax.vocabulary import COMPOSITE_SHAPE, composite_name
 
 Score = Callable[[np.ndarray], np.ndarray]  # composites (B, 1000, 2500, 3) uint8 to probabilities (B,)
